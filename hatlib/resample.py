@@ -1,0 +1,451 @@
+"""The one resampler: which models or items a bootstrap draw counts, and how often.
+
+A draw is a row of *weights*: how often each model (or item) is counted. Every estimate of one
+analysis uses the same weights, so shared noise cancels in differences. Models of one family are
+not independent, so families are drawn, not models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import special, stats
+
+from hatlib.errors import InputError, Problem
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+FEW_CLUSTERS = 8
+"""With fewer families than this, no interval across models is trustworthy."""
+
+LEVEL = 0.95
+"""Nominal coverage of an interval."""
+
+MOST_FAILED_DRAWS = 0.05
+"""If more draws than this share give no estimate, the interval is flagged."""
+
+
+def generator(rng: np.random.Generator | int = 0) -> np.random.Generator:
+    """The generator itself, or a new one from a seed.
+
+    Examples
+    --------
+    >>> bool(generator(1).integers(10) == generator(1).integers(10))
+    True
+    """
+    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng)
+
+
+def cluster_codes(clusters: ArrayLike | None, n: int) -> Ints:
+    """Number the clusters 0, 1, ... in order of first appearance.
+
+    Parameters
+    ----------
+    clusters : array_like of shape (n,) or None
+        A label for each model, for example its family. None: each model is its own cluster.
+        A missing label (None, nan, empty) also makes a model its own cluster.
+    n : int
+        Number of models.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+
+    Raises
+    ------
+    InputError
+        If there are not `n` labels.
+
+    Examples
+    --------
+    >>> cluster_codes(["a", "b", "a", None, None], 5).tolist()
+    [0, 1, 0, 2, 3]
+    """
+    if clusters is None:
+        return np.arange(n)
+    labels = pd.Series(np.asarray(clusters, dtype=object))
+    if len(labels) != n:
+        raise InputError(
+            Problem(f"there are {len(labels)} cluster labels for {n} models.", "Give one each.")
+        )
+    missing = labels.isna() | (labels.astype(str).str.strip() == "")
+    keys = [
+        ("own", str(i)) if gap else ("label", str(label))
+        for i, (gap, label) in enumerate(zip(missing, labels, strict=True))
+    ]
+    return pd.factorize(pd.Series(keys, dtype=object))[0].astype(np.int64)
+
+
+def weights(
+    rng: np.random.Generator | int, clusters: ArrayLike | None, draws: int, n: int | None = None
+) -> Ints:
+    """Draw families with replacement; count each model as often as its family was drawn.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator or int
+        Random numbers.
+    clusters : array_like of shape (n,) or None
+        Family of each model. None: every model is its own family; `n` is then needed.
+    draws : int
+        Number of bootstrap draws.
+    n : int, optional
+        Number of models, if `clusters` is None.
+
+    Returns
+    -------
+    ndarray of int, shape (draws, n)
+        In each row the weights of one model per family sum to the number of families.
+
+    Examples
+    --------
+    >>> w = weights(0, ["a", "a", "b", "c"], draws=100)
+    >>> bool((w[:, 0] == w[:, 1]).all()), set(w[:, 1:].sum(axis=1).tolist())
+    (True, {3})
+    """
+    if clusters is None and n is None:
+        raise InputError(Problem("neither clusters nor n is given.", "Give one of them."))
+    size = len(np.asarray(clusters, dtype=object)) if clusters is not None else int(n or 0)
+    codes = cluster_codes(clusters, size)
+    if not size:
+        return np.zeros((_draws(draws), 0), dtype=np.int64)
+    return item_weights(rng, int(codes.max()) + 1, draws)[:, codes]
+
+
+def item_weights(rng: np.random.Generator | int, n_items: int, draws: int) -> Ints:
+    """Shared multinomial weights of items: the same draw for every model and language.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator or int
+        Random numbers.
+    n_items : int
+        Number of items.
+    draws : int
+        Number of bootstrap draws.
+
+    Returns
+    -------
+    ndarray of int, shape (draws, n_items)
+        Each row sums to `n_items`.
+
+    Examples
+    --------
+    >>> item_weights(0, n_items=5, draws=3).sum(axis=1).tolist()
+    [5, 5, 5]
+    """
+    if n_items < 1:
+        raise InputError(Problem("there is nothing to resample.", "Give at least one item."))
+    return generator(rng).multinomial(n_items, np.full(n_items, 1 / n_items), size=_draws(draws))
+
+
+def redraw(
+    rng: np.random.Generator | int, accuracy: ArrayLike, n_items: ArrayLike, draws: int
+) -> Floats:
+    """Accuracies as they might come out with other answers: a binomial redraw of each.
+
+    The published accuracy already holds one draw of this noise, so a redraw holds two. It also
+    counts how much items differ, which all models share. Use it to see how large the noise can
+    be, not for an interval.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator or int
+        Random numbers.
+    accuracy : array_like of shape (n,)
+        Accuracies, 0 to 1.
+    n_items : array_like of shape (n,) or scalar
+        Number of items behind each accuracy. Unknown (nan): the accuracy stays as it is.
+    draws : int
+        Number of draws.
+
+    Returns
+    -------
+    ndarray of shape (draws, n)
+
+    Examples
+    --------
+    >>> redraw(0, [0.5, 0.5], [100, float("nan")], draws=2).tolist()
+    [[0.51, 0.5], [0.57, 0.5]]
+    """
+    p = np.asarray(accuracy, dtype=float)
+    n = np.broadcast_to(_as_float(n_items), p.shape)
+    known = np.isfinite(n) & (n >= 1) & np.isfinite(p)
+    out = np.tile(p, (_draws(draws), 1))
+    if known.any():
+        size = np.rint(n[known]).astype(np.int64)
+        share = np.clip(p[known], 0, 1)
+        out[:, known] = generator(rng).binomial(size, share, size=(len(out), size.size)) / size
+    return out
+
+
+@dataclass(frozen=True)
+class TwoWay:
+    """Draws over models and over answers.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (draws, n)
+        How often each model is counted.
+    x, y : ndarray of shape (draws, n)
+        Redrawn source and target accuracies.
+    items_known : bool
+        Whether every accuracy could be redrawn.
+    note : str
+        What was and was not resampled, in one sentence.
+    """
+
+    weights: Ints
+    x: Floats
+    y: Floats
+    items_known: bool
+    note: str
+
+
+def two_way(
+    rng: np.random.Generator | int,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    x_items: ArrayLike | None = None,
+    y_items: ArrayLike | None = None,
+    draws: int = 1000,
+) -> TwoWay:
+    """Resample models by family and redraw every accuracy from its number of items.
+
+    Without item data the items themselves cannot be resampled. The redraw doubles the noise that
+    the accuracies already hold, and so pulls a slope towards 0; see `hatlib.lines` for what that
+    does to coverage.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator or int
+        Random numbers.
+    x, y : array_like of shape (n,)
+        Source and target accuracies.
+    clusters : array_like of shape (n,), optional
+        Family of each model.
+    x_items, y_items : array_like of shape (n,), optional
+        Number of answers behind each accuracy. None or nan: not redrawn.
+    draws : int
+        Number of draws.
+
+    Returns
+    -------
+    TwoWay
+
+    Examples
+    --------
+    >>> two_way(0, [0.2, 0.8], [0.1, 0.7], x_items=250, draws=10).note
+    'Models were resampled; some accuracies have no number of items and were kept.'
+    """
+    random = generator(rng)
+    source, target = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    unknown = np.full(source.shape, np.nan)
+    nx = unknown if x_items is None else np.broadcast_to(_as_float(x_items), source.shape)
+    ny = unknown if y_items is None else np.broadcast_to(_as_float(y_items), target.shape)
+    counts = weights(random, clusters, draws, n=len(source))
+    known = np.isfinite(np.concatenate([nx, ny]))
+    if known.all():
+        note = "Models were resampled and every accuracy was redrawn from its number of items."
+    elif known.any():
+        note = "Models were resampled; some accuracies have no number of items and were kept."
+    else:
+        note = "Only models were resampled: no number of items is known."
+    return TwoWay(
+        counts,
+        redraw(random, source, nx, draws),
+        redraw(random, target, ny, draws),
+        bool(known.all()),
+        note,
+    )
+
+
+def percentile_interval(values: ArrayLike, level: float = LEVEL, axis: int = 0) -> Floats:
+    """The middle `level` of the draws.
+
+    Parameters
+    ----------
+    values : array_like
+        Estimates, one a draw along `axis`. Draws without an estimate (nan) are left out.
+    level : float
+        Nominal coverage, between 0 and 1.
+    axis : int
+        The axis of the draws.
+
+    Returns
+    -------
+    ndarray of shape (2, ...)
+        Low and high end; nan where no draw gave an estimate.
+
+    Examples
+    --------
+    >>> percentile_interval(range(101), level=0.9).round(9).tolist()
+    [5.0, 95.0]
+    """
+    array = np.moveaxis(np.asarray(values, dtype=float), axis, 0)
+    tail = (1 - _level(level)) / 2
+    return _quantiles(array, [tail, 1 - tail])
+
+
+def basic_interval(
+    values: ArrayLike, estimate: ArrayLike, level: float = LEVEL, axis: int = 0
+) -> Floats:
+    """The percentile interval reflected at the estimate (Davison and Hinkley 1997, 5.2).
+
+    Parameters
+    ----------
+    values, level, axis
+        As in `percentile_interval`.
+    estimate : array_like
+        The estimate from the data themselves.
+
+    Returns
+    -------
+    ndarray of shape (2, ...)
+
+    Examples
+    --------
+    >>> basic_interval(range(101), estimate=60, level=0.9).round(9).tolist()
+    [25.0, 115.0]
+    """
+    low, high = percentile_interval(values, level, axis)
+    centre = np.asarray(estimate, dtype=float)
+    return np.stack([2 * centre - high, 2 * centre - low])
+
+
+def bca_interval(
+    values: ArrayLike, estimate: float, left_out: ArrayLike, level: float = LEVEL
+) -> Floats:
+    """Bias-corrected and accelerated interval (Efron 1987).
+
+    Parameters
+    ----------
+    values : array_like of shape (draws,)
+        Estimates, one a draw.
+    estimate : float
+        The estimate from the data themselves.
+    left_out : array_like of shape (clusters,)
+        The estimate without each cluster in turn; gives the acceleration.
+    level : float
+        Nominal coverage.
+
+    Returns
+    -------
+    ndarray of shape (2,)
+
+    Examples
+    --------
+    >>> bca_interval(range(101), 50, [49, 50, 51], level=0.9).round().tolist()
+    [5.0, 95.0]
+    """
+    draws = np.asarray(values, dtype=float)
+    draws = draws[np.isfinite(draws)]
+    out = np.asarray(left_out, dtype=float)
+    if not draws.size or not np.isfinite(estimate) or not np.isfinite(out).all():
+        return np.full(2, np.nan)
+    below = (np.sum(draws < estimate) + 0.5 * np.sum(draws == estimate)) / draws.size
+    bias = special.ndtri(np.clip(below, 0.5 / draws.size, 1 - 0.5 / draws.size))
+    gap = out.mean() - out
+    spread = np.sum(gap**2)
+    acceleration = np.sum(gap**3) / (6 * spread**1.5) if spread > 0 else 0.0
+    tail = (1 - _level(level)) / 2
+    z = bias + special.ndtri(np.array([tail, 1 - tail]))
+    return np.quantile(draws, special.ndtr(bias + z / (1 - acceleration * z)))
+
+
+def jackknife_interval(
+    estimate: ArrayLike, left_out: ArrayLike, level: float = LEVEL
+) -> tuple[Floats, Floats]:
+    """Interval from the estimates without each cluster in turn (delete-one-cluster jackknife).
+
+    The variance is `(G - 1) / G` times the summed squared distances from the estimate, the
+    multiplier is Student's t with `G - 1` degrees of freedom (CV3 in MacKinnon, Nielsen and
+    Webb 2023, *Journal of Econometrics* 232, section 2).
+
+    Parameters
+    ----------
+    estimate : array_like of shape (...)
+        The estimate from all clusters.
+    left_out : array_like of shape (G, ...)
+        The estimate without cluster 0, 1, ..., G - 1.
+    level : float
+        Nominal coverage.
+
+    Returns
+    -------
+    interval : ndarray of shape (2, ...)
+        Low and high end; nan with fewer than two clusters.
+    se : ndarray of shape (...)
+        Standard error.
+
+    Examples
+    --------
+    >>> interval, se = jackknife_interval(2.0, [1.5, 2.0, 2.5])
+    >>> float(se.round(3)), interval.round(2).tolist()
+    (0.577, [-0.48, 4.48])
+    """
+    centre, out = np.asarray(estimate, dtype=float), np.asarray(left_out, dtype=float)
+    size = len(out)
+    if size < 2:
+        empty = np.full(centre.shape, np.nan)
+        return np.stack([empty, empty]), empty
+    se = np.sqrt((size - 1) / size * np.sum((out - centre) ** 2, axis=0))
+    reach = stats.t.ppf((1 + _level(level)) / 2, size - 1) * se
+    return np.stack([centre - reach, centre + reach]), np.asarray(se)
+
+
+def few_clusters_flag(n_clusters: int, unit: str = "families") -> str:
+    """A sentence if there are too few clusters to trust an interval, else an empty text.
+
+    Examples
+    --------
+    >>> few_clusters_flag(3)
+    'The interval is not trustworthy: it rests on 3 families, fewer than 8.'
+    >>> few_clusters_flag(20)
+    ''
+    """
+    if n_clusters >= FEW_CLUSTERS:
+        return ""
+    return (
+        f"The interval is not trustworthy: it rests on {n_clusters} {unit}, "
+        f"fewer than {FEW_CLUSTERS}."
+    )
+
+
+def _quantiles(values: Floats, shares: Sequence[float]) -> Floats:
+    """Quantiles along the first axis, without nan; nan where there is nothing."""
+    good = np.isfinite(values)
+    if good.all() and len(values):
+        return np.asarray(np.quantile(values, shares, axis=0))
+    out = np.full((len(shares), *values.shape[1:]), np.nan)
+    some = good.any(axis=0)
+    if some.any():
+        cells = np.where(good, values, np.nan)
+        out[:, some] = np.nanquantile(cells[:, some], shares, axis=0)
+    return out
+
+
+def _as_float(values: ArrayLike) -> Floats:
+    """Floats with nan for missing, also from a nullable pandas column."""
+    if isinstance(values, pd.Series):
+        return values.to_numpy(dtype=float, na_value=np.nan)
+    return np.asarray(values, dtype=float)
+
+
+def _draws(draws: int) -> int:
+    if draws < 1:
+        raise InputError(Problem("draws must be at least 1.", "Use 1000.", value=str(draws)))
+    return int(draws)
+
+
+def _level(level: float) -> float:
+    if not 0 < level < 1:
+        raise InputError(Problem("level must be between 0 and 1.", "Use 0.95.", value=str(level)))
+    return float(level)
