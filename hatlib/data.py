@@ -1,0 +1,646 @@
+"""Read, validate and join the tables: those of the book, or a user's own.
+
+`load()` gives the published accuracies that come with the book; `load("mine.csv")` a user's.
+Nothing is repaired silently: what was read, assumed and left out is in `Tables.report`, and
+everything that is wrong is raised at once as an `InputError`.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import langcodes
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from hatlib import schema
+from hatlib.errors import InputError, Problem, listing
+from hatlib.files import read_table
+
+BUNDLED = {
+    "accuracies": "published/accuracies.csv",
+    "models": "models.csv",
+    "benchmarks": "benchmarks.csv",
+    "sources": "sources.csv",
+    "languages": "languages.csv",
+    "names": "names.csv",
+    "corrections": "corrections.csv",
+}
+
+_NUMBERS = ("accuracy", "n_items", "margin", "params_total_b", "params_active_b", "chance_level")
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did, in plain sentences.
+
+    Attributes
+    ----------
+    read, assumed, dropped : tuple of str
+        What was read; what was taken for granted because the files do not say it; what was
+        left out, and why.
+    """
+
+    read: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = (("Read", self.read), ("Assumed", self.assumed), ("Left out", self.dropped))
+        return "\n".join(
+            f"{title}:\n" + "\n".join(f"  - {line}" for line in lines)
+            for title, lines in parts
+            if lines
+        )
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tidy tables that every analysis starts from.
+
+    Attributes
+    ----------
+    accuracies : DataFrame
+        One row a source × benchmark × version × setup × model × reasoning × prompting ×
+        language, with ``accuracy`` (share of items, 0 to 1) and ``n_items``.
+    models : DataFrame
+        One row a model: names, family, lineage, sizes (10⁹ parameters), release date.
+    benchmarks : DataFrame
+        One row a benchmark: source language, chance level, answer format.
+    sources, languages : DataFrame
+        Where the figures come from; names, scripts and families of the languages.
+    report : LoadReport
+        What was read, assumed and left out.
+    bundled : bool
+        Whether these are the tables of the book.
+    """
+
+    accuracies: pd.DataFrame
+    models: pd.DataFrame
+    benchmarks: pd.DataFrame
+    sources: pd.DataFrame
+    languages: pd.DataFrame
+    report: LoadReport = field(default_factory=LoadReport)
+    bundled: bool = False
+
+    def table(self) -> pd.DataFrame:
+        """One row a set: how many models, languages and figures it has.
+
+        Examples
+        --------
+        >>> import hatlib
+        >>> counts = hatlib.load().table()
+        >>> int(counts.loc["euroeval/hellaswag/test-split", "models"])
+        167
+        """
+        frame = self.accuracies.assign(set=set_ids(self.accuracies))
+        counts = frame.groupby("set").agg(
+            source=("source", "first"),
+            benchmark=("benchmark", "first"),
+            version=("version", "first"),
+            models=("model", "nunique"),
+            languages=("language", "nunique"),
+            promptings=("prompting", "nunique"),
+            figures=("accuracy", "size"),
+        )
+        return counts
+
+
+def set_ids(frame: pd.DataFrame) -> pd.Series:
+    """Name the set of each row: the source, benchmark and version that make it comparable.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"source": ["s"], "benchmark": ["XNLI"], "version": ["task 0"]})
+    >>> set_ids(frame).tolist()
+    ['s/xnli/task-0']
+    """
+    parts = frame[["source", "benchmark", "version"]].drop_duplicates()
+    names = {
+        row: "/".join(_slug(part) for part in row if part)
+        for row in parts.itertuples(index=False, name=None)
+    }
+    keys = zip(frame["source"], frame["benchmark"], frame["version"], strict=True)
+    return pd.Series([names[key] for key in keys], index=frame.index, dtype=str)
+
+
+def data_folder() -> Path:
+    """The folder of the tables that come with the book."""
+    package = Path(__file__).resolve().parent
+    installed = package / "_data"
+    return installed if installed.is_dir() else package.parent / "data"
+
+
+def load(
+    files: str | Path | Sequence[str | Path] | None = None,
+    *,
+    models: str | Path | None = None,
+    source_language: str = "en",
+    chance: float | None = None,
+    benchmark: str = "",
+) -> Tables:
+    """Load the accuracies of the book, or your own.
+
+    Your file needs the columns ``model``, ``language`` and ``accuracy`` (a share, 0 to 1), or
+    ``model`` and one column a language.  It may have ``source``, ``benchmark``, ``version``,
+    ``setup``, ``reasoning``, ``prompting``, ``n_items`` and any column of the models table.
+
+    Parameters
+    ----------
+    files : path or sequence of paths, optional
+        CSV, CSV.gz or Parquet files of accuracies; nothing for those of the book.
+    models : path, optional
+        Table that describes the models; without it, models that the book knows by name are
+        described from its own table.
+    source_language : str
+        Language that transfer starts from.
+    chance : float, optional
+        Accuracy of a guess, 0 to 1, for benchmarks that the book does not know; 0 if not given.
+    benchmark : str
+        Name of the benchmark, for files without such a column; the file's name if not given.
+
+    Returns
+    -------
+    Tables
+
+    Raises
+    ------
+    InputError
+        Listing everything that is wrong with the files.
+
+    Examples
+    --------
+    >>> tables = load()
+    >>> tables.bundled, len(tables.accuracies) > 8000
+    (True, True)
+    """
+    if not schema.is_language(source_language):
+        raise InputError(
+            Problem(
+                "source_language is not a language code.",
+                schema.REMEDIES["is not a language code"],
+                value=str(source_language),
+            )
+        )
+    if chance is not None and not 0 <= chance < 1:
+        raise InputError(
+            Problem("chance is not a share.", "Give a number from 0 to below 1.", value=str(chance))
+        )
+    paths = [files] if isinstance(files, str | Path) else list(files or [])
+    if paths:
+        return _load_own(paths, models, source_language, chance, benchmark)
+    tables = _bundled()
+    if models:
+        raise InputError("A models table was given without a file of accuracies to describe.")
+    return _with_source_language(tables, source_language)
+
+
+@lru_cache(maxsize=1)
+def _bundled() -> Tables:
+    """The validated tables of the book."""
+    problems: list[Problem] = []
+    frames = {
+        name: _validated(data_folder() / BUNDLED[name], rules, problems)
+        for name, rules in (
+            ("accuracies", schema.ACCURACIES),
+            ("models", schema.MODELS),
+            ("benchmarks", schema.BENCHMARKS),
+            ("sources", schema.SOURCES),
+            ("languages", schema.LANGUAGES),
+        )
+    }
+    problems += _duplicates(frames["accuracies"], schema.KEY, _place(BUNDLED["accuracies"], frames))
+    for column, table in (("model", "models"), ("benchmark", "benchmarks"), ("source", "sources")):
+        unknown = set(frames["accuracies"][column]) - set(frames[table][column])
+        problems += [
+            Problem(f"{column} is not described in {BUNDLED[table]}.", value=value)
+            for value in sorted(unknown)
+        ]
+    if problems:
+        raise InputError(problems)
+    n = len(frames["accuracies"])
+    report = LoadReport(read=(f"{n} published accuracies from {len(frames['sources'])} sources.",))
+    return Tables(**frames, report=report, bundled=True)
+
+
+def _with_source_language(tables: Tables, source_language: str) -> Tables:
+    """Make one language the source of every benchmark."""
+    benchmarks = tables.benchmarks.assign(source_language=source_language)
+    if source_language not in set(tables.accuracies["language"]):
+        raise InputError(
+            Problem(
+                f"no figure is in the source language {source_language}.",
+                "Languages with figures: "
+                f"{listing(sorted(set(tables.accuracies['language'])), 20)}.",
+            )
+        )
+    return replace(tables, benchmarks=benchmarks)
+
+
+# A user's own files -------------------------------------------------------------------------
+
+
+def _load_own(
+    paths: Sequence[str | Path],
+    models: str | Path | None,
+    source_language: str,
+    chance: float | None,
+    benchmark: str,
+) -> Tables:
+    problems: list[Problem] = []
+    read: list[str] = []
+    assumed: list[str] = []
+    dropped: list[str] = []
+    own_models = None
+    if models:
+        own_models = _own_models(Path(models), problems)
+    frames = []
+    for path in paths:
+        frame = _own_accuracies(Path(path), benchmark, problems, read, assumed, dropped)
+        if frame is not None:
+            frames.append(frame)
+    if problems:
+        raise InputError(problems)
+    accuracies = pd.concat(frames, ignore_index=True)
+    if len(frames) > 1:
+        problems += _duplicates(
+            accuracies,
+            schema.KEY,
+            schema.Place("the files together", range(1, len(accuracies) + 1)),
+        )
+    described = _describe_models(accuracies, own_models, problems, read, assumed)
+    benchmarks = _describe_benchmarks(accuracies, source_language, chance, assumed)
+    languages_read = sorted(set(accuracies["language"]))
+    if source_language not in languages_read:
+        problems.append(
+            Problem(
+                f"no figure is in the source language {source_language}.",
+                "Add the accuracies in that language, or name another one that you have with "
+                f"-p source_language=… (languages read: {listing(languages_read, 20)}).",
+            )
+        )
+    elif len(languages_read) == 1:
+        problems.append(
+            Problem(
+                f"the only language is {source_language}: there is no target language.",
+                "Add the accuracies in other languages.",
+            )
+        )
+    if problems:
+        raise InputError(problems)
+    book = _bundled()
+    return Tables(
+        accuracies=accuracies[[c for c in accuracies if c not in schema.MODEL_COLUMNS]],
+        models=described,
+        benchmarks=benchmarks,
+        sources=pd.DataFrame({"source": sorted(set(accuracies["source"]))}),
+        languages=_describe_languages(languages_read, book.languages),
+        report=LoadReport(tuple(read), tuple(assumed), tuple(dropped)),
+    )
+
+
+def _own_accuracies(
+    path: Path,
+    benchmark: str,
+    problems: list[Problem],
+    read: list[str],
+    assumed: list[str],
+    dropped: list[str],
+) -> pd.DataFrame | None:
+    """One file of accuracies, long or wide, checked; None if it cannot be read at all."""
+    try:
+        frame, place = read_table(path)
+    except InputError as error:
+        problems += error.problems
+        return None
+    n_rows = len(frame)
+    wide = _language_columns(frame)
+    if "model" in frame and not {"language", "accuracy"} & set(frame) and len(wide) >= 2:
+        frame, place, n_empty = _to_long(frame, wide, place)
+        read.append(
+            f"{place.file}: {n_rows} rows as a wide table with one column for each of "
+            f"{len(wide)} languages ({listing(wide, 20)})."
+        )
+        if n_empty:
+            dropped.append(f"{place.file}: {n_empty} empty cells, as not evaluated.")
+    else:
+        read.append(f"{place.file}: {n_rows} rows.")
+    missing = [c for c in ("model", "language", "accuracy") if c not in frame]
+    if missing:
+        problems.append(
+            Problem(
+                f"there is no column {listing(missing)}.",
+                "A file of accuracies needs the columns model, language and accuracy, or model "
+                f"and one column a language. Columns found: {listing(frame.columns, 20)}.",
+                place.file,
+                1,
+            )
+        )
+        return None
+    stem = re.sub(r"(\.csv)?(\.gz)?$|\.parquet$", "", path.name)
+    defaults = {
+        "source": "your data",
+        "benchmark": benchmark or stem or "your benchmark",
+        "version": "",
+        "setup": "",
+        "reasoning": "none",
+        "prompting": "",
+    }
+    for column, default in defaults.items():
+        if column not in frame:
+            frame[column] = default
+            if default and column not in ("source", "benchmark"):
+                assumed.append(f"{place.file}: {column} is {default}, as there is no such column.")
+        elif column == "reasoning":
+            frame[column] = frame[column].replace("", default)
+    if "n_items" not in frame:
+        frame["n_items"] = ""
+        assumed.append(
+            f"{place.file}: the number of items is not known, as there is no column n_items; "
+            "sampling error cannot be shown."
+        )
+    found: list[Problem] = []
+    frame = _typed(frame, place, found)
+    given = frame["language"]
+    frame["language"] = given.map(_standard_language)
+    renamed = sorted(
+        {f"{a} as {b}" for a, b in zip(given, frame["language"], strict=True) if a != b}
+    )
+    if renamed:
+        assumed.append(
+            f"{place.file}: language codes read in their standard form: {listing(renamed)}."
+        )
+    bad = {(p.row, p.column) for p in found}
+    found += [
+        p for p in schema.check(frame, schema.ACCURACIES, place) if (p.row, p.column) not in bad
+    ]
+    found += _duplicates(frame, schema.KEY, place)
+    if not found and len(frame) == 0:
+        found.append(Problem("there is no row below the header.", "Add the figures.", place.file))
+    problems += sorted(found, key=lambda p: (p.row or 0, p.column))
+    return frame
+
+
+def _own_models(path: Path, problems: list[Problem]) -> pd.DataFrame | None:
+    """A user's models table, checked; None if it cannot be used."""
+    try:
+        frame, place = read_table(path)
+    except InputError as error:
+        problems += error.problems
+        return None
+    if "model" not in frame:
+        problems.append(
+            Problem(
+                "there is no column model.",
+                f"A models table needs it. Columns found: {listing(frame.columns, 20)}.",
+                place.file,
+                1,
+            )
+        )
+        return None
+    found: list[Problem] = []
+    frame = _typed(_with_model_columns(frame), place, found)
+    found += schema.check(frame, schema.MODELS, place)
+    problems += found
+    return None if found else frame
+
+
+def _describe_models(
+    accuracies: pd.DataFrame,
+    own: pd.DataFrame | None,
+    problems: list[Problem],
+    read: list[str],
+    assumed: list[str],
+) -> pd.DataFrame:
+    """One row for each model of the accuracies, from the best description there is."""
+    names = pd.DataFrame({"model": sorted(set(accuracies["model"]))})
+    beside = [c for c in schema.MODEL_COLUMNS if c in accuracies]
+    if own is not None:
+        described = names.merge(own, on="model", how="left")
+        missing = sorted(set(names["model"]) - set(own["model"]))
+        if missing:
+            assumed.append(f"Not described in the models table: {listing(missing)}.")
+    elif beside:
+        values = accuracies[["model", *beside]].drop_duplicates()
+        twice = sorted(set(values.loc[values["model"].duplicated(), "model"]))
+        problems += [
+            Problem(
+                "a model is described in two ways.",
+                f"Give each model one value in {listing(beside)}.",
+                value=name,
+            )
+            for name in twice
+        ]
+        described = names.merge(values.drop_duplicates("model"), on="model", how="left")
+    else:
+        described = _known_models(names)
+        n_known = int(described["family"].notna().sum())
+        if n_known:
+            read.append(
+                f"{n_known} of {len(names)} models recognised by name and described from the "
+                "models table of the book."
+            )
+        else:
+            assumed.append(
+                "No model is known by name and no models table was given: sizes, families and "
+                "release dates are unknown."
+            )
+    described = _with_model_columns(described)
+    described["display_name"] = described["display_name"].where(
+        described["display_name"].fillna("") != "", described["model"]
+    )
+    return described.reset_index(drop=True)
+
+
+def _known_models(names: pd.DataFrame) -> pd.DataFrame:
+    """Describe models whose name the book knows, under any of their printed names."""
+    book = _bundled().models
+    printed, _ = read_table(data_folder() / BUNDLED["names"])
+    aliases = dict(zip(printed["name_in_source"].map(_slug), printed["model"], strict=True))
+    aliases |= dict(zip(book["display_name"].map(_slug), book["model"], strict=True))
+    aliases |= {_slug(m): m for m in book["model"]}
+    aliases |= {_slug(name.split("/")[-1].split("#")[0]): m for name, m in aliases.items()}
+    known = names["model"].map(lambda name: aliases.get(_slug(name)))
+    columns = book.set_index("model")[list(schema.MODEL_COLUMNS)]
+    return names.join(columns.reindex(known).reset_index(drop=True))
+
+
+def _describe_benchmarks(
+    accuracies: pd.DataFrame, source_language: str, chance: float | None, assumed: list[str]
+) -> pd.DataFrame:
+    """One row for each benchmark, from the book's table where the name is known."""
+    book = _bundled().benchmarks.set_index("benchmark")
+    rows = []
+    for name in sorted(set(accuracies["benchmark"])):
+        known = name if name in book.index else None
+        level = chance
+        if level is None:
+            level = float(book.loc[known, "chance_level"]) if known else 0.0
+            origin = "as in the benchmarks table of the book" if known else "as none was given"
+            assumed.append(f"Chance level of {name}: {level:.3g}, {origin}.")
+        rows.append(
+            {
+                "benchmark": name,
+                "name": book.loc[known, "name"] if known else name,
+                "source_language": source_language,
+                "chance_level": level,
+                "n_items": pd.NA,
+                "answer_format": book.loc[known, "answer_format"] if known else "",
+                "reference": book.loc[known, "reference"] if known else "",
+            }
+        )
+    return pd.DataFrame(rows).astype({"n_items": "Int64"})
+
+
+def _describe_languages(codes: Iterable[str], book: pd.DataFrame) -> pd.DataFrame:
+    frame = pd.DataFrame({"language": list(codes)}).merge(book, on="language", how="left")
+    frame["name"] = frame["name"].fillna(frame["language"])
+    return frame.fillna({"script": "", "family": ""})
+
+
+# Small helpers ------------------------------------------------------------------------------
+
+
+def _validated(path: Path, rules: pa.DataFrameSchema, problems: list[Problem]) -> pd.DataFrame:
+    """A bundled table, typed and checked."""
+    frame, place = read_table(path)
+    frame = _typed(frame, place, problems)
+    problems += schema.check(frame, rules, place)
+    return frame
+
+
+def _typed(frame: pd.DataFrame, place: schema.Place, problems: list[Problem]) -> pd.DataFrame:
+    """Turn text into numbers and dates, noting every cell that is neither."""
+    frame = frame.copy()
+    for column in _NUMBERS:
+        if column in frame and not pd.api.types.is_numeric_dtype(frame[column]):
+            frame[column] = _numbers(frame[column], column, place, problems)
+    if "release_date" in frame and not pd.api.types.is_datetime64_any_dtype(frame["release_date"]):
+        text = frame["release_date"].fillna("").astype(str)
+        dates = pd.to_datetime(text.where(text != ""), format="ISO8601", errors="coerce")
+        problems += [
+            Problem(
+                "the value is not a date.",
+                "Write 2025-06-17, or 2025-06 if the day is not known.",
+                place.file,
+                place.lines[i],
+                "release_date",
+                text[i],
+            )
+            for i in np.flatnonzero(dates.isna() & (text != "")).tolist()
+        ]
+        frame["release_date"] = dates.astype("datetime64[ns]")
+    return frame
+
+
+def _numbers(
+    text: pd.Series, column: str, place: schema.Place, problems: list[Problem]
+) -> pd.Series:
+    text = text.fillna("").astype(str)
+    numbers = pd.to_numeric(text.where(text != ""), errors="coerce").astype(float)
+    bad = (numbers.isna() & (text != "")) | np.isinf(numbers)
+    whole = column == "n_items"
+    if whole:
+        bad |= numbers.notna() & (numbers % 1 != 0)
+    for i in np.flatnonzero(bad).tolist():
+        comma = "," in text[i] or "%" in text[i]
+        problems.append(
+            Problem(
+                f"the value is not a {'whole ' if whole else ''}number.",
+                "Write it with a decimal point and without a sign for per cent, such as 0.87."
+                if comma
+                else "",
+                place.file,
+                place.lines[i],
+                place.column(column, i),
+                text[i],
+            )
+        )
+    numbers = numbers.mask(bad)
+    return numbers.astype("Int64") if whole else numbers
+
+
+def _with_model_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns of the models table that are not there, empty, with their types."""
+    frame = frame.copy()
+    for column in schema.MODEL_COLUMNS:
+        if column in ("params_total_b", "params_active_b"):
+            if column not in frame:
+                frame[column] = np.nan
+        elif column == "release_date":
+            if column not in frame:
+                frame[column] = pd.Series(pd.NaT, frame.index, dtype="datetime64[ns]")
+        else:
+            empty = pd.Series("", frame.index, dtype=str)
+            frame[column] = frame[column].fillna("").astype(str) if column in frame else empty
+    if "model" in frame:
+        frame["display_name"] = frame["display_name"].where(
+            frame["display_name"] != "", frame["model"]
+        )
+    return frame
+
+
+def _duplicates(frame: pd.DataFrame, key: Sequence[str], place: schema.Place) -> list[Problem]:
+    """Every row that repeats the key of an earlier one."""
+    if not frame.duplicated(list(key)).any():
+        return []
+    first = frame.groupby(list(key), dropna=False).cumcount() == 0
+    groups = frame.groupby(list(key), dropna=False).ngroup()
+    first_line = {g: place.lines[i] for i, g in enumerate(groups) if first.iloc[i]}
+    shown = [c for c in ("model", "reasoning", "prompting", "language") if c in key]
+    return [
+        Problem(
+            f"the row repeats the model and language of line {first_line[groups.iloc[i]]}.",
+            "Keep one, or tell them apart in the columns prompting, setup or version.",
+            place.file,
+            place.lines[i],
+            value=", ".join(filter(None, frame.iloc[i][shown].astype(str))),
+        )
+        for i in np.flatnonzero(~first).tolist()
+    ]
+
+
+def _place(file: str, frames: dict[str, pd.DataFrame]) -> schema.Place:
+    return schema.Place(file, range(2, len(frames["accuracies"]) + 2))
+
+
+def _language_columns(frame: pd.DataFrame) -> list[str]:
+    """Columns whose name is a language code, as in a wide table."""
+    known = {"model", *schema.KEY, *schema.MODEL_COLUMNS, "n_items"}
+    names = [str(c) for c in frame]
+    return [c for c in names if c not in known and len(c) <= 8 and schema.is_language(c)]
+
+
+def _to_long(
+    frame: pd.DataFrame, languages: list[str], place: schema.Place
+) -> tuple[pd.DataFrame, schema.Place, int]:
+    """One row a model × language, each with the line that it came from."""
+    others = [c for c in frame if c not in languages]
+    long = frame.assign(_line=list(place.lines)).melt(
+        [*others, "_line"], languages, var_name="language", value_name="accuracy"
+    )
+    filled = long["accuracy"] != ""
+    long = long[filled].sort_values("_line", kind="stable").reset_index(drop=True)
+    lines = long.pop("_line").tolist()
+    origin = schema.Place(place.file, lines, long["language"].tolist())
+    return long, origin, int((~filled).sum())
+
+
+@lru_cache(maxsize=4096)
+def _standard_language(code: str) -> str:
+    return langcodes.standardize_tag(code) if schema.is_language(code) else code
+
+
+def _slug(text: str) -> str:
+    """A short name of lower-case letters, digits, points and hyphens.
+
+    Text that leaves nothing gets a name from its bytes, so that two sets never share one.
+    """
+    slug = re.sub(r"[^a-z0-9.#]+", "-", text.lower()).strip("-.")
+    return slug or f"x{zlib.crc32(text.encode()):08x}"

@@ -1,0 +1,116 @@
+"""Write ``data/datapackage.json``: what each file holds, its columns and its sha256.
+
+Run it after a change of the data: ``python -m hatlib.datapackage``.
+The form is that of a Frictionless data package.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pandera.pandas as pa
+
+from hatlib import schema
+from hatlib.data import BUNDLED, data_folder
+
+SCHEMAS: dict[str, pa.DataFrameSchema] = {
+    "accuracies": schema.ACCURACIES,
+    "models": schema.MODELS,
+    "benchmarks": schema.BENCHMARKS,
+    "sources": schema.SOURCES,
+    "languages": schema.LANGUAGES,
+}
+
+DESCRIPTIONS = {
+    "accuracies": "Published accuracies by model and language, as printed.",
+    "models": "Names, families, sizes and release dates of the models, with the evidence.",
+    "benchmarks": "Source language, chance level and answer format of the benchmarks.",
+    "sources": "Where the figures come from: publisher, address, terms and caveats.",
+    "languages": "Name, script and family of each language.",
+    "names": "How each source calls each model, and which model that is here.",
+    "corrections": "Where the tables differ from what a source prints, and why.",
+}
+
+COLUMNS = {
+    "source": "the source, see sources.csv",
+    "benchmark": "the benchmark, see benchmarks.csv",
+    "version": "version or split of the benchmark; figures compare within one only",
+    "setup": "how the model was asked: shots, decoding",
+    "model": "the model, see models.csv",
+    "reasoning": "thinking off (none), on without a level, or its effort level",
+    "prompting": "which of several prompts, if the source tells them apart",
+    "language": "language code, ISO 639",
+    "accuracy": "share of items answered correctly, 0 to 1",
+    "n_items": "number of items asked, if known",
+    "margin": "half width that the source prints beside the accuracy, 0 to 1",
+    "locator": "where in the source the figure stands",
+    "params_total_b": "parameters, in thousand millions",
+    "params_active_b": "parameters active per token, in thousand millions",
+    "release_date": "date of release",
+    "date_precision": "whether the date is known to the day or to the month",
+    "date_evidence": "what the release date rests on",
+    "chance_level": "accuracy of a guess, 0 to 1",
+    "caveats": "what to mind when using the figures",
+}
+
+_NUMBERS = {"accuracy", "margin", "params_total_b", "params_active_b", "chance_level"}
+
+
+def describe() -> dict[str, Any]:
+    """The data package of the bundled files, as a dictionary.
+
+    Examples
+    --------
+    >>> [resource["name"] for resource in describe()["resources"]][:2]
+    ['accuracies', 'models']
+    """
+    return {
+        "profile": "tabular-data-package",
+        "name": "hat-book-data",
+        "title": "Published accuracies of language models by language",
+        "resources": [_resource(name, data_folder() / path) for name, path in BUNDLED.items()],
+    }
+
+
+def _resource(name: str, path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    with path.open(encoding="utf-8", newline="") as stream:
+        columns = next(csv.reader(stream))
+    return {
+        "profile": "tabular-data-resource",
+        "name": name,
+        "path": BUNDLED[name],
+        "description": DESCRIPTIONS[name],
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "bytes": len(content),
+        "hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
+        "schema": {"fields": [_field(name, column) for column in columns], "missingValues": [""]},
+    }
+
+
+def _field(table: str, column: str) -> dict[str, Any]:
+    kind = "number" if column in _NUMBERS else "integer" if column == "n_items" else "string"
+    field: dict[str, Any] = {"name": column, "type": kind}
+    if column in COLUMNS:
+        field["description"] = COLUMNS[column]
+    rules = SCHEMAS.get(table)
+    if rules is not None and column in rules.columns and not rules.columns[column].nullable:
+        field["constraints"] = {"required": True}
+    return field
+
+
+def main() -> None:
+    """Write the file."""
+    target = data_folder() / "datapackage.json"
+    text = json.dumps(describe(), indent=1, ensure_ascii=False) + "\n"
+    target.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""The tables: their columns, types and rules, checked by pandera.
+
+Each table is one `pandera` schema.  `check` runs it lazily and turns every failure into a
+`Problem` with its file, line, column, value and remedy, so that a user sees all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import langcodes
+import pandas as pd
+import pandera.pandas as pa
+
+from hatlib.errors import Problem
+
+REASONING = ("none", "minimal", "low", "medium", "high", "on")
+DATE_PRECISION = ("day", "month", "year")
+VARIANTS = ("base", "instruct", "reasoning", "finetune", "quantised")
+
+#: What makes a row of accuracies unique.
+KEY = ("source", "benchmark", "version", "setup", "model", "reasoning", "prompting", "language")
+
+#: Columns of the models table that a user may put beside the accuracies instead.
+MODEL_COLUMNS = (
+    "display_name",
+    "developer",
+    "family",
+    "lineage",
+    "variant",
+    "params_total_b",
+    "params_active_b",
+    "release_date",
+)
+
+
+def is_language(code: object) -> bool:
+    """Whether a code is a language tag whose language exists (ISO 639, BCP 47).
+
+    Examples
+    --------
+    >>> is_language("de"), is_language("zh-Hant"), is_language("english"), is_language("xx")
+    (True, True, False, False)
+    """
+    if not isinstance(code, str) or not code.isascii():
+        return False
+    try:
+        return langcodes.tag_is_valid(code) and langcodes.get(code).language != "und"
+    except (ValueError, AttributeError):
+        return False
+
+
+def _text(required: bool = True) -> pa.Column:
+    checks = [pa.Check.str_length(min_value=1, error="is empty")] if required else []
+    return pa.Column(str, checks, nullable=not required)
+
+
+def _share(column_is_required: bool = True) -> pa.Column:
+    return pa.Column(
+        float,
+        [
+            pa.Check(lambda s: ~(s > 1), error="is above 1", name="above"),
+            pa.Check(lambda s: ~(s < 0), error="is below 0", name="below"),
+        ],
+        nullable=not column_is_required,
+    )
+
+
+def _positive(kind: object) -> pa.Column:
+    return pa.Column(kind, pa.Check.gt(0, error="is not above 0"), nullable=True)
+
+
+ACCURACIES = pa.DataFrameSchema(
+    {
+        "source": _text(),
+        "benchmark": _text(),
+        "version": _text(required=False),
+        "setup": _text(required=False),
+        "model": _text(),
+        "reasoning": pa.Column(
+            str, pa.Check.isin(REASONING, error="is not a known reasoning setting")
+        ),
+        "prompting": _text(required=False),
+        "language": pa.Column(
+            str,
+            pa.Check(is_language, element_wise=True, error="is not a language code"),
+        ),
+        "accuracy": _share(),
+        "n_items": _positive("Int64"),
+    },
+    strict=False,
+    name="accuracies",
+)
+
+MODELS = pa.DataFrameSchema(
+    {
+        "model": pa.Column(str, pa.Check.str_length(min_value=1, error="is empty"), unique=True),
+        "display_name": _text(),
+        "developer": _text(required=False),
+        "family": _text(required=False),
+        "lineage": _text(required=False),
+        "variant": _text(required=False),
+        "params_total_b": _positive(float),
+        "params_active_b": _positive(float),
+        "release_date": pa.Column("datetime64[ns]", nullable=True),
+    },
+    checks=pa.Check(
+        lambda d: ~(d["params_active_b"] > d["params_total_b"]),
+        error="has a params_active_b above its params_total_b",
+    ),
+    strict=False,
+    name="models",
+)
+
+BENCHMARKS = pa.DataFrameSchema(
+    {
+        "benchmark": pa.Column(
+            str, pa.Check.str_length(min_value=1, error="is empty"), unique=True
+        ),
+        "name": _text(),
+        "source_language": pa.Column(
+            str,
+            pa.Check(
+                lambda code: code == "item" or is_language(code),
+                element_wise=True,
+                error="is neither a language code nor the word item",
+            ),
+        ),
+        "chance_level": _share(),
+        "n_items": _positive("Int64"),
+        "answer_format": _text(required=False),
+        "reference": _text(required=False),
+    },
+    strict=False,
+    name="benchmarks",
+)
+
+SOURCES = pa.DataFrameSchema(
+    {
+        "source": pa.Column(str, unique=True),
+        **{name: _text() for name in ("title", "publisher", "url", "revision", "date", "licence")},
+        "caveats": _text(required=False),
+    },
+    strict=True,
+    name="sources",
+)
+
+LANGUAGES = pa.DataFrameSchema(
+    {
+        "language": pa.Column(str, pa.Check(is_language, element_wise=True), unique=True),
+        **{name: _text() for name in ("name", "script", "family")},
+    },
+    strict=True,
+    name="languages",
+)
+
+REMEDIES = {
+    "is above 1": "Accuracies are shares between 0 and 1: write 0.87 for 87 %.",
+    "is below 0": "Accuracies are shares between 0 and 1.",
+    "is not a language code": "Use a code of ISO 639, such as en, de or sw.",
+    "is not a known reasoning setting": f"Use one of {', '.join(REASONING)}.",
+    "is empty": "Fill it in, or remove the row.",
+    "is not above 0": "Leave it empty if it is not known.",
+    "is missing": "Fill it in, or remove the row if the model was not evaluated.",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the rows of a frame come from.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file.
+    lines : sequence of int
+        Line number of each row, counting the header as line 1.
+    accuracy_columns : sequence of str, optional
+        Column that each row's accuracy stood in, for a table with one column a language.
+    """
+
+    file: str
+    lines: Sequence[int]
+    accuracy_columns: Sequence[str] | None = None
+
+    def column(self, name: str, row: int) -> str:
+        """The column of the file that a cell of the frame comes from."""
+        if name == "accuracy" and self.accuracy_columns is not None:
+            return self.accuracy_columns[row]
+        return name
+
+
+def check(frame: pd.DataFrame, schema: pa.DataFrameSchema, place: Place) -> list[Problem]:
+    """Everything that is wrong with a frame, in the order of its lines.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a line of the file; its index is 0, 1, 2, …
+    schema : pandera.DataFrameSchema
+        The rules.
+    place : Place
+        File name and line numbers, for the messages.
+
+    Returns
+    -------
+    list of Problem
+        Empty if the frame keeps the rules.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"language": ["en"], "name": ["English"],
+    ...                       "script": ["Latin"], "family": [""]})
+    >>> [str(p) for p in check(frame, LANGUAGES, Place("l.csv", [2]))]
+    ['l.csv, line 2, column family: the value is empty. Fill it in, or remove the row.']
+    """
+    try:
+        schema.validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        problems = [_problem(case, place) for case in error.failure_cases.to_dict("records")]
+        return sorted(set(problems), key=lambda p: (p.row or 0, p.column, p.what))
+    return []
+
+
+def _problem(case: dict, place: Place) -> Problem:
+    """One failure case of pandera, said plainly."""
+    rule, column, value = str(case["check"]), case.get("column"), case.get("failure_case")
+    index = case.get("index")
+    row = None if pd.isna(index) else int(place.lines[int(index)])
+    if rule == "column_in_dataframe":
+        return Problem(f"there is no column '{value}'.", "Add it to the first line.", place.file, 1)
+    if rule == "not_nullable":
+        rule = "is missing"
+    elif rule == "field_uniqueness":
+        rule = "stands in more than one row"
+    whole_row = case.get("schema_context") == "DataFrameSchema"
+    return Problem(
+        what=f"{'the row' if whole_row else 'the value'} {rule}.",
+        remedy=REMEDIES.get(rule, ""),
+        file=place.file,
+        row=row,
+        column="" if whole_row or column is None else place.column(str(column), int(index or 0)),
+        value="" if whole_row or value is None or pd.isna(value) else str(value),
+    )
