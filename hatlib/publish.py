@@ -51,6 +51,7 @@ __all__ = [
     "find_root",
     "generators",
     "notebooks",
+    "notebooks_markdown",
     "run_notebook",
     "serve",
 ]
@@ -514,7 +515,7 @@ def _move(source: Path, target: Path) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Write a text file in one step; leave it alone if it says the same already."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
+    if path.is_file() and path.read_bytes() == text.encode():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -1186,18 +1187,47 @@ def _downloads_cell(notebook: str, data: Iterable[str]) -> Any:
 # The pages of the book -------------------------------------------------------------------------
 
 
-def _notebook_table(root: Path) -> str:
-    """The analyses and their parameters, for the page on the command line."""
+def notebooks_markdown(found: Sequence[Notebook]) -> str:
+    """Describe analyses and their parameters in Markdown.
+
+    Parameters
+    ----------
+    found : sequence of Notebook
+        What `notebooks` lists.
+
+    Returns
+    -------
+    str
+        A heading, a sentence and a table for each.
+
+    Examples
+    --------
+    >>> draws = Parameter("draws", "int", 1000, "bootstrap draws")
+    >>> print(notebooks_markdown([Notebook("fit", Path(), "Fit", "Is it a line?", "", (draws,))]))
+    ### `fit`
+    <BLANKLINE>
+    Is it a line?
+    <BLANKLINE>
+    | parameter | type | default | what it does |
+    |---|---|---|---|
+    | `draws` | int | `1000` | bootstrap draws |
+    <BLANKLINE>
+    """
     lines = []
-    for notebook in notebooks(root):
+    for notebook in found:
         lines += [f"### `{notebook.name}`", "", notebook.question or notebook.title, ""]
         if notebook.needs:
             lines += [f"Needs: {notebook.needs}", ""]
         lines += ["| parameter | type | default | what it does |", "|---|---|---|---|"]
         for each in notebook.parameters:
-            lines.append(f"| `{each.name}` | {each.type} | `{each.default!r}` | {each.help} |")
+            help_ = each.help.replace("|", "\\|")
+            lines.append(f"| `{each.name}` | {each.type} | `{each.default!r}` | {help_} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _notebook_table(root: Path) -> str:
+    return notebooks_markdown(notebooks(root))
 
 
 def _changelog(root: Path) -> str:
