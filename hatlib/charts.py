@@ -1,0 +1,1818 @@
+"""Charts and tables: one function for each kind, each taking a tidy frame and giving a `Figure`.
+
+Text that comes from data (model names, above all) is hostile. It is only ever a *value* in the
+specification: no field name, expression or identifier is built from it.
+"""
+
+from __future__ import annotations
+
+import csv as csvlib
+import hashlib
+import html
+import io
+import itertools
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+__all__ = [
+    "Figure",
+    "Notice",
+    "Table",
+    "curves",
+    "figure_html",
+    "heat",
+    "intervals",
+    "javascript_bundle",
+    "ladder",
+    "scatter",
+    "show_table",
+    "slider",
+    "static_svg",
+    "timeline",
+]
+
+# At least 3:1 against white and against the dark page; told apart with the common colour
+# blindnesses. Shapes repeat the colours, so that no chart needs colour to be read.
+PALETTE = (
+    "#3778c8",
+    "#d95f02",
+    "#12936f",
+    "#c24f9d",
+    "#8a6d1f",
+    "#7d5fd3",
+    "#d33f49",
+    "#1593b5",
+)
+OTHER = "#8a8a8a"
+SHAPES = (
+    "circle",
+    "square",
+    "triangle-up",
+    "diamond",
+    "triangle-down",
+    "cross",
+    "triangle-right",
+    "triangle-left",
+)
+INK = "#747474"  # legible on white and on the dark page: for JupyterLab, which tells us neither
+PAPER_INK = "#333333"
+FAINT = "#9a9a9a"
+
+# Only these columns are shown in tooltips, under these titles (vega-tooltip gives a meaning to
+# some titles, so a column name from a user's file is never one).
+TIPS = {
+    "display_name": "Model",
+    "label": "Run",
+    "set_name": "Benchmark",
+    "reasoning": "Reasoning",
+    "developer": "Developer",
+    "family": "Family",
+    "lineage": "Lineage",
+    "variant": "Variant",
+    "params_total_b": "Parameters, billion",
+    "params_active_b": "Active parameters, billion",
+    "release_date": "Released",
+    "language": "Language",
+    "source_accuracy": "Source accuracy",
+    "target_accuracy": "Target accuracy",
+    "effective_transfer": "Effective transfer",
+    "xlt_gap": "Gap",
+    "ratio": "Ratio",
+    "n_targets": "Target languages",
+    "n_items": "Items",
+}
+
+_VL_VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+_SCHEMA = "https://vega.github.io/schema/vega-lite/{}.json"
+_MIME = "application/vnd.vegalite.v5+json"
+_WIDTH, _CELL = 640, 270  # pixels, of a single chart and of one facet in the static picture
+_MOST_ROWS = 200  # of the table under a chart; the CSV has all
+
+
+# --------------------------------------------------------------------------- results
+@dataclass(frozen=True)
+class Figure:
+    """A chart with all that must stand beside it.
+
+    Attributes
+    ----------
+    name : str
+        Slug, unique on its page; the id of the figure.
+    chart : altair.TopLevelMixin
+        The Altair chart.
+    caption : str
+        What to see, in one or two sentences of plain text.
+    alt : str
+        Alternative text, written from the data.
+    data : pandas.DataFrame
+        What is drawn, one row a mark.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["a", "a"]})
+    >>> figure = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.")
+    >>> figure.name, figure.caption
+    ('rise', 'It rises.')
+    """
+
+    name: str
+    chart: alt.TopLevelMixin
+    caption: str
+    alt: str
+    data: pd.DataFrame
+
+    def spec(self) -> dict[str, Any]:
+        """Vega-Lite specification, the same bytes for the same data."""
+        spec: dict[str, Any] = self.chart.to_dict()
+        spec["$schema"] = _SCHEMA.format("v5")
+        return spec
+
+    def csv(self) -> str:
+        """The data that are drawn, as CSV."""
+        return _csv(self.data)
+
+    def html(self) -> str:
+        """The figure for a web page; see `figure_html`."""
+        return figure_html(
+            self.spec(), name=self.name, caption=self.caption, alt=self.alt, csv=self.csv()
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n[{self.alt}]"
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What JupyterLab, papermill and nbviewer show, with no network."""
+        spec = self.spec()
+        bundle = {_MIME: spec, "image/png": _png(spec), "text/plain": repr(self)}
+        about = {
+            "name": self.name,
+            "caption": self.caption,
+            "alt": self.alt,
+            "csv": self.csv(),
+        }
+        return bundle, {"hat": about}
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A result that cannot be drawn: what is missing and what to add.
+
+    Attributes
+    ----------
+    text : str
+        Markdown.
+
+    Examples
+    --------
+    >>> Notice("No model has a known size. Add a column `params_total_b`.")
+    No model has a known size. Add a column `params_total_b`.
+    """
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for display, which scrolls sideways where the page is narrow.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        What is shown.
+    caption : str
+        Plain text.
+    markup : str
+        HTML.
+    """
+
+    frame: pd.DataFrame
+    caption: str
+    markup: str
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n{self.frame.to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        return self.markup
+
+
+# --------------------------------------------------------------------------- tables
+def show_table(
+    frame: pd.DataFrame,
+    caption: str,
+    formats: Mapping[str, str] | None = None,
+    hide: Sequence[str] = (),
+) -> Table | Notice:
+    """Show a frame as a table that follows the theme of the page.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        What to show; the index is left out.
+    caption : str
+        What to see. Plain text.
+    formats : mapping of column to format, optional
+        Python format strings, such as ``{"share": "{:.0%}"}``. By default numbers with
+        fractions have three decimals, sizes three digits and dates no time.
+    hide : sequence of str
+        Columns to leave out.
+
+    Returns
+    -------
+    Table or Notice
+        A notice if there is no row.
+
+    Examples
+    --------
+    >>> show_table(pd.DataFrame({"model": ["<b>"], "accuracy": [0.5]}), "One model.")
+    One model.
+    model  accuracy
+      <b>       0.5
+    >>> "&lt;b&gt;" in _.markup and "0.500" in _.markup
+    True
+    """
+    shown = frame.drop(columns=[column for column in hide if column in frame])
+    shown = shown.reset_index(drop=True)
+    if shown.empty:
+        return Notice("There is nothing to show in this table.")
+    chosen = {str(c): _format_of(str(c), shown[c]) for c in shown} | dict(formats or {})
+    key = hashlib.sha256((caption + shown.to_csv(index=False)).encode()).hexdigest()[:10]
+    style = (
+        shown.style.set_table_attributes('class="dataframe"')
+        .set_caption(html.escape(caption))
+        .hide(axis="index")
+        .format({c: chosen[str(c)] for c in shown}, na_rep="–", escape="html")
+        .format_index(escape="html", axis="columns")
+        .set_uuid(key)
+    )
+    setattr(style, "cell_ids", False)  # noqa: B010  (unknown to the type stubs)
+    body = style.to_html(sparse_columns=False)
+    body = re.sub(r"<style[^>]*>\s*</style>\s*", "", body)
+    body = body.replace('<th class="col_heading', '<th scope="col" class="col_heading')
+    return Table(shown, caption, _scroller(body, caption))
+
+
+def _format_of(column: str, values: pd.Series[Any]) -> str | None:
+    """Choose how a column is written."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return "{:%Y-%m-%d}"
+    if pd.api.types.is_float_dtype(values):
+        known = values.dropna()
+        if column.startswith("params") or (len(known) and known.abs().max() >= 1000):
+            return "{:.4g}"
+        if len(known) and (known == known.round()).all() and known.abs().max() > 1:
+            return "{:.0f}"
+        return "{:.3f}"
+    return None
+
+
+def _scroller(body: str, label: str) -> str:
+    """Wrap wide content so that it scrolls by itself, with the keyboard too."""
+    name = html.escape(_cut(label, 120), quote=True)
+    return (
+        f'<div class="hat-scroll" role="region" tabindex="0" aria-label="{name}">\n{body}\n</div>'
+    )
+
+
+# --------------------------------------------------------------------------- charts
+def scatter(
+    table: pd.DataFrame,
+    *,
+    x: str = "source_accuracy",
+    y: str = "target_accuracy",
+    lines: pd.DataFrame | None = None,
+    band: bool = True,
+    facet: str | None = None,
+    color: str | None = "lineage",
+    shape: str | None = None,
+    emphasise: Sequence[str] = (),
+    diagonal: bool = True,
+    chance: float | str | None = None,
+    name: str,
+    caption: str,
+    title_x: str = "Accuracy in the source language",
+    title_y: str = "Mean accuracy in the target languages",
+) -> Figure | Notice:
+    """Draw one dot a model run, with fitted lines.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a dot. Columns ``x_low``, ``x_high``, ``y_low``, ``y_high`` give error bars.
+    x, y : str
+        Numeric columns.
+    lines : pandas.DataFrame, optional
+        Columns ``line``, ``x``, ``y``, optionally ``low``, ``high`` and the facet column.
+    band : bool
+        Whether to draw ``low`` to ``high`` of the lines.
+    facet, color, shape : str, optional
+        Columns that split the dots into panels, colours and shapes.
+    emphasise : sequence of str
+        Models (by model, label or display name) whose name is written beside the dot.
+    diagonal : bool
+        Whether to draw where `x` equals `y`.
+    chance : float or str, optional
+        Accuracy of a guess, or the column that has it.
+    name, caption, title_x, title_y : str
+        Slug, caption and titles of the axes.
+
+    Returns
+    -------
+    Figure or Notice
+        A notice if no row has both values.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"source_accuracy": [0.5, 0.9], "target_accuracy": [0.4, 0.8],
+    ...                       "lineage": ["A", "B"], "display_name": ["a-1", "b-1"]})
+    >>> print(scatter(frame, name="fit", caption="Two models.").alt)
+    Scatter plot of 2 dots. Accuracy in the source language runs from 0.500 to 0.900. Mean \
+accuracy in the target languages runs from 0.400 to 0.800. The highest is b-1.
+    """
+    frame, lost = _tidy(
+        table,
+        {"x": x, "y": y, "facet": facet, "color": color, "shape": shape}
+        | {end: end for end in ("x_low", "x_high", "y_low", "y_high") if end in table},
+        numbers=("x", "y"),
+    )
+    if frame.empty:
+        return _nothing(x, y)
+    domain, colours = _colours(frame)
+    curve, _ = _tidy(
+        lines if lines is not None else pd.DataFrame(columns=["line", "x", "y"]),
+        {"x": "x", "y": "y", "line": "line", "low": "low", "high": "high", "facet": facet},
+        numbers=("x", "y"),
+        tips=False,
+    )
+    guess = _chance_of(table, chance, facet)
+    x_domain = _domain([frame.x, frame.get("x_low"), frame.get("x_high")])
+    y_domain = _domain([frame.y, frame.get("y_low"), frame.get("y_high"), guess.get("y")])
+    panels = _panels(frame)
+    marked = frame[_is_named(frame, emphasise)].assign(kind="name")
+    marked = _place_names(marked, x_domain, y_domain, _CELL if facet else _WIDTH)
+    parts = [
+        frame.assign(kind="dot"),
+        curve.assign(kind="line"),
+        _line_names(curve),
+        marked,
+        guess.assign(kind="chance"),
+        _diagonal(x_domain, y_domain, panels) if diagonal else pd.DataFrame(),
+    ]
+
+    pick = alt.selection_point(name="pick", fields=["color"], bind="legend", on="click")
+    axes = {
+        "x": alt.X("x:Q", title=title_x, scale=alt.Scale(domain=x_domain, nice=False)),
+        "y": alt.Y("y:Q", title=title_y, scale=alt.Scale(domain=y_domain, nice=False)),
+    }
+    fade = alt.when(pick).then(alt.value(0.85)).otherwise(alt.value(0.08))
+    faint = alt.when(pick).then(alt.value(0.45)).otherwise(alt.value(0.05))
+    paint = _paint(domain, colours)
+    layers = []
+    if diagonal:
+        layers.append(_only("diagonal").mark_line(style="hat-guide").encode(**axes))
+    if len(guess):
+        layers.append(_only("chance").mark_rule(style="hat-guide").encode(y=axes["y"]))
+        layers.append(
+            _only("chance")
+            .mark_text(style="hat-note", align="right", baseline="bottom", dx=-3, text="chance")
+            .encode(y=axes["y"], x=alt.value("width"))
+        )
+    detail = alt.Detail("line:N")
+    if band and len(curve) and {"low", "high"} <= set(curve):
+        layers.append(
+            _only("line")
+            .mark_area(style="hat-band", clip=True)
+            .encode(x=axes["x"], y=alt.Y("low:Q"), y2="high:Q", detail=detail)
+        )
+    if len(curve):
+        layers.append(
+            _only("line").mark_line(style="hat-line", clip=True).encode(**axes, detail=detail)
+        )
+    for end, axis in (("x", "y"), ("y", "x")):
+        if {f"{end}_low", f"{end}_high"} <= set(frame):
+            span = {end: alt.X(f"{end}_low:Q") if end == "x" else alt.Y(f"{end}_low:Q")}
+            layers.append(
+                _only("dot")
+                .mark_rule(strokeWidth=1.2, clip=True)
+                .encode(
+                    **span,
+                    **{f"{end}2": f"{end}_high:Q", axis: axes[axis]},
+                    color=paint,
+                    opacity=faint,
+                )
+            )
+    symbols = (
+        _symbols("shape", list(dict.fromkeys(sorted(frame["shape"]))), shape)
+        if shape
+        else _symbols("color", domain, color)
+    )
+    layers.append(
+        _only("dot", view="dots")
+        .mark_point(filled=True, size=62, strokeWidth=0, clip=True)
+        .encode(
+            **axes,
+            color=paint,
+            shape=symbols,
+            opacity=fade,
+            tooltip=_tips(frame, {"x": title_x, "y": title_y}),
+        )
+        .add_params(pick)
+    )
+    if len(curve) and len(set(curve.line)) > 1:
+        layers.append(
+            _only("line-name")
+            .mark_text(style="hat-note", align="right", baseline="bottom", dx=-2, dy=-4)
+            .encode(**axes, text="line:N")
+        )
+    if len(marked):
+        layers.append(_names("name", axes, paint))
+    chart = _assemble(layers, parts, facet, panels, height=300 if facet else 400, wish=2)
+    names = table.iloc[frame.index]
+    best = _name_of(frame.iloc[int(frame.y.argmax())])
+    text = [
+        f"Scatter plot of {len(frame)} dots{_in_panels(panels)}.",
+        f"{title_x} runs from {_span(frame.x)}.",
+        f"{title_y} runs from {_span(frame.y)}.",
+        _correlation(frame, panels),
+        f"The highest is {best}." if best else "",
+        _lines_in_words(curve),
+    ]
+    return _figure(name, chart, caption, text, lost, _drawn(names, [x, y, facet, color, shape]))
+
+
+def intervals(
+    table: pd.DataFrame,
+    *,
+    value: str,
+    low: str | None = None,
+    high: str | None = None,
+    row: str,
+    color: str | None = None,
+    facet: str | None = None,
+    zero: float | None = 0.0,
+    sort: Sequence[str] | str | None = None,
+    name: str,
+    caption: str,
+    title_x: str = "",
+    title_row: str = "",
+    format_x: str = "",
+) -> Figure | Notice:
+    """Draw a value with its interval in each row (a forest plot).
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a dot.
+    value, low, high : str
+        Numeric columns: the estimate and the ends of its interval.
+    row : str
+        Column that names the rows.
+    color, facet : str, optional
+        Columns that split the dots into colours and panels.
+    zero : float, optional
+        Where the reference line is; None for none.
+    sort : sequence of str, column name, "table" or None
+        Order of the rows from the top: as listed, by that column from high to low, as in the
+        table, or (None) by value from high to low.
+    name, caption, title_x, title_row : str
+        Slug, caption and titles.
+    format_x : str
+        D3 format of the ticks, such as ``"+.2f"``.
+
+    Returns
+    -------
+    Figure or Notice
+        A notice if no row has a value.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"who": ["a", "b"], "v": [0.1, -0.2], "l": [0.0, -0.4],
+    ...                       "h": [0.2, -0.1]})
+    >>> figure = intervals(frame, value="v", low="l", high="h", row="who", name="gain",
+    ...                    caption="Two gains.", title_x="Gain")
+    >>> print(figure.alt)
+    Dot plot of 2 rows. Gain runs from -0.200 (b) to 0.100 (a). 1 of 2 intervals exclude 0.
+    """
+    title = title_x or value
+    frame, lost = _tidy(
+        table,
+        {"x": value, "x_low": low, "x_high": high, "row": row, "facet": facet, "color": color},
+        numbers=("x",),
+    )
+    if frame.empty:
+        return _nothing(value)
+    domain, colours = _colours(frame)
+    panels = _panels(frame)
+    order = _order(frame, table, sort)
+    colour_count = frame["color"].nunique() if color else 1
+    by = ["row", "facet"] if facet else ["row"]
+    dodge = bool(color) and bool(frame.duplicated(by).any())
+    sparse = bool(facet) and len(frame.drop_duplicates(by)) < 0.6 * len(order) * len(panels)
+    bars = "x_low" in frame and "x_high" in frame
+    x_domain = _domain(
+        [frame.x, frame.get("x_low"), frame.get("x_high"), zero], limit=False, pad=0.04
+    )
+
+    pick = alt.selection_point(name="pick", fields=["color"], bind="legend", on="click")
+    scale = alt.Scale(domain=x_domain, nice=True)
+    tick = alt.Axis(format=format_x) if format_x else alt.Axis()
+    rows: dict[str, Any] = {
+        "y": alt.Y(
+            "row:N",
+            sort=None if sparse else order,
+            title=title_row or None,
+            axis=alt.Axis(grid=True, ticks=False, domain=False),
+        )
+    }
+    if dodge:
+        rows["yOffset"] = alt.YOffset("color:N", sort=domain, scale=alt.Scale(paddingOuter=0.25))
+    fade = alt.when(pick).then(alt.value(1)).otherwise(alt.value(0.08))
+    paint = _paint(domain, colours)
+    layers = []
+    if zero is not None:
+        layers.append(_only("zero").mark_rule(style="hat-zero").encode(x="x:Q"))
+    if bars:
+        layers.append(
+            _only("dot")
+            .mark_rule(strokeWidth=2)
+            .encode(
+                x=alt.X("x_low:Q", title=title, scale=scale, axis=tick),
+                x2="x_high:Q",
+                color=paint,
+                opacity=fade,
+                **rows,
+            )
+        )
+    tips = {
+        "row": title_row or "Row",
+        "x": title,
+        "x_low": "Interval from",
+        "x_high": "Interval to",
+    }
+    layers.append(
+        _only("dot", view="dots")
+        .mark_point(filled=True, size=58)
+        .encode(
+            x=alt.X("x:Q", title=title, scale=scale, axis=tick),
+            color=paint,
+            shape=_symbols("color", domain, color),
+            opacity=fade,
+            tooltip=_tips(frame, tips),
+            **rows,
+        )
+        .add_params(pick)
+    )
+    drawn = frame.sort_values("row", key=lambda s: s.map({r: i for i, r in enumerate(order)}))
+    reference = pd.DataFrame(
+        [{"kind": "zero", "x": zero, "facet": panel} for panel in panels]
+        if zero is not None
+        else []
+    )
+    chart = _assemble(
+        layers,
+        [drawn.assign(kind="dot"), reference],
+        facet,
+        panels,
+        height=alt.Step(min(44, 14 * colour_count) if dodge else 22),
+        wish=2,
+        resolve={"y": "independent"} if sparse else None,
+        rows=True,
+    )
+    ends = f"{_number(frame.x.min())} ({_cut(str(frame.row.iloc[int(frame.x.argmin())]), 40)})"
+    ends += f" to {_number(frame.x.max())} ({_cut(str(frame.row.iloc[int(frame.x.argmax())]), 40)})"
+    text = [
+        f"Dot plot of {len(order)} rows{_in_panels(panels)}.",
+        f"{title} runs from {ends}.",
+        _excluding(frame, zero) if bars else "",
+    ]
+    keep = [row, value, low, high, color, facet]
+    return _figure(name, chart, caption, text, lost, _drawn(table.iloc[frame.index], keep))
+
+
+def ladder(
+    table: pd.DataFrame,
+    *,
+    x: str = "params_total_b",
+    y: str,
+    low: str | None = None,
+    high: str | None = None,
+    series: str = "family",
+    facet: str | None = "measure",
+    share_y: bool = False,
+    zero: float | None = None,
+    name: str,
+    caption: str,
+    title_x: str = "Parameters, billion (log scale)",
+    title_y: str = "",
+) -> Figure | Notice:
+    """Draw one line a family over model size.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a dot.
+    x, y : str
+        Columns: size (above 0) and measure.
+    low, high : str, optional
+        Ends of the interval of `y`.
+    series, facet : str
+        Columns that split the dots into lines and panels; a facet that is not there is ignored.
+    share_y : bool
+        Whether the panels have one vertical scale.
+    zero : float, optional
+        Where to draw a reference line.
+    name, caption, title_x, title_y : str
+        Slug, caption and titles of the axes.
+
+    Returns
+    -------
+    Figure or Notice
+        A notice if no row has a size and a measure.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"params_total_b": [1, 8], "gap": [0.3, 0.1], "family": ["A", "A"]})
+    >>> print(ladder(frame, y="gap", name="size", caption="One ladder.", title_y="Gap").alt)
+    Line chart of 1 line and 2 dots. Parameters, billion (log scale) runs from 1 to 8. Gap runs \
+from 0.100 to 0.300. 0 of 1 lines end higher than they start.
+    """
+    sizes = table.assign(**{x: pd.to_numeric(table[x], errors="coerce").where(lambda s: s > 0)})
+    return _lines_chart(
+        sizes,
+        x=x,
+        y=y,
+        low=low,
+        high=high,
+        series=series,
+        facet=facet if facet in table else None,
+        share_y=share_y,
+        zero=zero,
+        kind="log",
+        name=name,
+        caption=caption,
+        title_x=title_x,
+        title_y=title_y,
+    )
+
+
+def timeline(
+    table: pd.DataFrame,
+    *,
+    x: str = "release_date",
+    y: str,
+    low: str | None = None,
+    high: str | None = None,
+    series: str = "lineage",
+    facet: str | None = None,
+    lines: bool = True,
+    share_y: bool = False,
+    zero: float | None = None,
+    name: str,
+    caption: str,
+    title_x: str = "Release date",
+    title_y: str = "",
+) -> Figure | Notice:
+    """Draw a measure over the release date, one line a lineage.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a dot.
+    x, y : str
+        Columns: date and measure.
+    low, high : str, optional
+        Ends of the interval of `y`.
+    series, facet : str
+        Columns that split the dots into lines and panels.
+    lines : bool
+        Whether to join the dots of a series.
+    share_y : bool
+        Whether the panels have one vertical scale.
+    zero : float, optional
+        Where to draw a reference line.
+    name, caption, title_x, title_y : str
+        Slug, caption and titles of the axes.
+
+    Returns
+    -------
+    Figure or Notice
+        A notice if no row has a date and a measure.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"release_date": pd.to_datetime(["2024-01-01", "2025-01-01"]),
+    ...                       "gap": [0.3, 0.1], "lineage": ["A", "A"]})
+    >>> print(timeline(frame, y="gap", name="time", caption="Two releases.", title_y="Gap").alt)
+    Line chart of 1 line and 2 dots. Release date runs from 2024-01-01 to 2025-01-01. Gap runs \
+from 0.100 to 0.300. 0 of 1 lines end higher than they start.
+    """
+    dates = table.assign(**{x: pd.to_datetime(table[x], errors="coerce")})
+    return _lines_chart(
+        dates,
+        x=x,
+        y=y,
+        low=low,
+        high=high,
+        series=series,
+        facet=facet,
+        share_y=share_y,
+        zero=zero,
+        kind="time",
+        join=lines,
+        name=name,
+        caption=caption,
+        title_x=title_x,
+        title_y=title_y,
+    )
+
+
+def curves(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    series: str,
+    low: str | None = None,
+    high: str | None = None,
+    facet: str | None = None,
+    share_y: bool = True,
+    zero: float | None = None,
+    name: str,
+    caption: str,
+    title_x: str = "",
+    title_y: str = "",
+) -> Figure | Notice:
+    """Draw lines, with bands if there are `low` and `high`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a point of a line.
+    x, y, low, high : str
+        Numeric columns.
+    series, facet : str
+        Columns that split the points into lines and panels.
+    share_y : bool
+        Whether the panels have one vertical scale.
+    zero : float, optional
+        Where to draw a reference line.
+    name, caption, title_x, title_y : str
+        Slug, caption and titles of the axes.
+
+    Returns
+    -------
+    Figure or Notice
+        A notice if no row has both values.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["a", "a"]})
+    >>> print(curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.").alt)
+    Line chart of 1 line. n runs from 1 to 2. v runs from 0.100 to 0.300. 1 of 1 lines end higher \
+than they start.
+    """
+    return _lines_chart(
+        table,
+        x=x,
+        y=y,
+        low=low,
+        high=high,
+        series=series,
+        facet=facet,
+        share_y=share_y,
+        zero=zero,
+        kind="linear",
+        dots=False,
+        name=name,
+        caption=caption,
+        title_x=title_x,
+        title_y=title_y,
+    )
+
+
+def slider(
+    table: pd.DataFrame,
+    *,
+    slider: str = "ability",
+    value: str = "value",
+    metric: str = "metric",
+    emphasise: Sequence[str] = (),
+    start: float | None = None,
+    name: str,
+    caption: str,
+    title_slider: str = "Ability in the source language",
+    title_value: str = "Value",
+) -> Figure | Notice:
+    """Draw a slider and the value that each metric has there, above the curves of the metrics.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row for each step of the slider and each metric.
+    slider, value, metric : str
+        Columns: position of the slider, value there (numbers) and name of the metric.
+    emphasise : sequence of str
+        Metrics to draw in the accent colour; by default the one that moves least.
+    start : float, optional
+        Where the slider stands at first; by default three quarters of the way.
+    name, caption, title_slider, title_value : str
+        Slug, caption and titles.
+
+    Returns
+    -------
+    Figure or Notice
+        A notice if there are fewer than two positions.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"ability": [0, 1, 0, 1], "value": [0.2, 0.8, 0.5, 0.5],
+    ...                       "metric": ["Accuracy", "Accuracy", "Transfer", "Transfer"]})
+    >>> print(slider(frame, name="drag", caption="One moves.").alt)
+    Chart with a slider, Ability in the source language, from 0 to 1. As it rises, Accuracy goes \
+from 0.200 to 0.800; Transfer goes from 0.500 to 0.500.
+    """
+    frame, lost = _tidy(
+        table, {"s": slider, "x": value, "row": metric}, numbers=("s", "x"), tips=False
+    )
+    steps = np.sort(frame.s.unique()) if len(frame) else np.array([])
+    if len(steps) < 2:
+        return _nothing(slider, value)
+    edges = np.concatenate([[-1e9], (steps[1:] + steps[:-1]) / 2, [1e9]])
+    place = np.searchsorted(steps, frame.s)
+    wanted = start if start is not None else steps[0] + 0.75 * (steps[-1] - steps[0])
+    begin = float(steps[np.abs(steps - wanted).argmin()])
+    frame = frame.assign(s_from=edges[place], s_to=edges[place + 1])
+    order = list(dict.fromkeys(frame.row))
+    spread = frame.groupby("row").x.agg(lambda v: v.max() - v.min())
+    still = set(emphasise) or {str(spread.idxmin())}
+    frame["color"] = ["stays" if row in still else "moves" for row in frame.row]
+    first = frame.sort_values("s").groupby("row").x.first()
+    frame["x_first"] = frame.row.map(first)
+    ends = frame[frame.s == steps[-1]].assign(kind="end")
+    domain = _domain([frame.x, 0.0], limit=False, pad=0.06)
+    ends = ends.assign(y_label=_spread(list(ends.x), (domain[1] - domain[0]) * 14 / 200))
+
+    step = float(np.diff(steps).min())
+    knob = alt.param(
+        name="knob",
+        value=begin,
+        bind=alt.binding_range(
+            min=float(steps[0]), max=float(steps[-1]), step=round(step, 6), name=title_slider + " "
+        ),
+    )
+    here = "datum.s_from <= knob && knob < datum.s_to"
+    paint = alt.Color(
+        "color:N",
+        legend=None,
+        scale=alt.Scale(domain=["moves", "stays"], range=[PALETTE[1], PALETTE[0]]),
+    )
+    rows = alt.Y(
+        "row:N",
+        sort=order,
+        title=None,
+        axis=alt.Axis(ticks=False, domain=False, labelPadding=8, grid=True),
+    )
+    across = alt.X("x:Q", title=title_value, scale=alt.Scale(domain=domain, nice=False))
+    now = _only("dot").transform_filter(here)
+    tips = [
+        alt.Tooltip("row:N", title="Metric"),
+        alt.Tooltip("s:Q", title=title_slider, format=".2f"),
+        alt.Tooltip("x:Q", title=title_value, format=".3f"),
+    ]
+    upper = alt.layer(
+        now.mark_rule(strokeWidth=5, opacity=0.35, strokeCap="round").encode(
+            x=alt.X("x_first:Q", title=title_value), x2="x:Q", y=rows, color=paint
+        ),
+        now.mark_point(size=60, opacity=0.7, strokeWidth=1.5).encode(
+            x="x_first:Q", y=rows, color=paint
+        ),
+        now.mark_point(filled=True, size=170, opacity=1).encode(
+            x=across, y=rows, color=paint, tooltip=tips
+        ),
+        now.mark_text(style="hat-label", dy=-13).encode(
+            x=across, y=rows, text=alt.Text("x:Q", format=".2f")
+        ),
+        name="now",
+    ).properties(width=_WIDTH - 170, height=alt.Step(40))
+    along = alt.X(
+        "s:Q",
+        title=title_slider,
+        scale=alt.Scale(domain=[float(steps[0]), float(steps[-1])], nice=False),
+    )
+    up = alt.Y("x:Q", title=title_value, scale=alt.Scale(domain=domain, nice=False))
+    lower = alt.layer(
+        _only("dot").mark_line(strokeWidth=2.2).encode(x=along, y=up, color=paint, detail="row:N"),
+        now.mark_rule(style="hat-guide").encode(x=along),
+        now.mark_point(filled=True, size=70, opacity=1).encode(
+            x=along, y=up, color=paint, tooltip=tips
+        ),
+        _only("end")
+        .mark_text(style="hat-label", align="left", dx=6, limit=130)
+        .encode(x=along, y=alt.Y("y_label:Q", title=title_value), text="row:N", color=paint),
+        name="all",
+    ).properties(width=_WIDTH - 170, height=200)
+    chart = (
+        alt.vconcat(upper, lower, data=_values([frame.assign(kind="dot"), ends]), spacing=24)
+        .add_params(knob)
+        .configure(**_config())
+        .properties(usermeta={"hat": {"layout": "concat"}})
+    )
+    moves = "; ".join(
+        f"{_cut(row, 60)} goes from {_number(part.x.iloc[0])} to {_number(part.x.iloc[-1])}"
+        for row, part in ((r, frame[frame.row == r].sort_values("s")) for r in order)
+    )
+    text = [
+        f"Chart with a slider, {title_slider}, from {_plain(steps[0])} to {_plain(steps[-1])}.",
+        f"As it rises, {moves}.",
+    ]
+    keep = [slider, metric, value]
+    return _figure(name, chart, caption, text, lost, _drawn(table.iloc[frame.index], keep))
+
+
+def heat(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    value: str,
+    middle: float | None = None,
+    format_value: str = ".2f",
+    name: str,
+    caption: str,
+    title_x: str = "",
+    title_y: str = "",
+    title_value: str = "",
+) -> Figure | Notice:
+    """Draw a small chart of tiles, with the values printed on them.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a tile.
+    x, y, value : str
+        Columns: where the tile is, and its number.
+    middle : float, optional
+        Neutral value of a two-sided colour scale; by default the scale is one-sided.
+    format_value : str
+        D3 format of the printed numbers.
+    name, caption, title_x, title_y, title_value : str
+        Slug, caption and titles.
+
+    Returns
+    -------
+    Figure or Notice
+        A notice if no row has a value.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"a": ["p", "q"], "b": ["r", "r"], "v": [0.1, 0.9]})
+    >>> print(heat(frame, x="a", y="b", value="v", name="tiles", caption="Two tiles.").alt)
+    Tile chart of 2 tiles, 2 across and 1 down. v runs from 0.100 (p, r) to 0.900 (q, r).
+    """
+    title = title_value or value
+    frame, lost = _tidy(table, {"column": x, "row": y, "v": value}, numbers=("v",), tips=False)
+    if frame.empty:
+        return _nothing(value)
+    low, high = float(frame.v.min()), float(frame.v.max())
+    if middle is not None:
+        reach = max(abs(high - middle), abs(low - middle)) or 1.0
+        low, high = middle - reach, middle + reach
+        ramp = ["#b35806", "#e9a35c", "#f4f1ec", "#7fa9dd", "#1f5aa6"]
+    else:
+        ramp = ["#eef3fa", "#a9c6ea", "#5f93d3", "#2c64ac", "#153e75"]
+    share = (frame.v - low) / ((high - low) or 1.0)
+    dark = (share - 0.5).abs() > 0.3 if middle is not None else share > 0.45
+    frame["ink"] = np.where(dark, "#ffffff", "#111111")
+    columns, rows = list(dict.fromkeys(frame.column)), list(dict.fromkeys(frame.row))
+    across = alt.X(
+        "column:N",
+        sort=columns,
+        title=title_x or None,
+        axis=alt.Axis(
+            orient="top", labelAngle=0 if len(columns) < 7 else -45, ticks=False, domain=False
+        ),
+    )
+    down = alt.Y(
+        "row:N", sort=rows, title=title_y or None, axis=alt.Axis(ticks=False, domain=False)
+    )
+    scale = alt.Scale(domain=list(np.linspace(low, high, 5).round(6)), range=ramp, clamp=True)
+    tips = [
+        alt.Tooltip("column:N", title=title_x or "Column"),
+        alt.Tooltip("row:N", title=title_y or "Row"),
+        alt.Tooltip("v:Q", title=title, format=".3f"),
+    ]
+    layers = [
+        _only("tile")
+        .mark_rect(cornerRadius=3, stroke="transparent", strokeWidth=2)
+        .encode(x=across, y=down, color=alt.Color("v:Q", scale=scale, legend=None), tooltip=tips),
+        _only("tile")
+        .mark_text(fontSize=12)
+        .encode(
+            x=across,
+            y=down,
+            text=alt.Text("v:Q", format=format_value),
+            color=alt.Color("ink:N", scale=None),
+        ),
+    ]
+    chart = _assemble(
+        layers, [frame.assign(kind="tile")], None, [""], height=alt.Step(30), wish=1, rows=True
+    )
+    at = [f"{_cut(str(r.column), 40)}, {_cut(str(r.row), 40)}" for r in frame.itertuples()]
+    least, most = int(frame.v.argmin()), int(frame.v.argmax())
+    text = [
+        f"Tile chart of {len(frame)} tiles, {len(columns)} across and {len(rows)} down.",
+        f"{title} runs from {_number(frame.v.min())} ({at[least]}) to "
+        f"{_number(frame.v.max())} ({at[most]}).",
+    ]
+    return _figure(name, chart, caption, text, lost, _drawn(table.iloc[frame.index], [x, y, value]))
+
+
+# --------------------------------------------------------------------------- web pages
+def figure_html(spec: dict[str, Any], *, name: str, caption: str, alt: str, csv: str) -> str:
+    """Make the figure for the book and for stand-alone pages.
+
+    `assets/hat-charts.js` draws it; without JavaScript, and in print, the static picture stays.
+
+    Parameters
+    ----------
+    spec : dict
+        Vega-Lite specification, as in the executed notebook.
+    name, caption, alt, csv : str
+        As in the metadata ``hat`` of the output.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["<b>", "<b>"]})
+    >>> page = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.").html()
+    >>> page.startswith('<figure class="hat-chart" id="rise"'), "<b>" in page
+    (True, False)
+    """
+    slug = _slug(name)
+    said = html.escape(alt, quote=True)
+    svg = static_svg(spec)
+    size = re.search(r'<svg[^>]*?width="([\d.]+)"[^>]*?height="([\d.]+)"', svg)
+    width, height = (round(float(n)) for n in size.groups()) if size else (_WIDTH, 400)
+    picture = quote(svg, safe=" !$'()*+,-./:;=?@_~")
+    data = quote(csv, safe=" !$'()*+,-./:;=?@_~")
+    own = json.dumps(
+        spec | {"$schema": _SCHEMA.format(f"v{_VL_VERSION.split('.')[0]}")}, separators=(",", ":")
+    )
+    own = own.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return (
+        f'<figure class="hat-chart" id="{slug}" style="--hat-width:{width}px">\n'
+        '<div class="hat-live" hidden></div>\n'
+        f'<div class="hat-static"><img alt="{said}" width="{width}" height="{height}" '
+        f'src="data:image/svg+xml,{picture}"></div>\n'
+        f'<script type="application/json" class="hat-spec">{own}</script>\n'
+        f"<figcaption>{html.escape(caption)}</figcaption>\n"
+        '<details class="hat-data"><summary>Show data</summary>\n'
+        f"{_data_table(csv, caption)}\n"
+        f'<p><a class="hat-csv" download="{slug}.csv" href="data:text/csv;charset=utf-8,{data}">'
+        "Download as CSV</a></p>\n</details>\n</figure>"
+    )
+
+
+def static_svg(spec: dict[str, Any]) -> str:
+    """Draw a specification as SVG in the colours of paper, with no network.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["a", "a"]})
+    >>> figure = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.")
+    >>> static_svg(figure.spec())[:4]
+    '<svg'
+    """
+    import vl_convert
+
+    drawn: str = vl_convert.vegalite_to_svg(_on_paper(spec), _VL_VERSION, allowed_base_urls=[])
+    return drawn
+
+
+def javascript_bundle(path: str | Path) -> Path:
+    """Write Vega, Vega-Lite and Vega-Embed as one script, for charts without a network.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write; its folder is made.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    import vl_convert
+
+    code = vl_convert.javascript_bundle(vl_version=_VL_VERSION)  # type: ignore[call-arg]
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Wrapped, so that its many top-level names do not meet those of the theme.
+    target.write_text(f"(function(){{\n{code}\n}})();\n", encoding="utf-8")
+    return target
+
+
+def _png(spec: dict[str, Any]) -> str:
+    """Draw a specification as PNG (base64), for readers that know no Vega-Lite."""
+    import base64
+
+    import vl_convert
+
+    paper = _on_paper(spec) | {"background": "white"}
+    image = vl_convert.vegalite_to_png(paper, _VL_VERSION, scale=1.5, allowed_base_urls=[])
+    return base64.b64encode(image).decode()
+
+
+def _on_paper(spec: dict[str, Any]) -> dict[str, Any]:
+    """Change the colours of text and guides to those for a white page."""
+    text = json.dumps({"config": spec.get("config", {})}).replace(INK, PAPER_INK)
+    config = json.loads(text)["config"] | {"aria": False}
+    return spec | {"config": config, "$schema": _SCHEMA.format(f"v{_VL_VERSION}")}
+
+
+def _data_table(csv: str, caption: str) -> str:
+    """Make the table under a chart from its CSV."""
+    rows = list(csvlib.reader(io.StringIO(csv)))
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col">{html.escape(_readable(c))}</th>' for c in rows[0])
+    body = "\n".join(
+        "<tr>" + "".join(f"<td>{html.escape(_cut(cell, 80))}</td>" for cell in row) + "</tr>"
+        for row in rows[1 : _MOST_ROWS + 1]
+    )
+    left = len(rows) - 1 - _MOST_ROWS
+    more = f"<p>{left} more rows are in the CSV file.</p>" if left > 0 else ""
+    head = f"<thead><tr>{head}</tr></thead>"
+    table = f'<table class="dataframe">{head}\n<tbody>\n{body}\n</tbody></table>'
+    return _scroller(table, f"Data of the chart: {caption}") + more
+
+
+# --------------------------------------------------------------------------- shared parts
+def _lines_chart(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    low: str | None,
+    high: str | None,
+    series: str,
+    facet: str | None,
+    share_y: bool,
+    zero: float | None,
+    kind: str,
+    name: str,
+    caption: str,
+    title_x: str,
+    title_y: str,
+    dots: bool = True,
+    join: bool = True,
+) -> Figure | Notice:
+    """Draw lines over a size, a date or a number, named at their ends."""
+    title_x, title_y = title_x or x, title_y or y
+    frame, lost = _tidy(
+        table,
+        {"x": x, "y": y, "y_low": low, "y_high": high, "color": series, "facet": facet},
+        numbers=("y",) if kind == "time" else ("x", "y"),
+        needed=("x",),
+    )
+    if frame.empty:
+        return _nothing(x, y)
+    frame["series"] = frame["color"].astype(str)
+    domain, colours = _colours(frame)
+    panels = _panels(frame)
+    frame = frame.sort_values(["facet", "series", "x"] if facet else ["series", "x"], kind="stable")
+    bars = "y_low" in frame and "y_high" in frame
+    ends, x_domain = _line_ends(frame, kind, share_y, _CELL if facet else _WIDTH)
+    y_ends = [frame.y, frame.get("y_low"), frame.get("y_high"), zero]
+    y_scale = (
+        alt.Scale(zero=False, nice=True)
+        if facet and not share_y
+        else alt.Scale(domain=_domain(y_ends, limit=False), nice=True)
+    )
+
+    pick = alt.selection_point(name="pick", fields=["color"], bind="legend", on="click")
+    axes: dict[str, Any] = {
+        "x": _along(kind, title_x, x_domain),
+        "y": alt.Y("y:Q", title=title_y, scale=y_scale),
+    }
+    ends_y = alt.Y("y_low:Q", title=title_y, scale=y_scale)
+    paint = _paint(domain, colours)
+    fade = alt.when(pick).then(alt.value(0.95)).otherwise(alt.value(0.07))
+    faint = alt.when(pick).then(alt.value(0.16 if not dots else 0.5)).otherwise(alt.value(0.03))
+    layers = []
+    if zero is not None:
+        layers.append(_only("zero").mark_rule(style="hat-zero").encode(y=axes["y"]))
+    if bars:
+        mark = _only("dot").mark_rule(strokeWidth=1.4) if dots else _only("dot").mark_area()
+        layers.append(
+            mark.encode(
+                x=axes["x"], y=ends_y, y2="y_high:Q", color=paint, opacity=faint, detail="series:N"
+            )
+        )
+    tips = {"series": "Series", "x": title_x, "y": title_y, "y_low": "Interval from"}
+    tooltip = _tips(frame, tips | {"y_high": "Interval to"}, time=kind == "time")
+    if join:
+        line = _only("dot", view=None if dots else "dots").mark_line(strokeWidth=1.8)
+        encoded = line.encode(**axes, color=paint, opacity=fade, detail="series:N")
+        layers.append(encoded if dots else encoded.encode(tooltip=tooltip).add_params(pick))
+    if dots:
+        layers.append(
+            _only("dot", view="dots")
+            .mark_point(filled=True, size=55)
+            .encode(
+                **axes,
+                color=paint,
+                opacity=fade,
+                shape=_symbols("color", domain, series),
+                tooltip=tooltip,
+            )
+            .add_params(pick)
+        )
+    if len(ends):
+        layers.append(
+            _only("end")
+            .mark_text(style="hat-label", align="left", dx=7, limit=130)
+            .encode(
+                x=axes["x"],
+                y=alt.Y("y_label:Q", title=title_y, scale=y_scale),
+                text="short:N",
+                color=paint,
+                opacity=fade,
+            )
+        )
+    reference = pd.DataFrame(
+        [{"kind": "zero", "y": zero, "facet": panel} for panel in panels]
+        if zero is not None
+        else []
+    )
+    chart = _assemble(
+        layers,
+        [frame.assign(kind="dot"), ends.assign(kind="end"), reference],
+        facet,
+        panels,
+        height=240 if facet else 360,
+        wish=2,
+        resolve=None if share_y or not facet else {"y": "independent"},
+    )
+    groups = frame.groupby(["facet", "series"] if facet else ["series"], sort=False)
+    many = [part for _, part in groups if len(part) > 1]
+    rising = sum(part.y.iloc[-1] > part.y.iloc[0] for part in many)
+    count = frame.series.nunique()
+    text = [
+        f"{'Line chart' if join else 'Chart'} of {count} line{'s' * (count > 1)}"
+        f"{f' and {len(frame)} dots' if dots else ''}{_in_panels(panels)}.",
+        f"{title_x} runs from {_ends_in_words(frame.x, kind)}.",
+        f"{title_y} runs from {_span(frame.y)}.",
+        f"{rising} of {len(many)} lines end higher than they start." if many and join else "",
+    ]
+    keep = [series, facet, x, y, low, high]
+    return _figure(name, chart, caption, text, lost, _drawn(table.iloc[frame.index], keep))
+
+
+def _tidy(
+    table: pd.DataFrame,
+    columns: Mapping[str, str | None],
+    numbers: Sequence[str],
+    needed: Sequence[str] = (),
+    tips: bool = True,
+) -> tuple[pd.DataFrame, int]:
+    """Rename the columns that a chart uses to fixed names, and drop rows that cannot be drawn."""
+    table = table.reset_index(drop=True)
+    taken = {new: table[old] for new, old in columns.items() if old is not None and old in table}
+    absent = [old for new, old in columns.items() if new in numbers and old not in table]
+    if absent and len(table):
+        raise KeyError(f"The table has no column {absent[0]!r}.")
+    frame = pd.DataFrame(taken, index=table.index)
+    if tips:
+        used = set(columns.values())
+        for column in TIPS:
+            if column in table and column not in used and column not in frame:
+                frame[column] = table[column]
+    for column in {*numbers, "x_low", "x_high", "y_low", "y_high", "low", "high"} & set(frame):
+        frame[column] = pd.to_numeric(frame[column], errors="coerce").astype(float)
+        frame[column] = frame[column].where(np.isfinite(frame[column]))
+    keep = frame[[c for c in (*numbers, *needed) if c in frame]].notna().all(axis=1)
+    for column in ("facet", "color", "shape", "row", "column", "line"):
+        if column in frame:
+            frame[column] = frame[column].astype(object).where(frame[column].notna(), "unknown")
+            frame[column] = frame[column].map(str)
+    return frame[keep].copy(), int((~keep).sum())
+
+
+def _colours(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Give a colour to the most frequent groups; the rest become "other", in place."""
+    if "color" not in frame:
+        frame["color"] = ""
+        return [""], [PALETTE[0]]
+    counts = frame["color"].value_counts()
+    ranked = sorted(counts.index, key=lambda group: (-counts[group], group))
+    known = [group for group in ranked if group not in ("unknown", "other")]
+    chosen = known[: len(PALETTE)]
+    frame["color"] = frame["color"].where(frame["color"].isin(chosen), "other")
+    rest = ["other"] if (frame["color"] == "other").any() else []
+    return chosen + rest, [*PALETTE[: len(chosen)], *([OTHER] if rest else [])]
+
+
+def _paint(domain: list[str], colours: list[str]) -> alt.Color:
+    """Colour by group; the legend is left out if there is one group."""
+    legend = alt.Legend(title=None) if len(domain) > 1 else None
+    return alt.Color("color:N", scale=alt.Scale(domain=domain, range=colours), legend=legend)
+
+
+def _symbols(field: str, domain: list[str], column: str | None) -> alt.Shape | Any:
+    """Give a shape to each group; beyond eight they repeat."""
+    if column is None or len(domain) < 2:
+        return alt.value("circle")
+    shapes = [SHAPES[i % len(SHAPES)] for i in range(len(domain))]
+    if domain[-1] == "other":
+        shapes[-1] = "circle"
+    return alt.Shape(
+        f"{field}:N", scale=alt.Scale(domain=domain, range=shapes), legend=alt.Legend(title=None)
+    )
+
+
+def _panels(frame: pd.DataFrame) -> list[str]:
+    """Panels in the order of the table; one empty name if there are none."""
+    return list(dict.fromkeys(frame["facet"])) if "facet" in frame else [""]
+
+
+def _only(kind: str, view: str | None = None) -> Any:
+    """A layer of the rows of one kind (a constant of this module). The data come from above."""
+    chart = alt.Chart(name=view) if view else alt.Chart()
+    return chart.transform_filter(f"datum.kind == '{kind}'")
+
+
+def _values(parts: Sequence[pd.DataFrame]) -> alt.InlineData:
+    """All rows of a chart as one list of records without empty cells."""
+    records: list[dict[str, Any]] = []
+    for part in parts:
+        for row in part.to_dict("records"):
+            records.append(
+                {str(k): v for k, v in ((k, _cell(v)) for k, v in row.items()) if v is not None}
+            )
+    return alt.InlineData(values=records)
+
+
+def _cell(value: Any) -> Any:
+    """One cell as JSON; None if it is empty."""
+    if value is None or value is pd.NaT or value is pd.NA:
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.strftime("%Y-%m-%dT00:00:00")
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        if not math.isfinite(value):
+            return None
+        number = float(value)
+        return float(f"{number:.5g}") if number < 1e6 else number
+    return str(value)
+
+
+def _tips(frame: pd.DataFrame, main: Mapping[str, str], time: bool = False) -> list[alt.Tooltip]:
+    """Tooltip: what is drawn, then what else is known of the row."""
+    tips = []
+    if "display_name" in frame:
+        tips.append(alt.Tooltip("display_name:N", title=TIPS["display_name"]))
+    for field, title in main.items():
+        if field not in frame:
+            continue
+        if field == "x" and time:
+            tips.append(alt.Tooltip("x:T", title=title, format="%Y-%m-%d"))
+        elif pd.api.types.is_numeric_dtype(frame[field]):
+            whole = bool((frame[field] == frame[field].round()).all())
+            tips.append(alt.Tooltip(f"{field}:Q", title=title, format="~g" if whole else ".3f"))
+        else:
+            tips.append(alt.Tooltip(f"{field}:N", title=title))
+    for column, title in TIPS.items():
+        if column == "display_name" or column not in frame or frame[column].isna().all():
+            continue
+        if pd.api.types.is_datetime64_any_dtype(frame[column]):
+            tips.append(alt.Tooltip(f"{column}:T", title=title, format="%Y-%m-%d"))
+        elif pd.api.types.is_float_dtype(frame[column]):
+            form = "~g" if column.startswith("params") else ".3f"
+            tips.append(alt.Tooltip(f"{column}:Q", title=title, format=form))
+        else:
+            tips.append(alt.Tooltip(f"{column}:N", title=title))
+    return tips
+
+
+def _assemble(
+    layers: list[Any],
+    parts: Sequence[pd.DataFrame],
+    facet: str | None,
+    panels: list[str],
+    *,
+    height: Any,
+    wish: int,
+    resolve: dict[str, Any] | None = None,
+    rows: bool = False,
+) -> Any:
+    """Put layers, data and panels together. `hat-charts.js` reads `usermeta` to fit the page."""
+    data = _values(parts)
+    wished = {"layout": "facet" if facet else "single", "columns": wish, "rows": rows}
+    if facet is None:
+        chart: Any = alt.layer(*layers, data=data).properties(width=_WIDTH, height=height)
+        chart = chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+    else:
+        cell = alt.layer(*layers).properties(width=_CELL, height=height)
+        header = alt.Header(title=None, labelLimit=_CELL)
+        chart = alt.FacetChart(
+            data=data,
+            spec=cell,
+            facet=alt.Facet("facet:N", sort=panels, header=header),
+            columns=min(wish, len(panels)),
+        )
+        if resolve:
+            chart = chart.resolve_scale(**resolve)
+    return chart.configure(**_config()).properties(usermeta={"hat": wished})
+
+
+def _config() -> dict[str, Any]:
+    """The look of every chart: transparent, and legible on light and on dark."""
+    text: dict[str, Any] = {"labelColor": INK, "titleColor": INK}
+    return {
+        "background": "transparent",
+        "font": "system-ui, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif",
+        "view": alt.ViewConfig(stroke=None),
+        "axis": alt.AxisConfig(
+            **text,
+            labelFontSize=12,
+            titleFontSize=12.5,
+            titleFontWeight="normal",
+            titlePadding=8,
+            labelLimit=170,
+            gridColor=FAINT,
+            gridOpacity=0.25,
+            domainColor=FAINT,
+            tickColor=FAINT,
+            tickCount=5,
+        ),
+        "header": alt.HeaderConfig(
+            labelColor=INK, labelFontSize=13, labelFontWeight="bold", labelPadding=6
+        ),
+        "legend": alt.LegendConfig(
+            **text,
+            orient="bottom",
+            columns=4,
+            labelFontSize=12.5,
+            labelLimit=140,
+            symbolSize=90,
+            symbolOpacity=1,
+            rowPadding=6,
+            columnPadding=16,
+            offset=12,
+        ),
+        "text": alt.MarkConfig(color=INK, fontSize=12),
+        "style": {
+            "hat-guide": {"stroke": FAINT, "strokeDash": [4, 4], "strokeWidth": 1.2},
+            "hat-zero": {"stroke": INK, "strokeWidth": 1.2},
+            "hat-line": {"stroke": INK, "strokeWidth": 2.2},
+            "hat-band": {"fill": INK, "fillOpacity": 0.16, "strokeWidth": 0},
+            "hat-note": {"fill": INK, "fontSize": 11.5, "fontStyle": "italic"},
+            "hat-label": {"fontSize": 12, "fontWeight": 600},
+        },
+    }
+
+
+def _names(kind: str, axes: dict[str, Any], paint: alt.Color) -> Any:
+    """Names beside dots; where each goes was worked out from the data."""
+    return (
+        _only(kind)
+        .mark_text(
+            style="hat-label",
+            align={"expr": "datum.align"},
+            dx={"expr": "datum.dx"},
+            dy={"expr": "datum.dy"},
+            baseline="middle",
+            limit=180,
+        )
+        .encode(**axes, text="short:N", color=paint)
+    )
+
+
+def _figure(
+    name: str,
+    chart: Any,
+    caption: str,
+    text: Sequence[str],
+    lost: int,
+    data: pd.DataFrame,
+) -> Figure:
+    """Finish a figure: count the rows that are not drawn, join the alternative text."""
+    if lost:
+        rows, are = ("row", "is") if lost == 1 else ("rows", "are")
+        caption = f"{caption} {lost} {rows} without a value {are} not drawn."
+    return Figure(_slug(name), chart, caption, " ".join(filter(None, text)), data)
+
+
+def _nothing(*columns: str) -> Notice:
+    wanted = " and ".join(f"`{re.sub(r'[^A-Za-z0-9_ -]', '', c)}`" for c in columns)
+    return Notice(f"There is nothing to draw: no row has {wanted}. Add the missing values.")
+
+
+def _drawn(table: pd.DataFrame, columns: Sequence[str | None]) -> pd.DataFrame:
+    """What is drawn, with the columns that say which row is which in front."""
+    who = [c for c in ("set_name", "display_name", "label", "reasoning") if c in table]
+    bars = [c for c in ("x_low", "x_high", "y_low", "y_high") if c in table]
+    chosen = [c for c in dict.fromkeys([*who, *columns, *bars]) if c is not None and c in table]
+    return table[chosen].reset_index(drop=True)
+
+
+def _is_named(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series[bool]:
+    """Which rows are one of the named models."""
+    chosen = pd.Series(False, index=frame.index)
+    for column in ("model", "label", "display_name"):
+        if column in frame:
+            chosen |= frame[column].isin(list(names))
+    return chosen
+
+
+def _name_of(row: Any) -> str:
+    """The short name of a row, for words beside a chart."""
+    for column in ("display_name", "label", "model"):
+        if column in row and isinstance(row[column], str):
+            return _cut(row[column], 60)
+    return ""
+
+
+def _place_names(
+    frame: pd.DataFrame, x_domain: list[float], y_domain: list[float], width: int
+) -> pd.DataFrame:
+    """Put each name on the side of its dot where it meets no other name and stays inside."""
+    height = 300.0
+    taken: list[tuple[float, float, float, float]] = []
+    placed = []
+    for row in frame.to_dict("records"):
+        short = _cut(_name_of(row), 24)
+        long = 6.6 * len(short)
+        px = (row["x"] - x_domain[0]) / (x_domain[1] - x_domain[0]) * width
+        py = (row["y"] - y_domain[0]) / (y_domain[1] - y_domain[0]) * height
+        spots = [
+            (align, dx, dy)
+            for dy in (0, -12, 12, -24, 24, -36, 36)
+            for align, dx in (("left", 8), ("right", -8))
+        ]
+
+        def cost(
+            spot: tuple[str, int, int], px: float = px, py: float = py, long: float = long
+        ) -> float:
+            left = px + spot[1] - (long if spot[0] == "right" else 0)
+            box = (left, py - spot[2] - 7, left + long, py - spot[2] + 7)
+            hits = sum(_overlap(box, other) for other in taken)
+            outside = max(0.0, -box[0]) + max(0.0, box[2] - width)
+            outside += max(0.0, -box[1]) + max(0.0, box[3] - height)
+            return 1000 * hits + 100 * outside + abs(spot[2])
+
+        align, dx, dy = min(spots, key=cost)
+        left = px + dx - (long if align == "right" else 0)
+        taken.append((left, py - dy - 7, left + long, py - dy + 7))
+        placed.append(row | {"short": short, "align": align, "dx": dx, "dy": dy})
+    return pd.DataFrame(placed)
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _line_names(curve: pd.DataFrame) -> pd.DataFrame:
+    """The right end of each line, where its name goes."""
+    if curve.empty:
+        return pd.DataFrame()
+    by = ["facet", "line"] if "facet" in curve else ["line"]
+    last = curve.sort_values("x").groupby(by, sort=False).tail(1)
+    return last.drop(columns=["low", "high"], errors="ignore").assign(kind="line-name")
+
+
+def _along(kind: str, title: str, domain: list[Any]) -> alt.X:
+    """Horizontal axis of sizes, dates or numbers."""
+    if kind == "log":
+        scale = alt.Scale(type="log", domain=domain, nice=False)
+        axis = alt.Axis(values=_log_ticks(domain), format="~g", labelOverlap="greedy")
+        return alt.X("x:Q", title=title, scale=scale, axis=axis)
+    field = "x:T" if kind == "time" else "x:Q"
+    return alt.X(field, title=title, scale=alt.Scale(domain=domain, nice=False))
+
+
+def _line_ends(
+    frame: pd.DataFrame, kind: str, share_y: bool, width: int
+) -> tuple[pd.DataFrame, list[Any]]:
+    """The last point of each line with its name, and an x domain in which the names fit."""
+    number = frame.x.astype("int64").astype(float) if kind == "time" else frame.x.astype(float)
+    if kind == "log":
+        number = number.map(math.log10)
+    at = frame.assign(at=number)
+    low, high = float(number.min()), float(number.max())
+    reach = (high - low) or (abs(high) * 0.1 or 1.0)
+    if kind == "time" and high == low:
+        reach = 365 * 86400 * 1e6
+    by = ["facet", "series"] if "facet" in frame else ["series"]
+    ends = at.sort_values("at", kind="stable").groupby(by, sort=False).tail(1)
+    ends = ends[ends["color"] != "other"] if len(set(ends["color"])) > 1 else ends
+    ends = ends.assign(short=[_cut(s, 18) for s in ends.series], y_label=ends.y)
+    for _, part in ends.groupby("facet" if "facet" in ends else lambda _: 0):
+        pool = (
+            frame[frame.facet == part.facet.iloc[0]] if "facet" in ends and not share_y else frame
+        )
+        tall = float(pool.y.max() - pool.y.min()) or 1.0
+        room = 200 if "facet" in ends else 320
+        ends.loc[part.index, "y_label"] = _spread(list(part.y), tall * 14 / room)
+    top = high + 0.03 * reach
+    for row in ends.itertuples():
+        share = 1 - min(0.6, (6.8 * len(str(row.short)) + 10) / width)
+        top = max(top, low + (float(row.at) - low + 0.03 * reach) / share)  # type: ignore[arg-type]
+    bottom = low - 0.03 * reach
+    if kind == "log":
+        domain: list[Any] = [float(f"{10**bottom:.4g}"), float(f"{10**top:.4g}")]
+    elif kind == "time":
+        unit = frame.x.dt.unit
+        domain = [
+            {"year": t.year, "month": t.month, "date": t.day}
+            for t in (pd.Timestamp(int(v), unit=unit) for v in (bottom, top))
+        ]
+    else:
+        domain = [float(f"{bottom:.5g}"), float(f"{top:.5g}")]
+    return ends.drop(columns="at"), domain
+
+
+def _spread(values: list[float], gap: float) -> list[float]:
+    """Move numbers apart until neighbours are at least `gap` apart, keeping their order."""
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    moved = list(values)
+    for _ in range(60):
+        calm = True
+        for a, b in itertools.pairwise(order):
+            lack = gap - (moved[b] - moved[a])
+            if lack > gap * 1e-3:
+                moved[a] -= lack / 2
+                moved[b] += lack / 2
+                calm = False
+        if calm:
+            break
+    return moved
+
+
+def _diagonal(x_domain: list[float], y_domain: list[float], panels: list[str]) -> pd.DataFrame:
+    """Two ends of the line where x equals y, for each panel."""
+    low, high = max(x_domain[0], y_domain[0]), min(x_domain[1], y_domain[1])
+    if low >= high:
+        return pd.DataFrame()
+    ends = [{"kind": "diagonal", "x": v, "y": v, "facet": p} for p in panels for v in (low, high)]
+    return pd.DataFrame(ends)
+
+
+def _chance_of(table: pd.DataFrame, chance: float | str | None, facet: str | None) -> pd.DataFrame:
+    """Chance level of each panel; none where it is 0 or not known."""
+    if chance is None:
+        return pd.DataFrame()
+    if isinstance(chance, str):
+        known = table[[c for c in (facet, chance) if c]].drop_duplicates().dropna()
+        rows = known[known[chance] > 0].rename(
+            columns={chance: "y"} | ({facet: "facet"} if facet else {})
+        )
+        return rows.astype({"facet": str}) if facet else rows
+    if not chance > 0:
+        return pd.DataFrame()
+    panels = _panels(pd.DataFrame({"facet": table[facet].map(str)})) if facet else [""]
+    return pd.DataFrame([{"y": chance, "facet": panel} for panel in panels])
+
+
+def _domain(values: Sequence[Any], limit: bool = True, pad: float = 0.05) -> list[float]:
+    """A domain round all values, kept in 0 to 1 if they are accuracies."""
+    parts = [np.atleast_1d(np.asarray(v, dtype=float)) for v in values if v is not None]
+    every = np.concatenate(parts)
+    every = every[np.isfinite(every)]
+    low, high = float(every.min()), float(every.max())
+    reach = (high - low) or 0.1
+    bottom, top = low - pad * reach, high + pad * reach
+    if limit and low >= 0 and high <= 1:
+        bottom, top = max(bottom, -0.01), min(top, 1.01)
+    return [float(f"{bottom:.4g}"), float(f"{top:.4g}")]
+
+
+def _log_ticks(domain: list[Any]) -> list[float]:
+    """1, 3, 10, 30 … inside the domain."""
+    ticks = [m * 10.0**e for e in range(-3, 7) for m in (1, 3)]
+    inside = [t for t in ticks if domain[0] <= t <= domain[1]]
+    return [float(f"{t:.3g}") for t in inside] or [float(domain[0])]
+
+
+def _order(frame: pd.DataFrame, table: pd.DataFrame, sort: Sequence[str] | str | None) -> list[str]:
+    """Rows from the top."""
+    rows = list(dict.fromkeys(frame["row"]))
+    if isinstance(sort, str) and sort != "table":
+        key = table[sort].iloc[frame.index].groupby(list(frame["row"])).mean()
+    elif sort is None:
+        key = frame.groupby("row").x.mean()
+    else:
+        wanted = [] if isinstance(sort, str) else [str(s) for s in sort]
+        return [r for r in wanted if r in rows] + [r for r in rows if r not in wanted]
+    return [str(r) for r in key.sort_values(ascending=False, kind="stable").index]
+
+
+# --------------------------------------------------------------------------- words and text
+def _in_panels(panels: list[str]) -> str:
+    return f" in {len(panels)} panels" if len(panels) > 1 else ""
+
+
+def _span(values: pd.Series[Any]) -> str:
+    return f"{_number(values.min())} to {_number(values.max())}"
+
+
+def _ends_in_words(values: pd.Series[Any], kind: str) -> str:
+    if kind == "time":
+        return f"{values.min():%Y-%m-%d} to {values.max():%Y-%m-%d}"
+    return f"{_plain(values.min())} to {_plain(values.max())}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _correlation(frame: pd.DataFrame, panels: list[str]) -> str:
+    """How closely y follows x, over all panels."""
+    found = []
+    for _, part in frame.groupby("facet", sort=False) if "facet" in frame else [("", frame)]:
+        if len(part) > 2 and np.ptp(part.x) > 0 and np.ptp(part.y) > 0:
+            found.append(float(np.corrcoef(part.x, part.y)[0, 1]))
+    if not found:
+        return ""
+    if len(found) == 1:
+        return f"Their correlation is {found[0]:.2f}."
+    return f"Their correlation within a panel is {min(found):.2f} to {max(found):.2f}."
+
+
+def _lines_in_words(curve: pd.DataFrame) -> str:
+    if curve.empty:
+        return ""
+    names = list(dict.fromkeys(curve.line))
+    return f"Lines: {', '.join(_cut(n, 40) for n in names[:4])}."
+
+
+def _excluding(frame: pd.DataFrame, zero: float | None) -> str:
+    known = frame.dropna(subset=["x_low", "x_high"])
+    if zero is None or known.empty:
+        return ""
+    out = int(((known.x_low > zero) | (known.x_high < zero)).sum())
+    return f"{out} of {len(known)} intervals exclude {_plain(zero)}."
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    """CSV; text that a spreadsheet would run as a formula gets a leading apostrophe."""
+
+    def tame(value: Any) -> Any:
+        return (
+            f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+        )
+
+    safe = frame.copy()
+    for column in safe:
+        if not pd.api.types.is_numeric_dtype(safe[column]):
+            safe[column] = safe[column].astype(object).map(tame)
+    text: str = safe.to_csv(
+        index=False, float_format="%.6g", date_format="%Y-%m-%d", lineterminator="\n"
+    )
+    return text
+
+
+def _readable(column: str) -> str:
+    return TIPS.get(column, column.replace("_", " "))
+
+
+def _cut(text: str, most: int) -> str:
+    """Shorten text that is drawn, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def _slug(text: str) -> str:
+    """Letters, digits and hyphens, for an id or a file name."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:80] or "chart"
