@@ -67,6 +67,7 @@ SHAPES = (
 INK = "#747474"  # legible on white and on the dark page: for JupyterLab, which tells us neither
 PAPER_INK = "#333333"
 FAINT = "#9a9a9a"
+HALO = "#ffffff00"  # invisible; the page behind, where that is known
 
 # Only these columns are shown in tooltips, under these titles (vega-tooltip gives a meaning to
 # some titles, so a column name from a user's file is never one).
@@ -367,7 +368,7 @@ accuracy in the target languages runs from 0.400 to 0.800. The highest is b-1.
     y_domain = _domain([frame.y, frame.get("y_low"), frame.get("y_high"), guess.get("y")])
     panels = _panels(frame)
     marked = frame[_is_named(frame, emphasise)].assign(kind="name")
-    marked = _place_names(marked, x_domain, y_domain, _CELL if facet else _WIDTH)
+    marked = _place_names(marked, frame, x_domain, y_domain, _CELL if facet else _WIDTH)
     parts = [
         frame.assign(kind="dot"),
         curve.assign(kind="line"),
@@ -387,9 +388,9 @@ accuracy in the target languages runs from 0.400 to 0.800. The highest is b-1.
     paint = _paint(domain, colours)
     layers = []
     if diagonal:
-        layers.append(_only("diagonal").mark_line(style="hat-guide").encode(**axes))
+        layers.append(_only("diagonal").mark_line(style="hat-guide", color=FAINT).encode(**axes))
     if len(guess):
-        layers.append(_only("chance").mark_rule(style="hat-guide").encode(y=axes["y"]))
+        layers.append(_only("chance").mark_rule(style="hat-guide", color=FAINT).encode(y=axes["y"]))
         layers.append(
             _only("chance")
             .mark_text(style="hat-note", align="right", baseline="bottom", dx=-3, text="chance")
@@ -399,12 +400,14 @@ accuracy in the target languages runs from 0.400 to 0.800. The highest is b-1.
     if band and len(curve) and {"low", "high"} <= set(curve):
         layers.append(
             _only("line")
-            .mark_area(style="hat-band", clip=True)
+            .mark_area(style="hat-band", color=INK, clip=True)
             .encode(x=axes["x"], y=alt.Y("low:Q"), y2="high:Q", detail=detail)
         )
     if len(curve):
         layers.append(
-            _only("line").mark_line(style="hat-line", clip=True).encode(**axes, detail=detail)
+            _only("line")
+            .mark_line(style="hat-line", color=INK, clip=True)
+            .encode(**axes, detail=detail)
         )
     for end, axis in (("x", "y"), ("y", "x")):
         if {f"{end}_low", f"{end}_high"} <= set(frame):
@@ -443,7 +446,10 @@ accuracy in the target languages runs from 0.400 to 0.800. The highest is b-1.
             .encode(**axes, text="line:N")
         )
     if len(marked):
-        layers.append(_names("name", axes, paint))
+        ring = _only("name").mark_point(size=120, filled=False, color=INK, strokeWidth=1.4)
+        layers.append(ring.encode(**axes))
+        spot = {k: {"expr": f"datum.{k}"} for k in ("align", "dx", "dy")}
+        layers += _written("name", "short:N", axes, paint, limit=220, **spot)
     chart = _assemble(layers, parts, facet, panels, height=300 if facet else 400, wish=2)
     names = table.iloc[frame.index]
     best = _name_of(frame.iloc[int(frame.y.argmax())])
@@ -539,7 +545,7 @@ def intervals(
             "row:N",
             sort=None if sparse else order,
             title=title_row or None,
-            axis=alt.Axis(grid=True, ticks=False, domain=False),
+            axis=alt.Axis(grid=True, ticks=False, domain=False, labelPadding=8),
         )
     }
     if dodge:
@@ -548,7 +554,7 @@ def intervals(
     paint = _paint(domain, colours)
     layers = []
     if zero is not None:
-        layers.append(_only("zero").mark_rule(style="hat-zero").encode(x="x:Q"))
+        layers.append(_only("zero").mark_rule(style="hat-zero", color=INK).encode(x="x:Q"))
     if bars:
         layers.append(
             _only("dot")
@@ -918,15 +924,14 @@ from 0.200 to 0.800; Transfer goes from 0.500 to 0.500.
         scale=alt.Scale(domain=[float(steps[0]), float(steps[-1])], nice=False),
     )
     up = alt.Y("x:Q", title=title_value, scale=alt.Scale(domain=domain, nice=False))
+    spot = {"x": along, "y": alt.Y("y_label:Q", title=title_value)}
     lower = alt.layer(
         _only("dot").mark_line(strokeWidth=2.2).encode(x=along, y=up, color=paint, detail="row:N"),
-        now.mark_rule(style="hat-guide").encode(x=along),
+        now.mark_rule(style="hat-guide", color=FAINT).encode(x=along),
         now.mark_point(filled=True, size=70, opacity=1).encode(
             x=along, y=up, color=paint, tooltip=tips
         ),
-        _only("end")
-        .mark_text(style="hat-label", align="left", dx=6, limit=130)
-        .encode(x=along, y=alt.Y("y_label:Q", title=title_value), text="row:N", color=paint),
+        *_written("end", "row:N", spot, paint, align="left", dx=6, limit=130),
         name="all",
     ).properties(width=_WIDTH - 170, height=200)
     chart = (
@@ -1000,20 +1005,29 @@ def heat(
         ramp = ["#eef3fa", "#a9c6ea", "#5f93d3", "#2c64ac", "#153e75"]
     share = (frame.v - low) / ((high - low) or 1.0)
     dark = (share - 0.5).abs() > 0.3 if middle is not None else share > 0.45
-    frame["ink"] = np.where(dark, "#ffffff", "#111111")
+    frame["dark"] = dark.astype(bool)
     columns, rows = list(dict.fromkeys(frame.column)), list(dict.fromkeys(frame.row))
     across = alt.X(
         "column:N",
         sort=columns,
         title=title_x or None,
         axis=alt.Axis(
-            orient="top", labelAngle=0 if len(columns) < 7 else -45, ticks=False, domain=False
+            orient="top",
+            labelPadding=6,
+            labelAngle=0 if len(columns) < 7 else -45,
+            ticks=False,
+            domain=False,
         ),
     )
     down = alt.Y(
-        "row:N", sort=rows, title=title_y or None, axis=alt.Axis(ticks=False, domain=False)
+        "row:N",
+        sort=rows,
+        title=title_y or None,
+        axis=alt.Axis(ticks=False, domain=False, labelPadding=8),
     )
-    scale = alt.Scale(domain=list(np.linspace(low, high, 5).round(6)), range=ramp, clamp=True)
+    scale = alt.Scale(
+        domain=list(np.linspace(low, high, 5).round(6)), range=ramp, clamp=True, interpolate="rgb"
+    )
     tips = [
         alt.Tooltip("column:N", title=title_x or "Column"),
         alt.Tooltip("row:N", title=title_y or "Row"),
@@ -1023,13 +1037,12 @@ def heat(
         _only("tile")
         .mark_rect(cornerRadius=3, stroke="transparent", strokeWidth=2)
         .encode(x=across, y=down, color=alt.Color("v:Q", scale=scale, legend=None), tooltip=tips),
-        _only("tile")
-        .mark_text(fontSize=12)
-        .encode(
-            x=across,
-            y=down,
-            text=alt.Text("v:Q", format=format_value),
-            color=alt.Color("ink:N", scale=None),
+        *(
+            _only("tile")
+            .transform_filter(test)
+            .mark_text(fontSize=12, color=ink)
+            .encode(x=across, y=down, text=alt.Text("v:Q", format=format_value))
+            for test, ink in (("datum.dark", "#ffffff"), ("!datum.dark", "#111111"))
         ),
     ]
     chart = _assemble(
@@ -1107,8 +1120,10 @@ def static_svg(spec: dict[str, Any]) -> str:
     """
     import vl_convert
 
-    drawn: str = vl_convert.vegalite_to_svg(_on_paper(spec), _VL_VERSION, allowed_base_urls=[])
-    return drawn
+    drawn = vl_convert.vegalite_to_svg(_on_paper(spec), _VL_VERSION, allowed_base_urls=[])
+    # The picture has one alternative text; a role for each of its marks only makes it heavy.
+    roles = re.compile(r' (?:class|role|aria-[a-z]+)="[^"]*"')
+    return re.sub(r"<[a-z]+ [^<>]*>", lambda tag: roles.sub("", tag.group()), drawn)
 
 
 def javascript_bundle(path: str | Path) -> Path:
@@ -1147,9 +1162,17 @@ def _png(spec: dict[str, Any]) -> str:
 
 def _on_paper(spec: dict[str, Any]) -> dict[str, Any]:
     """Change the colours of text and guides to those for a white page."""
-    text = json.dumps({"config": spec.get("config", {})}).replace(INK, PAPER_INK)
-    config = json.loads(text)["config"] | {"aria": False}
-    return spec | {"config": config, "$schema": _SCHEMA.format(f"v{_VL_VERSION}")}
+    paper: dict[str, Any] = _recolour(spec, {INK: PAPER_INK, HALO: "#ffffff"})
+    return paper | {"$schema": _SCHEMA.format(f"v{_VL_VERSION}")}
+
+
+def _recolour(part: Any, colours: Mapping[str, str]) -> Any:
+    """Swap colours everywhere but in the data."""
+    if isinstance(part, dict):
+        return {k: v if k == "datasets" else _recolour(v, colours) for k, v in part.items()}
+    if isinstance(part, list):
+        return [_recolour(v, colours) for v in part]
+    return colours.get(part, part) if isinstance(part, str) else part
 
 
 def _data_table(csv: str, caption: str) -> str:
@@ -1204,7 +1227,8 @@ def _lines_chart(
     panels = _panels(frame)
     frame = frame.sort_values(["facet", "series", "x"] if facet else ["series", "x"], kind="stable")
     bars = "y_low" in frame and "y_high" in frame
-    ends, x_domain = _line_ends(frame, kind, share_y, _CELL if facet else _WIDTH)
+    means = _means(frame, dots) if join else pd.DataFrame()
+    ends, x_domain = _line_ends(means if join else frame, kind, share_y, _CELL if facet else _WIDTH)
     y_ends = [frame.y, frame.get("y_low"), frame.get("y_high"), zero]
     y_scale = (
         alt.Scale(zero=False, nice=True)
@@ -1223,7 +1247,7 @@ def _lines_chart(
     faint = alt.when(pick).then(alt.value(0.16 if not dots else 0.5)).otherwise(alt.value(0.03))
     layers = []
     if zero is not None:
-        layers.append(_only("zero").mark_rule(style="hat-zero").encode(y=axes["y"]))
+        layers.append(_only("zero").mark_rule(style="hat-zero", color=INK).encode(y=axes["y"]))
     if bars:
         mark = _only("dot").mark_rule(strokeWidth=1.4) if dots else _only("dot").mark_area()
         layers.append(
@@ -1234,7 +1258,7 @@ def _lines_chart(
     tips = {"series": "Series", "x": title_x, "y": title_y, "y_low": "Interval from"}
     tooltip = _tips(frame, tips | {"y_high": "Interval to"}, time=kind == "time")
     if join:
-        line = _only("dot", view=None if dots else "dots").mark_line(strokeWidth=1.8)
+        line = _only("mean", view=None if dots else "dots").mark_line(strokeWidth=1.8)
         encoded = line.encode(**axes, color=paint, opacity=fade, detail="series:N")
         layers.append(encoded if dots else encoded.encode(tooltip=tooltip).add_params(pick))
     if dots:
@@ -1251,17 +1275,8 @@ def _lines_chart(
             .add_params(pick)
         )
     if len(ends):
-        layers.append(
-            _only("end")
-            .mark_text(style="hat-label", align="left", dx=7, limit=130)
-            .encode(
-                x=axes["x"],
-                y=alt.Y("y_label:Q", title=title_y, scale=y_scale),
-                text="short:N",
-                color=paint,
-                opacity=fade,
-            )
-        )
+        spot = {"x": axes["x"], "y": alt.Y("y_label:Q", title=title_y, scale=y_scale)}
+        layers += _written("end", "short:N", spot, paint, fade, align="left", dx=8, limit=130)
     reference = pd.DataFrame(
         [{"kind": "zero", "y": zero, "facet": panel} for panel in panels]
         if zero is not None
@@ -1269,14 +1284,16 @@ def _lines_chart(
     )
     chart = _assemble(
         layers,
-        [frame.assign(kind="dot"), ends.assign(kind="end"), reference],
+        [frame.assign(kind="dot"), means.assign(kind="mean"), ends.assign(kind="end"), reference],
         facet,
         panels,
         height=240 if facet else 360,
         wish=2,
         resolve=None if share_y or not facet else {"y": "independent"},
     )
-    groups = frame.groupby(["facet", "series"] if facet else ["series"], sort=False)
+    groups = (means if join else frame).groupby(
+        ["facet", "series"] if facet else ["series"], sort=False
+    )
     many = [part for _, part in groups if len(part) > 1]
     rising = sum(part.y.iloc[-1] > part.y.iloc[0] for part in many)
     count = frame.series.nunique()
@@ -1447,6 +1464,8 @@ def _assemble(
             facet=alt.Facet("facet:N", sort=panels, header=header),
             columns=min(wish, len(panels)),
         )
+        # An axis under each panel: the last row may be short.
+        chart = chart.resolve_axis(x="independent")
         if resolve:
             chart = chart.resolve_scale(**resolve)
     return chart.configure(**_config()).properties(usermeta={"hat": wished})
@@ -1473,12 +1492,16 @@ def _config() -> dict[str, Any]:
             tickCount=5,
         ),
         "header": alt.HeaderConfig(
-            labelColor=INK, labelFontSize=13, labelFontWeight="bold", labelPadding=6
+            labelColor=INK,
+            labelFontSize=13,
+            labelFontWeight="bold",
+            labelPadding=6,
+            labelAnchor="start",
         ),
         "legend": alt.LegendConfig(
             **text,
             orient="bottom",
-            columns=4,
+            columns=5,
             labelFontSize=12.5,
             labelLimit=140,
             symbolSize=90,
@@ -1489,30 +1512,33 @@ def _config() -> dict[str, Any]:
         ),
         "text": alt.MarkConfig(color=INK, fontSize=12),
         "style": {
-            "hat-guide": {"stroke": FAINT, "strokeDash": [4, 4], "strokeWidth": 1.2},
-            "hat-zero": {"stroke": INK, "strokeWidth": 1.2},
-            "hat-line": {"stroke": INK, "strokeWidth": 2.2},
-            "hat-band": {"fill": INK, "fillOpacity": 0.16, "strokeWidth": 0},
+            "hat-guide": {"strokeDash": [4, 4], "strokeWidth": 1.2},
+            "hat-zero": {"strokeWidth": 1.2},
+            "hat-line": {"strokeWidth": 2.2},
+            "hat-band": {"fillOpacity": 0.16, "strokeWidth": 0},
             "hat-note": {"fill": INK, "fontSize": 11.5, "fontStyle": "italic"},
             "hat-label": {"fontSize": 12, "fontWeight": 600},
+            "hat-halo": {
+                "fontSize": 12,
+                "fontWeight": 600,
+                "strokeWidth": 4,
+                "strokeJoin": "round",
+            },
         },
     }
 
 
-def _names(kind: str, axes: dict[str, Any], paint: alt.Color) -> Any:
-    """Names beside dots; where each goes was worked out from the data."""
-    return (
-        _only(kind)
-        .mark_text(
-            style="hat-label",
-            align={"expr": "datum.align"},
-            dx={"expr": "datum.dx"},
-            dy={"expr": "datum.dy"},
-            baseline="middle",
-            limit=180,
-        )
-        .encode(**axes, text="short:N", color=paint)
-    )
+def _written(
+    kind: str, text: str, encoding: dict[str, Any], paint: Any, fade: Any = None, **mark: Any
+) -> list[Any]:
+    """Text in the colour of its group, on a halo that keeps it off the lines behind."""
+    layers = []
+    for style, look in (("hat-halo", {"stroke": HALO, "color": HALO}), ("hat-label", {})):
+        layer = _only(kind).mark_text(style=style, baseline="middle", **look, **mark)
+        layer = layer.encode(**encoding, text=text)
+        layer = layer.encode(color=paint) if style == "hat-label" else layer
+        layers.append(layer.encode(opacity=fade) if fade is not None else layer)
+    return layers
 
 
 def _figure(
@@ -1561,32 +1587,46 @@ def _name_of(row: Any) -> str:
 
 
 def _place_names(
-    frame: pd.DataFrame, x_domain: list[float], y_domain: list[float], width: int
+    frame: pd.DataFrame,
+    dots: pd.DataFrame,
+    x_domain: list[float],
+    y_domain: list[float],
+    width: int,
 ) -> pd.DataFrame:
-    """Put each name on the side of its dot where it meets no other name and stays inside."""
-    height = 300.0
+    """Put each name where it meets no other name, few dots, and stays inside."""
+    height = 300.0 if width == _CELL else 400.0
+    dots_x = (dots.x - x_domain[0]) / (x_domain[1] - x_domain[0]) * width
+    dots_y = (dots.y - y_domain[0]) / (y_domain[1] - y_domain[0]) * height
     taken: list[tuple[float, float, float, float]] = []
     placed = []
     for row in frame.to_dict("records"):
-        short = _cut(_name_of(row), 24)
+        short = _cut(_name_of(row), 22 if width == _CELL else 34)
+        near = dots.facet == row["facet"] if "facet" in row else dots.x == dots.x
+        xs, ys = dots_x[near], dots_y[near]
         long = 6.6 * len(short)
         px = (row["x"] - x_domain[0]) / (x_domain[1] - x_domain[0]) * width
         py = (row["y"] - y_domain[0]) / (y_domain[1] - y_domain[0]) * height
         spots = [
             (align, dx, dy)
-            for dy in (0, -12, 12, -24, 24, -36, 36)
+            for dy in (0, -14, 14, -28, 28, -44, 44)
             for align, dx in (("left", 8), ("right", -8))
         ]
 
         def cost(
-            spot: tuple[str, int, int], px: float = px, py: float = py, long: float = long
+            spot: tuple[str, int, int],
+            px: float = px,
+            py: float = py,
+            long: float = long,
+            xs: pd.Series[float] = xs,
+            ys: pd.Series[float] = ys,
         ) -> float:
             left = px + spot[1] - (long if spot[0] == "right" else 0)
             box = (left, py - spot[2] - 7, left + long, py - spot[2] + 7)
             hits = sum(_overlap(box, other) for other in taken)
             outside = max(0.0, -box[0]) + max(0.0, box[2] - width)
             outside += max(0.0, -box[1]) + max(0.0, box[3] - height)
-            return 1000 * hits + 100 * outside + abs(spot[2])
+            covered = xs.between(box[0] - 4, box[2] + 4) & ys.between(box[1] - 3, box[3] + 3)
+            return 1000 * hits + 100 * outside + 12 * int(covered.sum()) + abs(spot[2])
 
         align, dx, dy = min(spots, key=cost)
         left = px + dx - (long if align == "right" else 0)
@@ -1606,6 +1646,15 @@ def _line_names(curve: pd.DataFrame) -> pd.DataFrame:
     by = ["facet", "line"] if "facet" in curve else ["line"]
     last = curve.sort_values("x").groupby(by, sort=False).tail(1)
     return last.drop(columns=["low", "high"], errors="ignore").assign(kind="line-name")
+
+
+def _means(frame: pd.DataFrame, dots: bool) -> pd.DataFrame:
+    """What the lines run through: the mean, where a series has several dots at one place."""
+    if not dots:
+        return frame
+    by = [c for c in ("facet", "color", "series", "x") if c in frame]
+    ends = {c: (c, "mean") for c in ("y", "y_low", "y_high") if c in frame}
+    return frame.groupby(by, sort=False, as_index=False).agg(**ends)
 
 
 def _along(kind: str, title: str, domain: list[Any]) -> alt.X:
@@ -1638,9 +1687,10 @@ def _line_ends(
         pool = (
             frame[frame.facet == part.facet.iloc[0]] if "facet" in ends and not share_y else frame
         )
-        tall = float(pool.y.max() - pool.y.min()) or 1.0
-        room = 200 if "facet" in ends else 320
-        ends.loc[part.index, "y_label"] = _spread(list(part.y), tall * 14 / room)
+        tall = [pool[c] for c in ("y", "y_low", "y_high") if c in pool]
+        reach_y = float(max(c.max() for c in tall) - min(c.min() for c in tall)) or 1.0
+        gap = 17 * reach_y / (240 if "facet" in ends else 360)
+        ends.loc[part.index, "y_label"] = _spread(list(part.y), gap)
     top = high + 0.03 * reach
     for row in ends.itertuples():
         share = 1 - min(0.6, (6.8 * len(str(row.short)) + 10) / width)
