@@ -1,0 +1,222 @@
+/* Draws every <figure class="hat-chart"> in place of its static picture.
+   The picture stays without JavaScript, in print, and if drawing fails. */
+(function () {
+  "use strict";
+  var INK = "#747474", HALO = "#ffffff00";  // as in hatlib/charts.py
+  var here = document.currentScript ? document.currentScript.src : "";
+  var loading = null;
+
+  function library() {
+    if (window.vegaEmbed) return Promise.resolve();
+    if (!loading) {
+      loading = new Promise(function (done, failed) {
+        var script = document.createElement("script");
+        script.src = here.replace(/[^/]*$/, "") + "vendor/vega-bundle.js";
+        script.onload = done;
+        script.onerror = function () { failed(new Error("vega-bundle.js is missing")); };
+        document.head.appendChild(script);
+      });
+    }
+    return loading;
+  }
+
+  function isDark() {
+    var theme = document.documentElement.dataset.theme;
+    if (theme === "dark" || theme === "light") return theme === "dark";
+    return false;
+  }
+
+  function colours() {
+    var style = getComputedStyle(document.documentElement);
+    function pick(name, other) { return style.getPropertyValue(name).trim() || other; }
+    var map = {};
+    map[INK] = pick("--pst-color-text-base", isDark() ? "#ced6dd" : "#323232");
+    map[HALO] = pick("--pst-color-background", isDark() ? "#14181e" : "#ffffff");
+    return map;
+  }
+
+  // Swaps colours everywhere but in the data: a model may be called "#747474".
+  function recolour(part, map) {
+    if (Array.isArray(part)) return part.map(function (v) { return recolour(v, map); });
+    if (part && typeof part === "object") {
+      var copy = {};
+      Object.keys(part).forEach(function (key) {
+        copy[key] = key === "datasets" ? part[key] : recolour(part[key], map);
+      });
+      return copy;
+    }
+    return typeof part === "string" && Object.prototype.hasOwnProperty.call(map, part) ? map[part] : part;
+  }
+
+  // Widths and columns for a page this wide. `less` is what the last try was too wide.
+  function fit(spec, width, less) {
+    var wish = (spec.usermeta && spec.usermeta.hat) || {};
+    var narrow = width < 480;
+    var config = spec.config;
+    if (config.legend) {
+      config.legend.columns = Math.max(2, Math.floor(width / 140));
+      if (narrow) config.legend.labelLimit = 120;
+    }
+    config.axisY = Object.assign({}, config.axisY, { labelLimit: narrow ? 118 : 190 });
+    if (wish.layout === "facet") {
+      var columns = Math.max(1, Math.min(spec.columns || 2, Math.floor((width + 20) / 300)));
+      if (wish.rows && narrow) columns = 1;
+      spec.columns = columns;
+      spec.spec.width = Math.floor((width - 60) / columns - (columns > 1 ? 30 : 0) - less / columns);
+      if (config.header) config.header.labelLimit = spec.spec.width;
+    } else if (wish.layout === "concat") {
+      spec.vconcat.forEach(function (view) { view.width = Math.floor(width - 180 - less); });
+    } else {
+      spec.width = Math.min(width, 820);
+      if (typeof spec.height === "number") spec.height = Math.min(spec.height, Math.round(width * 0.95));
+    }
+    return spec;
+  }
+
+  function groups(spec) {
+    var found = [];
+    (function look(part) {
+      if (!part || typeof part !== "object" || found.length) return;
+      var colour = part.encoding && part.encoding.color;
+      if (colour && colour.field === "color" && colour.legend !== null && colour.scale) {
+        found = colour.scale.domain || [];
+      }
+      Object.keys(part).forEach(function (key) {
+        if (key !== "datasets" && key !== "data") look(part[key]);
+      });
+    })(spec);
+    return found;
+  }
+
+  // Does with the keyboard what a click in the legend does.
+  function highlighter(figure, view, names) {
+    var label = document.createElement("label");
+    label.className = "hat-pick";
+    label.appendChild(document.createTextNode("Highlight "));
+    var select = document.createElement("select");
+    ["all"].concat(names).forEach(function (name, i) {
+      var option = document.createElement("option");
+      option.value = i;
+      option.textContent = name.length > 40 ? name.slice(0, 39) + "…" : name;
+      select.appendChild(option);
+    });
+    function choose() {
+      var i = Number(select.value);
+      figure.hatPick = i;
+      var fields = view.signal("pick_tuple_fields");
+      view.data("pick_store", i ? [{ unit: "", fields: fields, values: [names[i - 1]] }] : []).run();
+    }
+    select.addEventListener("change", choose);
+    label.appendChild(select);
+    if (figure.hatPick) { select.value = figure.hatPick; choose(); }
+    return label;
+  }
+
+  function draw(figure) {
+    var source = figure.querySelector("script.hat-spec");
+    var live = figure.querySelector(".hat-live");
+    var image = figure.querySelector(".hat-static img");
+    var width = Math.floor(figure.clientWidth);
+    if (!source || !live || width < 50) return Promise.resolve();
+    var turn = figure.hatTurn = (figure.hatTurn || 0) + 1;
+    figure.hatWidth = width;
+    figure.hatTheme = isDark();
+    var controls = document.createElement("div");
+    controls.className = "hat-controls";
+    var canvas = document.createElement("div");
+    canvas.className = "hat-canvas";
+
+    function attempt(less, tries) {
+      var spec = fit(recolour(JSON.parse(source.textContent), colours()), width, less);
+      if (figure.hatKnob !== undefined && spec.params) {
+        spec.params.forEach(function (p) { if (p.name === "knob") p.value = figure.hatKnob; });
+      }
+      var loader = window.vega.loader();
+      loader.load = function () { return Promise.reject(new Error("a chart loads nothing")); };
+      controls.textContent = "";
+      return window.vegaEmbed(canvas, spec, {
+        actions: false, renderer: "svg", ast: true, mode: "vega-lite", bind: controls, loader: loader,
+        logLevel: window.vega.Error, tooltip: { theme: isDark() ? "dark" : "light" }
+      }).then(function (result) {
+        if (figure.hatTurn !== turn) { result.finalize(); return null; }
+        var svg = canvas.querySelector("svg");
+        var over = svg ? Number(svg.getAttribute("width")) - width : 0;
+        if (tries > 0 && spec.usermeta.hat.layout !== "single" && (over > 0 || over < -12)) {
+          result.finalize();
+          return attempt(less + over + 2, tries - 1);
+        }
+        return [result, spec];
+      });
+    }
+
+    // Measured while in the page, but not seen until it is ready.
+    live.hidden = false;
+    canvas.style.cssText = "position:absolute;visibility:hidden";
+    live.appendChild(canvas);
+    return attempt(0, 2).then(function (pair) {
+      if (!pair) { canvas.remove(); return; }
+      var result = pair[0];
+      if (figure.hatResult) figure.hatResult.finalize();
+      figure.hatResult = result;
+      live.textContent = "";
+      canvas.style.cssText = "";
+      var names = groups(pair[1]);
+      if (names.length > 1) controls.appendChild(highlighter(figure, result.view, names));
+      if (controls.childNodes.length) live.appendChild(controls);
+      live.appendChild(canvas);
+      var svg = canvas.querySelector("svg");
+      svg.setAttribute("role", "img");
+      svg.setAttribute("aria-label", image ? image.alt : "");
+      Array.prototype.forEach.call(svg.children, function (part) { part.setAttribute("aria-hidden", "true"); });
+      if (controls.querySelector("input")) {
+        result.view.addSignalListener("knob", function (name, value) { figure.hatKnob = value; });
+      }
+      figure.dataset.state = "live";
+    });
+  }
+
+  function drawSafely(figure) {
+    return library().then(function () { return draw(figure); }).catch(function (problem) {
+      var live = figure.querySelector(".hat-live");
+      if (live) { live.textContent = ""; live.hidden = true; }
+      figure.dataset.state = "failed";
+      if (window.console) console.warn("The static picture stays:", problem);
+    });
+  }
+
+  function start() {
+    var figures = Array.prototype.slice.call(document.querySelectorAll("figure.hat-chart"));
+    if (!figures.length) return;
+    var near = new IntersectionObserver(function (entries) {
+      entries.forEach(function (entry) {
+        if (!entry.isIntersecting) return;
+        near.unobserve(entry.target);
+        drawSafely(entry.target);
+      });
+    }, { rootMargin: "500px 0px" });
+    figures.forEach(function (figure) { near.observe(figure); });
+
+    var timer = 0;
+    function redraw() {
+      clearTimeout(timer);
+      timer = setTimeout(function () {
+        figures.forEach(function (figure) {
+          if (figure.dataset.state !== "live") return;
+          var moved = Math.abs(figure.clientWidth - figure.hatWidth) > 8;
+          if (moved || figure.hatTheme !== isDark()) drawSafely(figure);
+        });
+      }, 150);
+    }
+    window.addEventListener("resize", redraw);
+    if (window.ResizeObserver) {
+      var watch = new ResizeObserver(redraw);
+      figures.forEach(function (figure) { watch.observe(figure); });
+    }
+    new MutationObserver(redraw).observe(document.documentElement, {
+      attributes: true, attributeFilter: ["data-theme"]
+    });
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();

@@ -1,0 +1,23 @@
+/* Small repairs of the theme's pages: keyboard access and print. */
+(function () {
+  "use strict";
+  // What scrolls sideways must be reachable with the keyboard.
+  function reach() {
+    document.querySelectorAll("pre, .bd-article div.cell_output, .math, table.dataframe, dl dt.sig").forEach(function (box) {
+      if (box.closest(".hat-scroll")) return;
+      if (box.scrollWidth > box.clientWidth + 1) box.setAttribute("tabindex", "0");
+    });
+  }
+  // Paper is white whatever the screen shows.
+  var before = null;
+  window.addEventListener("beforeprint", function () {
+    before = document.documentElement.dataset.theme;
+    document.documentElement.dataset.theme = "light";
+  });
+  window.addEventListener("afterprint", function () {
+    if (before) document.documentElement.dataset.theme = before;
+  });
+  reach();
+  window.addEventListener("load", reach);
+  window.addEventListener("resize", reach);
+})();
