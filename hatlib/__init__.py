@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hatlib.data import LoadReport, Tables, load
     from hatlib.errors import InputError, Problem
+    from hatlib.ladders import Ladders, size_ladders
     from hatlib.metrics import Metrics, summarise
+    from hatlib.simulate import Simulation, identical_transfer
+    from hatlib.small import SmallModels, small_models
+    from hatlib.trends import Thinking, Trends, release_trends, thinking_pairs
 
 __version__ = "0.1.0"
 
@@ -16,15 +20,43 @@ __version__ = "0.1.0"
 # answers at once.
 _HOMES = {
     "InputError": "errors",
+    "Ladders": "ladders",
     "LoadReport": "data",
     "Metrics": "metrics",
     "Problem": "errors",
+    "Simulation": "simulate",
+    "SmallModels": "small",
     "Tables": "data",
+    "Thinking": "trends",
+    "Trends": "trends",
+    "identical_transfer": "simulate",
     "load": "data",
+    "size_ladders": "ladders",
+    "small_models": "small",
     "summarise": "metrics",
+    "release_trends": "trends",
+    "thinking_pairs": "trends",
 }
 
-__all__ = ["InputError", "LoadReport", "Metrics", "Problem", "Tables", "load", "summarise"]
+__all__ = [
+    "InputError",
+    "Ladders",
+    "LoadReport",
+    "Metrics",
+    "Problem",
+    "Simulation",
+    "SmallModels",
+    "Tables",
+    "Thinking",
+    "Trends",
+    "identical_transfer",
+    "load",
+    "release_trends",
+    "size_ladders",
+    "small_models",
+    "summarise",
+    "thinking_pairs",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -224,6 +224,7 @@ def _bundled() -> Tables:
         ]
     if problems:
         raise InputError(problems)
+    frames["models"] = _with_model_columns(frames["models"])
     n = len(frames["accuracies"])
     report = LoadReport(read=(f"{n} published accuracies from {len(frames['sources'])} sources.",))
     return Tables(**frames, report=report, bundled=True)
@@ -579,6 +580,10 @@ def _with_model_columns(frame: pd.DataFrame) -> pd.DataFrame:
         else:
             empty = pd.Series("", frame.index, dtype=str)
             frame[column] = frame[column].fillna("").astype(str) if column in frame else empty
+    # The sizes of a family make a ladder, unless the table says which models belong together;
+    # a model of no known lineage stands for itself.
+    frame["ladder"] = frame["ladder"].where(frame["ladder"] != "", frame["family"])
+    frame["lineage"] = frame["lineage"].where(frame["lineage"] != "", frame["family"])
     if "model" in frame:
         frame["display_name"] = frame["display_name"].where(
             frame["display_name"] != "", frame["model"]

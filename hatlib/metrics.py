@@ -25,6 +25,7 @@ _DESCRIPTION = [
     "developer",
     "family",
     "lineage",
+    "ladder",
     "variant",
     "params_total_b",
     "params_active_b",

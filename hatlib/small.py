@@ -1,0 +1,360 @@
+"""Small models: do they fall below the line that the larger ones draw?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from hatlib import compare
+from hatlib.errors import InputError
+from hatlib.ladders import SIZES
+from hatlib.lines import Scale
+from hatlib.words import counted, markdown_text, signed
+
+if TYPE_CHECKING:
+    from hatlib.charts import Figure, Notice
+
+#: A model that is sold as "4B" has up to this many thousand million parameters.
+THRESHOLD = 4.5
+
+#: What becomes of a run, in the order of the legend.
+ROLES = (
+    "draws the line",
+    "small",
+    "small, near chance",
+    "small, off the range",
+    "larger, near chance",
+    "size unknown",
+)
+
+
+@dataclass(frozen=True)
+class SmallModels:
+    """Small models against the line of the larger ones, set by set.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        One row a run of a set that can answer; see `table`.
+    sets : DataFrame
+        One row a set: the mean over its small models, or the reason why there is none.
+    size : str
+        Column of the size.
+    threshold : float
+        Models below this size are small (10⁹ parameters).
+    """
+
+    runs: pd.DataFrame
+    sets: pd.DataFrame
+    size: str
+    threshold: float
+
+    def table(self) -> pd.DataFrame:
+        """One row a small run: ``effective_transfer`` with ``low`` and ``high``, and ``role``.
+
+        The role says whether the run enters the mean ("small") or not: near chance, or with a
+        source accuracy outside the range of the models that draw the line.
+        """
+        return self.runs[self.runs["role"].str.startswith("small")].copy()
+
+    def table_of_sets(self) -> pd.DataFrame:
+        """One row a set: the mean effective transfer of its small models, with interval."""
+        return self.sets.copy()
+
+    def by(self, column: str, set_id: str = "") -> pd.DataFrame:
+        """Mean effective transfer of the small models of one set, for each value of a column.
+
+        Parameters
+        ----------
+        column : str
+            ``lineage``, ``family``, or ``year`` of release.
+        set_id : str
+            The set; the one with most small runs if not given.
+        """
+        chosen = compare.choose(self.table().query("role == 'small'"), set_id)
+        chosen = chosen.assign(year=chosen["release_date"].dt.year)
+        grouped = chosen.dropna(subset=column).groupby(column)["effective_transfer"]
+        return grouped.agg(runs="size", mean="mean", lowest="min", highest="max").reset_index()
+
+    def chart(self, set_id: str = "") -> Figure | Notice:
+        """All runs of one set with the line of the larger models."""
+        from hatlib import charts
+
+        chosen = self._chosen(set_id)
+        if chosen.empty:
+            return charts.Notice(self.summary())
+        drawn_by = chosen[chosen["defines"]]
+        ends = np.linspace(chosen["source_accuracy"].min(), chosen["source_accuracy"].max(), 40)
+        slope, intercept = np.polyfit(
+            drawn_by["source_accuracy"], drawn_by["target_accuracy"], deg=1
+        )
+        line = pd.DataFrame({"line": "larger models", "x": ends, "y": intercept + slope * ends})
+        return charts.scatter(
+            chosen,
+            lines=line,
+            color="role",
+            chance="chance",
+            name="small-models",
+            caption=(
+                f"{chosen['set_name'].iloc[0]}: the line is drawn by models of {self.threshold:g} "
+                "billion parameters and more. Small models below it transfer worse than their "
+                "accuracy in the source language lets expect."
+            ),
+        )
+
+    def chart_of_runs(self, set_id: str = "", most: int = 60) -> Figure | Notice:
+        """Effective transfer of the small runs of one set."""
+        from hatlib import charts
+
+        small = self._chosen(set_id)
+        small = small[small["role"].str.startswith("small")] if len(small) else small
+        if small.empty:
+            return charts.Notice(self.summary(set_id))
+        shown = small.sort_values("effective_transfer").iloc[:most]
+        cut = f" The {most} lowest are shown." if len(small) > most else ""
+        return charts.intervals(
+            shown,
+            value="effective_transfer",
+            low="low",
+            high="high",
+            row="label",
+            color="role",
+            name="small-models-off-the-line",
+            title_x="Effective transfer (points off the line)",
+            caption=(
+                f"{shown['set_name'].iloc[0]}: distance of each small model from the line of the "
+                f"larger ones. Bars are 95 % bootstrap intervals.{cut}"
+            ),
+        )
+
+    def chart_of_sets(self) -> Figure | Notice:
+        """Mean effective transfer of the small models of every set."""
+        from hatlib import charts
+
+        known = self.sets[self.sets["effective_transfer"].notna()]
+        if known.empty:
+            return charts.Notice(self.summary())
+        return charts.intervals(
+            known,
+            value="effective_transfer",
+            low="low",
+            high="high",
+            row="set_name",
+            name="small-models-by-set",
+            title_x="Mean effective transfer of small models",
+            caption=(
+                "Mean distance of the small models from the line of the larger ones. Bars are "
+                "95 % intervals over lineages; a dot without a bar has too few lineages."
+            ),
+        )
+
+    def summary(self, set_id: str = "") -> str:
+        """What one set shows about small models, in sentences written from the numbers."""
+        if self.runs.empty:
+            reasons = " ".join(dict.fromkeys(self.sets["reason"])) if len(self.sets) else ""
+            return (
+                f"These data cannot show whether small models fall below the line. {reasons} To "
+                f"answer the question, add a models table with the column {self.size}, small "
+                f"models, and at least {compare.MIN_RUNS} larger ones."
+            )
+        chosen = self._chosen(set_id)
+        row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
+        text = (
+            f"**{markdown_text(row['set_name'])}** has {counted(row['n_small'], 'run')} of models "
+            f"below {self.threshold:g} billion parameters and {row['n_line']} larger ones that "
+            f"draw the line. {_left_out(row)}"
+        )
+        if not row["n_used"]:
+            return text + "No small model is left to judge."
+        lies = "lies" if row["n_used"] == 1 else "lie"
+        text += (
+            f"The {counted(row['n_used'], 'small run')} left {lies} "
+            f"{signed(row['effective_transfer'])} from the line on average"
+        )
+        if np.isnan(row["low"]):
+            return text + ", without an interval, as there are too few lineages."
+        text += f" (95 % interval {signed(row['low'])} to {signed(row['high'])}), "
+        text += f"{row['n_below']} of them below it. "
+        if row["p_value"] >= compare.CLEAR:
+            return text + "That small models fall off the line cannot be told from these models."
+        side = "below" if row["effective_transfer"] < 0 else "above"
+        return text + f"Small models as a group lie {side} the line."
+
+    def _chosen(self, set_id: str) -> pd.DataFrame:
+        if self.runs.empty:
+            return self.runs
+        most = self.table().value_counts("set")
+        return compare.choose(self.runs, set_id or (most.index[0] if len(most) else ""))
+
+
+def small_models(
+    table: pd.DataFrame,
+    *,
+    threshold: float = THRESHOLD,
+    size: str = "params_total_b",
+    scale: Scale = "linear",
+    draws: int = 1000,
+    seed: int = 0,
+) -> SmallModels:
+    """Judge small models by a line that only larger models draw.
+
+    A run that is near chance, or whose source accuracy lies outside the range of the larger
+    models, is shown and counted but does not enter the mean: the first cannot show transfer, and
+    for the second the line is a guess.  Models of unknown size neither draw the line nor are
+    judged.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `hatlib.Metrics.table`.
+    threshold : float
+        Models below this size are small (10⁹ parameters).
+    size : {"params_total_b", "params_active_b"}
+        Which size.
+    scale : {"linear", "logit", "probit"}
+        Scale on which the line is straight.
+    draws, seed : int
+        Bootstrap draws and seed.
+
+    Returns
+    -------
+    SmallModels
+
+    Raises
+    ------
+    InputError
+        If `size` is not a size column or the threshold not above 0.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> table = hatlib.summarise(hatlib.load()).table()
+    >>> found = small_models(table[table["source"] == "euroeval"], draws=200)
+    >>> int(found.table_of_sets()["n_small"].iloc[0]) > 40
+    True
+    """
+    if size not in SIZES:
+        raise InputError(f"size is {size!r}. Use one of {', '.join(SIZES)}.")
+    if not threshold > 0:
+        raise InputError(f"threshold is {threshold!r}. Use a number above 0.")
+    found = [
+        _small_of_set(part, threshold, size, scale, draws, set_seed)
+        for part, set_seed in compare.by_set(table, seed)
+    ]
+    columns = [*table.columns, "effective_transfer", "low", "high", "role", "defines"]
+    return SmallModels(
+        compare.stacked([f[0] for f in found], columns),
+        pd.DataFrame([f[1] for f in found]),
+        size,
+        threshold,
+    )
+
+
+def sensitivity(
+    table: pd.DataFrame, set_id: str, *, draws: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """The mean of one set under other choices: threshold, kind of size, scale of the line.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `hatlib.Metrics.table`.
+    set_id : str
+        The set.
+    draws, seed : int
+        Bootstrap draws and seed.
+
+    Returns
+    -------
+    DataFrame
+        One row a choice.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> table = hatlib.summarise(hatlib.load()).table()
+    >>> len(sensitivity(table, "euroeval/hellaswag/test-split", draws=100))
+    12
+    """
+    part = table[table["set"] == set_id]
+    rows = []
+    for size in SIZES:
+        for threshold in (2.5, THRESHOLD, 9.5):
+            for scale in ("linear", "logit"):
+                found = small_models(
+                    part, threshold=threshold, size=size, scale=scale, draws=draws, seed=seed
+                )
+                choice = {"size": size, "threshold": threshold, "scale": scale}
+                rows += [choice | row for row in found.sets.to_dict("records")]
+    columns = ["size", "threshold", "scale", "n_used", "effective_transfer", "low", "high"]
+    return pd.DataFrame(rows, columns=[*columns, "p_value"])
+
+
+def _small_of_set(
+    part: pd.DataFrame, threshold: float, size: str, scale: Scale, draws: int, seed: int
+) -> tuple[pd.DataFrame, dict]:
+    is_small = (part[size] < threshold).to_numpy()
+    defines = (part[size] >= threshold).to_numpy()
+    line = compare.off_line(part, defines=defines, scale=scale, draws=draws, rng=seed)
+    runs = line.runs.assign(role=_roles(line.runs, is_small, defines))
+    used = np.flatnonzero(
+        (runs["role"] == "small") & np.isfinite(runs["effective_transfer"].to_numpy(float))
+    )
+    mean = compare.pooled(
+        runs["effective_transfer"].to_numpy(float)[used],
+        line.draws[:, used],
+        line.weights[:, used],
+        runs["lineage"].iloc[used].tolist(),
+    )
+    reason = ""
+    if not part[size].notna().any():
+        reason = f"No model has a size ({size})."
+    elif not is_small.any():
+        reason = f"No model is below {threshold:g} billion parameters."
+    elif not np.isfinite(runs.loc[is_small, "expected"]).any():
+        reason = f"Fewer than {compare.MIN_RUNS} larger models of other lineages draw the line."
+    summary = {
+        "set": part["set"].iloc[0],
+        "set_name": part["set_name"].iloc[0],
+        "n_line": int(runs["defines"].sum()),
+        "n_small": int(is_small.sum()),
+        "n_near_chance": int((runs["role"] == ROLES[2]).sum()),
+        "n_off_range": int((runs["role"] == ROLES[3]).sum()),
+        "n_no_line": int(((runs["role"] == "small") & runs["expected"].isna()).sum()),
+        "n_used": len(used),
+        "n_below": int((runs["effective_transfer"].iloc[used] < 0).sum()),
+        **mean.row("effective_transfer"),
+        "reason": reason,
+    }
+    return (runs.iloc[:0] if reason else runs), summary
+
+
+def _roles(runs: pd.DataFrame, is_small: np.ndarray, defines: np.ndarray) -> np.ndarray:
+    return np.select(
+        [
+            is_small & runs["near_chance"],
+            is_small & runs["extrapolated"],
+            is_small,
+            defines & runs["near_chance"],
+            defines,
+        ],
+        [ROLES[2], ROLES[3], ROLES[1], ROLES[4], ROLES[0]],
+        ROLES[5],
+    )
+
+
+def _left_out(row: pd.Series) -> str:
+    """Say which small runs do not enter the mean."""
+    parts = [
+        f"{n} {'is' if n == 1 else 'are'} {what}"
+        for n, what in (
+            (row["n_near_chance"], "near chance in the source language"),
+            (row["n_off_range"], "outside the range of the larger models"),
+            (row["n_no_line"], "without enough larger models of other lineages to compare with"),
+        )
+        if n
+    ]
+    return f"Not in the mean: {' and '.join(parts)}. " if parts else ""

@@ -1,0 +1,511 @@
+"""Time and thinking: what later releases and more reasoning gain, raw and off the line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from hatlib import compare
+from hatlib.errors import listing
+from hatlib.lines import Scale
+from hatlib.schema import REASONING
+from hatlib.words import counted, markdown_text, signed
+
+if TYPE_CHECKING:
+    from hatlib.charts import Figure, Notice
+
+_TREND_COLUMNS = [
+    "set",
+    "set_name",
+    "lineage",
+    "n_runs",
+    "n_dates",
+    "first",
+    "last",
+    "source_gain",
+    "target_gain",
+    "off_line_gain",
+    "low",
+    "high",
+    "p_value",
+]
+
+
+@dataclass(frozen=True)
+class Trends:
+    """Change a year within lineages, set by set.
+
+    Attributes
+    ----------
+    lineages : DataFrame
+        One row a lineage; see `table`.
+    runs : DataFrame
+        One row a dated run of such a lineage, with its effective transfer.
+    sets : DataFrame
+        One row a set: the common trend within lineages, also at equal size.
+    """
+
+    lineages: pd.DataFrame
+    runs: pd.DataFrame
+    sets: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """One row a lineage: changes a year.
+
+        ``source_gain`` and ``target_gain`` in accuracy points a year, and ``off_line_gain``
+        with ``low``, ``high`` and ``q_value``.
+        """
+        return self.lineages.copy()
+
+    def table_of_sets(self) -> pd.DataFrame:
+        """One row a set: the common trend within lineages, with interval."""
+        return self.sets.copy()
+
+    def chart(self, set_id: str = "") -> Figure | Notice:
+        """Effective transfer over release dates in one set."""
+        from hatlib import charts
+
+        chosen = compare.choose(self.runs, set_id)
+        if chosen.empty:
+            return charts.Notice(self.summary())
+        return charts.timeline(
+            chosen,
+            y="effective_transfer",
+            low="low",
+            high="high",
+            series="lineage",
+            lines=False,
+            zero=0.0,
+            name="effective-transfer-over-time",
+            title_y="Effective transfer (points off the line)",
+            caption=(
+                f"{chosen['set_name'].iloc[0]}: effective transfer of every dated run in a "
+                "lineage with several releases. 0 is the line of the other lineages. Bars are "
+                "95 % bootstrap intervals."
+            ),
+        )
+
+    def chart_of_lineages(self, set_id: str = "") -> Figure | Notice:
+        """Change a year for every lineage of one set."""
+        from hatlib import charts
+
+        chosen = compare.choose(self.lineages, set_id)
+        if chosen["off_line_gain"].isna().all():
+            return charts.Notice(self.summary(set_id))
+        return charts.intervals(
+            chosen,
+            value="off_line_gain",
+            low="low",
+            high="high",
+            row="lineage",
+            name="gain-a-year",
+            title_x="Change of effective transfer a year",
+            caption=(
+                f"{chosen['set_name'].iloc[0]}: change of effective transfer a year within each "
+                "lineage. Bars are 95 % bootstrap intervals for these runs."
+            ),
+        )
+
+    def chart_of_sets(self) -> Figure | Notice:
+        """The common trend within lineages in every set, as it is and at equal size."""
+        from hatlib import charts
+
+        known = self.sets[self.sets["off_line_gain"].notna()]
+        if known.empty:
+            return charts.Notice(self.summary())
+        plain = known.assign(measure="as it is")
+        columns = {f"{c}_equal_size": c for c in ("off_line_gain", "low", "high")}
+        equal = known.drop(columns=list(columns.values())).rename(columns=columns)
+        equal = equal.assign(measure="at equal size")
+        return charts.intervals(
+            pd.concat([plain, equal]).dropna(subset="off_line_gain"),
+            value="off_line_gain",
+            low="low",
+            high="high",
+            row="set_name",
+            color="measure",
+            name="gain-a-year-by-set",
+            title_x="Change of effective transfer a year",
+            caption=(
+                "Common change a year within lineages, and the same with size held fixed. Bars "
+                "are 95 % intervals over lineages; a dot without a bar has too few lineages."
+            ),
+        )
+
+    def summary(self, set_id: str = "") -> str:
+        """What time shows in one set, in sentences written from the numbers."""
+        if self.lineages.empty:
+            reasons = listing(dict.fromkeys(self.sets["reason"]), 3) if len(self.sets) else ""
+            return (
+                f"These data cannot show a trend over time. {reasons} To answer the question, "
+                "add a models table with the columns model, lineage and release_date, and "
+                f"{compare.MIN_STEPS} release dates of one lineage."
+            )
+        chosen = compare.choose(self.lineages, set_id)
+        row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
+        text = (
+            f"**{markdown_text(row['set_name'])}** has "
+            f"{counted(len(chosen), 'lineage')} with {compare.MIN_STEPS} or more release dates. "
+            f"Target accuracy changes by {signed(row['target_gain'])} a year within lineages. "
+        )
+        if np.isnan(row["off_line_gain"]):
+            return text + str(row["reason"])
+        text += f"Off the line the change is {signed(row['off_line_gain'])} a year"
+        if np.isnan(row["low"]):
+            return text + ", without an interval, as there are too few lineages."
+        text += f" (95 % interval {signed(row['low'])} to {signed(row['high'])}): "
+        text += _verdict(row["off_line_gain"], row["p_value"], "later releases transfer")
+        if not np.isnan(row["off_line_gain_equal_size"]):
+            text += (
+                f" At equal size it is {signed(row['off_line_gain_equal_size'])} a year"
+                f" ({signed(row['low_equal_size'])} to {signed(row['high_equal_size'])})."
+            )
+        return text
+
+
+def release_trends(
+    table: pd.DataFrame,
+    *,
+    scale: Scale = "linear",
+    min_dates: int = compare.MIN_STEPS,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Trends:
+    """Change a year within lineages, raw and off the line.
+
+    Runs that hardly beat a guess are left out: they say nothing about transfer.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `hatlib.Metrics.table`.
+    scale : {"linear", "logit", "probit"}
+        Scale on which the line is straight.
+    min_dates : int
+        Different release dates that a lineage needs.
+    draws, seed : int
+        Bootstrap draws and seed.
+
+    Returns
+    -------
+    Trends
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> table = hatlib.summarise(hatlib.load()).table()
+    >>> found = release_trends(table[table["source"] == "euroeval"], draws=200)
+    >>> "Qwen" in set(found.table()["lineage"])
+    True
+    """
+    found = [
+        _trends_of_set(part, scale, min_dates, draws, set_seed)
+        for part, set_seed in compare.by_set(table, seed)
+    ]
+    return Trends(
+        compare.with_q_values(compare.stacked([f[0] for f in found], _TREND_COLUMNS)),
+        compare.stacked([f[1] for f in found], [*table.columns, "effective_transfer"]),
+        pd.DataFrame([f[2] for f in found]),
+    )
+
+
+def _trends_of_set(
+    part: pd.DataFrame, scale: Scale, min_dates: int, draws: int, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
+    line = compare.off_line(part, scale=scale, draws=draws, rng=seed)
+    runs = line.runs
+    dated = runs[runs["release_date"].notna() & (runs["lineage"] != "") & ~runs["near_chance"]]
+    n_dates = dated.groupby("lineage")["release_date"].transform("nunique")
+    dated = dated[n_dates >= min_dates]
+    years = (runs["release_date"] - pd.Timestamp(2020, 1, 1)).dt.days / compare.DAYS_A_YEAR
+    rows = []
+    for lineage, group in dated.groupby("lineage", sort=False):
+        contrast = _slope_weights(years[group.index].to_numpy(float))
+        gain = line.draws[:, group.index] @ contrast
+        low, high = compare.interval(gain[:, None])
+        rows.append(
+            {
+                "set": part["set"].iloc[0],
+                "set_name": part["set_name"].iloc[0],
+                "lineage": lineage,
+                "n_runs": len(group),
+                "n_dates": group["release_date"].nunique(),
+                "first": group["release_date"].min(),
+                "last": group["release_date"].max(),
+                "source_gain": contrast @ group["source_accuracy"],
+                "target_gain": contrast @ group["target_accuracy"],
+                "off_line_gain": contrast @ group["effective_transfer"],
+                "low": low[0],
+                "high": high[0],
+                "p_value": compare.p_value(gain),
+            }
+        )
+    frame = pd.DataFrame(rows, columns=_TREND_COLUMNS)
+    return frame, dated, _common_trend(part, frame, dated, years, line, min_dates)
+
+
+def _common_trend(
+    part: pd.DataFrame,
+    frame: pd.DataFrame,
+    dated: pd.DataFrame,
+    years: pd.Series,
+    line: compare.OffLine,
+    min_dates: int,
+) -> dict:
+    """One slope within all lineages of a set, as it is and at equal size."""
+    reason = ""
+    if frame.empty:
+        reason = f"No lineage has {min_dates} release dates."
+    elif frame["off_line_gain"].isna().all():
+        reason = line.reason or "Too few runs of other lineages to draw a line."
+    target_gain = _within_slope(dated, years) if len(dated) else np.nan
+    dated = dated[dated["effective_transfer"].notna()]
+    plain = _within(dated, [years], line)
+    sized = dated[dated["params_total_b"].notna()]
+    log_size = line.runs["params_total_b"].astype(float).map(np.log2)
+    equal = _within(sized, [years, log_size], line)
+    return {
+        "set": part["set"].iloc[0],
+        "set_name": part["set_name"].iloc[0],
+        "n_runs": len(dated),
+        "target_gain": target_gain,
+        **plain.row("off_line_gain"),
+        **{f"{k}_equal_size": v for k, v in equal.row("off_line_gain").items()},
+        "reason": reason,
+    }
+
+
+def _within(
+    runs: pd.DataFrame, predictors: list[pd.Series], line: compare.OffLine
+) -> compare.Pooled:
+    """Slope on the first predictor, with an intercept a lineage and the others held fixed."""
+    nothing = compare.Pooled(np.nan, np.nan, np.nan, np.nan, 0, 0)
+    if runs.empty:
+        return nothing
+    x = np.stack([p[runs.index].to_numpy(float) for p in predictors], axis=1)
+    lineage = runs["lineage"].to_numpy()
+    x -= pd.DataFrame(x).groupby(lineage).transform("mean").to_numpy()
+    # With other predictors held fixed, the slope is that on what they leave of the first.
+    first = x[:, 0] - x[:, 1:] @ np.linalg.lstsq(x[:, 1:], x[:, 0], rcond=None)[0]
+    if first @ first < 1e-6:
+        return nothing
+    spread = pd.Series(first**2).groupby(lineage).sum()
+    spread = spread[spread > 1e-9]
+    members = [np.flatnonzero(lineage == name) for name in spread.index]
+    effect = runs["effective_transfer"].to_numpy(float)
+    draws = line.draws[:, runs.index]
+    # The common slope is the mean of the slopes of the lineages, weighted by their spread.
+    slopes = np.array([first[m] @ effect[m] for m in members]) / spread.to_numpy()
+    drawn = np.stack([draws[:, m] @ first[m] for m in members], axis=1) / spread.to_numpy()
+    weights = np.stack([line.weights[:, runs.index[m[0]]] for m in members], axis=1)
+    return compare.pooled(slopes, drawn, weights, list(spread.index), spread.to_numpy())
+
+
+def _within_slope(runs: pd.DataFrame, years: pd.Series) -> float:
+    centred = years[runs.index] - years[runs.index].groupby(runs["lineage"]).transform("mean")
+    return float((centred * runs["target_accuracy"]).sum() / (centred**2).sum())
+
+
+def _slope_weights(x: np.ndarray) -> np.ndarray:
+    centred = x - x.mean()
+    return centred / (centred @ centred)
+
+
+# Thinking -----------------------------------------------------------------------------------
+
+
+_PAIR_COLUMNS = [
+    "set",
+    "set_name",
+    "pair",
+    "model",
+    "lineage",
+    "lower",
+    "higher",
+    "source_gain",
+    "target_gain",
+    "expected_gain",
+    "off_line_gain",
+    "low",
+    "high",
+    "p_value",
+]
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """The same model with less and with more reasoning, in every set that has such pairs.
+
+    Attributes
+    ----------
+    pairs : DataFrame
+        One row a pair; see `table`.
+    sets : DataFrame
+        One row a set: the mean over its pairs.
+    """
+
+    pairs: pd.DataFrame
+    sets: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """One row a pair of runs of one model.
+
+        ``lower`` and ``higher`` are the reasoning settings.  Gains are higher minus lower:
+        ``source_gain``, ``target_gain``, ``expected_gain`` and ``off_line_gain`` with
+        ``low``, ``high`` and ``q_value``.
+        """
+        return self.pairs.copy()
+
+    def table_of_sets(self) -> pd.DataFrame:
+        """One row a set: the mean gains over its pairs, with interval."""
+        return self.sets.copy()
+
+    def chart(self, set_id: str = "") -> Figure | Notice:
+        """Gain of every pair of one set, raw and off the line."""
+        from hatlib import charts
+
+        chosen = compare.choose(self.pairs, set_id)
+        if chosen.empty:
+            return charts.Notice(self.summary())
+        raw = chosen.assign(measure="raw", value=chosen["target_gain"], low=np.nan, high=np.nan)
+        off = chosen.assign(measure="off the line", value=chosen["off_line_gain"])
+        return charts.intervals(
+            pd.concat([raw, off]).dropna(subset="value"),
+            value="value",
+            low="low",
+            high="high",
+            row="pair",
+            color="measure",
+            sort=chosen.sort_values("target_gain")["pair"].tolist()[::-1],
+            name="gain-with-thinking",
+            title_x="Gain in target accuracy with more reasoning",
+            caption=(
+                f"{chosen['set_name'].iloc[0]}: the same model with more reasoning minus with "
+                "less. Bars are 95 % bootstrap intervals of the gain off the line."
+            ),
+        )
+
+    def summary(self, set_id: str = "") -> str:
+        """What thinking shows in one set, in sentences written from the numbers."""
+        if self.pairs.empty:
+            return (
+                "These data cannot show what thinking does: no model has two reasoning settings. "
+                "To answer the question, add a column reasoning with "
+                f"{listing(REASONING)}, and the same model with two of them."
+            )
+        chosen = compare.choose(self.pairs, set_id)
+        row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
+        text = (
+            f"**{markdown_text(row['set_name'])}** has {counted(len(chosen), 'pair')} of runs "
+            "of one model. "
+            f"With more reasoning, source accuracy changes by {signed(row['source_gain'])} and "
+            f"target accuracy by {signed(row['target_gain'])} on average. "
+        )
+        if np.isnan(row["off_line_gain"]):
+            return text + "Too few runs of other lineages are there to draw a line."
+        text += f"Off the line the change is {signed(row['off_line_gain'])}"
+        if np.isnan(row["low"]):
+            return text + ", without an interval, as there are too few lineages."
+        return (
+            text
+            + f" (95 % interval {signed(row['low'])} to {signed(row['high'])}): "
+            + _verdict(row["off_line_gain"], row["p_value"], "models that think more transfer")
+        )
+
+
+def thinking_pairs(
+    table: pd.DataFrame, *, scale: Scale = "linear", draws: int = 1000, seed: int = 0
+) -> Thinking:
+    """Pair every model with itself at its lowest reasoning setting.
+
+    Runs that hardly beat a guess are left out: they say nothing about transfer.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `hatlib.Metrics.table`.
+    scale : {"linear", "logit", "probit"}
+        Scale on which the line is straight.
+    draws, seed : int
+        Bootstrap draws and seed.
+
+    Returns
+    -------
+    Thinking
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> table = hatlib.summarise(hatlib.load()).table()
+    >>> found = thinking_pairs(table[table["source"] == "euroeval"], draws=200)
+    >>> "Gemini 3 Flash preview: none to on" in set(found.table()["pair"])
+    True
+    """
+    found = [
+        _pairs_of_set(part, scale, draws, set_seed)
+        for part, set_seed in compare.by_set(table, seed)
+    ]
+    return Thinking(
+        compare.with_q_values(compare.stacked([f[0] for f in found], _PAIR_COLUMNS)),
+        pd.DataFrame([f[1] for f in found]),
+    )
+
+
+def _pairs_of_set(
+    part: pd.DataFrame, scale: Scale, draws: int, seed: int
+) -> tuple[pd.DataFrame, dict]:
+    line = compare.off_line(part, scale=scale, draws=draws, rng=seed)
+    runs = line.runs.assign(level=line.runs["reasoning"].map(REASONING.index))
+    runs = runs[~runs["near_chance"]]
+    rows, gains, first_runs = [], [], []
+    for _, group in runs.sort_values("level").groupby(["model", "setup"], sort=False):
+        lowest = group.index[0]
+        for higher in group.index[1:]:
+            gain = line.draws[:, higher] - line.draws[:, lowest]
+            low, high = compare.interval(gain[:, None])
+            a, b = runs.loc[lowest], runs.loc[higher]
+            rows.append(
+                {
+                    "set": a["set"],
+                    "set_name": a["set_name"],
+                    "pair": f"{a['display_name']}: {a['reasoning']} to {b['reasoning']}",
+                    "model": a["model"],
+                    "lineage": a["lineage"],
+                    "lower": a["reasoning"],
+                    "higher": b["reasoning"],
+                    "source_gain": b["source_accuracy"] - a["source_accuracy"],
+                    "target_gain": b["target_accuracy"] - a["target_accuracy"],
+                    "expected_gain": b["expected"] - a["expected"],
+                    "off_line_gain": b["effective_transfer"] - a["effective_transfer"],
+                    "low": low[0],
+                    "high": high[0],
+                    "p_value": compare.p_value(gain),
+                }
+            )
+            gains.append(gain)
+            first_runs.append(lowest)
+    frame = pd.DataFrame(rows, columns=_PAIR_COLUMNS)
+    mean = compare.pooled(
+        frame["off_line_gain"].to_numpy(float),
+        np.stack(gains, axis=1) if gains else np.zeros((1, 0)),
+        line.weights[:, first_runs] if gains else np.zeros((1, 0), int),
+        frame["lineage"].tolist(),
+    )
+    summary = {
+        "set": part["set"].iloc[0],
+        "set_name": part["set_name"].iloc[0],
+        "n_pairs": len(frame),
+        "source_gain": frame["source_gain"].mean() if len(frame) else np.nan,
+        "target_gain": frame["target_gain"].mean() if len(frame) else np.nan,
+        **mean.row("off_line_gain"),
+    }
+    return frame, summary
+
+
+def _verdict(value: float, p_value: float, subject: str) -> str:
+    if p_value < compare.CLEAR:
+        return f"{subject} {'better' if value > 0 else 'worse'} than the line lets expect."
+    return f"whether {subject} better cannot be told from these models."
