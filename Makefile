@@ -5,6 +5,7 @@
 # constraints.txt; uv is used where it is installed, else pip.
 
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME CONDA_PREFIX CONDA_DEFAULT_ENV JUPYTER_PATH \
+	PYTHONDONTWRITEBYTECODE \
 	PIP_REQUIRE_VIRTUALENV PIP_USER PIP_TARGET PIP_PREFIX \
 	UV_PROJECT_ENVIRONMENT UV_PYTHON UV_SYSTEM_PYTHON
 
@@ -72,7 +73,7 @@ endif
 
 define install
 	echo "Installing $(1) into .venv" >&2; \
-	if $(uv); then uv pip install -q --python $(bin)/python -c constraints.txt -e '$(1)'; \
+	if $(uv); then uv pip install -q --compile-bytecode --python $(bin)/python -c constraints.txt -e '$(1)'; \
 	else $(bin)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '$(1)'; \
 	fi && touch $@
 endef

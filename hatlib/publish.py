@@ -364,7 +364,7 @@ def _value(kind: str, given: Any) -> Any:
 
 def _literal(kind: str, text: str) -> Any:
     if kind == "bool":
-        return {"true": True, "false": False}[text.lower()] if text else None
+        text = text.capitalize()  # true and TRUE are fine as well
     if kind == "list" and not text.startswith(("[", "(")):
         return [part.strip() for part in text.split(",") if part.strip()]
     return ast.literal_eval(text)
@@ -568,6 +568,7 @@ def _execute(
                 progress_bar=False,
                 cwd=cwd or work,
                 on_cell_executed=step,
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
             )
         except papermill.PapermillExecutionError as error:
             raise _failure(error, target) from None
@@ -603,8 +604,9 @@ def _failure(error: Any, target: Path) -> Exception:
         return InputError([Problem(line) for line in error.evalue.splitlines()])
     kept = Path(tempfile.mkdtemp(prefix="hat-failed-")) / target.name
     shutil.copyfile(target, kept)
+    why = f"{error.ename}: {error.evalue}".strip(": ")
     return RunError(
-        f"{target.stem}: cell {error.exec_count} failed: {error.ename}: {error.evalue}\n"
+        f"{target.stem}: cell {error.exec_count} failed: {why}\n"
         f"The notebook up to there is in {kept}"
     )
 
@@ -682,7 +684,8 @@ def _page(nb: Any, title: str) -> str:
         scripts += [_MATHJAX_SETTINGS, _mathjax().read_text(encoding="utf-8")]
     resources = {
         "hat_title": title,
-        "hat_styles": _STYLES + _code_colours(),
+        "hat_styles": _STYLES + _code_colours() + _asset("hat.css"),
+        "hat_theme": _THEME,
         "hat_scripts": [script.replace("</script", "<\\/script") for script in scripts],
     }
     html, _ = exporter.from_notebook_node(_with_figures(nb), resources)
@@ -721,9 +724,13 @@ def _mathjax() -> Path:
 def _code_colours() -> str:
     from pygments.formatters import HtmlFormatter
 
-    light = HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".highlight")
-    dark = HtmlFormatter(style="a11y-high-contrast-dark").get_style_defs(".highlight")
-    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"
+    dark = 'html[data-theme="dark"] .highlight'
+    return "\n".join(
+        (
+            HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".highlight"),
+            HtmlFormatter(style="a11y-high-contrast-dark").get_style_defs(dark),
+        )
+    )
 
 
 def _without_dead_links(html: str) -> str:
@@ -739,18 +746,34 @@ window.MathJax = {
 };
 """
 
+# The names of the colours are those of the book's theme, as the charts use them.
 _STYLES = """
-:root { color-scheme: light dark; --rule: #8888; --soft: #8881; }
-body { font: 1rem/1.55 system-ui, sans-serif; max-width: 52rem; margin: 0 auto; padding: 1rem; }
+:root { color-scheme: light; --pst-color-text-base: #222; --pst-color-background: #fff;
+  --pst-color-text-muted: #555; --pst-color-border: #c9c9c9; --pst-color-link: #0a6170;
+  --pst-color-primary: #0a7d91; --soft: #f5f5f5; }
+:root[data-theme="dark"] { color-scheme: dark; --pst-color-text-base: #ced6dd;
+  --pst-color-background: #14181e; --pst-color-text-muted: #9ca4af; --pst-color-border: #48566b;
+  --pst-color-link: #7cc7d6; --pst-color-primary: #3fb1c5; --soft: #1f252d; }
+body { max-width: 52rem; margin: 0 auto; padding: 1rem; font: 1rem/1.55 system-ui, sans-serif;
+  color: var(--pst-color-text-base); background: var(--pst-color-background); }
 h1, h2, h3 { line-height: 1.25; }
-figure { margin: 1.5rem 0; }
+a { color: var(--pst-color-link); }
 img, svg { max-width: 100%; height: auto; }
 pre { overflow-x: auto; padding: .6rem .8rem; margin: .4rem 0; background: var(--soft); }
-details.code > summary { cursor: pointer; font-size: .85rem; }
+details.code > summary { width: fit-content; cursor: pointer; font-size: .85rem; }
 .output { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; }
-th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--rule); text-align: right; }
+th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--pst-color-border); }
 @media print { details.code { display: none; } }
+"""
+
+_THEME = """
+(function () {
+  var dark = matchMedia("(prefers-color-scheme: dark)");
+  function show() { document.documentElement.dataset.theme = dark.matches ? "dark" : "light"; }
+  dark.addEventListener("change", show);
+  show();
+})();
 """
 
 # The policy lets the page run what it holds, and ask nothing of anyone.
@@ -767,6 +790,7 @@ script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; \
 img-src data: blob:; font-src data:; connect-src data: blob:">
 <title>{{ resources.hat_title | escape_html }}</title>
 <style>{{ resources.hat_styles }}</style>
+<script>{{ resources.hat_theme }}</script>
 </head>
 <body>
 <main>
@@ -779,6 +803,9 @@ img-src data: blob:; font-src data:; connect-src data: blob:">
 {% endblock input -%}
 {%- block output -%}<div class="output">{{ super() }}</div>
 {% endblock output -%}
+{%- block execute_result -%}
+{%- block data_priority scoped -%}{{ super() }}{%- endblock data_priority -%}
+{%- endblock execute_result -%}
 {%- block markdowncell -%}{{ cell.source | markdown2html }}{%- endblock markdowncell -%}
 {%- block stream -%}<pre>{{ output.text | ansi2html }}</pre>{%- endblock stream -%}
 {%- block data_html -%}{{ output.data['text/html'] }}{%- endblock data_html -%}
@@ -1251,9 +1278,11 @@ def _build_pages(site: _Site, tell: Progress) -> bool:
     tell("building the pages", 0, 1)
     for name, make in generators.items():
         _write(site.generated / name, make(site.root))
-    _copy_scripts(site)
+    scripts = _sha(_sha_package(), json.dumps(dict(_versions()), sort_keys=True))
+    if state.get("scripts") != scripts or not site.vendor.is_dir():
+        _copy_scripts(site)
     _run_jupyter_book(site)
-    _write_state(site, {**state, "site": key})
+    _write_state(site, {**state, "site": key, "scripts": scripts})
     tell("building the pages", 1, 1)
     return True
 
