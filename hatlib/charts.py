@@ -281,7 +281,7 @@ def _format_of(column: str, values: pd.Series[Any]) -> str | None:
             return "{:.4g}"
         if len(known) and (known == known.round()).all() and known.abs().max() > 1:
             return "{:.0f}"
-        return "{:.3f}"
+        return "{:z.3f}"
     return None
 
 
@@ -449,7 +449,7 @@ accuracy in the target languages runs from 0.400 to 0.800. The highest is b-1.
         ring = _only("name").mark_point(size=120, filled=False, color=INK, strokeWidth=1.4)
         layers.append(ring.encode(**axes))
         spot = {k: {"expr": f"datum.{k}"} for k in ("align", "dx", "dy")}
-        layers += _written("name", "short:N", axes, paint, limit=220, **spot)
+        layers += _written("name", "short:N", axes, paint, limit=260, **spot)
     chart = _assemble(layers, parts, facet, panels, height=300 if facet else 400, wish=2)
     names = table.iloc[frame.index]
     best = _name_of(frame.iloc[int(frame.y.argmax())])
@@ -864,7 +864,7 @@ from 0.200 to 0.800; Transfer goes from 0.500 to 0.500.
     edges = np.concatenate([[-1e9], (steps[1:] + steps[:-1]) / 2, [1e9]])
     place = np.searchsorted(steps, frame.s)
     wanted = start if start is not None else steps[0] + 0.75 * (steps[-1] - steps[0])
-    begin = float(steps[np.abs(steps - wanted).argmin()])
+    begin = _rounded(steps[np.abs(steps - wanted).argmin()])
     frame = frame.assign(s_from=edges[place], s_to=edges[place + 1])
     order = list(dict.fromkeys(frame.row))
     spread = frame.groupby("row").x.agg(lambda v: v.max() - v.min())
@@ -881,7 +881,10 @@ from 0.200 to 0.800; Transfer goes from 0.500 to 0.500.
         name="knob",
         value=begin,
         bind=alt.binding_range(
-            min=float(steps[0]), max=float(steps[-1]), step=round(step, 6), name=title_slider + " "
+            min=_rounded(steps[0]),
+            max=_rounded(steps[-1]),
+            step=_rounded(step),
+            name=title_slider + " ",
         ),
     )
     here = "datum.s_from <= knob && knob < datum.s_to"
@@ -894,7 +897,7 @@ from 0.200 to 0.800; Transfer goes from 0.500 to 0.500.
         "row:N",
         sort=order,
         title=None,
-        axis=alt.Axis(ticks=False, domain=False, labelPadding=8, grid=True),
+        axis=alt.Axis(labels=False, ticks=False, domain=False, grid=True),
     )
     across = alt.X("x:Q", title=title_value, scale=alt.Scale(domain=domain, nice=False))
     now = _only("dot").transform_filter(here)
@@ -913,11 +916,15 @@ from 0.200 to 0.800; Transfer goes from 0.500 to 0.500.
         now.mark_point(filled=True, size=170, opacity=1).encode(
             x=across, y=rows, color=paint, tooltip=tips
         ),
-        now.mark_text(style="hat-label", dy=-13).encode(
+        now.mark_text(style="hat-label", align="left", dx=13).encode(
             x=across, y=rows, text=alt.Text("x:Q", format=".2f")
         ),
+        # The name stands on its row, not left of it: a phone has no room there.
+        now.mark_text(align="left", dx=2, dy=-14, fontSize=12.5, color=INK).encode(
+            x=alt.value(0), y=rows, text="row:N"
+        ),
         name="now",
-    ).properties(width=_WIDTH - 170, height=alt.Step(40))
+    ).properties(width=_WIDTH - 190, height=alt.Step(46))
     along = alt.X(
         "s:Q",
         title=title_slider,
@@ -933,7 +940,7 @@ from 0.200 to 0.800; Transfer goes from 0.500 to 0.500.
         ),
         *_written("end", "row:N", spot, paint, align="left", dx=6, limit=130),
         name="all",
-    ).properties(width=_WIDTH - 170, height=200)
+    ).properties(width=_WIDTH - 190, height=200)
     chart = (
         alt.vconcat(upper, lower, data=_values([frame.assign(kind="dot"), ends]), spacing=24)
         .add_params(knob)
@@ -1365,9 +1372,10 @@ def _symbols(field: str, domain: list[str], column: str | None) -> alt.Shape | A
     shapes = [SHAPES[i % len(SHAPES)] for i in range(len(domain))]
     if domain[-1] == "other":
         shapes[-1] = "circle"
-    return alt.Shape(
-        f"{field}:N", scale=alt.Scale(domain=domain, range=shapes), legend=alt.Legend(title=None)
-    )
+    legend = alt.Legend(title=None)
+    if field != "color":
+        legend = alt.Legend(title=None, symbolFillColor=INK, symbolStrokeColor=INK)
+    return alt.Shape(f"{field}:N", scale=alt.Scale(domain=domain, range=shapes), legend=legend)
 
 
 def _panels(frame: pd.DataFrame) -> list[str]:
@@ -1476,7 +1484,8 @@ def _config() -> dict[str, Any]:
     text: dict[str, Any] = {"labelColor": INK, "titleColor": INK}
     return {
         "background": "transparent",
-        "font": "system-ui, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif",
+        "padding": 8,
+        "font": "Arial, 'Liberation Sans', Helvetica, sans-serif",
         "view": alt.ViewConfig(stroke=None),
         "axis": alt.AxisConfig(
             **text,
@@ -1801,6 +1810,10 @@ def _ends_in_words(values: pd.Series[Any], kind: str) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")
 
 
 def _plain(value: float) -> str:

@@ -53,6 +53,7 @@
     var wish = (spec.usermeta && spec.usermeta.hat) || {};
     var narrow = width < 480;
     var config = spec.config;
+    config.font = getComputedStyle(document.body).fontFamily || config.font;
     if (config.legend) {
       config.legend.columns = Math.max(2, Math.floor(width / 140));
       if (narrow) config.legend.labelLimit = 120;
@@ -131,12 +132,12 @@
       if (figure.hatKnob !== undefined && spec.params) {
         spec.params.forEach(function (p) { if (p.name === "knob") p.value = figure.hatKnob; });
       }
-      var loader = window.vega.loader();
-      loader.load = function () { return Promise.reject(new Error("a chart loads nothing")); };
+      function nothing() { return Promise.reject(new Error("a chart loads nothing")); }
+      var loader = { load: nothing, sanitize: nothing, http: nothing, file: nothing };
       controls.textContent = "";
       return window.vegaEmbed(canvas, spec, {
         actions: false, renderer: "svg", ast: true, mode: "vega-lite", bind: controls, loader: loader,
-        logLevel: window.vega.Error, tooltip: { theme: isDark() ? "dark" : "light" }
+        logLevel: 1, tooltip: { theme: isDark() ? "dark" : "light" }
       }).then(function (result) {
         if (figure.hatTurn !== turn) { result.finalize(); return null; }
         var svg = canvas.querySelector("svg");
