@@ -538,9 +538,13 @@ def _execute(
     work: Path,
     *,
     cwd: Path | None = None,
+    keep: Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[Any, list[Path]]:
-    """Execute a notebook in the folder `work`; return it with the data files that it read."""
+    """Execute a notebook in the folder `work`; return it with the data files that it read.
+
+    If it fails, it is kept in the folder `keep`, by default a temporary one.
+    """
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
@@ -571,7 +575,7 @@ def _execute(
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
             )
         except papermill.PapermillExecutionError as error:
-            raise _failure(error, target) from None
+            raise _failure(error, target, keep) from None
         except (DeadKernelError, CellTimeoutError, RuntimeError) as error:
             raise RunError(f"{source.stem}: the Python that ran it stopped: {error}") from error
     return _neutral(nb), _paths_read(reads)
@@ -598,12 +602,12 @@ def _kernel_environment(work: Path, reads: Path) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _failure(error: Any, target: Path) -> Exception:
+def _failure(error: Any, target: Path, keep: Path | None) -> Exception:
     """Say in the user's terms why a notebook stopped."""
     if error.ename == "InputError":
         return InputError([Problem(line) for line in error.evalue.splitlines()])
-    kept = Path(tempfile.mkdtemp(prefix="hat-failed-")) / target.name
-    shutil.copyfile(target, kept)
+    kept = (keep or Path(tempfile.mkdtemp(prefix="hat-failed-"))) / target.name
+    _copy(target, kept)
     why = f"{error.ename}: {error.evalue}".strip(": ")
     return RunError(
         f"{target.stem}: cell {error.exec_count} failed: {why}\n"
@@ -762,8 +766,8 @@ img, svg { max-width: 100%; height: auto; }
 pre { overflow-x: auto; padding: .6rem .8rem; margin: .4rem 0; background: var(--soft); }
 details.code > summary { width: fit-content; cursor: pointer; font-size: .85rem; }
 .output { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; }
-th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--pst-color-border); }
+table { border: 0; border-collapse: collapse; font-size: .9rem; }
+th, td { padding: .2rem .6rem; border: 0; border-bottom: 1px solid var(--pst-color-border); }
 @media print { details.code { display: none; } }
 """
 
@@ -786,7 +790,7 @@ _PAGE = """
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; \
+script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
 img-src data: blob:; font-src data:; connect-src data: blob:">
 <title>{{ resources.hat_title | escape_html }}</title>
 <style>{{ resources.hat_styles }}</style>
@@ -1171,7 +1175,8 @@ def _run_for_book(site: _Site, source: Path) -> dict[str, str]:
     known = {parameter.name for parameter in _parameters(source)}
     parameters = {name: value for name, value in site.parameters.items() if name in known}
     with tempfile.TemporaryDirectory(prefix="hat-") as scratch:
-        nb, reads = _execute(source, parameters, Path(scratch), cwd=site.root)
+        keep = site.generated / "failed"
+        nb, reads = _execute(source, parameters, Path(scratch), cwd=site.root, keep=keep)
     _write_notebook(nb, site.executed / source.name)
     page = _with_figures(nb)
     page.cells.append(_downloads_cell(source.name, _downloads(site, reads)))
@@ -1340,7 +1345,10 @@ def _build_failure(log: str, path: Path) -> str:
     log = re.sub(r"\x1b\[[0-9;]*m", "", log)
     _write(path, log)
     lines = log.splitlines()
-    telling = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-20:]
+    telling = [line for line in lines if "WARNING" in line or "ERROR" in line]
+    if not telling:  # it broke off: show what comes after the traceback
+        last = max((i for i, line in enumerate(lines) if re.match(r"\S*Error", line)), default=-20)
+        telling = [line for line in lines[last:] if line.strip("= ")]
     return "\n".join(["The pages could not be built:", *telling[:40], f"The full log is in {path}"])
 
 
@@ -1357,7 +1365,7 @@ def _copy_downloads(site: _Site, target: Path) -> None:
 # A look at the book ----------------------------------------------------------------------------
 
 POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
     "connect-src 'self' data: blob:; frame-ancestors 'self'; base-uri 'self'; form-action 'self'"
 )

@@ -1,0 +1,76 @@
+"""A repository in small, for the tests of publishing: one prose page and tiny notebooks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+PARAMETERS = """\
+data: list = []  # your files
+models: str = ""  # your models
+factor: float = 1.0  # a factor
+n: int = -2  # a count
+fail: bool = False  # fail in the middle
+name: str = "x"  # a name"""
+
+READ = """\
+import os
+
+table = "data/table.csv"
+with open(table) as lines, open(os.environ["HATLIB_READS"], "a") as log:
+    rows = lines.read().split()
+    log.write(os.path.abspath(table))
+(data, models, factor, n, name, rows)"""
+
+CHART = """\
+import pandas as pd
+from hatlib import charts
+
+frame = pd.DataFrame({"x": [1, 2], "y": [0.1, 0.3], "model": [name, "b"]})
+charts.curves(frame, x="x", y="y", series="model", name="rise", caption="It rises.")"""
+
+
+def markdown(text: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "metadata": {}, "source": text}
+
+
+def code(text: str, *tags: str) -> dict[str, Any]:
+    about = {"tags": list(tags)} if tags else {}
+    cell = {"cell_type": "code", "metadata": about, "source": text}
+    return cell | {"outputs": [], "execution_count": None}
+
+
+def notebook(path: Path, *cells: dict[str, Any], title: str = "Small") -> Path:
+    """Write a notebook: a title, the parameters, and the cells."""
+    every = [markdown(f"# {title}\n\nGoals."), code(PARAMETERS, "parameters"), *cells]
+    for number, cell in enumerate(every):
+        cell["id"] = f"cell-{number}"
+    about = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+        "hat": {"question": "Is it small?", "needs": "Nothing."},
+    }
+    nb = {"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": every}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(nb), encoding="utf-8")
+    return path
+
+
+def repository(root: Path, *names: str) -> Path:
+    """Make a repository with a notebook of each name."""
+    for name in names:
+        notebook(root / "notebooks" / f"{name}.ipynb", code(READ), title=f"The {name}")
+    toc = ["format: jb-book", "root: intro", "chapters:"]
+    toc += [f"- file: analyses/{name}" for name in names]
+    files = {
+        "_config.yml": "title: Small\nexclude_patterns: ['_generated/**']\n"
+        "execute:\n  execute_notebooks: 'off'\n",
+        "CHANGELOG.md": "# Changes\n",
+        "book/intro.md": "# Hello\n",
+        "book/_toc.yml": "\n".join(toc) + "\n",
+        "data/table.csv": "1\n2\n",
+    }
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+    return root
