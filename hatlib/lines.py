@@ -1012,7 +1012,7 @@ def slope_bounds(
             n_items=n, chance=chance,
         )  # fmt: skip
 
-    ols = fit_line(xs, ys, scale=scale, defines=mask, n_items=n, chance=chance)
+    ols = line(0.0)
     flags = []
     lost = int((~known & np.isfinite(xs) & np.isfinite(ys)).sum())
     if lost:
@@ -1360,6 +1360,8 @@ def known_groups(
         True: all groups share one slope.
     name : str
         Name of the grouping.
+    min_models : int
+        Least number of models in a group.
 
     Returns
     -------
@@ -1375,7 +1377,7 @@ def known_groups(
     >>> x = [0.2, 0.3, 0.4, 0.5, 0.6] * 2
     >>> y = [0.2, 0.3, 0.4, 0.5, 0.6, 0.1, 0.2, 0.3, 0.4, 0.5]
     >>> fit = known_groups(x, y, ["new"] * 5 + ["old"] * 5, parallel=True)
-    >>> [(s.line, round(s.intercept, 3)) for s in fit.segments]
+    >>> [(s.line, round(s.intercept, 3) + 0.0) for s in fit.segments]
     [('new', 0.0), ('old', -0.1)]
     """
     points = _points(x, y, scale=scale, n_items=n_items, chance=chance)
@@ -1531,21 +1533,10 @@ def _plain_line(x: Floats, y: Floats) -> tuple[float, float]:
 def _pair_search(
     x: Floats, y: Floats, rng: np.random.Generator | int, least: int
 ) -> tuple[Floats, Bools]:
-    """Best partition into two lines for each row of y.
+    """Best partition into two lines for each row of y (rows, n).
 
-    Parameters
-    ----------
-    x : ndarray of shape (n,)
-    y : ndarray of shape (rows, n)
-    least : int
-        Least number of models on a line.
-
-    Returns
-    -------
-    rss : ndarray of shape (rows,)
-        Infinite if no partition is allowed.
-    second : ndarray of bool, shape (rows, n)
-        Who is on the second line.
+    Returns the sums of squares (rows,), infinite where no partition is allowed, and who is on
+    the second line (rows, n).
     """
     n = len(x)
     u = (x - x.mean()) / x.std()
@@ -1633,7 +1624,7 @@ def _planned_starts(u: Floats, y: Floats) -> Bools:
     """
     residual = _project_line(u, y)
     residual = residual / np.maximum(residual.std(axis=1, keepdims=True), 1e-300)
-    cuts = [(tilt, shift, None) for tilt in (-0.7, 0.0, 0.7) for shift in (0.0,)]
+    cuts: list[tuple[float, float, float | None]] = [(tilt, 0.0, None) for tilt in (-0.7, 0.0, 0.7)]
     cuts += [(0.0, shift, None) for shift in (-0.8, 0.8)]
     cuts += [(tilt, 0.0, q) for tilt in (-0.5, 0.0, 0.5) for q in (0.25, 0.5, 0.75)]
     out = []
@@ -2033,7 +2024,7 @@ def _alternatives(
                 text = why or f"A group of {name} has no spread in source accuracy."
                 found.append((_no_shape(shape, points, 0, text), none))
                 continue
-            basis = np.linalg.qr(design - 0.0)[0]
+            basis = np.linalg.qr(design)[0]
             fit = _group_fit(points, members, design, shape, parallel)
             found.append((fit, one - np.sum((left @ basis) ** 2, axis=1)))
     return found
