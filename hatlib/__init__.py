@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hatlib.data import LoadReport, Tables, load
     from hatlib.errors import InputError, Problem
-    from hatlib.ladders import Ladders, size_ladders
+    from hatlib.ladders import Ladders, ladder_sensitivity, size_ladders
     from hatlib.metrics import Metrics, summarise
     from hatlib.simulate import Simulation, identical_transfer
-    from hatlib.small import SmallModels, small_models
-    from hatlib.trends import Thinking, Trends, release_trends, thinking_pairs
+    from hatlib.small import SmallModels, small_models, small_sensitivity
+    from hatlib.trends import Thinking, Trends, release_trends, shuffled_dates, thinking_pairs
 
 __version__ = "0.1.0"
 
@@ -30,9 +30,12 @@ _HOMES = {
     "Thinking": "trends",
     "Trends": "trends",
     "identical_transfer": "simulate",
+    "ladder_sensitivity": "ladders",
     "load": "data",
+    "shuffled_dates": "trends",
     "size_ladders": "ladders",
     "small_models": "small",
+    "small_sensitivity": "small",
     "summarise": "metrics",
     "release_trends": "trends",
     "thinking_pairs": "trends",
@@ -50,10 +53,13 @@ __all__ = [
     "Thinking",
     "Trends",
     "identical_transfer",
+    "ladder_sensitivity",
     "load",
     "release_trends",
+    "shuffled_dates",
     "size_ladders",
     "small_models",
+    "small_sensitivity",
     "summarise",
     "thinking_pairs",
 ]

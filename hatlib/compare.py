@@ -27,7 +27,7 @@ from scipy import stats
 
 from hatlib import resample
 from hatlib.lines import Scale, from_scale, to_scale
-from hatlib.words import counted
+from hatlib.words import counted, markdown_text
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +37,8 @@ MIN_RUNS = 5
 MIN_STEPS = 3
 #: A run whose accuracy is less than this share of the way from chance to 1 is near chance.
 NEAR_CHANCE = 0.1
+#: A run whose target accuracy is above its source accuracy by more than this is doubtful.
+DOUBTFUL = 0.1
 #: Differences whose false-discovery rate is below this are called clear.
 CLEAR = 0.05
 
@@ -52,7 +54,8 @@ class OffLine:
     runs : DataFrame
         The rows of `hatlib.Metrics.table` for the set, with ``expected`` (the line's target
         accuracy at the run's source accuracy), ``effective_transfer``, ``low``, ``high``,
-        ``near_chance``, ``extrapolated`` (outside the range of the runs that draw the line) and
+        ``unfit`` (why it is not used), ``extrapolated`` (outside the range of the runs that draw
+        the line) and
         ``defines`` (draws the line).
     draws : ndarray of float, shape (draws, runs)
         Effective transfer in every draw.
@@ -74,7 +77,7 @@ def off_line(
     defines: NDArray[np.bool_] | None = None,
     cluster: str = "lineage",
     scale: Scale = "linear",
-    keep_near_chance: bool = False,
+    keep_all: bool = False,
     draws: int = 1000,
     rng: np.random.Generator | int = 0,
 ) -> OffLine:
@@ -90,9 +93,9 @@ def off_line(
         Column whose groups are left out and drawn together.
     scale : {"linear", "logit", "probit"}
         Scale on which the line is straight.
-    keep_near_chance : bool
-        Whether runs near chance may draw the line.  They answer at chance in every language, so
-        they say nothing about transfer and would bend the line at its lower end.
+    keep_all : bool
+        Whether runs that are `unfit` may draw the line.  Those near chance answer at chance in
+        every language and would bend the line at its lower end.
     draws : int
         Bootstrap draws.
     rng : Generator or int
@@ -107,16 +110,16 @@ def off_line(
     >>> import hatlib
     >>> table = hatlib.summarise(hatlib.load()).table()
     >>> lead = table[table["set"] == "euroeval/hellaswag/test-split"]
-    >>> bool(abs(off_line(lead, draws=200).runs["effective_transfer"].mean()) < 0.01)
+    >>> bool(abs(off_line(lead, draws=200).runs["effective_transfer"].mean()) < 0.05)
     True
     """
     generator = resample.generator(rng)
     runs = table.reset_index(drop=True)
     n = len(runs)
-    runs["near_chance"] = near_chance(runs)
+    runs["unfit"] = unfit(runs)
     may_define = np.ones(n, bool) if defines is None else np.asarray(defines, bool)
-    if not keep_near_chance:
-        may_define = may_define & ~runs["near_chance"].to_numpy()
+    if not keep_all:
+        may_define = may_define & (runs["unfit"] == "").to_numpy()
     codes = resample.cluster_codes(runs[cluster].to_numpy(), n)
     weights = resample.weights(generator, codes, draws, n) if n else np.zeros((draws, 0), int)
     x = runs["source_accuracy"].to_numpy(float)
@@ -147,15 +150,24 @@ def off_line(
     return OffLine(runs, values, weights, reason)
 
 
-def near_chance(table: pd.DataFrame) -> pd.Series:
-    """Which runs hardly beat a guess in the source language.
+def unfit(table: pd.DataFrame) -> pd.Series:
+    """Why a run says nothing about transfer; empty if it does.
+
+    ``near chance``: it hardly beats a guess in the source language, so nothing could transfer.
+    ``doubtful``: it is far better in the target languages than in the source language, which
+    points to a failed evaluation in the source language.
 
     Examples
     --------
-    >>> near_chance(pd.DataFrame({"source_accuracy": [0.27, 0.9], "chance": 0.25})).tolist()
-    [True, False]
+    >>> unfit(pd.DataFrame({"source_accuracy": [0.27, 0.9, 0.4], "chance": 0.25,
+    ...                     "xlt_gap": [0.0, 0.1, -0.2]})).tolist()
+    ['near chance', '', 'doubtful']
     """
-    return (table["source_accuracy"] - table["chance"]) / (1 - table["chance"]) < NEAR_CHANCE
+    above = (table["source_accuracy"] - table["chance"]) / (1 - table["chance"])
+    reasons = np.select(
+        [table["xlt_gap"] < -DOUBTFUL, above < NEAR_CHANCE], ["doubtful", "near chance"], ""
+    )
+    return pd.Series(reasons, index=table.index, dtype=str)
 
 
 def _lines_without_own_cluster(
@@ -325,6 +337,19 @@ def choose(frame: pd.DataFrame, set_id: str = "") -> pd.DataFrame:
     if frame.empty:
         return frame
     return frame[frame["set"] == (set_id or frame["set"].value_counts().idxmax())]
+
+
+def no_answer(sets: pd.DataFrame, set_id: str) -> str:
+    """Say why one set cannot answer.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"set": ["a"], "set_name": ["A"], "reason": ["No sizes."]})
+    >>> no_answer(frame, "a")
+    '**A** cannot answer this. No sizes.'
+    """
+    row = sets[sets["set"] == set_id].iloc[0]
+    return f"**{markdown_text(row['set_name'])}** cannot answer this. {row['reason']}".strip()
 
 
 def by_set(table: pd.DataFrame, seed: int) -> Iterator[tuple[pd.DataFrame, int]]:

@@ -23,6 +23,9 @@ from hatlib import schema
 from hatlib.errors import InputError, Problem, listing
 from hatlib.files import read_table
 
+#: A chance level that is not given; notebooks take plain numbers as parameters.
+UNKNOWN = -1.0
+
 BUNDLED = {
     "accuracies": "published/accuracies.csv",
     "models": "models.csv",
@@ -161,7 +164,8 @@ def load(
     source_language : str
         Language that transfer starts from.
     chance : float, optional
-        Accuracy of a guess, 0 to 1, for benchmarks that the book does not know; 0 if not given.
+        Accuracy of a guess, 0 to 1. If not given (or -1) it is that of the benchmarks table of
+        the book, and 0 for a benchmark that the book does not know.
     benchmark : str
         Name of the benchmark, for files without such a column; the file's name if not given.
 
@@ -188,6 +192,8 @@ def load(
                 value=str(source_language),
             )
         )
+    if chance == UNKNOWN:
+        chance = None
     if chance is not None and not 0 <= chance < 1:
         raise InputError(
             Problem("chance is not a share.", "Give a number from 0 to below 1.", value=str(chance))

@@ -43,7 +43,7 @@ class Ladders:
     def table(self) -> pd.DataFrame:
         """One row a ladder.
 
-        ``n_runs``, ``n_near_chance`` (runs of it that hardly beat a guess), ``smallest`` and
+        ``n_runs``, ``n_left_out`` (runs of it that say nothing about transfer), ``smallest`` and
         ``largest`` (10⁹ parameters); gains for each doubling of size: ``source_gain``,
         ``target_gain``, ``expected_gain`` (what the line gives for the gain in source accuracy)
         and ``off_line_gain`` with ``low``, ``high`` and ``q_value``.
@@ -61,7 +61,7 @@ class Ladders:
 
         chosen = compare.choose(self.ladders, set_id)
         if chosen.empty:
-            return charts.Notice(self.summary())
+            return charts.Notice(self.summary(set_id))
         raw = chosen.assign(measure="raw", value=chosen["target_gain"], low=np.nan, high=np.nan)
         off = chosen.assign(measure="off the line", value=chosen["off_line_gain"])
         return charts.intervals(
@@ -86,7 +86,7 @@ class Ladders:
 
         chosen = compare.choose(self.runs, set_id)
         if chosen.empty:
-            return charts.Notice(self.summary())
+            return charts.Notice(self.summary(set_id))
         measures = {
             "source_accuracy": "Source accuracy",
             "target_accuracy": "Target accuracy",
@@ -146,6 +146,8 @@ class Ladders:
         if self.ladders.empty:
             return _nothing(self.sets, self.size)
         chosen = compare.choose(self.ladders, set_id)
+        if chosen.empty:
+            return compare.no_answer(self.sets, set_id)
         known = chosen[chosen["off_line_gain"].notna()]
         name = markdown_text(chosen["set_name"].iloc[0])
         row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
@@ -183,7 +185,7 @@ def size_ladders(
     *,
     size: str = "params_total_b",
     scale: Scale = "linear",
-    keep_near_chance: bool = False,
+    keep_all: bool = False,
     min_sizes: int = compare.MIN_STEPS,
     draws: int = 1000,
     seed: int = 0,
@@ -198,8 +200,8 @@ def size_ladders(
         Which size.
     scale : {"linear", "logit", "probit"}
         Scale on which the line is straight.
-    keep_near_chance : bool
-        Whether runs that hardly beat a guess stay on their ladder.
+    keep_all : bool
+        Whether runs that are `hatlib.compare.unfit` stay on their ladder.
     min_sizes : int
         Different sizes that a ladder needs.
     draws, seed : int
@@ -225,7 +227,7 @@ def size_ladders(
     if size not in SIZES:
         raise InputError(f"size is {size!r}. Use one of {', '.join(SIZES)}.")
     found = [
-        _ladders_of_set(part, size, scale, keep_near_chance, min_sizes, draws, set_seed)
+        _ladders_of_set(part, size, scale, keep_all, min_sizes, draws, set_seed)
         for part, set_seed in compare.by_set(table, seed)
     ]
     return Ladders(
@@ -236,13 +238,61 @@ def size_ladders(
     )
 
 
+def ladder_sensitivity(
+    table: pd.DataFrame, set_id: str = "", *, draws: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """The mean gain of one set under other choices: size, scale of the line, unfit runs.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `hatlib.Metrics.table`.
+    set_id : str
+        The set; the one with most ladders if not given.
+    draws, seed : int
+        Bootstrap draws and seed.
+
+    Returns
+    -------
+    DataFrame
+        One row a choice.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> table = hatlib.summarise(hatlib.load()).table()
+    >>> len(ladder_sensitivity(table, "euroeval/hellaswag/test-split", draws=100))
+    8
+    """
+    chosen = set_id or _set_with_most_ladders(table)
+    part = table[table["set"] == chosen]
+    rows = []
+    scales: tuple[Scale, Scale] = ("linear", "logit")
+    for size in SIZES:
+        for scale in scales:
+            for keep in (False, True):
+                found = size_ladders(
+                    part, size=size, scale=scale, keep_all=keep, draws=draws, seed=seed
+                )
+                choice = {"size": size, "scale": scale, "unfit_runs": "in" if keep else "out"}
+                rows += [choice | row for row in found.sets.to_dict("records")]
+    columns = ["size", "scale", "unfit_runs", "n_ladders", "target_gain", "off_line_gain"]
+    return pd.DataFrame(rows, columns=[*columns, "low", "high"])
+
+
+def _set_with_most_ladders(table: pd.DataFrame) -> str:
+    """The set that `Ladders.chart` shows when none is asked for."""
+    counts = size_ladders(table, draws=1).ladders["set"].value_counts()
+    return str(counts.idxmax()) if len(counts) else ""
+
+
 _COLUMNS = [
     "set",
     "set_name",
     "ladder_name",
     "lineage",
     "n_runs",
-    "n_near_chance",
+    "n_left_out",
     "smallest",
     "largest",
     "source_gain",
@@ -259,21 +309,19 @@ def _ladders_of_set(
     part: pd.DataFrame,
     size: str,
     scale: Scale,
-    keep_near_chance: bool,
+    keep_all: bool,
     min_sizes: int,
     draws: int,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    line = compare.off_line(
-        part, scale=scale, keep_near_chance=keep_near_chance, draws=draws, rng=seed
-    )
+    line = compare.off_line(part, scale=scale, keep_all=keep_all, draws=draws, rng=seed)
     runs = line.runs.assign(ladder_name=_names(line.runs))
     on_ladder = runs[(runs["ladder"] != "") & runs[size].notna()]
     groups = ["ladder_name", "setup"]
-    n_near_chance = on_ladder.groupby(groups)["near_chance"].transform("sum")
-    on_ladder = on_ladder.assign(n_near_chance=n_near_chance)
-    if not keep_near_chance:
-        on_ladder = on_ladder[~on_ladder["near_chance"]]
+    n_unfit = (on_ladder["unfit"] != "").groupby([on_ladder[g] for g in groups]).transform("sum")
+    on_ladder = on_ladder.assign(n_left_out=0 if keep_all else n_unfit)
+    if not keep_all:
+        on_ladder = on_ladder[on_ladder["unfit"] == ""]
     n_sizes = on_ladder.groupby(groups)[size].transform("nunique")
     on_ladder = on_ladder[n_sizes >= min_sizes]
     rows, gains = [], []
@@ -286,7 +334,7 @@ def _ladders_of_set(
             {
                 **{c: first[c] for c in ("set", "set_name", "ladder_name", "lineage")},
                 "n_runs": len(group),
-                "n_near_chance": int(first["n_near_chance"]),
+                "n_left_out": int(first["n_left_out"]),
                 "smallest": group[size].min(),
                 "largest": group[size].max(),
                 "source_gain": contrast @ group["source_accuracy"],

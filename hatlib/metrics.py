@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hatlib.data import Tables, set_ids
-from hatlib.errors import listing
+from hatlib.errors import InputError, Problem, listing
 
 #: Averages keep every model as long as this share of the target languages is left.
 MIN_LANGUAGES = 0.5
@@ -94,7 +94,7 @@ class Metrics:
         return frame.reset_index(drop=True)
 
 
-def summarise(tables: Tables) -> Metrics:
+def summarise(tables: Tables, *, lead: str = "") -> Metrics:
     """Compute the traditional metrics of every model in every set.
 
     Promptings are averaged within a model; source and targets are averaged over the same
@@ -105,10 +105,17 @@ def summarise(tables: Tables) -> Metrics:
     ----------
     tables : Tables
         From `hatlib.load`.
+    lead : str
+        A set that must be there, as named in the column ``set``.
 
     Returns
     -------
     Metrics
+
+    Raises
+    ------
+    InputError
+        If there is no set `lead`.
 
     Examples
     --------
@@ -119,6 +126,11 @@ def summarise(tables: Tables) -> Metrics:
     (176, 8)
     """
     frame = _prepared(tables)
+    sets = list(dict.fromkeys(frame["set"]))
+    if lead and lead not in sets:
+        raise InputError(
+            Problem("there is no such set.", f"Use one of: {listing(sets, 20)}.", value=lead)
+        )
     parts = [_summarise_set(str(name), part) for name, part in frame.groupby("set", sort=False)]
     models = pd.concat([p[0] for p in parts], ignore_index=True)
     languages = pd.concat([p[1] for p in parts], ignore_index=True)

@@ -28,6 +28,7 @@ ROLES = (
     "small, off the range",
     "larger, near chance",
     "size unknown",
+    "doubtful",
 )
 
 
@@ -105,6 +106,28 @@ class SmallModels:
             ),
         )
 
+    def chart_of_ratio(self, set_id: str = "") -> Figure | Notice:
+        """The ratio of target to source accuracy over size, in one set."""
+        from hatlib import charts
+
+        chosen = self._chosen(set_id)
+        sized = chosen[chosen[self.size].notna()] if len(chosen) else chosen
+        if sized.empty:
+            return charts.Notice(self.summary(set_id))
+        return charts.ladder(
+            sized.assign(place=sized["unfit"].replace("", "above chance"), measure="Ratio"),
+            x=self.size,
+            y="ratio",
+            series="place",
+            lines=False,
+            name="ratio-by-size",
+            title_y="Ratio of target to source accuracy",
+            caption=(
+                f"{sized['set_name'].iloc[0]}: the ratio over model size. Models near chance have "
+                "a ratio near 1 because they guess in every language."
+            ),
+        )
+
     def chart_of_runs(self, set_id: str = "", most: int = 60) -> Figure | Notice:
         """Effective transfer of the small runs of one set."""
         from hatlib import charts
@@ -161,6 +184,8 @@ class SmallModels:
                 f"models, and at least {compare.MIN_RUNS} larger ones."
             )
         chosen = self._chosen(set_id)
+        if chosen.empty:
+            return compare.no_answer(self.sets, set_id)
         row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
         text = (
             f"**{markdown_text(row['set_name'])}** has {counted(row['n_small'], 'run')} of models "
@@ -253,8 +278,8 @@ def small_models(
     )
 
 
-def sensitivity(
-    table: pd.DataFrame, set_id: str, *, draws: int = 1000, seed: int = 0
+def small_sensitivity(
+    table: pd.DataFrame, set_id: str = "", *, draws: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
     """The mean of one set under other choices: threshold, kind of size, scale of the line.
 
@@ -263,7 +288,7 @@ def sensitivity(
     table : DataFrame
         From `hatlib.Metrics.table`.
     set_id : str
-        The set.
+        The set; the one with most small runs if not given.
     draws, seed : int
         Bootstrap draws and seed.
 
@@ -276,10 +301,11 @@ def sensitivity(
     --------
     >>> import hatlib
     >>> table = hatlib.summarise(hatlib.load()).table()
-    >>> len(sensitivity(table, "euroeval/hellaswag/test-split", draws=100))
+    >>> len(small_sensitivity(table, "euroeval/hellaswag/test-split", draws=100))
     12
     """
-    part = table[table["set"] == set_id]
+    part = compare.choose(table[table["params_total_b"] < THRESHOLD], set_id)
+    part = table[table["set"].isin(part["set"])]
     rows = []
     for size in SIZES:
         for threshold in (2.5, THRESHOLD, 9.5):
@@ -333,15 +359,17 @@ def _small_of_set(
 
 
 def _roles(runs: pd.DataFrame, is_small: np.ndarray, defines: np.ndarray) -> np.ndarray:
+    unfit = runs["unfit"] != ""
     return np.select(
         [
-            is_small & runs["near_chance"],
+            runs["unfit"] == "doubtful",
+            is_small & unfit,
             is_small & runs["extrapolated"],
             is_small,
-            defines & runs["near_chance"],
+            defines & unfit,
             defines,
         ],
-        [ROLES[2], ROLES[3], ROLES[1], ROLES[4], ROLES[0]],
+        [ROLES[6], ROLES[2], ROLES[3], ROLES[1], ROLES[4], ROLES[0]],
         ROLES[5],
     )
 

@@ -64,13 +64,33 @@ class Trends:
         """One row a set: the common trend within lineages, with interval."""
         return self.sets.copy()
 
+    def chart_of_accuracy(self, set_id: str = "") -> Figure | Notice:
+        """Target accuracy over release dates in one set."""
+        from hatlib import charts
+
+        chosen = compare.choose(self.runs, set_id)
+        if chosen.empty:
+            return charts.Notice(self.summary(set_id))
+        return charts.timeline(
+            chosen,
+            y="target_accuracy",
+            series="lineage",
+            lines=False,
+            name="target-accuracy-over-time",
+            title_y="Mean accuracy in the target languages",
+            caption=(
+                f"{chosen['set_name'].iloc[0]}: target accuracy of every dated run in a lineage "
+                "with several releases, by release date."
+            ),
+        )
+
     def chart(self, set_id: str = "") -> Figure | Notice:
         """Effective transfer over release dates in one set."""
         from hatlib import charts
 
         chosen = compare.choose(self.runs, set_id)
         if chosen.empty:
-            return charts.Notice(self.summary())
+            return charts.Notice(self.summary(set_id))
         return charts.timeline(
             chosen,
             y="effective_transfer",
@@ -145,6 +165,8 @@ class Trends:
                 f"{compare.MIN_STEPS} release dates of one lineage."
             )
         chosen = compare.choose(self.lineages, set_id)
+        if chosen.empty:
+            return compare.no_answer(self.sets, set_id)
         row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
         text = (
             f"**{markdown_text(row['set_name'])}** has "
@@ -176,7 +198,7 @@ def release_trends(
 ) -> Trends:
     """Change a year within lineages, raw and off the line.
 
-    Runs that hardly beat a guess are left out: they say nothing about transfer.
+    Runs that are `hatlib.compare.unfit` are left out: they say nothing about transfer.
 
     Parameters
     ----------
@@ -212,12 +234,148 @@ def release_trends(
     )
 
 
+@dataclass(frozen=True)
+class ShuffledDates:
+    """The common trend of one set beside those with shuffled dates.
+
+    Attributes
+    ----------
+    set_name : str
+        The set; empty if none can answer.
+    seen : float
+        The common change a year off the line.
+    shuffled : ndarray of float, shape (draws,)
+        The same with release dates shuffled among the releases of each lineage.
+    """
+
+    set_name: str
+    seen: float
+    shuffled: compare.Floats
+
+    def table(self) -> pd.DataFrame:
+        """Quantiles of the shuffled trends, and the one seen."""
+        shares = [0.025, 0.25, 0.5, 0.75, 0.975]
+        quantiles = np.quantile(self.shuffled, shares) if len(self.shuffled) else [np.nan] * 5
+        return pd.DataFrame(
+            {
+                "what": [*(f"shuffled, {s:.1%}" for s in shares), "seen"],
+                "change": [*quantiles, self.seen],
+            }
+        )
+
+    @property
+    def share(self) -> float:
+        """Share of shuffles with a trend at least as large as the one seen."""
+        more = np.sum(np.abs(self.shuffled) >= abs(self.seen))
+        return float((1 + more) / (1 + len(self.shuffled)))
+
+    def chart(self) -> Figure | Notice:
+        """The middle 95 % of the shuffled trends, and the one seen."""
+        from hatlib import charts
+
+        if not self.set_name:
+            return charts.Notice(self.summary())
+        low, high = np.quantile(self.shuffled, [0.025, 0.975])
+        frame = pd.DataFrame(
+            {
+                "what": ["with the true dates", "with shuffled dates"],
+                "change": [self.seen, float(np.median(self.shuffled))],
+                "low": [np.nan, low],
+                "high": [np.nan, high],
+            }
+        )
+        return charts.intervals(
+            frame,
+            value="change",
+            low="low",
+            high="high",
+            row="what",
+            sort="table",
+            name="shuffled-dates",
+            title_x="Common change of effective transfer a year",
+            caption=(
+                f"{self.set_name}: the common change a year, beside the middle 95 % of what "
+                "shuffled dates give."
+            ),
+        )
+
+    def summary(self) -> str:
+        """How often luck alone does as much, in one sentence."""
+        if not self.set_name:
+            return "No set has a lineage with enough release dates and a line to compare with."
+        return (
+            f"With the true dates the common change is {signed(self.seen)} a year. Of "
+            f"{len(self.shuffled)} shuffles, {self.share:.0%} give a change at least as large: "
+            + (
+                "dates carry information that luck would rarely give."
+                if self.share < compare.CLEAR
+                else "luck alone does as much often enough."
+            )
+        )
+
+
+def shuffled_dates(
+    table: pd.DataFrame, set_id: str = "", *, draws: int = 1000, seed: int = 0
+) -> ShuffledDates:
+    """Shuffle release dates among the releases of each lineage, and look at the common trend.
+
+    Runs of one release keep one date, as they are not independent.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `hatlib.Metrics.table`.
+    set_id : str
+        The set; the one with most dated runs if not given.
+    draws, seed : int
+        Shuffles and seed.
+
+    Returns
+    -------
+    ShuffledDates
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> table = hatlib.summarise(hatlib.load()).table()
+    >>> found = shuffled_dates(table, "euroeval/hellaswag/test-split", draws=99)
+    >>> 0 < found.share <= 1
+    True
+    """
+    runs = compare.choose(release_trends(table, draws=1, seed=seed).runs, set_id)
+    runs = runs[runs["effective_transfer"].notna()] if len(runs) else runs
+    if runs.empty:
+        return ShuffledDates("", np.nan, np.zeros(0))
+    rng = np.random.default_rng(seed)
+    day = runs["release_date"].map(pd.Timestamp.toordinal).to_numpy(float)
+    lineages = pd.factorize(runs["lineage"])[0]
+    effect = runs["effective_transfer"].to_numpy(float)
+    effect = effect - pd.Series(effect).groupby(lineages).transform("mean").to_numpy()
+    drawn = np.stack([_shuffled(day, lineages, rng) for _ in range(draws)] + [day])
+    years = drawn / compare.DAYS_A_YEAR
+    for code in np.unique(lineages):
+        members = lineages == code
+        years[:, members] -= years[:, members].mean(axis=1, keepdims=True)
+    slopes = years @ effect / (years**2).sum(axis=1)
+    return ShuffledDates(runs["set_name"].iloc[0], float(slopes[-1]), slopes[:-1])
+
+
+def _shuffled(day: np.ndarray, lineages: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Permute the distinct dates of each lineage."""
+    result = day.copy()
+    for code in np.unique(lineages):
+        members = lineages == code
+        dates, which = np.unique(day[members], return_inverse=True)
+        result[members] = rng.permutation(dates)[which]
+    return result
+
+
 def _trends_of_set(
     part: pd.DataFrame, scale: Scale, min_dates: int, draws: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     line = compare.off_line(part, scale=scale, draws=draws, rng=seed)
     runs = line.runs
-    dated = runs[runs["release_date"].notna() & (runs["lineage"] != "") & ~runs["near_chance"]]
+    dated = runs[runs["release_date"].notna() & (runs["lineage"] != "") & (runs["unfit"] == "")]
     n_dates = dated.groupby("lineage")["release_date"].transform("nunique")
     dated = dated[n_dates >= min_dates]
     years = (runs["release_date"] - pd.Timestamp(2020, 1, 1)).dt.days / compare.DAYS_A_YEAR
@@ -369,7 +527,7 @@ class Thinking:
 
         chosen = compare.choose(self.pairs, set_id)
         if chosen.empty:
-            return charts.Notice(self.summary())
+            return charts.Notice(self.summary(set_id))
         raw = chosen.assign(measure="raw", value=chosen["target_gain"], low=np.nan, high=np.nan)
         off = chosen.assign(measure="off the line", value=chosen["off_line_gain"])
         return charts.intervals(
@@ -397,6 +555,8 @@ class Thinking:
                 f"{listing(REASONING)}, and the same model with two of them."
             )
         chosen = compare.choose(self.pairs, set_id)
+        if chosen.empty:
+            return compare.no_answer(self.sets, set_id)
         row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
         text = (
             f"**{markdown_text(row['set_name'])}** has {counted(len(chosen), 'pair')} of runs "
@@ -421,7 +581,7 @@ def thinking_pairs(
 ) -> Thinking:
     """Pair every model with itself at its lowest reasoning setting.
 
-    Runs that hardly beat a guess are left out: they say nothing about transfer.
+    Runs that are `hatlib.compare.unfit` are left out: they say nothing about transfer.
 
     Parameters
     ----------
@@ -459,7 +619,7 @@ def _pairs_of_set(
 ) -> tuple[pd.DataFrame, dict]:
     line = compare.off_line(part, scale=scale, draws=draws, rng=seed)
     runs = line.runs.assign(level=line.runs["reasoning"].map(REASONING.index))
-    runs = runs[~runs["near_chance"]]
+    runs = runs[runs["unfit"] == ""]
     rows, gains, first_runs = [], [], []
     for _, group in runs.sort_values("level").groupby(["model", "setup"], sort=False):
         lowest = group.index[0]
@@ -501,6 +661,7 @@ def _pairs_of_set(
         "source_gain": frame["source_gain"].mean() if len(frame) else np.nan,
         "target_gain": frame["target_gain"].mean() if len(frame) else np.nan,
         **mean.row("off_line_gain"),
+        "reason": "" if len(frame) else "No model has two reasoning settings above chance.",
     }
     return frame, summary
 
