@@ -171,15 +171,14 @@ def serve(
     """Show the built book on this machine."""
     from hatlib import publish
 
-    with publish.serve(port) as server:
+    with contextlib.suppress(KeyboardInterrupt), publish.serve(port) as server:
         address = f"http://127.0.0.1:{server.server_address[1]}/"
         typer.echo(address)
         sys.stdout.flush()
         _say("Stop with Ctrl-C.")
         if open_:
             typer.launch(address)
-        with contextlib.suppress(KeyboardInterrupt):
-            server.serve_forever()
+        server.serve_forever()
 
 
 # Help with options and messages ----------------------------------------------------------------
@@ -284,7 +283,7 @@ def _print_notebooks(found: Sequence[Notebook]) -> None:
 def main() -> None:
     """Run the command line; turn a user's mistake into a message and an exit code."""
     try:
-        app()
+        app(prog_name="hat")
     except InputError as error:
         _say(str(error))
     except OSError as error:

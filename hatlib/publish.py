@@ -572,7 +572,7 @@ def _execute(
                 progress_bar=False,
                 cwd=cwd or work,
                 on_cell_executed=step,
-                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
             )
         except papermill.PapermillExecutionError as error:
             raise _failure(error, target, keep) from None
@@ -1177,6 +1177,7 @@ def _run_for_book(site: _Site, source: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="hat-") as scratch:
         keep = site.generated / "failed"
         nb, reads = _execute(source, parameters, Path(scratch), cwd=site.root, keep=keep)
+    (keep / source.name).unlink(missing_ok=True)
     _write_notebook(nb, site.executed / source.name)
     page = _with_figures(nb)
     page.cells.append(_downloads_cell(source.name, _downloads(site, reads)))

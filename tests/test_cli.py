@@ -1,0 +1,284 @@
+"""The command line, as a person meets it: messages, exit codes, files left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small import CHART, READ, code, notebook, repository
+
+from hatlib import cli
+
+GOOD = "model,language,accuracy\nm1,en,0.8\nm1,de,0.7\nm2,en,0.6\nm2,de,0.5\n"
+
+Hat = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch) -> Path:
+    """A small repository, the working directory."""
+    root = repository(tmp_path / "root", "tiny", "other")
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("COLUMNS", "100")
+    return root
+
+
+@pytest.fixture
+def hat(root, monkeypatch, capsys) -> Hat:
+    """Call the command in this process; get exit code, results and messages."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hat", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return int(end.value.code or 0), out, err
+
+    return call
+
+
+def process(*arguments: str, **options: object) -> subprocess.Popen[str]:
+    """Start the command as a process of its own."""
+    command = [sys.executable, "-m", "hatlib.cli", *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, **{**pipes, **options})  # type: ignore[call-overload]
+
+
+def files(folder: Path) -> set[str]:
+    """The names of all files below a folder, but not those that Python makes."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)) for path in found if "__pycache__" not in path.parts}
+
+
+# Finding one's way -----------------------------------------------------------------------------
+
+
+def test_help_is_quick():
+    def seconds() -> float:
+        started = time.perf_counter()
+        assert process("--help", stdout=subprocess.DEVNULL).wait() == 0
+        return time.perf_counter() - started
+
+    assert min(seconds() for _ in range(5)) < 0.6
+
+
+def test_the_version(hat):
+    from hatlib import __version__
+
+    assert hat("--version") == (0, f"hat {__version__}\n", "")
+
+
+def test_help_names_every_command(hat):
+    code, out, _ = hat("--help")
+    assert code == 0
+    assert all(word in out for word in ("book", "notebooks", "run", "check", "serve"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["run"],
+        ["run", "tiny", "--nonsense"],
+        ["run", "tiny", "stray.csv"],
+        ["check"],
+        ["book", "--jobs", "0"],
+        ["book", "--jobs", "x"],
+        ["notebooks", "--format", "xml"],
+        ["serve", "--port", "99999999"],
+    ],
+)
+def test_wrong_usage_exits_with_2(hat, arguments):
+    code, out, err = hat(*arguments)
+    assert (code, out) == (2, "")
+    assert "Usage: hat" in err
+
+
+def test_notebooks_are_listed(hat):
+    code, out, _ = hat("notebooks")
+    assert code == 0
+    assert re.search(r"factor +float +1\.0 +a factor", out)
+    code, out, _ = hat("notebooks", "--format", "json")
+    tiny = json.loads(out)[1]
+    assert tiny["name"] == "tiny"
+    assert tiny["parameters"][3] == {"name": "n", "type": "int", "default": -2, "help": "a count"}
+    code, out, _ = hat("notebooks", "--format", "md")
+    assert "| `name` | str | `'x'` | a name |" in out
+
+
+# Mistakes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "tini"], "Did you mean tiny?"),
+        (["run", "../tiny"], "no notebook of this name"),
+        (["run", "tiny", "-p", "facto=2"], "Did you mean factor?"),
+        (["run", "tiny", "-p", "n=many"], "the parameter n is a whole number. (found: many)"),
+        (["run", "tiny", "-p", "n"], "this is not name=value. (found: n)"),
+        (["run", "tiny", "-p", "n=1", "-p", "n=2"], "given twice"),
+        (["run", "tiny", "--data", "none.csv"], "none.csv"),
+        (["run", "tiny", "--data", "data"], "data"),
+        (["run", "tiny", "--data", ""], ""),
+        (["run", "tiny", "-p", "data=[1]"], "a file name is text"),
+        (["check", "none.csv"], "none.csv"),
+        (["check", "data"], "data"),
+        (["check", "bad.csv"], "bad.csv"),
+        (["check", "empty.csv"], "empty.csv"),
+        (["book", "--data", "none"], "no such folder"),
+        (["book", "--only", "tini"], "Did you mean tiny?"),
+        (["serve"], "not built yet"),
+    ],
+)
+def test_mistakes_exit_with_1_and_leave_nothing(hat, root, arguments, message):
+    (root / "bad.csv").write_text("model,language,accuracy\nm,en,87\nm,xx-yy-zz,0.5\n")
+    (root / "empty.csv").write_text("")
+    before = files(root)
+    code, out, err = hat(*arguments)
+    assert (code, out) == (1, "")
+    assert message in err
+    assert files(root) - before <= {"book/_generated/.lock"}
+
+
+def test_each_problem_has_a_line(hat, root):
+    (root / "bad.csv").write_text("model,language,accuracy\nm,en,87\nm,de,x\nm,de,0.5\n")
+    code, _, err = hat("check", "bad.csv")
+    lines = err.splitlines()
+    assert code == 1
+    assert len(lines) >= 2
+    assert any("bad.csv, line 2, column accuracy" in line for line in lines)
+    assert any("bad.csv, line 3, column accuracy" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["[red]x[/red]", "[/]", "<script>alert(1)</script>", "\x1b[31m"])
+def test_text_of_the_user_is_shown_as_it_is(hat, name):
+    code, _, err = hat("run", name)
+    assert code == 1
+    assert name.replace("\x1b", "�") in err
+
+
+def test_a_good_file_is_reported(hat, root):
+    (root / "good.csv").write_text(GOOD)
+    code, out, err = hat("check", "good.csv")
+    assert (code, err) == (0, "")
+    assert "good.csv: 4 rows" in out
+
+
+def test_a_folder_that_cannot_be_written(hat, monkeypatch):
+    from hatlib import publish
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "some/where")
+
+    monkeypatch.setattr(publish, "run_notebook", refuse)
+    assert hat("run", "tiny")[::2] == (1, "some/where: Permission denied.\n")
+
+
+def test_a_full_disk(hat, monkeypatch):
+    from hatlib import publish
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(publish, "run_notebook", refuse)
+    assert hat("run", "tiny")[::2] == (1, "No space left on device.\n")
+
+
+def test_outside_the_repository_the_book_says_so(hat, monkeypatch):
+    from hatlib import publish
+
+    monkeypatch.setattr(publish, "find_root", lambda start=None: None)
+    code, _, err = hat("book")
+    assert code == 1
+    assert "Clone the repository" in err
+
+
+# Runs ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.notebook
+def test_a_run_on_ones_own_data(hat, root):
+    notebook(root / "notebooks/chart.ipynb", code(READ), code(CHART))
+    for name in ("a.csv", "b, c.csv"):
+        (root / name).write_text(GOOD.replace("m1", f"{name[0]}1").replace("m2", f"{name[0]}2"))
+    more = ["-p", "n=-3", "-p", "name=[/] 'x' = \"y\"", "-o", "out"]
+    result, out, err = hat("run", "chart", *more, "--data", "a.csv", "b, c.csv")
+    assert result == 0
+    assert out.splitlines() == ["out/chart.ipynb", "out/chart.html"]
+    assert "Read:" in err
+    text = Path("out/chart.ipynb").read_text()
+    assert str(root / "b, c.csv") in text
+    assert "[/] 'x' = " in text
+
+    result, out, err = hat("run", "chart", *more)
+    assert (result, out) == (1, "")
+    assert err.count("is not overwritten") == 2
+    assert Path("out/chart.ipynb").read_text() == text
+
+
+@pytest.mark.notebook
+def test_a_notebook_that_fails_in_the_middle(hat, root):
+    notebook(root / "notebooks/bad.ipynb", code("print('so far')"), code("{}['[/red]']"))
+    result, out, err = hat("run", "bad")
+    assert (result, out) == (1, "")
+    first, second = err.splitlines()
+    assert first == "bad: cell 3 failed: KeyError: '[/red]'"
+    kept = Path(second.removeprefix("The notebook up to there is in "))
+    assert "so far" in kept.read_text()
+    kept.unlink()
+    kept.parent.rmdir()
+    assert not Path("hat-output").exists()
+
+
+@pytest.mark.notebook
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+@pytest.mark.parametrize("arguments", [["run", "slow"], ["book", "--only", "slow"]])
+def test_ctrl_c_stops_quietly(root, arguments):
+    sign = root / "started"
+    slow = f"import pathlib, time\npathlib.Path({str(sign)!r}).touch()\ntime.sleep(60)"
+    for name in ("tiny", "other"):
+        (root / f"notebooks/{name}.ipynb").unlink()
+    notebook(root / "notebooks/slow.ipynb", code(slow))
+    with process(*arguments, cwd=root) as running:
+        waited = time.monotonic()
+        while not sign.exists():
+            assert time.monotonic() - waited < 60
+            time.sleep(0.1)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert (out, err.strip()) == ("", "")
+    assert not (root / "hat-output").exists()
+    assert not (root / "book/analyses").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other pipes")
+def test_a_reader_that_leaves_is_no_error(root):
+    end, start = os.pipe()
+    os.close(end)
+    with process("notebooks", "--format", "json", cwd=root, stdout=start) as running:
+        _, err = running.communicate(timeout=60)
+    os.close(start)
+    assert "Traceback" not in err
+    assert "Exception" not in err
+
+
+def test_the_book_is_served_until_ctrl_c(root):
+    (root / "_build/html").mkdir(parents=True)
+    (root / "_build/html/index.html").write_text("Hello")
+    with process("serve", "--port", "0", cwd=root) as running:
+        assert running.stdout is not None
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\n", running.stdout.readline())
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=20) == 0
