@@ -1,0 +1,235 @@
+"""Habits of the repository: what is declared twice agrees, and notebooks are as they should be."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+import hatlib
+from hatlib import publish
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def tracked() -> list[Path]:
+    """The files that git knows; all that are not generated where there is no git."""
+    if shutil.which("git") and (ROOT / ".git").exists():
+        done = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return [
+            path for name in done.stdout.split("\0") if name and (path := ROOT / name).is_file()
+        ]
+    skip = {".venv", "_build", "_generated", "analyses", "vendor", "__pycache__"}
+    return [p for p in ROOT.rglob("*") if p.is_file() and not skip & set(p.parts)]
+
+
+# What is installed -----------------------------------------------------------------------------
+
+
+def requirements() -> dict[str, SpecifierSet]:
+    lines = map(Requirement, PROJECT["dependencies"])
+    return {canonicalize_name(need.name): need.specifier for need in lines}
+
+
+def test_conda_environment_agrees_with_the_project():
+    from rattler import MatchSpec
+
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    (pip,) = (each["pip"] for each in environment["dependencies"] if isinstance(each, dict))
+    specs = [
+        MatchSpec(line, strict=True)
+        for line in environment["dependencies"]
+        if isinstance(line, str)
+    ]
+    found = {
+        spec.name.normalized: SpecifierSet(str(spec.version)) for spec in specs if spec.version
+    }
+    found |= {need.name: need.specifier for need in map(Requirement, pip[:-1])}
+    assert pip[-1] == "-e ."
+    assert found.pop("python") == SpecifierSet(PROJECT["requires-python"])
+    assert found == requirements()
+    assert environment["channels"][0] == "conda-forge"
+
+
+def test_constraints_pin_every_package_and_name_no_registry():
+    text = (ROOT / "constraints.txt").read_text()
+    assert "://" not in text
+    assert "--" not in text
+    pins = [Requirement(line) for line in text.splitlines() if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"==[^*,]+", str(pin.specifier)) for pin in pins)
+    named = {canonicalize_name(pin.name) for pin in pins}
+    extras = PROJECT["optional-dependencies"]["dev"]
+    assert {canonicalize_name(Requirement(line).name) for line in extras} <= named
+    assert set(requirements()) <= named
+
+
+def test_the_version_is_said_once():
+    assert hatlib.__version__ == PROJECT["version"]
+    citation = ROOT / "CITATION.cff"
+    if citation.is_file():
+        assert str(yaml.safe_load(citation.read_text())["version"]) == PROJECT["version"]
+    changes = ROOT / "CHANGELOG.md"
+    if changes.is_file():
+        assert PROJECT["version"] in changes.read_text()
+
+
+# Notebooks -------------------------------------------------------------------------------------
+
+
+def cells(path: Path, kind: str = "code") -> list[nbformat.NotebookNode]:
+    nb = nbformat.read(path, as_version=4)
+    return [cell for cell in nb.cells if cell.cell_type == kind]
+
+
+def parameters_cell(path: Path) -> nbformat.NotebookNode:
+    (found,) = (cell for cell in cells(path) if "parameters" in cell.metadata.get("tags", []))
+    return found
+
+
+@each_notebook
+def test_notebooks_have_no_outputs_and_stable_ids(path):
+    nb = json.loads(path.read_text(encoding="utf-8"))
+    nbformat.validate(nb)
+    assert (nb["nbformat"], nb["nbformat_minor"]) >= (4, 5)
+    ids = [cell["id"] for cell in nb["cells"]]
+    assert len(set(ids)) == len(ids)
+    command = [sys.executable, "-m", "nbstripout", "--verify", "--keep-id", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"run: nbstripout --keep-id {path.name}\n{done.stdout}"
+
+
+@each_notebook
+def test_notebooks_say_what_they_ask(path):
+    nb = nbformat.read(path, as_version=4)
+    assert nb.cells[0].cell_type == "markdown"
+    assert nb.cells[0].source.startswith("# ")
+    assert nb.metadata.kernelspec.name == "python3"
+    assert nb.metadata.hat.question.endswith("?")
+    assert nb.metadata.hat.needs
+
+
+@each_notebook
+def test_parameters_are_typed_literals_with_help(path):
+    cell = parameters_cell(path)
+    for line in cell.source.splitlines():
+        assert re.fullmatch(r"[a-z_]+: (str|int|float|bool|list) = .+  # \S.+", line), line
+    tree = ast.parse(cell.source)
+    declared = {node.target.id: node for node in tree.body if isinstance(node, ast.AnnAssign)}
+    (notebook,) = (each for each in publish.notebooks(ROOT) if each.path == path)
+    assert [each.name for each in notebook.parameters] == list(declared)
+    for each in notebook.parameters:
+        assert ast.literal_eval(declared[each.name].value) == each.default
+        assert declared[each.name].annotation.id == each.type
+        assert publish.bind([each], {each.name: each.default}) == {each.name: each.default}
+
+
+@each_notebook
+def test_every_parameter_is_read_later(path):
+    every = cells(path)
+    later = every[every.index(parameters_cell(path)) + 1 :]
+    trees = [ast.parse(cell.source) for cell in later]
+    names = {
+        node.id
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    declared = {
+        node.target.id
+        for node in ast.parse(parameters_cell(path).source).body
+        if isinstance(node, ast.AnnAssign)
+    }
+    assert declared <= names, f"never read: {sorted(declared - names)}"
+
+
+@each_notebook
+def test_notebooks_define_no_functions(path):
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    for cell in cells(path):
+        assert not any(isinstance(node, kinds) for node in ast.walk(ast.parse(cell.source)))
+
+
+@each_notebook
+def test_cells_are_short(path):
+    lengths = sorted(len(cell.source.splitlines()) for cell in cells(path))
+    assert lengths[len(lengths) // 2] <= 5
+    assert lengths[int(len(lengths) * 0.9)] <= 12
+
+
+@each_notebook
+def test_notebooks_need_only_hatlib(path):
+    for cell in cells(path):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Import):
+                assert {alias.name.split(".")[0] for alias in node.names} == {"hatlib"}
+            elif isinstance(node, ast.ImportFrom):
+                assert (node.module or "").split(".")[0] in {"hatlib", "IPython"}
+
+
+# Files -----------------------------------------------------------------------------------------
+
+
+def test_no_file_names_a_place_on_someones_machine():
+    place = re.compile(r"(?<![\w./])/(?:root|home|Users|work|mnt)/\w|[A-Z]:\\\\?Users")
+    for path in tracked():
+        if path.suffix in {".py", ".md", ".ipynb", ".yml", ".toml", ".txt", ".json", ".cff", ""}:
+            found = place.search(path.read_text(encoding="utf-8"))
+            assert found is None or path == Path(__file__), f"{path}: {found}"
+
+
+def test_nothing_generated_is_committed():
+    made = ("_build/", "book/_generated/", "book/analyses/", "book/assets/vendor/", ".venv/")
+    names = [path.relative_to(ROOT).as_posix() for path in tracked()]
+    if (ROOT / ".git").exists():
+        assert not [name for name in names if name.startswith(made)]
+    assert "uv.lock" not in names
+
+
+def test_data_files_are_those_that_were_described():
+    package = json.loads((ROOT / "data/datapackage.json").read_text())
+    for resource in package["resources"]:
+        digest = hashlib.sha256((ROOT / "data" / resource["path"]).read_bytes()).hexdigest()
+        assert resource["hash"].removeprefix("sha256:") == digest, resource["path"]
+
+
+def test_style():
+    ruff = [sys.executable, "-m", "ruff"]
+    for arguments in (["check", "--quiet"], ["format", "--check", "--quiet"]):
+        done = subprocess.run([*ruff, *arguments], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_workflows_are_yaml_with_jobs():
+    for path in (ROOT / ".github/workflows").glob("*.yml"):
+        assert yaml.safe_load(path.read_text())["jobs"]
+
+
+def test_scripts_are_sound():
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+    subprocess.run(["bash", "-n", str(ROOT / ".ci/run")], check=True)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_lists_its_targets():
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for target in ("book", "test", "lab", "lint", "serve", "clean", "help"):
+        assert f"make {target} " in done.stdout
