@@ -26,6 +26,7 @@ Noise in the source accuracy
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -2149,3 +2150,544 @@ def escape(text: object) -> str:
     line = "".join(c if c.isprintable() else " " for c in str(text))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_{}\[\]()#+!|~$^-])", r"\\\1", line)
+
+
+# --- all sets of a table --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SetFit:
+    """What is fitted to one set.
+
+    Attributes
+    ----------
+    set, set_name : str
+        Id and name of the set.
+    models : pandas.DataFrame
+        Its rows of the table, those without an accuracy left out.
+    line : LineWithInterval
+        One line with its intervals.
+    bounds : SlopeBounds or None
+        The slope without and with binomial noise; None if no number of items is known.
+    shapes : ShapeComparison
+        Other shapes against one line.
+    transfer : EffectiveTransfer
+        Distance of each model from the line of the other families.
+    """
+
+    set: str
+    set_name: str
+    models: pd.DataFrame = field(repr=False)
+    line: LineWithInterval
+    bounds: SlopeBounds | None
+    shapes: ShapeComparison
+    transfer: EffectiveTransfer
+
+
+@dataclass(frozen=True)
+class SetFits:
+    """Line fits of every suitable set of a table.
+
+    Attributes
+    ----------
+    fits : tuple of SetFit
+        The sets that could be fitted.
+    unsuitable : pandas.DataFrame
+        `set`, `set_name`, `n`, `reason` of the others.
+    scale : {"linear", "logit", "probit"}
+        The scale.
+    x, y : str
+        Columns of source and target accuracy.
+    """
+
+    fits: tuple[SetFit, ...]
+    unsuitable: pd.DataFrame = field(repr=False)
+    scale: Scale
+    x: str
+    y: str
+
+    def table(self) -> pd.DataFrame:
+        """One row a set: the line with intervals, the noise bounds of the slope, the verdict.
+
+        `slope_if_binomial` is the slope if the full binomial variance of x were noise. Sets
+        that were not fitted have a `reason` and no figures.
+        """
+        rows = []
+        for one in self.fits:
+            row = one.line.table().iloc[0].to_dict()
+            eiv = one.bounds.eiv if one.bounds else None
+            row |= {
+                "set": one.set,
+                "set_name": one.set_name,
+                "slope_if_binomial": eiv.slope if eiv else np.nan,
+                "reliability_if_binomial": eiv.reliability if eiv else np.nan,
+                "verdict": one.shapes.verdict,
+                "best_shape": one.shapes.best,
+                "reason": "",
+            }
+            rows.append(row)
+        frame = pd.concat([pd.DataFrame(rows), self.unsuitable], ignore_index=True)
+        return frame.reindex(columns=_SET_COLUMNS)
+
+    def shapes(self) -> pd.DataFrame:
+        """One row a set and shape; columns as in `ShapeComparison.table`."""
+        parts = [_named(one, one.shapes.table()) for one in self.fits]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def residuals(self) -> pd.DataFrame:
+        """One row a model: its description, `expected` and `effective_transfer`."""
+        parts = []
+        for one in self.fits:
+            found = one.transfer.table()[["expected", "effective_transfer", "left_out"]]
+            parts.append(one.models.reset_index(drop=True).join(found))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def members(self) -> pd.DataFrame:
+        """Which line of each shape every model is on: `set`, `label`, `model`, `shape`, `line`."""
+        parts = []
+        for one in self.fits:
+            who = one.models.reset_index(drop=True).reindex(columns=["label", "model"])
+            parts += [
+                _named(one, who.assign(shape=shape.shape, line=shape.member, fitted=shape.fitted))
+                for shape in one.shapes.fits
+                if shape.segments
+            ]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def lines_frame(self) -> pd.DataFrame:
+        """The lines for drawing: `set`, `set_name`, `shape`, `line`, `x`, `y`, `low`, `high`.
+
+        `low` and `high` are the band of the one line; other shapes have none.
+        """
+        parts = []
+        for one in self.fits:
+            band = one.line.band.assign(shape="one line", line="all models")
+            parts.append(_named(one, band))
+            for shape in one.shapes.fits[1:]:
+                parts += [
+                    _named(one, _segment_frame(shape.shape, segment, one.line.fit))
+                    for segment in shape.segments
+                ]
+        columns = ["set", "set_name", "shape", "line", "x", "y", "low", "high"]
+        return (
+            pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+        )
+
+    def summary(self) -> str:
+        """What was found, set by set, as Markdown sentences written from the numbers."""
+        text = [f"- {_set_sentences(one)}" for one in self.fits]
+        for row in self.unsuitable.to_dict("records"):
+            text.append(f"- **{escape(row['set_name'])}**: not fitted. {row['reason']}")
+        return "\n".join(text) if text else "There is no set to fit."
+
+
+_SET_COLUMNS = [
+    "set", "set_name", "n", "n_clusters", "slope", "slope_low", "slope_high", "slope_if_binomial",
+    "intercept", "intercept_low", "intercept_high", "r_squared", "r_squared_low",
+    "r_squared_high", "residual_sd", "reliability_if_binomial", "verdict", "best_shape", "scale",
+    "interval", "level", "n_moved", "n_dropped", "flag", "reason",
+]  # fmt: skip
+
+
+def fit_sets(
+    table: pd.DataFrame,
+    *,
+    scale: Scale = "linear",
+    x: str = "source_accuracy",
+    y: str = "target_accuracy",
+    cluster_column: str = "family",
+    group_columns: Sequence[str] = ("reasoning", "release_date"),
+    defines: ArrayLike | None = None,
+    chance: float | None = 0.0,
+    min_models: int = 5,
+    interval: Interval = "jackknife",
+    draws: int = 500,
+    rng: np.random.Generator | int = 0,
+) -> SetFits:
+    """Fit lines to every set of a table of models, one set at a time.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a model run, as from `hatlib.summarise(...).table()`. Needed columns: `set`, `x`
+        and `y`. Used if present: `set_name`, `label`, `model`, `family`, `n_items`, `n_targets`,
+        `chance` and the group columns.
+    scale : {"linear", "logit", "probit"}
+        Scale of both accuracies.
+    x, y : str
+        Columns of source and target accuracy.
+    cluster_column : str
+        Column of families. Models without one are families of their own.
+    group_columns : sequence of str
+        Known groupings to compare with. `reasoning` is split into thinking on and off, dates and
+        numbers at their median; columns that are missing are skipped.
+    defines : array_like of bool, one a row of the table, optional
+        Which models define the lines. All models get a residual. Shapes use the defining models.
+    chance : float or None
+        Accuracies are rescaled relative to this; None: as the column `chance` says.
+    min_models : int
+        A set with fewer defining models is not fitted; at least 3.
+    interval : {"jackknife", "percentile", "bca"}
+        See `fit_with_interval`.
+    draws : int
+        Simulated data sets and bootstrap draws.
+    rng : numpy.random.Generator or int
+        Random numbers. Each set has its own stream: its figures do not depend on other sets.
+
+    Returns
+    -------
+    SetFits
+
+    Raises
+    ------
+    InputError
+        If a needed column is missing or an option is unknown.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({
+    ...     "set": "demo", "model": list("abcdefgh"), "source_accuracy": np.linspace(0.2, 0.9, 8),
+    ...     "target_accuracy": [0.18, 0.21, 0.35, 0.41, 0.45, 0.6, 0.62, 0.77]})
+    >>> fits = fit_sets(table, draws=50)
+    >>> fits.table()[["set", "n", "slope", "r_squared"]].round(2).to_dict("records")
+    [{'set': 'demo', 'n': 8, 'slope': 0.83, 'r_squared': 0.98}]
+    """
+    _check_table(table, ["set", x, y])
+    if min_models < 3:
+        raise InputError(Problem("min_models is below 3.", "Use 5.", value=str(min_models)))
+    mask = np.ones(len(table), dtype=bool) if defines is None else _as_mask(defines)
+    if len(mask) != len(table):
+        raise InputError(
+            Problem(f"defines has {len(mask)} values for {len(table)} rows.", "Give one a row.")
+        )
+    seed = _seed(rng)
+    frame = table.assign(**{_DEFINES: mask})
+    fits, unsuitable = [], []
+    for name, rows in frame.groupby("set", sort=False):
+        label = str(rows["set_name"].iloc[0]) if "set_name" in rows else str(name)
+        reason, part = _suitable(rows, x, y, min_models)
+        if reason:
+            unsuitable.append(
+                {"set": name, "set_name": label, "n": int(part[_DEFINES].sum()), "reason": reason}
+            )
+            continue
+        level = _chance(part) if chance is None else chance
+        stream = np.random.default_rng([seed, zlib.crc32(str(name).encode())])
+        one = _fit_set(
+            part, x, y, scale, cluster_column, group_columns, level, interval, draws, stream
+        )
+        dropped = int((rows[_DEFINES] & rows[[x, y]].isna().any(axis=1)).sum())
+        line = replace(one.line, fit=replace(one.line.fit, n_dropped=dropped))
+        fits.append(replace(one, set=str(name), set_name=label, line=line))
+    left = pd.DataFrame(unsuitable, columns=["set", "set_name", "n", "reason"])
+    return SetFits(tuple(fits), left, scale, x, y)
+
+
+_DEFINES = "_defines"
+
+
+def _fit_set(
+    part: pd.DataFrame,
+    x: str,
+    y: str,
+    scale: Scale,
+    cluster_column: str,
+    group_columns: Sequence[str],
+    chance: float,
+    interval: Interval,
+    draws: int,
+    rng: np.random.Generator,
+) -> SetFit:
+    mask = part[_DEFINES].to_numpy(dtype=bool)
+    clusters = part[cluster_column].to_numpy(dtype=object) if cluster_column in part else None
+    n_items = _column(part, "n_items")
+    source, target = _column(part, x), _column(part, y)
+    same: dict[str, Any] = {"scale": scale, "chance": chance}
+    line = fit_with_interval(
+        source, target, clusters=clusters, n_items=n_items, defines=mask, interval=interval,
+        draws=draws, rng=rng, **same,
+    )  # fmt: skip
+    bounds = None
+    if np.isfinite(n_items[mask]).any():
+        n_targets = np.nan_to_num(_column(part, "n_targets"), nan=1.0)
+        bounds = slope_bounds(
+            source, target, n_items=n_items, n_targets=np.maximum(n_targets, 1), defines=mask,
+            **same,
+        )  # fmt: skip
+    shapes = compare_shapes(
+        np.where(mask, source, np.nan),
+        np.where(mask, target, np.nan),
+        groups={
+            _group_name(column): _grouping(part, column, mask)
+            for column in group_columns
+            if column in part
+        },
+        clusters=clusters,
+        n_items=n_items,
+        draws=draws,
+        rng=rng,
+        **same,
+    )
+    transfer = effective_transfer(
+        source, target, defines=mask, clusters=clusters, n_items=n_items, **same
+    )
+    models = part.drop(columns=_DEFINES).assign(defines=mask)
+    return SetFit("", "", models, line, bounds, shapes, transfer)
+
+
+def _suitable(rows: pd.DataFrame, x: str, y: str, min_models: int) -> tuple[str, pd.DataFrame]:
+    """Why a set cannot be fitted (or an empty text), and its usable rows."""
+    part = rows[rows[x].notna() & rows[y].notna()]
+    used = part[part[_DEFINES]]
+    if rows[x].isna().all():
+        return "No model has an accuracy in the source language.", part
+    if len(used) < min_models:
+        return f"{len(used)} models have both accuracies; {min_models} are needed.", part
+    if float(np.ptp(used[x].to_numpy(dtype=float))) <= SMALLEST_SPREAD:
+        return "All models have the same source accuracy.", part
+    return "", part
+
+
+def _check_table(table: pd.DataFrame, needed: Sequence[str]) -> None:
+    problems = [
+        Problem(f"there is no column {name!r}.", "Give the table of hatlib.summarise.")
+        for name in needed
+        if name not in table
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _seed(rng: np.random.Generator | int) -> int:
+    """One whole number from which each set makes its own stream."""
+    return int(rng.integers(2**32)) if isinstance(rng, np.random.Generator) else int(rng)
+
+
+def _column(part: pd.DataFrame, name: str) -> Floats:
+    """A numeric column as floats; nan if there is none."""
+    if name not in part:
+        return np.full(len(part), np.nan)
+    return pd.to_numeric(part[name]).to_numpy(dtype=float, na_value=np.nan)
+
+
+def _chance(part: pd.DataFrame) -> float:
+    values = _column(part, "chance")
+    values = values[np.isfinite(values)]
+    return float(values[0]) if values.size else 0.0
+
+
+def _group_name(column: str) -> str:
+    return {"reasoning": "thinking", "release_date": "release date"}.get(column, column)
+
+
+def _grouping(part: pd.DataFrame, column: str, mask: Bools) -> NDArray[np.object_]:
+    """Labels of a known grouping, made from a column."""
+    values = part[column]
+    if column == "reasoning":
+        off = values.isna() | values.astype(str).str.strip().isin(["none", "", "off"])
+        return np.where(off, "thinking off", "thinking on").astype(object)
+    date = pd.api.types.is_datetime64_any_dtype(values)
+    number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    if not (date or number):
+        return values.to_numpy(dtype=object)
+    words = ("older", "newer") if date else ("lower half", "upper half")
+    above = values > values[mask].median()
+    text = pd.Series(np.where(above.fillna(False), words[1], words[0]), dtype=object)
+    return text.mask(values.isna().to_numpy(), None).to_numpy(dtype=object)
+
+
+def _named(one: SetFit, frame: pd.DataFrame) -> pd.DataFrame:
+    """Put the set before the other columns."""
+    names = {"set": one.set, "set_name": one.set_name}
+    return frame.assign(**names)[[*names, *(c for c in frame if c not in names)]]
+
+
+def _segment_frame(shape: str, segment: Segment, fit: LineFit) -> pd.DataFrame:
+    at = np.linspace(segment.x_low, segment.x_high, GRID_POINTS)
+    values, _ = to_scale(at, fit.scale, chance=fit.chance)
+    y = from_scale(segment.intercept + segment.slope * values, fit.scale, chance=fit.chance)
+    return pd.DataFrame(
+        {"shape": shape, "line": segment.line, "x": at, "y": y, "low": np.nan, "high": np.nan}
+    )
+
+
+def _set_sentences(one: SetFit) -> str:
+    """The set in a few sentences. Directions are chosen here, not typed."""
+    found, fit = one.line, one.line.fit
+    families = "family" if found.n_clusters == 1 else "families"
+    text = [f"**{escape(one.set_name)}**: {fit.n} models of {found.n_clusters} {families}."]
+    unit = "points" if fit.scale == "linear" else f"units on the {fit.scale} scale"
+    lead = "One point" if fit.scale == "linear" else f"One unit on the {fit.scale} scale"
+    text.append(
+        f"{lead} more of source accuracy goes with {fit.slope:.2f} {unit} more of target accuracy"
+        + (
+            f" ({found.level:.0%} interval {found.slope_low:.2f} to {found.slope_high:.2f})"
+            if np.isfinite(found.slope_low)
+            else ""
+        )
+        + _beside_one(found)
+    )
+    text.append(f"The line explains {100 * fit.r_squared:.0f} % of the variance between models.")
+    text.append(f"Other shapes: {one.shapes.verdict}.")
+    ends = _ends(one)
+    if ends:
+        text.append(ends)
+    return " ".join([*text, found.flag]).strip()
+
+
+def _beside_one(found: LineWithInterval) -> str:
+    """Where the slope lies beside 1, if the interval can say it."""
+    if not np.isfinite(found.slope_low) or resample.few_clusters_flag(found.n_clusters):
+        return "."
+    if found.slope_low > 1:
+        return ", clearly more than one for one."
+    if found.slope_high < 1:
+        return ", clearly less than one for one."
+    return "; one for one cannot be ruled out."
+
+
+def _ends(one: SetFit) -> str:
+    """The models farthest above and below the line of the other families."""
+    residual = one.transfer.residual
+    if not np.isfinite(residual).any():
+        return ""
+    column = "label" if "label" in one.models else "model"
+    if column not in one.models:
+        return ""
+    names = one.models[column].to_numpy(dtype=object)
+    words = []
+    if np.nanmax(residual) > 0:
+        top = int(np.nanargmax(residual))
+        words.append(f"{escape(names[top])} lies {100 * residual[top]:.1f} points above")
+    if np.nanmin(residual) < 0:
+        low = int(np.nanargmin(residual))
+        words.append(f"{escape(names[low])} lies {-100 * residual[low]:.1f} points below")
+    if not words:
+        return ""
+    return f"Of all models {' and '.join(words)} the line of the other families."
+
+
+@dataclass(frozen=True)
+class LanguageFits:
+    """One line per set and target language.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        See `table`.
+    bands : pandas.DataFrame
+        See `lines_frame`.
+    """
+
+    frame: pd.DataFrame
+    bands: pd.DataFrame = field(repr=False)
+
+    def table(self) -> pd.DataFrame:
+        """One row a set and language: slope and explained share with intervals, `reason`."""
+        return self.frame.copy()
+
+    def lines_frame(self) -> pd.DataFrame:
+        """The lines for drawing: `set`, `set_name`, `language`, `x`, `y`, `low`, `high`."""
+        return self.bands.copy()
+
+    def summary(self) -> str:
+        """The steepest and the flattest language of each set, as Markdown."""
+        text = []
+        fitted = self.frame[self.frame["slope"].notna()]
+        for name, rows in fitted.groupby("set_name", sort=False):
+            low = rows.iloc[int(rows["slope"].to_numpy().argmin())]
+            high = rows.iloc[int(rows["slope"].to_numpy().argmax())]
+            if len(rows) == 1:
+                text.append(
+                    f"- **{escape(name)}**: one language, {escape(low['language'])}, with a slope "
+                    f"of {low['slope']:.2f}."
+                )
+                continue
+            text.append(
+                f"- **{escape(name)}**: the slope runs from {low['slope']:.2f} "
+                f"({escape(low['language'])}) to {high['slope']:.2f} "
+                f"({escape(high['language'])})."
+            )
+        return "\n".join(text) if text else "No set has enough models for a line per language."
+
+
+def fit_languages(
+    by_language: pd.DataFrame,
+    *,
+    scale: Scale = "linear",
+    x: str = "source_accuracy",
+    y: str = "target_accuracy",
+    cluster_column: str = "family",
+    chance: float | None = 0.0,
+    min_models: int = 5,
+    interval: Interval = "jackknife",
+    draws: int = 1000,
+    rng: np.random.Generator | int = 0,
+) -> LanguageFits:
+    """Fit one line per set and target language.
+
+    Parameters
+    ----------
+    by_language : pandas.DataFrame
+        One row a model run and language, as from `hatlib.summarise(...).by_language()`. Needed
+        columns: `set`, `language`, `x` and `y`.
+    scale, x, y, cluster_column, chance, min_models, interval, draws, rng
+        As in `fit_sets`.
+
+    Returns
+    -------
+    LanguageFits
+
+    Raises
+    ------
+    InputError
+        If a needed column is missing or an option is unknown.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({
+    ...     "set": "demo", "language": ["de"] * 5, "source_accuracy": [0.2, 0.4, 0.5, 0.6, 0.8],
+    ...     "target_accuracy": [0.1, 0.3, 0.4, 0.5, 0.7]})
+    >>> fit_languages(table).table()[["language", "n"]].to_dict("records")
+    [{'language': 'de', 'n': 5}]
+    """
+    _check_table(by_language, ["set", "language", x, y])
+    seed = _seed(rng)
+    rows, bands = [], []
+    frame = by_language.assign(**{_DEFINES: True})
+    for (name, language), given in frame.groupby(["set", "language"], sort=False):
+        label = str(given["set_name"].iloc[0]) if "set_name" in given else str(name)
+        who = {"set": str(name), "set_name": label, "language": str(language)}
+        reason, part = _suitable(given, x, y, min_models)
+        if reason:
+            rows.append({**who, "n": len(part), "reason": reason})
+            continue
+        stream = np.random.default_rng([seed, zlib.crc32(f"{name}\n{language}".encode())])
+        found = fit_with_interval(
+            _column(part, x),
+            _column(part, y),
+            clusters=part[cluster_column].to_numpy(dtype=object)
+            if cluster_column in part
+            else None,
+            n_items=_column(part, "n_items"),
+            scale=scale,
+            chance=_chance(part) if chance is None else chance,
+            interval=interval,
+            draws=draws,
+            rng=stream,
+        )
+        line = replace(found, fit=replace(found.fit, n_dropped=len(given) - len(part)))
+        record = line.table().to_dict("records")[0]
+        rows.append({**{str(k): v for k, v in record.items()}, **who, "reason": ""})
+        bands.append(found.band.assign(**who))
+    columns = [
+        "set", "set_name", "language", "n", "n_clusters", "slope", "slope_low", "slope_high",
+        "intercept", "intercept_low", "intercept_high", "r_squared", "r_squared_low",
+        "r_squared_high", "residual_sd", "scale", "interval", "level", "n_moved", "n_dropped",
+        "flag", "reason",
+    ]  # fmt: skip
+    drawn = ["set", "set_name", "language", "x", "y", "low", "high"]
+    return LanguageFits(
+        pd.DataFrame(rows, columns=columns),
+        pd.concat(bands, ignore_index=True)[drawn] if bands else pd.DataFrame(columns=drawn),
+    )
