@@ -108,7 +108,7 @@ class Figure:
     Attributes
     ----------
     name : str
-        Slug, unique on its page; the id of the figure.
+        Slug, unique on its page; the figure's id is ``chart-`` and this.
     chart : altair.TopLevelMixin
         The Altair chart.
     caption : str
@@ -1087,7 +1087,7 @@ def figure_html(spec: dict[str, Any], *, name: str, caption: str, alt: str, csv:
     --------
     >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["<b>", "<b>"]})
     >>> page = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.").html()
-    >>> page.startswith('<figure class="hat-chart" id="rise"'), "<b>" in page
+    >>> page.startswith('<figure class="hat-chart" id="chart-rise"'), "<b>" in page
     (True, False)
     """
     slug = _slug(name)
@@ -1102,7 +1102,7 @@ def figure_html(spec: dict[str, Any], *, name: str, caption: str, alt: str, csv:
     )
     own = own.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return (
-        f'<figure class="hat-chart" id="{slug}" style="--hat-width:{width}px">\n'
+        f'<figure class="hat-chart" id="chart-{slug}" style="--hat-width:{width}px">\n'
         '<div class="hat-live" hidden></div>\n'
         f'<div class="hat-static"><img alt="{said}" width="{width}" height="{height}" '
         f'src="data:image/svg+xml,{picture}"></div>\n'
@@ -1176,7 +1176,8 @@ def _on_paper(spec: dict[str, Any]) -> dict[str, Any]:
 def _recolour(part: Any, colours: Mapping[str, str]) -> Any:
     """Swap colours everywhere but in the data."""
     if isinstance(part, dict):
-        return {k: v if k == "datasets" else _recolour(v, colours) for k, v in part.items()}
+        data = ("datasets", "domain", "sort")
+        return {k: v if k in data else _recolour(v, colours) for k, v in part.items()}
     if isinstance(part, list):
         return [_recolour(v, colours) for v in part]
     return colours.get(part, part) if isinstance(part, str) else part
@@ -1459,10 +1460,14 @@ def _assemble(
 ) -> Any:
     """Put layers, data and panels together. `hat-charts.js` reads `usermeta` to fit the page."""
     data = _values(parts)
-    wished = {"layout": "facet" if facet else "single", "columns": wish, "rows": rows}
+    layout = "facet" if facet else "rows" if rows else "single"
+    wished = {"layout": layout, "columns": wish, "rows": rows}
     if facet is None:
-        chart: Any = alt.layer(*layers, data=data).properties(width=_WIDTH, height=height)
-        chart = chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+        width = _WIDTH - 150 if rows else _WIDTH
+        chart: Any = alt.layer(*layers, data=data).properties(width=width, height=height)
+        if not rows:
+            fit = alt.AutoSizeParams(type="fit-x", contains="padding")
+            chart = chart.properties(autosize=fit)
     else:
         cell = alt.layer(*layers).properties(width=_CELL, height=height)
         header = alt.Header(title=None, labelLimit=_CELL)

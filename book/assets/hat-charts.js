@@ -41,7 +41,7 @@
     if (part && typeof part === "object") {
       var copy = {};
       Object.keys(part).forEach(function (key) {
-        copy[key] = key === "datasets" ? part[key] : recolour(part[key], map);
+        copy[key] = /^(datasets|domain|sort)$/.test(key) ? part[key] : recolour(part[key], map);
       });
       return copy;
     }
@@ -67,6 +67,8 @@
       if (config.header) config.header.labelLimit = spec.spec.width;
     } else if (wish.layout === "concat") {
       spec.vconcat.forEach(function (view) { view.width = Math.floor(width - 180 - less); });
+    } else if (wish.layout === "rows") {
+      spec.width = Math.floor(Math.min(width, 820) - (narrow ? 140 : 200) - less);
     } else {
       spec.width = Math.min(width, 820);
       if (typeof spec.height === "number") spec.height = Math.min(spec.height, Math.round(width * 0.95));
@@ -142,7 +144,7 @@
         if (figure.hatTurn !== turn) { result.finalize(); return null; }
         var svg = canvas.querySelector("svg");
         var over = svg ? Number(svg.getAttribute("width")) - width : 0;
-        if (tries > 0 && spec.usermeta.hat.layout !== "single" && (over > 0 || over < -12)) {
+        if (tries > 0 && spec.usermeta.hat.layout !== "single" && (over > 0 || (over < -12 && width <= 820))) {
           result.finalize();
           return attempt(less + over + 2, tries - 1);
         }
@@ -154,7 +156,7 @@
     live.hidden = false;
     canvas.style.cssText = "position:absolute;visibility:hidden";
     live.appendChild(canvas);
-    return attempt(0, 2).then(function (pair) {
+    return attempt(0, 3).then(function (pair) {
       if (!pair) { canvas.remove(); return; }
       var result = pair[0];
       if (figure.hatResult) figure.hatResult.finalize();

@@ -8,6 +8,8 @@
       if (box.scrollWidth > box.clientWidth + 1) box.setAttribute("tabindex", "0");
     });
   }
+  // A list for readers of the screen whose children are not list items is no list.
+  document.querySelectorAll(".citation-list[role=list]").forEach(function (list) { list.removeAttribute("role"); });
   // Paper is white whatever the screen shows.
   var before = null;
   window.addEventListener("beforeprint", function () {

@@ -1,0 +1,80 @@
+"""A built book, served, and one visit of each of its pages in each of its forms."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .visit import Visit, visit_page
+
+ROOT = Path(__file__).parents[2]
+
+
+def _pages() -> list[str]:
+    """Pages of the book: those that are there if it is built, else those of its contents."""
+    built = os.environ.get("HAT_BOOK_HTML")
+    if built:
+        folder = Path(built)
+        found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.html"))
+        return [p for p in found if p != "index.html" and "_static" not in p.split("/")]
+    contents = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
+    chapters = [c["file"] for part in contents["parts"] for c in part["chapters"]]
+    return [f"{name}.html" for name in [contents["root"], *chapters, "search", "genindex"]]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "page_name" in metafunc.fixturenames:
+        metafunc.parametrize("page_name", _pages(), scope="session")
+
+
+@pytest.fixture(scope="session")
+def built_book() -> Path:
+    """Folder of the HTML: HAT_BOOK_HTML if it is set, else the book is built."""
+    named = os.environ.get("HAT_BOOK_HTML")
+    if named:
+        return Path(named)
+    from hatlib import publish
+
+    return Path(publish.build_book(root=ROOT).index).parent
+
+
+@pytest.fixture(scope="session")
+def address(built_book: Path) -> Iterator[str]:
+    """Where the book is served."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None: ...
+
+        def copyfile(self, source: Any, outputfile: Any) -> None:
+            with contextlib.suppress(ConnectionError):  # the page was closed
+                super().copyfile(source, outputfile)
+
+    handler = functools.partial(Quiet, directory=str(built_book))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def _visits() -> dict[str, Visit]:
+    return {}
+
+
+@pytest.fixture
+def visit(
+    page_name: str, chromium: Any, built_book: Path, address: str, _visits: dict[str, Visit]
+) -> Visit:
+    """What was seen on a page; it is visited once, whatever the number of tests."""
+    if page_name not in _visits:
+        _visits[page_name] = visit_page(chromium, built_book, address, page_name)
+    return _visits[page_name]

@@ -1,0 +1,230 @@
+"""The built book as readers meet it: online, offline, dark, on a phone, printed, by keyboard."""
+
+from __future__ import annotations
+
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pandas as pd
+import pytest
+
+from .visit import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.book]
+
+MOST_BYTES = 1_500_000
+
+
+def test_asks_nobody_else(visit: Visit) -> None:
+    assert visit.abroad == []
+
+
+def test_no_console_error(visit: Visit) -> None:
+    assert visit.errors == []
+
+
+@pytest.mark.parametrize("form", ["figures", "figures_dark", "figures_phone", "figures_disk"])
+def test_every_chart_is_drawn(visit: Visit, form: str) -> None:
+    for figure in getattr(visit, form):
+        assert figure["state"] == "live", figure["id"]
+        assert figure["marks"] > 0, figure["id"]
+        assert figure["width"] > 150 and figure["height"] > 60, figure["id"]
+        assert figure["over"] <= 4, f"{figure['id']} is {figure['over']} px too wide"
+
+
+def test_charts_have_words_and_data(visit: Visit) -> None:
+    ids = [figure["id"] for figure in visit.figures]
+    assert len(ids) == len(set(ids))
+    for figure in visit.figures:
+        assert len(figure["alt"]) > 30 and figure["named"] == figure["alt"], figure["id"]
+        assert figure["caption"], figure["id"]
+        assert figure["download"].endswith(".csv")
+        assert len(pd.read_csv(io.StringIO(figure["csv"]))) > 0, figure["id"]
+
+
+def test_fits_a_phone(visit: Visit) -> None:
+    assert visit.overflow <= 0
+
+
+def test_dark_mode_is_legible(visit: Visit) -> None:
+    for ink, ground in (visit.colours_light, visit.colours_dark):
+        assert _contrast(ink, ground) >= 7
+    assert _luminance(visit.colours_dark[1]) < 0.1 < _luminance(visit.colours_light[1])
+    for light, dark in zip(visit.figures, visit.figures_dark, strict=True):
+        assert light["ink"] != dark["ink"], f"{light['id']} was not drawn again"
+        assert _contrast(dark["ink"], visit.colours_dark[1]) >= 4.5
+        assert _contrast(light["ink"], visit.colours_light[1]) >= 4.5
+
+
+def test_pictures_without_javascript_and_in_print(visit: Visit) -> None:
+    assert visit.static_no_script == [True] * len(visit.figures)
+    assert visit.static_print == [True] * len(visit.figures)
+
+
+def test_accessible_in_light(visit: Visit) -> None:
+    assert visit.axe_light == []
+
+
+def test_accessible_in_dark(visit: Visit) -> None:
+    assert visit.axe_dark == []
+
+
+def test_page_is_not_heavy(visit: Visit) -> None:
+    assert visit.weight < MOST_BYTES
+
+
+class _Page(HTMLParser):
+    """The links and the ids of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = dict(attrs)
+        if known.get("id"):
+            self.ids.append(str(known["id"]))
+        if tag == "a" and known.get("href"):
+            self.links.append(str(known["href"]))
+
+
+@pytest.fixture(scope="module")
+def pages(built_book: Path) -> dict[Path, _Page]:
+    files = [p.resolve() for p in built_book.rglob("*.html") if "_static" not in p.parts]
+    return {path: _Page(path.read_text(encoding="utf-8")) for path in files}
+
+
+def test_links_and_anchors_resolve(pages: dict[Path, _Page]) -> None:
+    ids = {path: set(page.ids) for path, page in pages.items()}
+    broken = []
+    for path, page in pages.items():
+        for href in page.links:
+            parts = urlsplit(href)
+            if parts.scheme or href.startswith("//"):
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if not target.exists():
+                broken.append(f"{path.name}: {href}")
+            elif parts.fragment and unquote(parts.fragment) not in ids.get(
+                target, {unquote(parts.fragment)}
+            ):
+                broken.append(f"{path.name}: {href} (no such place)")
+    assert broken == []
+
+
+def test_no_id_twice(pages: dict[Path, _Page]) -> None:
+    twice = {
+        path.name: sorted({i for i in page.ids if page.ids.count(i) > 1})
+        for path, page in pages.items()
+    }
+    # The theme has a search field in the header and another one on the page of results.
+    twice["search.html"] = [i for i in twice.get("search.html", []) if i != "search-input"]
+    assert {name: ids for name, ids in twice.items() if ids} == {}
+
+
+def test_search_finds_a_word(chromium: Any, address: str) -> None:
+    page = chromium.new_page()
+    page.goto(f"{address}search.html?q=transfer")
+    page.wait_for_selector("#search-results li a", timeout=10_000)
+    assert page.locator("#search-results li").count() > 0
+    page.close()
+
+
+def test_slider_moves_by_keyboard(chromium: Any, address: str, built_book: Path) -> None:
+    root = (built_book / "intro.html").read_text(encoding="utf-8")
+    if "knob" not in root:
+        pytest.skip("The landing page has no slider.")
+    page = chromium.new_page()
+    page.goto(f"{address}intro.html")
+    slider = page.locator(".hat-controls input[type=range]").first
+    slider.scroll_into_view_if_needed()
+    slider.focus()
+    before = page.locator(".hat-canvas svg").first.inner_html()
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(200)
+    assert page.locator(".hat-canvas svg").first.inner_html() != before
+    page.close()
+
+
+def test_highlighting_one_group_fades_the_others(
+    chromium: Any, address: str, built_book: Path
+) -> None:
+    with_choice = [
+        path.relative_to(built_book).as_posix()
+        for path in sorted(built_book.rglob("*.html"))
+        if '"name":"pick"' in path.read_text(encoding="utf-8")
+    ]
+    page = chromium.new_page()
+    for name in with_choice:
+        page.goto(address + name)
+        page.locator("figure.hat-chart").first.scroll_into_view_if_needed()
+        choice = page.locator(".hat-pick select").first
+        try:
+            choice.wait_for(timeout=3000)
+        except Exception:  # that page's first charts have one group
+            continue
+        canvas = choice.locator("xpath=ancestor::figure").locator(".hat-canvas svg")
+        before = canvas.inner_html()
+        choice.select_option(index=1)
+        page.wait_for_timeout(200)
+        assert canvas.inner_html() != before
+        break
+    page.close()
+
+
+def test_hostile_names_run_nothing(chromium: Any, tmp_path: Path) -> None:
+    """Names that look like code are drawn as text, under the rules of the book's pages."""
+    from hatlib import charts
+
+    names = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "../../etc", "a'b\"c"]
+    names += ["x" * 200, "a.b[c]", "${alert(1)}", "</script><script>alert(1)</script>"]
+    frame = pd.DataFrame(
+        {
+            "display_name": names,
+            "lineage": names,
+            "source_accuracy": [i / 10 for i in range(1, 9)],
+            "target_accuracy": [i / 12 for i in range(1, 9)],
+        }
+    )
+    figure = charts.scatter(frame, emphasise=names, name="names", caption=names[1])
+    assert isinstance(figure, charts.Figure)
+    charts.javascript_bundle(tmp_path / "vendor" / "vega-bundle.js")
+    script = Path(__file__).parents[2] / "book" / "assets" / "hat-charts.js"
+    (tmp_path / "hat-charts.js").write_text(script.read_text())
+    body = figure.html() + charts.show_table(frame, names[0])._repr_html_()  # type: ignore[union-attr]
+    (tmp_path / "page.html").write_text(
+        f'<!doctype html><meta charset="utf-8">{body}<script src="hat-charts.js"></script>'
+    )
+    page = chromium.new_page()
+    troubles: list[str] = []
+    page.on("dialog", lambda d: (troubles.append(d.message), d.dismiss()))
+    page.on("pageerror", lambda e: troubles.append(str(e)))
+    page.goto((tmp_path / "page.html").as_uri())
+    page.wait_for_selector("figure.hat-chart[data-state=live]", timeout=10_000)
+    shown = page.locator(".hat-canvas svg").text_content()
+    for mark in page.query_selector_all(".hat-canvas svg .dots path, .hat-canvas .role-mark path"):
+        mark.dispatch_event("mousemove")
+    assert troubles == []
+    assert "<script>alert(1)</script>" in shown
+    page.close()
+
+
+def _rgb(colour: str) -> list[float]:
+    return [float(n) / 255 for n in re.findall(r"[\d.]+", colour)[:3]]
+
+
+def _luminance(colour: str) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in _rgb(colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: str, other: str) -> float:
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)

@@ -1,0 +1,158 @@
+"""Visit a page in each of its forms and note what a reader would meet."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+
+DRAWN = """figure => {
+  const svg = figure.querySelector('.hat-canvas svg');
+  const box = svg ? svg.getBoundingClientRect() : {width: 0, height: 0, right: 0};
+  const image = figure.querySelector('.hat-static img');
+  const link = figure.querySelector('a.hat-csv');
+  const text = svg ? svg.querySelector('.role-axis-label text') : null;
+  return {
+    id: figure.id, state: figure.dataset.state || '', width: box.width, height: box.height,
+    over: svg ? Number(svg.getAttribute('width')) - figure.clientWidth : 0,
+    marks: svg ? svg.querySelectorAll('.role-mark :is(path, line, rect)').length : 0,
+    named: svg ? svg.getAttribute('aria-label') || '' : '',
+    alt: image ? image.alt : '',
+    caption: (figure.querySelector('figcaption') || {textContent: ''}).textContent.trim(),
+    csv: link ? decodeURIComponent(link.href.split(',').slice(1).join(',')) : '',
+    download: link ? link.download : '',
+    ink: text ? getComputedStyle(text).fill : '',
+  };
+}"""
+
+# Whether the picture has been decoded and is seen.
+STATIC = """() => [...document.querySelectorAll('figure.hat-chart .hat-static img')].map(i => {
+  const box = i.getBoundingClientRect();
+  return i.complete && i.naturalWidth > 0 && box.width > 50 && box.height > 20;
+})"""
+
+# The colour of the text of the page on its ground.
+COLOURS = """() => {
+  const article = document.querySelector('.bd-article p, .bd-article') || document.body;
+  let ground = article, back = 'rgba(0, 0, 0, 0)';
+  while (ground && /rgba\\(0, 0, 0, 0\\)|transparent/.test(back)) {
+    back = getComputedStyle(ground).backgroundColor; ground = ground.parentElement;
+  }
+  return [getComputedStyle(article).color, back];
+}"""
+
+
+@dataclass
+class Visit:
+    """What was seen on one page."""
+
+    page: str
+    abroad: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    figures: list[dict[str, Any]] = field(default_factory=list)
+    figures_dark: list[dict[str, Any]] = field(default_factory=list)
+    figures_phone: list[dict[str, Any]] = field(default_factory=list)
+    figures_disk: list[dict[str, Any]] = field(default_factory=list)
+    colours_light: list[str] = field(default_factory=list)
+    colours_dark: list[str] = field(default_factory=list)
+    overflow: int = 0
+    static_print: list[bool] = field(default_factory=list)
+    static_no_script: list[bool] = field(default_factory=list)
+    axe_light: list[str] = field(default_factory=list)
+    axe_dark: list[str] = field(default_factory=list)
+    weight: int = 0
+
+
+def visit_page(browser: Any, book: Path, address: str, name: str) -> Visit:
+    """Visit a page served, dark, narrow, printed, from disk and without JavaScript."""
+    seen = Visit(name, weight=(book / name).stat().st_size)
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    _listen(page, seen, address)
+    page.goto(address + name)
+    seen.figures = _draw_all(page)
+    page.add_style_tag(content="* { transition: none !important }")  # axe looks at once
+    seen.colours_light = page.evaluate(COLOURS)
+    seen.axe_light = _axe(page)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    seen.figures_dark = _draw_all(page, redrawn=True)
+    seen.colours_dark = page.evaluate(COLOURS)
+    seen.axe_dark = _axe(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    seen.figures_phone = _draw_all(page, redrawn=True)
+    seen.overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    page.emulate_media(media="print")
+    seen.static_print = page.evaluate(STATIC)
+    context.close()
+
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    _listen(page, seen, "file:")
+    page.goto((book / name).as_uri())
+    seen.figures_disk = _draw_all(page)
+    context.close()
+
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address + name)
+    seen.static_no_script = page.evaluate(STATIC)
+    context.close()
+    return seen
+
+
+def _listen(page: Any, seen: Visit, home: str) -> None:
+    """Note what a page asks of others and what goes wrong."""
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith((home, "data:", "blob:", "about:")):
+            seen.abroad.append(request.url)
+
+    page.on("request", asked)
+
+    def said(message: Any) -> None:
+        if message.type == "error":
+            seen.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    page.on("console", said)
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+
+
+def _draw_all(page: Any, redrawn: bool = False) -> list[dict[str, Any]]:
+    """Scroll to each chart, as a reader does, wait until it is drawn, and look at it."""
+    if redrawn and page.query_selector("figure.hat-chart"):
+        page.wait_for_timeout(300)
+    seen = []
+    for figure in page.query_selector_all("figure.hat-chart"):
+        figure.evaluate("f => f.scrollIntoView({block: 'center'})")
+        page.wait_for_function(
+            "f => f.dataset.state && Math.abs(f.hatWidth - f.clientWidth) < 9"
+            " && f.hatTheme === (document.documentElement.dataset.theme === 'dark')"
+            " && !f.querySelector('.hat-canvas[style*=hidden]')",
+            arg=figure,
+            timeout=10_000,
+        )
+        seen.append(figure.evaluate(DRAWN))
+    return seen
+
+
+def _axe(page: Any) -> list[str]:
+    """Serious and critical findings of axe."""
+    from axe_playwright_python.base import AXE_SCRIPT
+
+    page.evaluate("scrollTo(0, 0)")
+    page.evaluate(AXE_SCRIPT + "; 0")
+    options: dict[str, Any] = {
+        "runOnly": {"type": "tag", "values": AXE_TAGS},
+        "resultTypes": ["violations"],
+    }
+    options["preload"] = False  # it asks for imported style sheets at wrong addresses
+    found = page.evaluate(f"axe.run(document, {json.dumps(options)}).then(r => r.violations)")
+    return [
+        f"{v['id']} ({v['impact']}): {node['html'][:160]} — {node['failureSummary'][:300]}"
+        for v in found
+        if v["impact"] in ("serious", "critical")
+        for node in v["nodes"][:4]
+    ]

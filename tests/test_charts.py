@@ -1,0 +1,287 @@
+"""Charts: the same bytes for the same data, text from data is only text, nothing is lost unsaid."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import vl_convert
+
+from hatlib import charts
+from hatlib.charts import Figure, Notice
+
+EVIL = [
+    "<script>alert(1)</script>",
+    "../../etc/passwd",
+    "a'b\"c",
+    "x" * 200,
+    "a.b[0]",
+    "datum.x || alert(1)",
+    "=1+2",
+    "#747474",
+    "líne\nbreak",
+    "</script><!--",
+]
+
+
+def runs(names: list[str] | None = None, n: int = 24) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    names = names or [f"model-{i}" for i in range(n)]
+    n = len(names)
+    source = np.sort(rng.uniform(0.3, 0.95, n))
+    return pd.DataFrame(
+        {
+            "model": names,
+            "display_name": names,
+            "label": names,
+            "lineage": [names[i % 10] for i in range(n)],
+            "family": [names[i % 5] for i in range(n)],
+            "set_name": [names[i % 3] for i in range(n)],
+            "reasoning": ["none", "on"] * (n // 2) + ["none"] * (n % 2),
+            "measure": [names[i % 2] for i in range(n)],
+            "params_total_b": 2.0 ** np.arange(n) / 4,
+            "release_date": pd.date_range("2024-01-01", periods=n, freq="MS"),
+            "source_accuracy": source,
+            "target_accuracy": source * 0.8 + rng.normal(0, 0.03, n),
+            "low": source * 0.8 - 0.1,
+            "high": source * 0.8 + 0.1,
+            "chance": 0.25,
+        }
+    )
+
+
+def lines(table: pd.DataFrame) -> pd.DataFrame:
+    one = pd.DataFrame({"x": [0.3, 0.9], "y": [0.2, 0.7], "low": [0.1, 0.6], "high": [0.3, 0.8]})
+    parts = [
+        one.assign(set_name=s, line=f"line {k}") for s in table.set_name.unique() for k in (1, 2)
+    ]
+    return pd.concat(parts)
+
+
+def every_chart(table: pd.DataFrame) -> dict[str, Any]:
+    y = "target_accuracy"
+    steps = pd.DataFrame(
+        [(a, m, a * k) for a in (0.2, 0.5, 0.8) for k, m in enumerate(table.model[:4])],
+        columns=["ability", "metric", "value"],
+    )
+    common = {"caption": "What to see."}
+    ends = {"low": "low", "high": "high"}
+    return {
+        "scatter": charts.scatter(
+            table, name="a", emphasise=table.model[:3], chance=0.25, lines=lines(table), **common
+        ),
+        "scatter-panels": charts.scatter(
+            table,
+            name="b",
+            facet="set_name",
+            lines=lines(table),
+            shape="reasoning",
+            chance="chance",
+            emphasise=table.model[:2],
+            **common,
+        ),
+        "intervals": charts.intervals(
+            table, name="c", value=y, row="display_name", color="lineage", **ends, **common
+        ),
+        "intervals-panels": charts.intervals(
+            table, name="d", value=y, row="family", color="reasoning", facet="set_name", **common
+        ),
+        "ladder": charts.ladder(table, name="e", y=y, **ends, **common),
+        "timeline": charts.timeline(table, name="f", y=y, facet="set_name", zero=0, **common),
+        "curves": charts.curves(
+            table, name="g", x="source_accuracy", y=y, series="family", **ends, **common
+        ),
+        "slider": charts.slider(steps, name="h", **common),
+        "heat": charts.heat(
+            table.drop_duplicates(["family", "measure"]),
+            name="i",
+            x="family",
+            y="measure",
+            value=y,
+            middle=0.5,
+            **common,
+        ),
+    }
+
+
+@pytest.mark.parametrize("names", [None, EVIL], ids=["plain", "hostile"])
+def test_same_data_same_bytes_and_both_versions_draw(names: list[str] | None) -> None:
+    first, second = every_chart(runs(names)), every_chart(runs(names))
+    for kind, figure in first.items():
+        assert isinstance(figure, Figure), kind
+        spec = figure.spec()
+        assert json.dumps(spec) == json.dumps(second[kind].spec()), kind
+        assert spec["$schema"].endswith("v5.json")
+        vl_convert.vegalite_to_vega(spec, "5.20")
+        assert charts.static_svg(spec).startswith("<svg")
+
+
+def _strings(part: Any, place: str = "") -> list[tuple[str, str]]:
+    """Every text of a specification but those in the data, with its place."""
+    if isinstance(part, dict):
+        pairs = [(k, v) for k, v in part.items() if k != "datasets"]
+        return [(k, "key") for k, _ in pairs] + [s for k, v in pairs for s in _strings(v, k)]
+    if isinstance(part, list):
+        return [s for v in part for s in _strings(v, place)]
+    return [(part, place)] if isinstance(part, str) else []
+
+
+def test_no_name_from_data_is_an_expression_or_a_field() -> None:
+    for kind, figure in every_chart(runs(EVIL)).items():
+        for text, place in _strings(figure.spec()):
+            if text in EVIL and text != charts.INK:  # one of them is also a colour of ours
+                assert place in ("domain", "sort"), (kind, place, text)
+            assert place in ("domain", "sort") or not any(evil in text for evil in EVIL[:6]), text
+
+
+class _Tags(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: dict[str, list[str]] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for key, value in attrs:
+            self.attributes.setdefault(key, []).append(value or "")
+
+
+def test_figure_html_escapes_and_holds_all() -> None:
+    for kind, figure in every_chart(runs(EVIL)).items():
+        bundle, metadata = figure._repr_mimebundle_()
+        assert set(bundle) == {
+            "application/vnd.vegalite.v5+json",
+            "image/png",
+            "text/plain",
+        }
+        about = metadata["hat"] | {"caption": EVIL[0], "alt": EVIL[0] + figure.alt}
+        page = charts.figure_html(bundle["application/vnd.vegalite.v5+json"], **about)
+        tags = _Tags(page)
+        assert tags.tags.count("script") == 1, kind
+        assert tags.attributes["id"] == [f"chart-{figure.name}"]
+        assert tags.attributes["alt"][0].startswith(EVIL[0])
+        assert tags.attributes["download"] == [f"{figure.name}.csv"]
+        assert not [key for key in tags.attributes if key.startswith("on")]
+        inner = re.search(r'class="hat-spec">(.*?)</script>', page, re.S)
+        assert inner and json.loads(inner.group(1))["datasets"] == figure.spec()["datasets"]
+        rows = list(csv.reader(io.StringIO(figure.csv())))
+        assert len(rows) == len(figure.data) + 1
+
+
+def test_csv_runs_no_formula_in_a_spreadsheet() -> None:
+    figure = charts.scatter(runs(EVIL), name="a", caption="")
+    assert isinstance(figure, Figure)
+    assert ",=" not in figure.csv() and "\n=" not in figure.csv()
+    assert "'=1+2" in figure.csv()
+
+
+def test_a_name_that_looks_like_a_colour_keeps_its_text() -> None:
+    figure = charts.intervals(
+        runs(EVIL), value="target_accuracy", row="display_name", name="a", caption=""
+    )
+    assert isinstance(figure, Figure)
+    assert "#747474" in charts.static_svg(figure.spec())
+
+
+def test_missing_values_are_counted() -> None:
+    table = runs()
+    table.loc[[1, 2], "target_accuracy"] = np.nan
+    table.loc[3, "source_accuracy"] = np.inf
+    figure = charts.scatter(table, name="a", caption="See.")
+    assert figure.caption == "See. 3 rows without a value are not drawn."  # type: ignore[union-attr]
+    assert len(figure.data) == len(table) - 3  # type: ignore[union-attr]
+
+
+def test_nothing_to_draw_is_a_notice() -> None:
+    empty = runs().iloc[:0]
+    blank = runs().assign(target_accuracy=np.nan, params_total_b=np.nan)
+    y = "target_accuracy"
+    for table in (empty, blank):
+        for notice in (
+            charts.scatter(table, name="a", caption=""),
+            charts.intervals(table, value=y, row="model", name="a", caption=""),
+            charts.ladder(table, y=y, name="a", caption=""),
+            charts.timeline(table, y=y, name="a", caption=""),
+            charts.curves(table, x="source_accuracy", y=y, series="model", name="a", caption=""),
+            charts.heat(table, x="model", y="family", value=y, name="a", caption=""),
+        ):
+            assert isinstance(notice, Notice) and "Add" in notice.text
+    assert isinstance(charts.show_table(empty, "None."), Notice)
+
+
+def test_a_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(KeyError, match="nowhere"):
+        charts.scatter(runs(), y="nowhere", name="a", caption="")
+
+
+def test_alternative_text_says_what_is_there() -> None:
+    table = runs()
+    figure = charts.scatter(table, facet="set_name", name="a", caption="")
+    assert isinstance(figure, Figure)
+    assert "24 dots in 3 panels" in figure.alt
+    assert f"{table.source_accuracy.min():.3f}" in figure.alt
+    other = charts.scatter(table.iloc[:10], facet="set_name", name="a", caption="")
+    assert other.alt != figure.alt  # type: ignore[union-attr]
+
+
+def test_at_most_eight_colours_and_a_grey() -> None:
+    figure = charts.scatter(runs(), name="a", caption="")
+    assert isinstance(figure, Figure)
+    found = [s for s, place in _strings(figure.spec()) if place == "range" and s.startswith("#")]
+    assert set(found) == {*charts.PALETTE, charts.OTHER}
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+@pytest.mark.parametrize("colour", [*charts.PALETTE, charts.OTHER, charts.INK])
+def test_colours_stand_out_on_white_and_on_the_dark_page(colour: str) -> None:
+    assert 1.05 / (_luminance(colour) + 0.05) >= 3
+    assert (_luminance(colour) + 0.05) / (_luminance("#121212") + 0.05) >= 3
+
+
+def test_repeated_index_is_no_problem() -> None:
+    table = pd.concat([runs(), runs()])
+    for figure in every_chart(table).values():
+        assert isinstance(figure, Figure)
+
+
+def test_table_formats_and_hides() -> None:
+    frame = pd.DataFrame(
+        {
+            "model": [EVIL[0], "b"],
+            "accuracy": [0.12345, np.nan],
+            "gap": [-0.0001, 0.5],
+            "n_items": pd.array([5, None], dtype="Int64"),
+            "release_date": pd.to_datetime(["2024-05-01", None]),
+            "secret": [1, 2],
+        }
+    )
+    table = charts.show_table(frame, "A <b> table.", formats={"gap": "{:.1f}"}, hide=["secret"])
+    assert isinstance(table, charts.Table)
+    page = table.markup
+    tags = _Tags(page)
+    assert "script" not in tags.tags and "b" not in tags.tags and "style" not in tags.tags
+    assert tags.attributes["tabindex"] == ["0"] and tags.attributes["role"] == ["region"]
+    for text in ("0.123", ">5<", "2024-05-01", "–", "0.5", "A &lt;b&gt; table."):
+        assert text in page, text
+    assert "secret" not in page
+    again = charts.show_table(frame, "A <b> table.", formats={"gap": "{:.1f}"}, hide=["secret"])
+    assert again._repr_html_() == page  # type: ignore[union-attr]
+
+
+def test_bundle_defines_what_the_page_needs(tmp_path: Any) -> None:
+    path = charts.javascript_bundle(tmp_path / "vendor" / "vega-bundle.js")
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("(function(){") and "window.vegaEmbed=" in text
