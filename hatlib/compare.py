@@ -3,7 +3,8 @@
 Everything here rests on one quantity, the *effective transfer* of a run: its target accuracy
 minus what the line of target on source accuracy gives for its source accuracy.  The line is
 drawn by *other* models, never by the run's own lineage, so that no model helps to set the
-standard that it is judged by.
+standard that it is judged by.  Where the question is what size or time does, the line holds it
+fixed.
 
 Two kinds of uncertainty go into the intervals: which lineages happened to be evaluated (they
 are drawn with replacement, and the line with them) and the sampling error of the run's own
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from hatlib import resample
@@ -75,6 +76,7 @@ def off_line(
     table: pd.DataFrame,
     *,
     defines: NDArray[np.bool_] | None = None,
+    control: ArrayLike | None = None,
     cluster: str = "lineage",
     scale: Scale = "linear",
     keep_all: bool = False,
@@ -89,6 +91,10 @@ def off_line(
         Rows of `hatlib.Metrics.table` of one set.
     defines : array of bool, shape (runs,), optional
         Runs that may draw the line; all if not given.
+    control : array of float, shape (runs,), optional
+        What the line holds fixed, such as log size.  Without it, an effect of size would be
+        drawn into the line, since larger models are also better in the source language, and
+        the gain off the line would be too small.  Runs without a value draw no line.
     cluster : str
         Column whose groups are left out and drawn together.
     scale : {"linear", "logit", "probit"}
@@ -122,12 +128,14 @@ def off_line(
         may_define = may_define & (runs["unfit"] == "").to_numpy()
     codes = resample.cluster_codes(runs[cluster].to_numpy(), n)
     weights = resample.weights(generator, codes, draws, n) if n else np.zeros((draws, 0), int)
+    held = np.zeros(n) if control is None else np.asarray(control, float)
+    may_define = may_define & np.isfinite(held)
     x = runs["source_accuracy"].to_numpy(float)
     y = runs["target_accuracy"].to_numpy(float)
     noisy_x = _redraw(x, runs["source_se"], draws, generator)
     noisy_y = _redraw(y, runs["target_se"], draws, generator)
 
-    line = _lines_without_own_cluster(x, y, codes, may_define, scale)
+    line = _lines_without_own_cluster(x, y, held, codes, may_define, scale)
     expected = line(np.ones((1, n)), x[None])[0] if n else np.zeros(0)
     values = noisy_y - line(weights.astype(float), noisy_x) if n else np.zeros((draws, 0))
     drawn_by = x[may_define]
@@ -171,32 +179,51 @@ def unfit(table: pd.DataFrame) -> pd.Series:
 
 
 def _lines_without_own_cluster(
-    x: Floats, y: Floats, codes: NDArray[np.int64], defines: NDArray[np.bool_], scale: Scale
+    x: Floats,
+    y: Floats,
+    control: Floats,
+    codes: NDArray[np.int64],
+    defines: NDArray[np.bool_],
+    scale: Scale,
 ) -> Callable[[Floats, Floats], Floats]:
     """Return a function (weights, x) -> target accuracy on the line of the other clusters.
 
-    Least squares needs only five sums; a cluster is left out by taking its sums away.
+    Least squares needs sums of products only; a cluster is left out by taking its sums away.
     """
     u, v = to_scale(x, scale)[0], to_scale(y, scale)[0]
-    terms = np.stack([np.ones_like(u), u, v, u * u, u * v], axis=1) * defines[:, None]
+    # The control is centred, so that leaving it out of the prediction holds it at its mean.
+    z = np.where(defines, control - control[defines].mean() if defines.any() else 0, 0)
+    products = np.stack([np.ones_like(u), u, v, z, u * u, u * v, u * z, v * z, z * z], axis=1)
     n_clusters = codes.max() + 1 if len(codes) else 0
-    per_cluster = np.zeros((n_clusters, 5))
-    np.add.at(per_cluster, codes, terms)
+    per_cluster = np.zeros((n_clusters, products.shape[1]))
+    np.add.at(per_cluster, codes, products * defines[:, None])
     first = np.unique(codes, return_index=True)[1]
     n_others = defines.sum() - per_cluster[codes, 0]
 
     def line(weights: Floats, at: Floats) -> Floats:
         of_cluster = np.asarray(weights, float)[:, first]  # shape (draws, clusters)
         sums = (of_cluster @ per_cluster)[:, None, :] - of_cluster[..., None] * per_cluster
-        s, su, sv, suu, suv = np.moveaxis(sums, 2, 0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            spread = suu - su**2 / s
-            slope = np.where(spread > 1e-12, (suv - su * sv / s) / spread, np.nan)
-            intercept = (sv - slope * su) / s
+        intercept, slope = _intercept_and_slope(sums)
         fitted = intercept[:, codes] + slope[:, codes] * to_scale(at, scale)[0]
         return np.where(n_others >= MIN_RUNS, from_scale(fitted, scale), np.nan)
 
     return line
+
+
+def _intercept_and_slope(sums: Floats) -> tuple[Floats, Floats]:
+    """Least squares of v on u and z from their sums of products, along the last axis."""
+    s, su, sv, sz, suu, suv, suz, svz, szz = np.moveaxis(sums, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cuu, cuv, czz = suu - su**2 / s, suv - su * sv / s, szz - sz**2 / s
+        cuz, cvz = suz - su * sz / s, svz - sv * sz / s
+        # Without spread, a control has nothing to hold fixed.
+        gone = czz < 1e-9 * np.maximum(s, 1)
+        cuz, cvz, czz = np.where(gone, 0, cuz), np.where(gone, 0, cvz), np.where(gone, 1, czz)
+        own_spread = cuu - cuz**2 / czz  # spread of u at equal z
+        slope = np.where(own_spread > 1e-9, (cuv - cuz * cvz / czz) / own_spread, np.nan)
+        of_control = (cvz - slope * cuz) / czz
+        intercept = (sv - slope * su - of_control * sz) / s
+    return intercept, slope
 
 
 def _redraw(

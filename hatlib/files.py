@@ -6,14 +6,13 @@ that says what it is instead, within a bounded amount of memory.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import os
-import re
 import zlib
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from hatlib.errors import InputError, Problem, listing
@@ -119,53 +118,57 @@ def _decoded(content: bytes, path: Path) -> str:
 
 
 def _read_csv(text: str, path: Path) -> tuple[pd.DataFrame, Place]:
-    header = text.lstrip("\r\n").split("\n", 1)[0]
-    separator = next((s for s in ",;\t" if s in header), ",")
+    """A table with commas, semicolons or tabs, whichever its first line has."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = next((s for s in ",;\t" if s in first), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    start = 1  # a row that spans lines is named by its first
     try:
-        frame = pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            na_values=[],
-            skip_blank_lines=False,
-            index_col=False,
-            on_bad_lines="error",
-        )
-    except pd.errors.ParserError as error:
-        raise InputError(_parser_problem(str(error), path)) from None
-    except (pd.errors.EmptyDataError, ValueError):
-        raise InputError(Problem("there is no table in it.", file=path.name)) from None
-    frame.columns = [str(c).strip() for c in frame.columns]
-    # A repeated column is renamed by pandas ("a", "a.1"); the header tells.
-    names = [name.strip().strip('"') for name in header.strip("\r\n").split(separator)]
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                rows.append(cells)
+                lines.append(start)
+            start = reader.line_num + 1
+    except csv.Error as error:
         raise InputError(
-            Problem(f"column {listing(twice)} stands twice.", "Keep one.", path.name, 1)
-        )
-    frame = frame.fillna("")
-    # Line numbers stay right below quoted line breaks.
-    breaks = sum((frame[c].str.count("\n") for c in frame), start=pd.Series(0, frame.index))
-    lines = np.arange(2, len(frame) + 2) + breaks.cumsum().shift(fill_value=0).to_numpy(int)
-    for column in frame:
-        frame[column] = frame[column].str.strip()
-    filled = (frame != "").any(axis=1).to_numpy()
-    return frame[filled].reset_index(drop=True), Place(path.name, lines[filled].tolist())
-
-
-def _parser_problem(message: str, path: Path) -> Problem:
-    """A parse error of pandas, said plainly."""
-    match = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
-    if match:
-        expected, line, saw = map(int, match.groups())
-        return Problem(
-            f"the line has {saw} fields where the header has {expected}.",
+            Problem(f"the text is no table: {error}.", "Check its quotes.", path.name, start)
+        ) from None
+    if not rows:
+        raise InputError(Problem("there is no table in it.", file=path.name))
+    header, body = rows[0], rows[1:]
+    problems = _header_problems(header, path, lines[0])
+    problems += [
+        Problem(
+            f"the line has {len(row)} fields where the header has {len(header)}.",
             "Quote a text that holds the separator.",
             path.name,
             line,
         )
-    return Problem("the file is not a table with commas.", "Check its quotes.", path.name)
+        for row, line in zip(body, lines[1:], strict=True)
+        if len(row) != len(header)
+    ]
+    if problems:
+        raise InputError(problems)
+    frame = pd.DataFrame(body, columns=header, dtype=str)
+    return frame, Place(path.name, lines[1:])
+
+
+def _header_problems(header: list[str], path: Path, line: int) -> list[Problem]:
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    problems = []
+    if twice:
+        problems.append(
+            Problem(f"column {listing(twice)} stands twice.", "Keep one.", path.name, line)
+        )
+    if "" in header:
+        place = header.index("") + 1
+        problems.append(
+            Problem(f"column {place} has no name.", "Name or remove it.", path.name, line)
+        )
+    return problems
 
 
 def _read_parquet(content: bytes, path: Path) -> pd.DataFrame:

@@ -75,7 +75,8 @@ class MetricSlopes:
 
     def summary(self, set_id: str = "") -> str:
         """What moves in one set, in sentences written from the numbers."""
-        chosen = compare.choose(self.slopes, set_id)
+        shown = compare.choose(self.runs, set_id)["set"]
+        chosen = self.slopes[self.slopes["set"].isin(shown)]
         if chosen.empty:
             why = self.reasons.get(set_id) or " ".join(dict.fromkeys(self.reasons.values()))
             return f"These data cannot show how the metrics move. {why}"
@@ -87,7 +88,7 @@ class MetricSlopes:
             parts.append(text)
         flag = next((f for f in chosen["flag"] if f), "")
         return (
-            f"**{markdown_text(chosen['set_name'].iloc[0])}**: for ten points more in source "
+            f"On real data, in **{markdown_text(chosen['set_name'].iloc[0])}**: for ten points more in source "
             f"accuracy, {joined(parts)}. {flag}"
         ).strip()
 

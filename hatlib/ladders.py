@@ -314,7 +314,14 @@ def _ladders_of_set(
     draws: int,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    line = compare.off_line(part, scale=scale, keep_all=keep_all, draws=draws, rng=seed)
+    line = compare.off_line(
+        part,
+        control=part[size].astype(float).map(np.log2),
+        scale=scale,
+        keep_all=keep_all,
+        draws=draws,
+        rng=seed,
+    )
     runs = line.runs.assign(ladder_name=_names(line.runs))
     on_ladder = runs[(runs["ladder"] != "") & runs[size].notna()]
     groups = ["ladder_name", "setup"]

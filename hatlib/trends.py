@@ -373,12 +373,12 @@ def _shuffled(day: np.ndarray, lineages: np.ndarray, rng: np.random.Generator) -
 def _trends_of_set(
     part: pd.DataFrame, scale: Scale, min_dates: int, draws: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    line = compare.off_line(part, scale=scale, draws=draws, rng=seed)
+    years = (part["release_date"] - pd.Timestamp(2020, 1, 1)).dt.days / compare.DAYS_A_YEAR
+    line = compare.off_line(part, control=years, scale=scale, draws=draws, rng=seed)
     runs = line.runs
     dated = runs[runs["release_date"].notna() & (runs["lineage"] != "") & (runs["unfit"] == "")]
     n_dates = dated.groupby("lineage")["release_date"].transform("nunique")
     dated = dated[n_dates >= min_dates]
-    years = (runs["release_date"] - pd.Timestamp(2020, 1, 1)).dt.days / compare.DAYS_A_YEAR
     rows = []
     for lineage, group in dated.groupby("lineage", sort=False):
         contrast = _slope_weights(years[group.index].to_numpy(float))
@@ -617,7 +617,8 @@ def thinking_pairs(
 def _pairs_of_set(
     part: pd.DataFrame, scale: Scale, draws: int, seed: int
 ) -> tuple[pd.DataFrame, dict]:
-    line = compare.off_line(part, scale=scale, draws=draws, rng=seed)
+    thinks = (part["reasoning"] != "none").astype(float)
+    line = compare.off_line(part, control=thinks, scale=scale, draws=draws, rng=seed)
     runs = line.runs.assign(level=line.runs["reasoning"].map(REASONING.index))
     runs = runs[runs["unfit"] == ""]
     rows, gains, first_runs = [], [], []

@@ -1,0 +1,316 @@
+"""Reading and checking tables, above all the ones that are wrong."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hatlib
+from hatlib import data, datapackage, schema
+from hatlib.files import read_table
+
+LONG = "model,language,accuracy,n_items\na,en,0.8,100\na,de,0.7,100\nb,en,0.6,100\nb,de,0.5,100\n"
+
+
+def write(folder: Path, text: str | bytes, name: str = "mine.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def problems_of(path: Path, **options) -> list[str]:
+    with pytest.raises(hatlib.InputError) as caught:
+        hatlib.load(path, **options)
+    return [str(problem) for problem in caught.value.problems]
+
+
+# The data of the book ---------------------------------------------------------------------------
+
+
+def test_the_bundled_tables_are_what_their_readers_were_promised():
+    tables = hatlib.load()
+    assert len(tables.accuracies) == 8044
+    assert not tables.accuracies.duplicated(list(schema.KEY)).any()
+    assert set(tables.accuracies["model"]) == set(tables.models["model"])
+    assert set(tables.accuracies["language"]) == set(tables.languages["language"])
+    assert tables.accuracies["accuracy"].between(0, 1).all()
+    assert tables.sources["caveats"].str.len().min() > 20
+
+
+def test_the_data_package_describes_the_files_as_they_are():
+    stored = json.loads((data.data_folder() / "datapackage.json").read_text(encoding="utf-8"))
+    assert stored == datapackage.describe(), "run python -m hatlib.datapackage"
+    for resource in stored["resources"]:
+        content = (data.data_folder() / resource["path"]).read_bytes()
+        assert resource["hash"] == "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def test_frictionless_accepts_the_data_package():
+    frictionless = pytest.importorskip("frictionless")
+    package = frictionless.Package(str(data.data_folder() / "datapackage.json"))
+    report = package.validate()
+    assert report.valid, report.to_summary()
+
+
+def test_every_printed_name_leads_to_a_model():
+    names, _ = read_table(data.data_folder() / "names.csv")
+    models = set(hatlib.load().models["model"])
+    assert set(names["model"]) <= models
+
+
+@pytest.mark.parametrize(
+    ("source", "benchmark", "model", "language", "accuracy"),
+    [  # read off the publications
+        ("euroeval", "hellaswag", "gemma-4-31b-it", "de", 0.8270),
+        ("simple-evals", "mmmlu", "o1-preview", "sw", 0.8479),
+        ("gpt-oss-card", "mmmlu", "gpt-oss-120b", "ar", 0.75),
+        ("llama-cards", "mmlu-translated", "llama-3.1-8b-instruct", "pt", 0.6212),
+    ],
+)
+def test_figures_are_as_printed(source, benchmark, model, language, accuracy):
+    frame = hatlib.load().accuracies
+    row = frame[
+        (frame["source"] == source)
+        & (frame["benchmark"] == benchmark)
+        & (frame["model"] == model)
+        & (frame["language"] == language)
+    ]
+    assert accuracy in set(row["accuracy"])
+
+
+# A user's own files -----------------------------------------------------------------------------
+
+
+def test_a_long_table_is_read(tmp_path):
+    tables = hatlib.load(write(tmp_path, LONG))
+    assert len(tables.accuracies) == 4
+    assert tables.accuracies["benchmark"].unique().tolist() == ["mine"]
+    assert not tables.bundled
+
+
+def test_a_wide_table_gives_the_same_figures(tmp_path):
+    long = hatlib.load(write(tmp_path, LONG)).accuracies
+    wide = hatlib.load(
+        write(tmp_path, "model,n_items,en,de\na,100,0.8,0.7\nb,100,0.6,0.5\n", "mine2.csv"),
+        benchmark="mine",
+    ).accuracies
+    columns = ["model", "language", "accuracy", "n_items", "benchmark"]
+    pd.testing.assert_frame_equal(
+        long[columns].sort_values(columns).reset_index(drop=True),
+        wide[columns].sort_values(columns).reset_index(drop=True),
+    )
+
+
+def test_gzip_parquet_semicolons_and_a_byte_order_mark_are_read(tmp_path):
+    expected = hatlib.load(write(tmp_path, LONG)).accuracies["accuracy"].tolist()
+    frame = pd.read_csv(tmp_path / "mine.csv")
+    frame.to_parquet(tmp_path / "mine.parquet")
+    variants = [
+        write(tmp_path, gzip.compress(LONG.encode()), "mine.csv.gz"),
+        write(tmp_path, LONG.replace(",", ";"), "semicolons.csv"),
+        write(tmp_path, "\ufeff" + LONG, "bom.csv"),
+        write(tmp_path, LONG.replace("\n", "\r\n"), "windows.csv"),
+        tmp_path / "mine.parquet",
+    ]
+    for path in variants:
+        assert hatlib.load(path).accuracies["accuracy"].tolist() == expected, path.name
+
+
+def test_everything_that_is_wrong_is_said_at_once(tmp_path):
+    text = (
+        "model,language,accuracy\n"
+        "a,en,87\n"
+        "a,english,0.5\n"
+        "a,de,\n"
+        "a,fr,half\n"
+        ",it,0.4\n"
+        "b,en,0.5\n"
+        "b,en,0.6\n"
+        "b,es,-0.1\n"
+    )
+    found = problems_of(write(tmp_path, text))
+    assert len(found) == 7
+    for line, what in (
+        (2, "above 1"),
+        (3, "not a language code"),
+        (4, "missing"),
+        (5, "not a number"),
+        (6, "empty"),
+        (8, "repeats"),
+        (9, "below 0"),
+    ):
+        assert any(f"line {line}," in p or f"line {line}:" in p for p in found if what in p), what
+    assert any("0.87" in p for p in found)
+
+
+def test_lines_are_counted_below_blank_lines_and_quoted_line_breaks(tmp_path):
+    text = 'model,language,accuracy\n"a\nb",en,0.5\n\n"a\nb",de,7\n'
+    assert "line 5, column accuracy" in problems_of(write(tmp_path, text))[0]
+
+
+def test_a_wrong_cell_of_a_wide_table_is_named_by_its_language(tmp_path):
+    found = problems_of(write(tmp_path, "model,en,de,fr\na,0.8,70,0.6\nb,0.8,0.7,x\n"))
+    assert "line 2, column de" in found[0]
+    assert "line 3, column fr" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"  \n \n", "empty"),
+        (b"model,language,accuracy\n", "no row below the header"),
+        (LONG.encode("utf-16"), "UTF-16"),
+        (LONG.encode("utf-16-le"), "NUL bytes"),
+        (b"model,language,accuracy\n\xe9,en,0.5\n", "not in UTF-8"),
+        (b"PK\x03\x04spreadsheet", "spreadsheet"),
+        (b"\x1f\x8b\x08\x00cut", "gzip file is damaged"),
+        (gzip.compress(LONG.encode())[:-9], "gzip file is damaged"),
+        (b"PAR1 and nothing else", "Parquet file is damaged"),
+        (b"model,language\na,en\n", "no column accuracy"),
+        (b"name,lang,score\na,en,0.5\n", "no column model, language, accuracy"),
+        (b"model,language,accuracy\na,en,0.5,9\na,de,0.4\n", "4 fields where the header has 3"),
+        (b"model,language,accuracy,accuracy\na,en,0.5,0.5\n", "stands twice"),
+        (b"model,language,accuracy\na,de,0.5\na,fr,0.5\n", "no figure is in the source language"),
+        (b"model,language,accuracy\na,en,0.5\nb,en,0.6\n", "no target language"),
+        (b'model,language,accuracy\na,en,"0,87"\na,de,0.5\n', "decimal point"),
+        (b"model,language,accuracy\na,en,nan\na,de,0.5\n", "accuracy"),
+        (b"model,language,accuracy\na,en,inf\na,de,0.5\n", "not a number"),
+        (b"model,language,accuracy,n_items\na,en,0.5,-3\na,de,0.5,2.5\n", "not above 0"),
+        (b"model,language,accuracy,reasoning\na,en,0.5,maximal\na,de,0.5,none\n", "reasoning"),
+    ],
+)
+def test_files_that_are_no_table_of_accuracies(tmp_path, content, message):
+    found = problems_of(write(tmp_path, content))
+    assert any(message in problem for problem in found), found
+
+
+def test_a_missing_file_and_a_folder(tmp_path):
+    assert "no such file" in problems_of(tmp_path / "nothing.csv")[0]
+    assert "a folder" in problems_of(tmp_path)[0]
+
+
+def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("hatlib.files.MAX_BYTES", 1000)
+    bomb = gzip.compress(b"model,language,accuracy\n" + b"a,en,0.5\n" * 10_000)
+    assert len(bomb) < 1000
+    assert "more than" in problems_of(write(tmp_path, bomb, "bomb.csv.gz"))[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "../../etc", "a|b", "=1+1", "'\";--"]
+)
+def test_strange_model_names_are_just_names(tmp_path, name):
+    quoted = name.replace('"', '""')
+    text = f'model,language,accuracy\n"{quoted}",en,0.8\n"{quoted}",de,0.7\n'
+    tables = hatlib.load(write(tmp_path, text))
+    assert tables.models["model"].tolist() == [name]
+    assert hatlib.summarise(tables).table()["label"].tolist() == [name]
+
+
+def test_bad_options_are_refused(tmp_path):
+    path = write(tmp_path, LONG)
+    assert "not a language code" in problems_of(path, source_language="klingon!")[0]
+    assert "not a share" in problems_of(path, chance=25)[0]
+    assert "source_language" in problems_of(path, source_language="sw")[0]
+
+
+def test_chance_is_known_given_or_assumed(tmp_path):
+    path = write(
+        tmp_path, LONG.replace("n_items\n", "n_items,benchmark\n").replace(",100\n", ",100,xnli\n")
+    )
+    assert hatlib.load(path).benchmarks["chance_level"].iloc[0] == pytest.approx(1 / 3, abs=1e-6)
+    assert hatlib.load(path, chance=0.2).benchmarks["chance_level"].iloc[0] == 0.2
+    unknown = hatlib.load(write(tmp_path, LONG, "new.csv"), chance=data.UNKNOWN)
+    assert unknown.benchmarks["chance_level"].iloc[0] == 0
+    assert any("Chance level of new" in line for line in unknown.report.assumed)
+
+
+def test_models_known_by_name_are_described(tmp_path):
+    text = "model,en,de\ngoogle/gemma-3-27b-it,0.8,0.7\nMy own 7B,0.6,0.5\nGPT-4.1,0.9,0.8\n"
+    tables = hatlib.load(write(tmp_path, text))
+    models = tables.models.set_index("model")
+    assert models.loc["google/gemma-3-27b-it", "params_total_b"] == pytest.approx(27.432)
+    assert models.loc["GPT-4.1", "lineage"] == "GPT"
+    assert models.loc["My own 7B", "display_name"] == "My own 7B"
+    assert any("2 of 3 models recognised" in line for line in tables.report.read)
+
+
+def test_a_models_table_and_columns_beside_the_accuracies(tmp_path):
+    path = write(tmp_path, LONG)
+    table = write(tmp_path, "model,family,params_total_b,release_date\na,A,7,2025-06\n", "m.csv")
+    models = hatlib.load(path, models=table).models.set_index("model")
+    assert models.loc["a", "params_total_b"] == 7
+    assert models.loc["a", "release_date"] == pd.Timestamp(2025, 6, 1)
+    assert models.loc["a", "lineage"] == "A"
+    beside = "model,language,accuracy,params_total_b\na,en,0.8,7\na,de,0.7,7\n"
+    models = hatlib.load(write(tmp_path, beside, "beside.csv")).models
+    assert models["params_total_b"].tolist() == [7]
+    two_ways = beside.replace("0.7,7", "0.7,8")
+    assert "two ways" in problems_of(write(tmp_path, two_ways, "two.csv"))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,family\na,A\n", "no column model"),
+        ("model,params_total_b\na,big\n", "not a number"),
+        ("model,params_total_b\na,-1\n", "not above 0"),
+        ("model,release_date\na,last year\n", "not a date"),
+        ("model,family\na,A\na,B\n", "more than one row"),
+        ("model,params_total_b,params_active_b\na,3,30\n", "params_active_b above"),
+    ],
+)
+def test_models_tables_that_are_wrong(tmp_path, text, message):
+    path = write(tmp_path, LONG)
+    found = problems_of(path, models=write(tmp_path, text, "m.csv"))
+    assert any(message in problem for problem in found), found
+
+
+def test_problems_of_several_files_are_reported_together(tmp_path):
+    one = write(tmp_path, "model,language,accuracy\na,en,87\n", "one.csv")
+    two = write(tmp_path, "", "two.csv")
+    with pytest.raises(hatlib.InputError) as caught:
+        hatlib.load([one, two])
+    assert {problem.file for problem in caught.value.problems} == {"one.csv", "two.csv"}
+
+
+def test_the_files_read_are_noted_for_the_runner(tmp_path, monkeypatch):
+    log = tmp_path / "reads"
+    monkeypatch.setenv("HATLIB_READS", str(log))
+    path = write(tmp_path, LONG)
+    hatlib.load(path)
+    assert str(path.resolve()) in log.read_text(encoding="utf-8").splitlines()
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_give_a_table_or_a_clear_error(tmp_path_factory, content):
+    path = write(tmp_path_factory.mktemp("fuzz"), content)
+    try:
+        hatlib.load(path)
+    except hatlib.InputError as error:
+        assert error.problems
+        assert all(problem.what for problem in error.problems)
+
+
+cells = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
+
+
+@given(st.lists(st.tuples(cells, st.sampled_from(["en", "de", "xx", ""]), cells), max_size=6))
+def test_any_cells_give_a_table_or_a_clear_error(tmp_path_factory, rows):
+    frame = pd.DataFrame(rows, columns=["model", "language", "accuracy"])
+    path = tmp_path_factory.mktemp("fuzz") / "mine.csv"
+    frame.to_csv(path, index=False)
+    try:
+        tables = hatlib.load(path)
+    except hatlib.InputError as error:
+        assert error.problems
+    else:
+        assert tables.accuracies["accuracy"].between(0, 1).all()

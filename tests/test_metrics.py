@@ -1,0 +1,145 @@
+"""The traditional metrics, by hand and by what must always hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hatlib
+
+ROWS = [  # model, language, prompting, accuracy
+    ("a", "en", "p1", 0.8),
+    ("a", "en", "p2", 0.6),
+    ("a", "de", "p1", 0.5),
+    ("a", "de", "p2", 0.7),
+    ("a", "fr", "p1", 0.4),
+    ("a", "fr", "p2", 0.2),
+    ("a", "sw", "p1", 0.1),
+    ("b", "en", "p1", 0.9),
+    ("b", "de", "p1", 0.6),
+    ("b", "fr", "p1", 0.3),
+    ("b", "sw", "p1", 0.3),
+    ("c", "de", "p1", 0.3),
+]
+
+
+def load(tmp_path, rows, columns="model language prompting accuracy", **options):
+    path = tmp_path / "mine.csv"
+    pd.DataFrame(rows, columns=columns.split()).to_csv(path, index=False)
+    return hatlib.load(path, **options)
+
+
+def test_averages_by_hand(tmp_path):
+    metrics = hatlib.summarise(load(tmp_path, ROWS))
+    table = metrics.table().set_index("model")
+    # sw was asked with one prompt of a only, so the common targets are de and fr.
+    assert table.loc["a", "targets"] == "de fr"
+    assert table.loc["a", "source_accuracy"] == pytest.approx(0.7)
+    assert table.loc["a", "target_accuracy"] == pytest.approx((0.6 + 0.3) / 2)
+    assert table.loc["b", "target_accuracy"] == pytest.approx(0.45)
+    assert table.loc["a", "xlt_gap"] == pytest.approx(0.7 - 0.45)
+    assert table.loc["a", "ratio"] == pytest.approx(0.45 / 0.7)
+    assert "c" not in table.index
+    assert "sw" in metrics.coverage()["left_out"].iloc[0]
+    assert "c" in metrics.coverage()["left_out"].iloc[0]
+
+
+def test_source_and_target_are_averaged_over_the_same_promptings(tmp_path):
+    table = hatlib.summarise(load(tmp_path, ROWS)).by_language().set_index(["model", "language"])
+    assert table.loc[("a", "sw"), "source_accuracy"] == pytest.approx(0.8)
+    assert table.loc[("a", "de"), "source_accuracy"] == pytest.approx(0.7)
+
+
+def test_a_model_with_few_languages_does_not_cost_the_others_theirs(tmp_path):
+    languages = ["en", "de", "fr", "es", "it"]
+    rows = [(m, lang, "", 0.5) for m in "abc" for lang in languages]
+    rows += [("odd", "en", "", 0.5), ("odd", "sw", "", 0.5)]
+    metrics = hatlib.summarise(load(tmp_path, rows))
+    assert set(metrics.table()["model"]) == {"a", "b", "c"}
+    assert metrics.table()["n_targets"].unique().tolist() == [4]
+    assert "odd" in metrics.coverage()["left_out"].iloc[0]
+
+
+def test_sets_are_never_pooled(tmp_path):
+    rows = [("a", "en", v, 0.5) for v in ("1", "2")] + [("a", "de", v, 0.4) for v in ("1", "2")]
+    metrics = hatlib.summarise(load(tmp_path, rows, "model language version accuracy"))
+    assert metrics.table()["set"].nunique() == 2
+
+
+def test_standard_errors_are_binomial(tmp_path):
+    rows = [("a", "en", 100, 0.8), ("a", "de", 100, 0.5), ("a", "fr", 400, 0.5)]
+    row = hatlib.summarise(load(tmp_path, rows, "model language n_items accuracy")).table().iloc[0]
+    assert row["source_se"] == pytest.approx(0.04)
+    assert row["target_se"] == pytest.approx(np.sqrt(0.05**2 + 0.025**2) / 2)
+
+
+def test_a_ratio_over_nothing_is_missing(tmp_path):
+    rows = [("a", "en", "", 0.0), ("a", "de", "", 0.1)]
+    row = hatlib.summarise(load(tmp_path, rows)).table().iloc[0]
+    assert np.isnan(row["ratio"])
+    assert row["xlt_gap"] == pytest.approx(-0.1)
+
+
+def test_another_source_language(tmp_path):
+    row = hatlib.summarise(load(tmp_path, ROWS, source_language="de")).table().set_index("model")
+    assert row.loc["b", "source_accuracy"] == pytest.approx(0.6)
+    assert row.loc["b", "targets"] == "en fr"
+
+
+def test_labels_tell_runs_apart(tmp_path):
+    rows = [("a", lang, r, 0.5) for lang in ("en", "de") for r in ("none", "on")]
+    labels = hatlib.summarise(load(tmp_path, rows, "model language reasoning accuracy")).table()
+    assert set(labels["label"]) == {"a (no thinking)", "a (thinking)"}
+    book = hatlib.summarise(hatlib.load()).table()
+    assert not book.duplicated(["set", "label"]).any()
+
+
+def test_models_that_share_no_language_pair_leave_an_empty_table(tmp_path):
+    metrics = hatlib.summarise(load(tmp_path, [("a", "en", "", 0.5), ("b", "de", "", 0.5)]))
+    assert metrics.table().empty
+    assert metrics.by_language().empty
+    assert "a, b" in metrics.coverage()["left_out"].iloc[0]
+
+
+def test_a_lead_set_must_exist():
+    with pytest.raises(hatlib.InputError, match="there is no such set"):
+        hatlib.summarise(hatlib.load(), lead="nonsense")
+
+
+def test_the_leading_sets_of_the_book():
+    table = hatlib.summarise(hatlib.load()).table()
+    sizes = table.groupby("set").size()
+    assert sizes["euroeval/hellaswag/test-split"] == 176
+    assert sizes["euroeval/hellaswag/validation-split"] == 92
+    for name, r_squared in (("test", 0.894), ("validation", 0.921)):
+        part = table[table["set"] == f"euroeval/hellaswag/{name}-split"]
+        found = part["source_accuracy"].corr(part["target_accuracy"]) ** 2
+        assert found == pytest.approx(r_squared, abs=0.001)
+
+
+shares = st.floats(0, 1).map(lambda value: round(value, 4))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from("abcdef"),
+        st.fixed_dictionaries({lang: shares for lang in ("en", "de", "fr")}),
+        min_size=1,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_order_and_names_of_models_change_nothing(tmp_path_factory, cells, random):
+    folder = tmp_path_factory.mktemp("order")
+    rows = [(m, lang, "", value) for m, by in cells.items() for lang, value in by.items()]
+    table = hatlib.summarise(load(folder, rows)).table().set_index("model").sort_index()
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    renamed = [(f"z{m}", *rest) for m, *rest in shuffled]
+    other = hatlib.summarise(load(folder, renamed)).table().set_index("model").sort_index()
+    for column in ("source_accuracy", "target_accuracy", "xlt_gap", "ratio"):
+        np.testing.assert_allclose(table[column].to_numpy(float), other[column].to_numpy(float))
+    expected = [np.mean([by["de"], by["fr"]]) for _, by in sorted(cells.items())]
+    np.testing.assert_allclose(table["target_accuracy"].to_numpy(float), expected)
