@@ -799,12 +799,22 @@ img-src data: blob:; font-src data:; connect-src data: blob:">
 <body>
 <main>
 {% endblock header -%}
+{%- block codecell -%}
+{%- if 'hide-cell' in cell.metadata.get('tags', []) -%}
+<details><summary>Show</summary>{{ super() }}</details>
+{%- else -%}{{ super() }}{%- endif -%}
+{%- endblock codecell -%}
 {%- block input -%}
 <details class="code"{{ '' if 'hide-input' in cell.metadata.get('tags', []) else ' open' }}>
 <summary>Code</summary>
 {{ cell.source | highlight_code(metadata=cell.metadata) }}
 </details>
 {% endblock input -%}
+{%- block output_group -%}
+{%- if 'hide-output' in cell.metadata.get('tags', []) -%}
+<details><summary>Result</summary>{{ super() }}</details>
+{%- else -%}{{ super() }}{%- endif -%}
+{%- endblock output_group -%}
 {%- block output -%}<div class="output">{{ super() }}</div>
 {% endblock output -%}
 {%- block execute_result -%}

@@ -150,7 +150,12 @@ def place(tmp_path, monkeypatch) -> Path:
 
 @pytest.mark.notebook
 def test_a_run_leaves_a_notebook_and_a_page(place):
-    notebook(place / "notebooks/chart.ipynb", code(READ), code(CHART), title="A <b>chart</b> $x$")
+    notebook(
+        place / "notebooks/chart.ipynb",
+        code(READ),
+        code(CHART, "hide-cell"),
+        title="A <b>chart</b> $x$",
+    )
     hostile = "</script><script>alert(1)</script>"
     steps: list[tuple[str, int, int]] = []
     run = publish.run_notebook(
@@ -171,6 +176,7 @@ def test_a_run_leaves_a_notebook_and_a_page(place):
     assert html.count('<figure class="hat-chart" id="rise"') == 1
     assert "<script>alert(1)" not in html
     assert "MathJax" in html
+    assert html.count("<details><summary>Show</summary>") == 1
     assert sorted(path.name for path in run.page.parent.iterdir()) == ["chart.html", "chart.ipynb"]
 
 
