@@ -1230,13 +1230,19 @@ def _lines_chart(
     )
     if frame.empty:
         return _nothing(x, y)
-    frame["series"] = frame["color"].astype(str)
+    frame["series"] = frame["color"] if "color" in frame else ""
     domain, colours = _colours(frame)
     panels = _panels(frame)
     frame = frame.sort_values(["facet", "series", "x"] if facet else ["series", "x"], kind="stable")
     bars = "y_low" in frame and "y_high" in frame
     means = _means(frame, dots) if join else pd.DataFrame()
-    ends, x_domain = _line_ends(means if join else frame, kind, share_y, _CELL if facet else _WIDTH)
+    if dots and 0 < len(means) < len(frame):
+        caption = f"{caption} Where a line meets several dots, it runs through their mean."
+    if kind == "time" and join:
+        means = means[means["color"] != "other"]  # unlike models: no line
+    ends, x_domain = _line_ends(
+        means if join and len(means) else frame, frame, kind, share_y, _CELL if facet else _WIDTH
+    )
     y_ends = [frame.y, frame.get("y_low"), frame.get("y_high"), zero]
     y_scale = (
         alt.Scale(zero=False, nice=True)
@@ -1282,7 +1288,7 @@ def _lines_chart(
             )
             .add_params(pick)
         )
-    if len(ends):
+    if join and len(ends):
         spot = {"x": axes["x"], "y": alt.Y("y_label:Q", title=title_y, scale=y_scale)}
         layers += _written("end", "short:N", spot, paint, fade, align="left", dx=8, limit=130)
     reference = pd.DataFrame(
@@ -1304,10 +1310,12 @@ def _lines_chart(
     )
     many = [part for _, part in groups if len(part) > 1]
     rising = sum(part.y.iloc[-1] > part.y.iloc[0] for part in many)
-    count = frame.series.nunique()
+    count = len(set(means.series)) if join else 0
+    shown = [f"Line chart of {count} line{'s' * (count > 1)}" if count else "Chart"]
+    if dots:
+        shown = [*shown, f"{len(frame)} dots"] if count else [f"Chart of {len(frame)} dots"]
     text = [
-        f"{'Line chart' if join else 'Chart'} of {count} line{'s' * (count > 1)}"
-        f"{f' and {len(frame)} dots' if dots else ''}{_in_panels(panels)}.",
+        f"{' and '.join(shown)}{_in_panels(panels)}.",
         f"{title_x} runs from {_ends_in_words(frame.x, kind)}.",
         f"{title_y} runs from {_span(frame.y)}.",
         f"{rising} of {len(many)} lines end higher than they start." if many and join else "",
@@ -1326,7 +1334,8 @@ def _tidy(
     """Rename the columns that a chart uses to fixed names, and drop rows that cannot be drawn."""
     table = table.reset_index(drop=True)
     taken = {new: table[old] for new, old in columns.items() if old is not None and old in table}
-    absent = [old for new, old in columns.items() if new in numbers and old not in table]
+    must = {*numbers, "facet", "shape", "row", "column"}
+    absent = [old for new, old in columns.items() if new in must and old and old not in table]
     if absent and len(table):
         raise KeyError(f"The table has no column {absent[0]!r}.")
     frame = pd.DataFrame(taken, index=table.index)
@@ -1681,15 +1690,20 @@ def _along(kind: str, title: str, domain: list[Any]) -> alt.X:
     return alt.X(field, title=title, scale=alt.Scale(domain=domain, nice=False))
 
 
+def _along_axis(values: pd.Series[Any], kind: str) -> pd.Series[float]:
+    """Where values are along their axis."""
+    if kind == "time":
+        return values.astype("int64").astype(float)
+    return values.astype(float).map(math.log10) if kind == "log" else values.astype(float)
+
+
 def _line_ends(
-    frame: pd.DataFrame, kind: str, share_y: bool, width: int
+    lines: pd.DataFrame, frame: pd.DataFrame, kind: str, share_y: bool, width: int
 ) -> tuple[pd.DataFrame, list[Any]]:
-    """The last point of each line with its name, and an x domain in which the names fit."""
-    number = frame.x.astype("int64").astype(float) if kind == "time" else frame.x.astype(float)
-    if kind == "log":
-        number = number.map(math.log10)
-    at = frame.assign(at=number)
-    low, high = float(number.min()), float(number.max())
+    """The last point of each line with its name, and an x domain of all dots and the names."""
+    at = lines.assign(at=_along_axis(lines.x, kind))
+    every = _along_axis(frame.x, kind)
+    low, high = float(every.min()), float(every.max())
     reach = (high - low) or (abs(high) * 0.1 or 1.0)
     if kind == "time" and high == low:
         reach = 365 * 86400 * 1e6

@@ -222,6 +222,33 @@ def test_a_column_that_is_not_there_is_named() -> None:
         charts.scatter(runs(), y="nowhere", name="a", caption="")
 
 
+def test_groups_that_are_not_known_still_draw() -> None:
+    table = runs().iloc[:1].drop(columns=["family", "lineage"])
+    y = "target_accuracy"
+    for figure in (
+        charts.scatter(table, name="a", caption=""),
+        charts.ladder(table, y=y, name="a", caption=""),
+        charts.timeline(table, y=y, name="a", caption=""),
+        charts.timeline(table.assign(lineage=None), y=y, name="a", caption="", lines=False),
+    ):
+        assert isinstance(figure, Figure)
+        assert charts.static_svg(figure.spec()).startswith("<svg")
+        assert "0 line" not in figure.alt
+
+
+def test_all_dots_are_inside_the_axis() -> None:
+    table = runs(n=30)
+    figure = charts.timeline(table, y="target_accuracy", name="a", caption="")
+    assert isinstance(figure, Figure)
+    layer = next(part for part in figure.spec()["layer"] if part.get("name") == "dots")
+    low, high = (pd.Timestamp(**_day(d)) for d in layer["encoding"]["x"]["scale"]["domain"])
+    assert low <= table.release_date.min() and table.release_date.max() <= high
+
+
+def _day(date: dict[str, int]) -> dict[str, int]:
+    return {"day" if key == "date" else key: value for key, value in date.items()}
+
+
 def test_alternative_text_says_what_is_there() -> None:
     table = runs()
     figure = charts.scatter(table, facet="set_name", name="a", caption="")

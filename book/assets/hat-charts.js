@@ -48,6 +48,15 @@
     return typeof part === "string" && Object.prototype.hasOwnProperty.call(map, part) ? map[part] : part;
   }
 
+  // Titles of columns above tiles stand side by side only where there is room.
+  function slant(part) {
+    if (!part || typeof part !== "object") return;
+    if (part.axis && part.axis.orient === "top") {
+      Object.assign(part.axis, { labelAngle: -40, labelAlign: "left", labelLimit: 110 });
+    }
+    Object.keys(part).forEach(function (key) { if (key !== "datasets") slant(part[key]); });
+  }
+
   // Widths and columns for a page this wide. `less` is what the last try was too wide.
   function fit(spec, width, less) {
     var wish = (spec.usermeta && spec.usermeta.hat) || {};
@@ -58,6 +67,7 @@
       config.legend.columns = Math.max(2, Math.floor(width / 140));
       if (narrow) config.legend.labelLimit = 120;
     }
+    if (narrow) slant(spec);
     config.axisY = Object.assign({}, config.axisY, { labelLimit: narrow ? 118 : 190 });
     if (wish.layout === "facet") {
       var columns = Math.max(1, Math.min(spec.columns || 2, Math.floor((width + 20) / 300)));
