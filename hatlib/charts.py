@@ -108,7 +108,7 @@ class Figure:
     Attributes
     ----------
     name : str
-        Slug, unique on its page; the figure's id is ``chart-`` and this.
+        Slug, unique on its page (no heading may have the same one); the id of the figure.
     chart : altair.TopLevelMixin
         The Altair chart.
     caption : str
@@ -1087,7 +1087,7 @@ def figure_html(spec: dict[str, Any], *, name: str, caption: str, alt: str, csv:
     --------
     >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["<b>", "<b>"]})
     >>> page = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.").html()
-    >>> page.startswith('<figure class="hat-chart" id="chart-rise"'), "<b>" in page
+    >>> page.startswith('<figure class="hat-chart" id="rise"'), "<b>" in page
     (True, False)
     """
     slug = _slug(name)
@@ -1102,7 +1102,7 @@ def figure_html(spec: dict[str, Any], *, name: str, caption: str, alt: str, csv:
     )
     own = own.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return (
-        f'<figure class="hat-chart" id="chart-{slug}" style="--hat-width:{width}px">\n'
+        f'<figure class="hat-chart" id="{slug}" style="--hat-width:{width}px">\n'
         '<div class="hat-live" hidden></div>\n'
         f'<div class="hat-static"><img alt="{said}" width="{width}" height="{height}" '
         f'src="data:image/svg+xml,{picture}"></div>\n'
@@ -1230,7 +1230,7 @@ def _lines_chart(
     )
     if frame.empty:
         return _nothing(x, y)
-    frame["series"] = frame["color"] if "color" in frame else ""
+    frame["series"] = frame.get("color", "")
     domain, colours = _colours(frame)
     panels = _panels(frame)
     frame = frame.sort_values(["facet", "series", "x"] if facet else ["series", "x"], kind="stable")

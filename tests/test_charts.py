@@ -166,7 +166,7 @@ def test_figure_html_escapes_and_holds_all() -> None:
         page = charts.figure_html(bundle["application/vnd.vegalite.v5+json"], **about)
         tags = _Tags(page)
         assert tags.tags.count("script") == 1, kind
-        assert tags.attributes["id"] == [f"chart-{figure.name}"]
+        assert tags.attributes["id"] == [figure.name]
         assert tags.attributes["alt"][0].startswith(EVIL[0])
         assert tags.attributes["download"] == [f"{figure.name}.csv"]
         assert not [key for key in tags.attributes if key.startswith("on")]
