@@ -133,7 +133,8 @@ def intervals(rng, x, y, codes, n_items, draws):
     left_upper = lines._weighted_lines(noisy, lines._without_each(codes), "eiv").slope
     corrected = resample.jackknife_interval(upper, left_upper, LEVEL)[0]
     out["jackknife, binomial EIV"] = corrected
-    out["jackknife, OLS to EIV"] = (out["jackknife, t(G-1)"][0], corrected[1])
+    found = lines.fit_with_interval(x, y, clusters=codes, n_items=n_items, level=LEVEL)
+    out["jackknife, noise bounds"] = (found.slope_low, found.slope_high)
     both = resample.two_way(
         rng, x, y, clusters=codes, x_items=n_items, y_items=n_items * LANGUAGES, draws=draws
     )

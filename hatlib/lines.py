@@ -21,6 +21,35 @@ Noise in the source accuracy
     The binomial variance `p (1 - p) / n` is too large for this. It counts how much items differ in
     difficulty, and all models answered the same items. An accuracy table cannot tell the two parts
     apart, so `slope_bounds` gives both ends: no noise, and the full binomial variance.
+
+Which interval
+    `benchmarks/line_intervals.py` draws answers item by item, for models in families, publishes
+    accuracies only, and counts how often an interval holds the true slope. Coverage at a nominal
+    95 % (600 tables each, 399 draws; Monte-Carlo standard error about .01):
+
+    ======================================  =====  =====  =====  =====  =====  =====  =====  =====
+    families                                5             10            10            20
+    models                                  20            14            60            180
+    items                                   250    2000   250    2000   250    2000   250    2000
+    ======================================  =====  =====  =====  =====  =====  =====  =====  =====
+    models taken as independent, t          .797   .808   .935   .930   .708   .725   .610   .642
+    bootstrap of families, percentile       .880   .878   .897   .905   .882   .915   .852   .913
+    bootstrap of families, basic            .762   .768   .878   .880   .777   .813   .800   .852
+    bootstrap of families, BCa              .820   .825   .888   .893   .838   .865   .833   .873
+    bootstrap of families, studentised      .877   .877   .917   .927   .872   .885   .878   .912
+    wild bootstrap of families              .802   .813   .903   .902   .847   .880   .880   .925
+    two-way (families, redraw), percentile  .928   .900   .948   .915   .865   .918   .810   .913
+    two-way (families, redraw), basic       .882   .790   .942   .898   .830   .813   .845   .852
+    jackknife of families, t                .943   .928   .945   .942   .910   .935   .895   .942
+    the same with noise bounds (default)    .963   .930   .963   .943   .948   .937   .955   .948
+    ======================================  =====  =====  =====  =====  =====  =====  =====  =====
+
+    A bootstrap of few unequal families is too short. A redraw adds noise that the accuracies
+    already hold, and pulls the slope further towards 0. The jackknife is long enough; what it
+    misses with 250 items is the slope pulled towards 0 by noise in x. So the default runs from
+    the lower end without noise to the upper end with the full binomial noise. It is the only
+    interval between 93 % and 97 % in every design. Fewer than 8 families are flagged all the
+    same: these designs draw families from a normal distribution, and real ones need not be.
 """
 
 from __future__ import annotations
@@ -558,7 +587,7 @@ def _no_line(points: _Points) -> str:
 def _loglik(rss: Any, n: int) -> Any:
     """Normal log-likelihood with the variance at its maximum, RSS / n."""
     if not n:
-        return np.nan
+        return np.nan * rss
     return -n / 2 * (np.log(2 * np.pi * np.maximum(rss / n, SMALLEST_VARIANCE)) + 1)
 
 
@@ -693,20 +722,26 @@ class LineWithInterval:
     fit : LineFit
         The line.
     slope_low, slope_high, intercept_low, intercept_high : float
-        Interval of slope and intercept, on the scale of the fit.
+        Interval of slope and intercept, on the scale of the fit. The estimand is the line of
+        accuracies without sampling noise, over families like these.
     slope_se : float
         Standard error of the slope between families.
     r_squared_low, r_squared_high : float
         Interval of the explained share.
     band : pandas.DataFrame
         The line for drawing: `x`, `y`, `low`, `high`, as accuracies. The band is for one x at
-        a time.
+        a time. Its estimand is the mean target accuracy at an *observed* source accuracy, so it
+        needs no correction for noise in x.
     n_clusters : int
         Families (clusters) among the models that define the line.
     interval : {"jackknife", "percentile", "bca"}
         How the interval was made.
     level : float
         Nominal coverage.
+    noise_allowed : bool
+        Whether the interval holds for any share of binomial noise in x.
+    note : str
+        What the interval does and does not hold, in one sentence.
     flag : str
         What a reader must know, or an empty text.
     """
@@ -723,6 +758,8 @@ class LineWithInterval:
     n_clusters: int
     interval: Interval
     level: float
+    noise_allowed: bool = False
+    note: str = ""
     flag: str = ""
 
     def predict(self, x: ArrayLike) -> Floats:
@@ -735,7 +772,7 @@ class LineWithInterval:
             name: getattr(self, name)
             for name in (
                 "slope_low", "slope_high", "intercept_low", "intercept_high", "r_squared_low",
-                "r_squared_high", "n_clusters", "interval", "level",
+                "r_squared_high", "n_clusters", "interval", "level", "noise_allowed", "note",
             )
         }  # fmt: skip
         return self.fit.table().assign(**own, slope_se=self.slope_se, flag=self.flag)
@@ -755,6 +792,7 @@ def fit_with_interval(
     n_items: ArrayLike | None = None,
     chance: float = 0.0,
     interval: Interval = "jackknife",
+    allow_noise: bool = True,
     level: float = resample.LEVEL,
     draws: int = 1000,
     rng: np.random.Generator | int = 0,
@@ -770,6 +808,10 @@ def fit_with_interval(
         Family of each model. Models of one family are not independent.
     interval : {"jackknife", "percentile", "bca"}
         Leave out one family at a time; or draw families with replacement.
+    allow_noise : bool
+        With ordinary least squares: make the interval of slope and intercept hold whatever share
+        of the binomial variance of x is noise, from none (least squares) to all (errors in
+        variables). It needs `n_items` or `x_var`.
     level : float
         Nominal coverage.
     draws : int
@@ -811,7 +853,43 @@ def fit_with_interval(
         n_items=n_items, chance=chance,
     )  # fmt: skip
     codes = resample.cluster_codes(clusters, points.n_given)[points.position][points.defines]
-    return _with_interval(points.defining, codes, fit, interval, level, draws, rng, grid)
+    used = points.defining
+    at = np.linspace(fit.x_low, fit.x_high, GRID_POINTS) if grid is None else np.asarray(grid)
+    seed = _seed(rng)
+    found = _with_interval(used, codes, fit, interval, level, draws, seed, at)
+    noisy = np.isfinite(used.x_var) & (used.x_var > 0)
+    if method != "ols" or not allow_noise or not np.isfinite(found.slope_low):
+        return found
+    if not noisy.any():
+        return replace(found, note="The noise in the source accuracy is unknown and left out.")
+    unknown = int((~np.isfinite(used.x_var)).sum())
+    full = replace(
+        used,
+        x_var=np.where(noisy, used.x_var, 0.0),
+        y_var=np.nan_to_num(used.y_var),
+        xy_cov=np.nan_to_num(used.xy_cov),
+    )
+    other = _with_interval(full, codes, _fit(full, "eiv"), interval, level, draws, seed, at)
+    return _widened(found, other, unknown)
+
+
+def _widened(found: LineWithInterval, full: LineWithInterval, unknown: int) -> LineWithInterval:
+    """Intervals that hold both without noise in x and with the full binomial noise."""
+    if not np.isfinite(full.slope_low):
+        text = "Noise in the source accuracy could explain its spread; the slope may be steeper."
+        return replace(found, flag=f"{found.flag} {text}".strip())
+    note = "The interval holds whatever share of the binomial variance of x is noise."
+    if unknown:
+        note += f" For {unknown} models the number of items is unknown; they count as noise-free."
+    return replace(
+        found,
+        slope_low=min(found.slope_low, full.slope_low),
+        slope_high=max(found.slope_high, full.slope_high),
+        intercept_low=min(found.intercept_low, full.intercept_low),
+        intercept_high=max(found.intercept_high, full.intercept_high),
+        noise_allowed=True,
+        note=note,
+    )
 
 
 def _with_interval(
@@ -821,23 +899,23 @@ def _with_interval(
     interval: Interval,
     level: float,
     draws: int,
-    rng: np.random.Generator | int,
-    grid: ArrayLike | None,
+    seed: int,
+    at: Floats,
 ) -> LineWithInterval:
     codes = np.unique(codes, return_inverse=True)[1]
     size = int(codes.max()) + 1 if codes.size else 0
     left_out = _weighted_lines(points, _without_each(codes), fit.method) if size else None
-    at = np.linspace(fit.x_low, fit.x_high, GRID_POINTS) if grid is None else np.asarray(grid)
     scaled = to_scale(at, fit.scale, chance=fit.chance)[0]
-    centre = _quantities(np.array([fit.intercept]), np.array([fit.slope]),
-                         np.array([fit.r_squared]), scaled)[0]  # fmt: skip
+    centre = _quantities(
+        np.array([fit.intercept]), np.array([fit.slope]), np.array([fit.r_squared]), scaled
+    )[0]
     ends, se, failed = np.full((2, centre.size), np.nan), np.nan, 0.0
     if left_out is not None and size > 1 and np.isfinite(fit.slope):
         out = _quantities(left_out.intercept, left_out.slope, left_out.r_squared, scaled)
         ends, errors = resample.jackknife_interval(centre, out, level)
         se = float(errors[1])
         if interval != "jackknife":
-            drawn = _weighted_lines(points, resample.weights(rng, codes, draws), fit.method)
+            drawn = _weighted_lines(points, resample.weights(seed, codes, draws), fit.method)
             values = _quantities(drawn.intercept, drawn.slope, drawn.r_squared, scaled)
             failed = float(np.mean(~np.isfinite(drawn.slope)))
             ends = _bootstrap_ends(values, centre, out, interval, level)
@@ -1807,10 +1885,8 @@ def _groups(
     text = text.mask((sizes < least) | (text == ""), "other")
     groups = text.to_numpy(dtype=object)
     counts = text.value_counts()
-    if len(counts) < 2:
-        return groups, f"{name} has fewer than two groups of {least} models."
-    if counts.min() < least:
-        return groups, f"{counts.min()} models are in no group of {least} models of {name}."
+    if len(counts) < 2 or counts.min() < least:
+        return groups, f"Not all groups of {name} have {least} models."
     return groups, _no_line(points)
 
 
@@ -2149,7 +2225,7 @@ def escape(text: object) -> str:
     """
     line = "".join(c if c.isprintable() else " " for c in str(text))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]()#+!|~$^-])", r"\\\1", line)
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$^])", r"\\\1", line)
 
 
 # --- all sets of a table --------------------------------------------------------------------
@@ -2172,7 +2248,10 @@ class SetFit:
     shapes : ShapeComparison
         Other shapes against one line.
     transfer : EffectiveTransfer
-        Distance of each model from the line of the other families.
+        Distance of each model from the line of the other families; of the other models if there
+        are fewer than `resample.FEW_CLUSTERS` families.
+    by_family : bool
+        Whether whole families were left out for that.
     """
 
     set: str
@@ -2182,6 +2261,7 @@ class SetFit:
     bounds: SlopeBounds | None
     shapes: ShapeComparison
     transfer: EffectiveTransfer
+    by_family: bool
 
 
 @dataclass(frozen=True)
@@ -2285,7 +2365,7 @@ _SET_COLUMNS = [
     "set", "set_name", "n", "n_clusters", "slope", "slope_low", "slope_high", "slope_if_binomial",
     "intercept", "intercept_low", "intercept_high", "r_squared", "r_squared_low",
     "r_squared_high", "residual_sd", "reliability_if_binomial", "verdict", "best_shape", "scale",
-    "interval", "level", "n_moved", "n_dropped", "flag", "reason",
+    "interval", "level", "noise_allowed", "n_moved", "n_dropped", "note", "flag", "reason",
 ]  # fmt: skip
 
 
@@ -2428,11 +2508,18 @@ def _fit_set(
         rng=rng,
         **same,
     )
+    # With few families the lines without one of them rest on too little.
+    by_family = line.n_clusters >= resample.FEW_CLUSTERS
     transfer = effective_transfer(
-        source, target, defines=mask, clusters=clusters, n_items=n_items, **same
+        source,
+        target,
+        defines=mask,
+        clusters=clusters if by_family else None,
+        n_items=n_items,
+        **same,
     )
     models = part.drop(columns=_DEFINES).assign(defines=mask)
-    return SetFit("", "", models, line, bounds, shapes, transfer)
+    return SetFit("", "", models, line, bounds, shapes, transfer, by_family)
 
 
 def _suitable(rows: pd.DataFrame, x: str, y: str, min_models: int) -> tuple[str, pd.DataFrame]:
@@ -2516,23 +2603,19 @@ def _set_sentences(one: SetFit) -> str:
     found, fit = one.line, one.line.fit
     families = "family" if found.n_clusters == 1 else "families"
     text = [f"**{escape(one.set_name)}**: {fit.n} models of {found.n_clusters} {families}."]
-    unit = "points" if fit.scale == "linear" else f"units on the {fit.scale} scale"
-    lead = "One point" if fit.scale == "linear" else f"One unit on the {fit.scale} scale"
+    points = fit.scale == "linear"
+    unit = "points" if points else f"units on the {fit.scale} scale"
+    lead = "One point" if points else f"One unit on the {fit.scale} scale"
+    way = "less" if fit.slope < 0 else "more"
+    held = np.isfinite(found.slope_low)
+    interval = f"; {found.level:.0%} interval {found.slope_low:.2f} to {found.slope_high:.2f}"
     text.append(
-        f"{lead} more of source accuracy goes with {fit.slope:.2f} {unit} more of target accuracy"
-        + (
-            f" ({found.level:.0%} interval {found.slope_low:.2f} to {found.slope_high:.2f})"
-            if np.isfinite(found.slope_low)
-            else ""
-        )
-        + _beside_one(found)
+        f"{lead} more of source accuracy goes with {abs(fit.slope):.2f} {unit} {way} of target "
+        f"accuracy (slope {fit.slope:.2f}{interval if held else ''}){_beside_one(found)}"
     )
-    text.append(f"The line explains {100 * fit.r_squared:.0f} % of the variance between models.")
+    text.append(f"The line explains {fit.r_squared:.0%} of the variance between models.")
     text.append(f"Other shapes: {one.shapes.verdict}.")
-    ends = _ends(one)
-    if ends:
-        text.append(ends)
-    return " ".join([*text, found.flag]).strip()
+    return " ".join(part for part in [*text, _ends(one), found.flag] if part)
 
 
 def _beside_one(found: LineWithInterval) -> str:
@@ -2564,7 +2647,8 @@ def _ends(one: SetFit) -> str:
         words.append(f"{escape(names[low])} lies {-100 * residual[low]:.1f} points below")
     if not words:
         return ""
-    return f"Of all models {' and '.join(words)} the line of the other families."
+    others = "families" if one.by_family else "models"
+    return f"{' and '.join(words)} the line of the other {others}."
 
 
 @dataclass(frozen=True)
@@ -2683,8 +2767,8 @@ def fit_languages(
     columns = [
         "set", "set_name", "language", "n", "n_clusters", "slope", "slope_low", "slope_high",
         "intercept", "intercept_low", "intercept_high", "r_squared", "r_squared_low",
-        "r_squared_high", "residual_sd", "scale", "interval", "level", "n_moved", "n_dropped",
-        "flag", "reason",
+        "r_squared_high", "residual_sd", "scale", "interval", "level", "noise_allowed",
+        "n_moved", "n_dropped", "note", "flag", "reason",
     ]  # fmt: skip
     drawn = ["set", "set_name", "language", "x", "y", "low", "high"]
     return LanguageFits(

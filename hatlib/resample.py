@@ -407,15 +407,14 @@ def few_clusters_flag(n_clusters: int, unit: str = "families") -> str:
     Examples
     --------
     >>> few_clusters_flag(3)
-    'The interval is not trustworthy: it rests on 3 families, fewer than 8.'
+    'The interval is not trustworthy: fewer than 8 families (found: 3).'
     >>> few_clusters_flag(20)
     ''
     """
     if n_clusters >= FEW_CLUSTERS:
         return ""
     return (
-        f"The interval is not trustworthy: it rests on {n_clusters} {unit}, "
-        f"fewer than {FEW_CLUSTERS}."
+        f"The interval is not trustworthy: fewer than {FEW_CLUSTERS} {unit} (found: {n_clusters})."
     )
 
 

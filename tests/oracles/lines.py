@@ -1,0 +1,69 @@
+"""Line fits written the slow way, to check `hatlib.lines` against."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+
+def rss_of_line(x, y):
+    """Residual sum of squares and coefficients of one least-squares line."""
+    design = np.column_stack([np.ones(len(x)), x])
+    beta = np.linalg.lstsq(design, y, rcond=None)[0]
+    return float(np.sum((y - design @ beta) ** 2)), beta
+
+
+def best_pair(x, y, least, spread):
+    """Try every split into two groups: smallest sum of squares with enough models and spread."""
+    n, best = len(x), (np.inf, None)
+    for size in range(least, n - least + 1):
+        for chosen in combinations(range(n), size):
+            if 0 in chosen:
+                continue  # each split once
+            second = np.zeros(n, dtype=bool)
+            second[list(chosen)] = True
+            sides = (x[second], x[~second])
+            if any(side.std() < spread * x.std() for side in sides):
+                continue
+            rss = sum(rss_of_line(x[m], y[m])[0] for m in (second, ~second))
+            if rss < best[0]:
+                best = (rss, second)
+    return best
+
+
+def left_out_residuals(x, y, clusters):
+    """Residual of each model from the line of the models of other clusters."""
+    out = np.full(len(x), np.nan)
+    for i in range(len(x)):
+        others = np.array([c != clusters[i] for c in clusters])
+        if np.unique(x[others]).size > 1:
+            slope, intercept = np.polyfit(x[others], y[others], 1)
+            out[i] = y[i] - intercept - slope * x[i]
+    return out
+
+
+def moment_slope(x, y, x_var, xy_cov=0.0):
+    """Errors in variables by moments, term by term."""
+    n = len(x)
+    mean_x, mean_y = sum(x) / n, sum(y) / n
+    cross = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / (n - 1)
+    square = sum((a - mean_x) ** 2 for a in x) / (n - 1)
+    return (cross - np.mean(xy_cov)) / (square - np.mean(x_var))
+
+
+def stick_rss(x, y, knot):
+    """Residual sum of squares of a stick that bends at a knot."""
+    design = np.column_stack([np.ones(len(x)), x, np.clip(x - knot, 0, None)])
+    beta = np.linalg.lstsq(design, y, rcond=None)[0]
+    return float(np.sum((y - design @ beta) ** 2))
+
+
+def jackknife(x, y, clusters):
+    """Delete-one-cluster standard error of a slope, around the full estimate."""
+    full = np.polyfit(x, y, 1)[0]
+    names = sorted(set(clusters))
+    labels = np.array(clusters)
+    slopes = [np.polyfit(x[labels != c], y[labels != c], 1)[0] for c in names]
+    g = len(names)
+    return float(np.sqrt((g - 1) / g * sum((s - full) ** 2 for s in slopes)))
