@@ -25,7 +25,7 @@ Noise in the source accuracy
 Which interval
     `benchmarks/line_intervals.py` draws answers item by item, for models in families, publishes
     accuracies only, and counts how often an interval holds the true slope. Coverage at a nominal
-    95 % (600 tables each, 399 draws; Monte-Carlo standard error about .01):
+    95% (600 tables each, 399 draws; Monte-Carlo standard error about .01):
 
     ======================================  =====  =====  =====  =====  =====  =====  =====  =====
     families                                5             10            10            20
@@ -48,7 +48,7 @@ Which interval
     already hold, and pulls the slope further towards 0. The jackknife is long enough; what it
     misses with 250 items is the slope pulled towards 0 by noise in x. So the default runs from
     the lower end without noise to the upper end with the full binomial noise. It is the only
-    interval between 93 % and 97 % in every design. Fewer than 8 families are flagged all the
+    interval between 93% and 97% in every design. Fewer than 8 families are flagged all the
     same: these designs draw families from a normal distribution, and real ones need not be.
 """
 
@@ -375,10 +375,16 @@ def _noise(variance: Floats | None, accuracy: Floats, n: Floats | None) -> tuple
     """Sampling variance as given, else binomial from the number of items, else none."""
     if variance is not None:
         return np.broadcast_to(variance, accuracy.shape).astype(float), True
-    if n is not None:
-        found = np.broadcast_to(binomial_variance(accuracy, n), accuracy.shape)
-        return found, bool(np.isfinite(found[np.isfinite(accuracy)]).all())
+    if n is not None and np.isfinite(n).any():
+        every = np.broadcast_to(n, accuracy.shape)
+        known = bool(np.isfinite(every[np.isfinite(accuracy)]).all())
+        return binomial_variance(accuracy, _fill_items(every)), known
     return np.zeros(accuracy.shape), False
+
+
+def _fill_items(n: Floats) -> Floats:
+    """Where the number of items is unknown, the fewest known: that allows for most noise."""
+    return np.where(np.isfinite(n), n, np.nanmin(n))
 
 
 def _as_mask(defines: ArrayLike) -> Bools:
@@ -578,7 +584,7 @@ def _fit(points: _Points, method: Method) -> LineFit:
 def _no_line(points: _Points) -> str:
     """Why there is no line, or an empty text."""
     if len(points.x) < 2:
-        return f"No line: {len(points.x)} models, two are needed."
+        return f"No line: two models are needed (found: {len(points.x)})."
     if np.ptp(points.x) <= SMALLEST_SPREAD:
         return "No line: all models have the same source accuracy."
     return ""
@@ -857,19 +863,15 @@ def fit_with_interval(
     at = np.linspace(fit.x_low, fit.x_high, GRID_POINTS) if grid is None else np.asarray(grid)
     seed = _seed(rng)
     found = _with_interval(used, codes, fit, interval, level, draws, seed, at)
-    noisy = np.isfinite(used.x_var) & (used.x_var > 0)
     if method != "ols" or not allow_noise or not np.isfinite(found.slope_low):
         return found
-    if not noisy.any():
+    if not (used.x_var > 0).any():
         return replace(found, note="The noise in the source accuracy is unknown and left out.")
-    unknown = int((~np.isfinite(used.x_var)).sum())
-    full = replace(
-        used,
-        x_var=np.where(noisy, used.x_var, 0.0),
-        y_var=np.nan_to_num(used.y_var),
-        xy_cov=np.nan_to_num(used.xy_cov),
-    )
-    other = _with_interval(full, codes, _fit(full, "eiv"), interval, level, draws, seed, at)
+    other = _with_interval(used, codes, _fit(used, "eiv"), interval, level, draws, seed, at)
+    unknown = 0
+    if n_items is not None and x_var is None:
+        n = np.broadcast_to(resample._as_float(n_items), (points.n_given,))
+        unknown = int(np.isnan(n[used.position]).sum())
     return _widened(found, other, unknown)
 
 
@@ -880,7 +882,7 @@ def _widened(found: LineWithInterval, full: LineWithInterval, unknown: int) -> L
         return replace(found, flag=f"{found.flag} {text}".strip())
     note = "The interval holds whatever share of the binomial variance of x is noise."
     if unknown:
-        note += f" For {unknown} models the number of items is unknown; they count as noise-free."
+        note += f" {_unknown_items(unknown)}"
     return replace(
         found,
         slope_low=min(found.slope_low, full.slope_low),
@@ -890,6 +892,10 @@ def _widened(found: LineWithInterval, full: LineWithInterval, unknown: int) -> L
         noise_allowed=True,
         note=note,
     )
+
+
+def _unknown_items(count: int) -> str:
+    return f"Number of items unknown: {count} models; the fewest known is used for them."
 
 
 def _with_interval(
@@ -1045,7 +1051,7 @@ def slope_bounds(
     x, y, scale, defines, chance
         As in `fit_line`.
     n_items : array_like of shape (n,) or scalar
-        Number of items behind each accuracy. Models without one are left out.
+        Number of items behind each accuracy. Where unknown, the fewest known is used.
     noise_share : float
         Share of the binomial variance that is noise, for the slope in between. 0.5 is a
         convention, not an estimate.
@@ -1079,25 +1085,24 @@ def slope_bounds(
                 "Give one value of each per model.",
             )
         )
+    if not np.isfinite(n).any():
+        raise InputError(Problem("no number of items is known.", "Give n_items."))
     n = np.broadcast_to(n, xs.shape)
-    known = np.isfinite(n)
-    mask = known if defines is None else known & _as_mask(defines)
-    vx = np.where(known, binomial_variance(xs, np.where(known, n, 1)), 0.0)
-    vy = np.where(known, binomial_variance(ys, np.where(known, n, 1), n_targets), 0.0)
+    vx = binomial_variance(xs, _fill_items(n))
+    vy = binomial_variance(ys, _fill_items(n), n_targets)
 
     def line(share: float) -> LineFit:
         return fit_line(
-            xs, ys, scale=scale, method="eiv", x_var=share * vx, y_var=share * vy, defines=mask,
+            xs, ys, scale=scale, method="eiv", x_var=share * vx, y_var=share * vy, defines=defines,
             n_items=n, chance=chance,
         )  # fmt: skip
 
     ols = line(0.0)
-    flags = []
-    lost = int((~known & np.isfinite(xs) & np.isfinite(ys)).sum())
-    if lost:
-        flags.append(f"{lost} models have no number of items and are left out.")
     full = line(1.0)
-    flags += [full.flag] if full.flag else []
+    flags = [full.flag] if full.flag else []
+    unknown = int((~np.isfinite(n) & np.isfinite(xs + ys)).sum())
+    if unknown:
+        flags.append(_unknown_items(unknown))
     return SlopeBounds(ols, full, line(noise_share), noise_share, " ".join(flags))
 
 

@@ -136,6 +136,20 @@ def test_slope_bounds_are_ordered_and_share_runs_between():
     assert list(ends.table()["noise_share"]) == [0, 0.5, 1]
 
 
+def test_unknown_numbers_of_items_count_as_the_fewest_known():
+    x, y = cloud(27, 30)
+    n = np.where(np.arange(30) < 5, np.nan, np.where(np.arange(30) < 10, 100, 400))
+    filled = np.where(np.isnan(n), 100, n)
+    assert lines.slope_bounds(x, y, n_items=n).high == pytest.approx(
+        lines.slope_bounds(x, y, n_items=filled).high
+    )
+    one, two = (lines.fit_with_interval(x, y, n_items=k) for k in (n, filled))
+    assert one.slope_high == pytest.approx(two.slope_high)
+    assert "5 models" in one.note and "models" not in two.note
+    with pytest.raises(InputError):
+        lines.slope_bounds(x, y, n_items=np.full(30, np.nan))
+
+
 def test_noise_as_large_as_the_spread_gives_no_slope():
     x = np.linspace(0.49, 0.51, 10)
     fit = lines.fit_line(x, x, method="eiv", n_items=100)
@@ -180,9 +194,9 @@ def test_chance_does_not_change_a_linear_slope():
 @pytest.mark.parametrize(
     ("x", "y", "words"),
     [
-        ([], [], "0 models"),
-        ([0.5], [0.5], "1 models"),
-        ([0.5, np.nan], [0.5, 0.4], "1 models"),
+        ([], [], "found: 0"),
+        ([0.5], [0.5], "found: 1"),
+        ([0.5, np.nan], [0.5, 0.4], "found: 1"),
         ([0.5, 0.5, 0.5], [0.1, 0.2, 0.3], "same source"),
     ],
 )
