@@ -622,6 +622,7 @@ def ladder(
     high: str | None = None,
     series: str = "family",
     facet: str | None = "measure",
+    lines: bool = True,
     share_y: bool = False,
     zero: float | None = None,
     name: str,
@@ -641,6 +642,8 @@ def ladder(
         Ends of the interval of `y`.
     series, facet : str
         Columns that split the dots into lines and panels; a facet that is not there is ignored.
+    lines : bool
+        Whether to join the dots of a series.
     share_y : bool
         Whether the panels have one vertical scale.
     zero : float, optional
@@ -672,6 +675,7 @@ from 0.100 to 0.300. 0 of 1 lines end higher than they start.
         share_y=share_y,
         zero=zero,
         kind="log",
+        join=lines,
         name=name,
         caption=caption,
         title_x=title_x,

@@ -400,9 +400,15 @@ def stacked(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFr
     ['a', 'b']
     """
     filled = [frame for frame in frames if len(frame)]
-    if not filled:
-        return pd.DataFrame(columns=list(columns))
-    return pd.concat(filled, ignore_index=True)
+    if filled:
+        return pd.concat(filled, ignore_index=True)
+    return pd.DataFrame({name: pd.Series(dtype=_TYPES.get(name, "float")) for name in columns})
+
+
+_TYPES = dict.fromkeys(
+    ("set", "set_name", "label", "model", "display_name", "lineage", "family", "ladder_name",
+     "pair", "lower", "higher", "role", "reasoning", "variant"), "str",
+) | dict.fromkeys(("release_date", "first", "last"), "datetime64[ns]")  # fmt: skip
 
 
 def seed_of(seed: int, set_id: object) -> int:

@@ -304,8 +304,6 @@ def _raw(markup: str) -> str:
     return f"```{{raw}} html\n{markup}\n```\n"
 
 
-
-
 #: File name below ``book/_generated`` and the function that makes it.
 MAKERS = {
     "landing-chart.md": landing_chart,

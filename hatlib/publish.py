@@ -1278,9 +1278,24 @@ def _changelog(root: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
+def _made(name: str) -> Callable[[Path], str]:
+    """A maker of `hatlib.pages`, which is imported when it is needed."""
+
+    def make(root: Path) -> str:
+        from hatlib import pages
+
+        return pages.MAKERS[name](root)
+
+    return make
+
+
 generators: dict[str, Callable[[Path], str]] = {
     "notebooks.md": _notebook_table,
     "changelog.md": _changelog,
+    **{
+        name: _made(name)
+        for name in ("landing-chart.md", "counts.md", "answers.md", "data-and-sources.md")
+    },
 }
 """Fragments of the book that are made from code: file name and the function that makes it."""
 
