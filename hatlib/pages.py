@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -250,14 +249,15 @@ def _printed_twice(accuracies: pd.DataFrame, models: pd.DataFrame) -> str:
     shared = plain[plain.groupby(key)["source"].transform("nunique") > 1]
     if shared.empty:
         return "There are none."
-    names = models.set_index("model")["display_name"]
+    names = dict(zip(models["model"], models["display_name"], strict=True))
     rows = []
-    for (benchmark, model, reasoning), part in shared.groupby(["benchmark", "model", "reasoning"]):
+    for _, part in shared.groupby(["benchmark", "model", "reasoning"]):
+        first = part.iloc[0]
         spread = part.groupby("language")["accuracy"].agg(lambda a: a.max() - a.min())
         rows.append(
             (
-                benchmark,
-                f"{markdown_text(names[model])} ({reasoning})",
+                first["benchmark"],
+                f"{markdown_text(names[first['model']])} ({first['reasoning']})",
                 ", ".join(sorted(set(part["source"]))),
                 len(spread),
                 f"{spread.max():.4f}",

@@ -1,0 +1,66 @@
+"""Pages of the book that are made from the data and from executed notebooks."""
+
+from __future__ import annotations
+
+import re
+
+import nbformat
+import pytest
+
+import hatlib
+from hatlib import pages
+
+
+def test_every_source_stands_on_the_page_of_sources(tmp_path):
+    page = pages.data_and_sources(tmp_path)
+    for row in hatlib.load().sources.to_dict("records"):
+        assert f"`{row['source']}`" in page
+        assert row["url"] in page
+    for word in ("Publisher", "Licence or terms", "Found in", "Date", "Mind", "sha256"):
+        assert word in page
+
+
+def test_every_set_of_the_metrics_stands_on_the_page_of_sources(tmp_path):
+    page = pages.data_and_sources(tmp_path)
+    for set_id in set(hatlib.summarise(hatlib.load()).table()["set"]):
+        assert f"`{set_id}`" in page
+
+
+def test_doubtful_runs_and_figures_printed_twice_are_named(tmp_path):
+    page = pages.data_and_sources(tmp_path)
+    assert "DeepSeek-R1 Distill Llama 70B" in page
+    assert "gpt-oss-card, simple-evals" in page
+
+
+def test_tables_have_the_same_number_of_cells_in_every_row(tmp_path):
+    for block in re.findall(r"(?:^\|.*\n?)+", pages.data_and_sources(tmp_path), flags=re.M):
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.strip().splitlines()}
+        assert len(widths) == 1, block[:200]
+
+
+@pytest.mark.parametrize("name", pages.MAKERS)
+def test_pages_are_the_same_every_time(tmp_path, name):
+    assert pages.MAKERS[name](tmp_path) == pages.MAKERS[name](tmp_path)
+
+
+def test_answers_come_from_executed_notebooks(tmp_path):
+    folder = tmp_path / "book/_generated/executed"
+    folder.mkdir(parents=True)
+    cell = nbformat.v4.new_code_cell("x", metadata={"tags": [pages.ANSWER]})
+    output = nbformat.v4.new_output("execute_result", {"text/markdown": "It does.\nIt does."})
+    cell.outputs = [output]
+    other = nbformat.v4.new_code_cell("y", outputs=[output])
+    notebook = nbformat.v4.new_notebook(cells=[cell, other])
+    notebook.metadata["hat"] = {"question": "Does it?"}
+    nbformat.write(notebook, folder / "fit.ipynb")
+    text = pages.answers(tmp_path)
+    assert text.count("It does. It does.") == 1
+    assert "[Does it?](analyses/fit.ipynb)" in text
+
+
+def test_every_notebook_has_an_answer():
+    from pathlib import Path
+
+    for path in sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        assert any(pages.ANSWER in cell.metadata.get("tags", []) for cell in cells), path.name
