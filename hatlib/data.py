@@ -36,6 +36,7 @@ BUNDLED = {
     "corrections": "corrections.csv",
 }
 
+_USED = {*schema.KEY, *schema.MODEL_COLUMNS, "accuracy", "n_items", "margin", "locator", "note"}
 _NUMBERS = ("accuracy", "n_items", "margin", "params_total_b", "params_active_b", "chance_level")
 
 
@@ -327,6 +328,7 @@ def _own_accuracies(
         problems += error.problems
         return None
     n_rows = len(frame)
+    frame = _lower_case_columns(frame, place.file, assumed)
     wide = _language_columns(frame)
     if "model" in frame and not {"language", "accuracy"} & set(frame) and len(wide) >= 2:
         frame, place, n_empty = _to_long(frame, wide, place)
@@ -350,6 +352,9 @@ def _own_accuracies(
             )
         )
         return None
+    unused = [c for c in frame if c not in _USED]
+    if unused:
+        dropped.append(f"{place.file}: columns that no analysis uses: {listing(unused)}.")
     stem = re.sub(r"(\.csv)?(\.gz)?$|\.parquet$", "", path.name)
     defaults = {
         "source": "your data",
@@ -392,6 +397,16 @@ def _own_accuracies(
         found.append(Problem("there is no row below the header.", "Add the figures.", place.file))
     problems += sorted(found, key=lambda p: (p.row or 0, p.column))
     return frame
+
+
+def _lower_case_columns(frame: pd.DataFrame, file: str, assumed: list[str]) -> pd.DataFrame:
+    """Read `Model` as `model`, where that leads to no clash."""
+    lower = [str(name).strip().lower().replace(" ", "_") for name in frame]
+    changed = [str(old) for old, new in zip(frame, lower, strict=True) if old != new]
+    if not changed or len(set(lower)) < len(lower):
+        return frame
+    assumed.append(f"{file}: column names read in small letters: {listing(changed)}.")
+    return frame.set_axis(lower, axis=1)
 
 
 def _own_models(path: Path, problems: list[Problem]) -> pd.DataFrame | None:
@@ -623,9 +638,18 @@ def _place(file: str, frames: dict[str, pd.DataFrame]) -> schema.Place:
 
 def _language_columns(frame: pd.DataFrame) -> list[str]:
     """Columns whose name is a language code, as in a wide table."""
-    known = {"model", *schema.KEY, *schema.MODEL_COLUMNS, "n_items"}
+    known = {"model", *schema.KEY, *schema.MODEL_COLUMNS, "n_items", *_NOT_LANGUAGES}
     names = [str(c) for c in frame]
     return [c for c in names if c not in known and len(c) <= 8 and schema.is_language(c)]
+
+
+#: Usual column names that happen to be codes of small languages; they are not read as such.
+# fmt: off
+_NOT_LANGUAGES = frozenset([
+    "all", "api", "ave", "dev", "gap", "key", "llm", "mac", "max", "med", "min", "num", "org",
+    "row", "run", "src", "std", "sum", "tgt", "top", "url", "val", "var",
+])
+# fmt: on
 
 
 def _to_long(

@@ -314,3 +314,18 @@ def test_any_cells_give_a_table_or_a_clear_error(tmp_path_factory, rows):
         assert error.problems
     else:
         assert tables.accuracies["accuracy"].between(0, 1).all()
+
+
+def test_capitals_in_column_names_and_columns_that_are_not_used_are_reported(tmp_path):
+    text = "Model,Language,Accuracy,Colour\na,en,0.8,red\na,de,0.7,blue\n"
+    tables = hatlib.load(write(tmp_path, text))
+    assert any("small letters" in line for line in tables.report.assumed)
+    assert any("colour" in line for line in tables.report.dropped)
+
+
+def test_an_average_in_a_wide_table_is_not_a_language(tmp_path):
+    assert schema.is_language("std"), "std is the code of a language; that is the trap"
+    text = "model,en,de,fr,std,all\na,0.8,0.7,0.6,0.7,0.7\n"
+    tables = hatlib.load(write(tmp_path, text))
+    assert set(tables.accuracies["language"]) == {"en", "de", "fr"}
+    assert any("std, all" in line for line in tables.report.dropped)
