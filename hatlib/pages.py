@@ -132,7 +132,8 @@ def data_and_sources(root: Path) -> str:
     parts = [
         "# Data and sources",
         "All figures in the analyses were published by others. They stand here as printed, with "
-        "where each one stands in its source. Nothing in the data is simulated.",
+        "where each one stands in its source (column `locator` of `accuracies.csv`) and what the "
+        "source calls each model (`names.csv`). Nothing in the data is simulated.",
         counts(root),
         "## Sources",
         *[_source(row, tables.accuracies) for row in tables.sources.to_dict("records")],
