@@ -21,7 +21,8 @@ from hatlib.errors import InputError, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hatlib.publish import Notebook, Progress
+    from hatlib.publish import Notebook
+    from hatlib.publish.places import Progress
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -20,7 +20,8 @@ from small import CHART, READ, code, notebook, repository
 
 from hatlib import publish
 from hatlib.errors import InputError
-from hatlib.publish import Parameter, RunError, bind
+from hatlib.publish import Parameter, RunError, bind, building, stale
+from hatlib.publish.places import write_notebook
 
 
 def outside(html: str) -> list[str]:
@@ -251,16 +252,16 @@ def runs(monkeypatch) -> list[str]:
             ran.append(name)
             nb = nbformat.read(path, as_version=4)
             for folder in (site.executed, site.analyses):
-                publish._write_notebook(nb, folder / path.name)
+                write_notebook(nb, folder / path.name)
             table = site.root / "data/table.csv"
-            finished(name, {"data/table.csv": publish._sha_file(table)})
+            finished(name, {"data/table.csv": stale.sha_file(table)})
 
-    monkeypatch.setattr(publish, "_run_parallel", run_all)
-    monkeypatch.setattr(publish, "_build_pages", lambda site, tell: False)
+    monkeypatch.setattr(building, "_run_parallel", run_all)
+    monkeypatch.setattr(building, "_build_pages", lambda site, tell: False)
     return ran
 
 
-def stale(root: Path, runs: list[str], **options: object) -> list[str]:
+def rerun(root: Path, runs: list[str], **options: object) -> list[str]:
     """The notebooks that a build runs."""
     runs.clear()
     publish.build_book(root=root, **options)
@@ -269,22 +270,22 @@ def stale(root: Path, runs: list[str], **options: object) -> list[str]:
 
 def test_nothing_runs_twice(tmp_path, runs):
     root = repository(tmp_path, "a", "b")
-    assert stale(root, runs) == ["a", "b"]
-    assert stale(root, runs) == []
-    assert stale(root, runs, force=True, only=["b"]) == ["b"]
+    assert rerun(root, runs) == ["a", "b"]
+    assert rerun(root, runs) == []
+    assert rerun(root, runs, force=True, only=["b"]) == ["b"]
 
 
 def test_only_the_changed_notebook_runs(tmp_path, runs):
     root = repository(tmp_path, "a", "b")
-    stale(root, runs)
+    rerun(root, runs)
     notebook(root / "notebooks/a.ipynb", code("1"))
-    assert stale(root, runs, only=["b"]) == []
-    assert stale(root, runs) == ["a"]
+    assert rerun(root, runs, only=["b"]) == []
+    assert rerun(root, runs) == ["a"]
 
 
 def test_outputs_and_counts_do_not_matter(tmp_path, runs):
     root = repository(tmp_path, "a")
-    stale(root, runs)
+    rerun(root, runs)
     path = root / "notebooks/a.ipynb"
     nb = json.loads(path.read_text())
     nb["cells"][-1]["execution_count"] = 3
@@ -292,14 +293,14 @@ def test_outputs_and_counts_do_not_matter(tmp_path, runs):
     nb["cells"][-1]["source"] = nb["cells"][-1]["source"].splitlines(keepends=True)
     nb["metadata"]["language_info"] = {"name": "python", "version": "3.99"}
     path.write_text(json.dumps(nb, indent=3))
-    assert stale(root, runs) == []
+    assert rerun(root, runs) == []
 
 
 def test_changed_data_make_a_run(tmp_path, runs):
     root = repository(tmp_path, "a")
-    stale(root, runs)
+    rerun(root, runs)
     (root / "data/other.csv").write_text("not read")
-    assert stale(root, runs) == []
+    assert rerun(root, runs) == []
     (root / "data/table.csv").write_text("1\n3\n")
     book = publish.build_book(root=root)
     assert book.executed == {"a": "data/table.csv changed"}
@@ -307,28 +308,28 @@ def test_changed_data_make_a_run(tmp_path, runs):
 
 def test_changed_code_and_versions_make_a_run(tmp_path, runs, monkeypatch):
     root = repository(tmp_path, "a")
-    stale(root, runs)
+    rerun(root, runs)
     with monkeypatch.context() as change:
-        change.setattr(publish, "_sha_package", lambda: "other")
+        change.setattr(building, "sha_package", lambda: "other")
         assert publish.build_book(root=root).executed == {"a": "hatlib changed"}
-    stale(root, runs)
-    monkeypatch.setattr(publish, "_versions", lambda: {"numpy": "99"})
+    rerun(root, runs)
+    monkeypatch.setattr(stale, "versions", lambda: {"numpy": "99"})
     assert publish.build_book(root=root).executed == {"a": "the installed versions changed"}
 
 
 def test_a_missing_page_makes_a_run(tmp_path, runs):
     root = repository(tmp_path, "a", "b")
-    stale(root, runs)
+    rerun(root, runs)
     (root / "book/analyses/a.ipynb").unlink()
     (root / "book/_generated/executed/b.ipynb").unlink()
-    assert stale(root, runs, only=["b"]) == ["a", "b"]
+    assert rerun(root, runs, only=["b"]) == ["a", "b"]
 
 
 def test_pages_of_deleted_notebooks_go(tmp_path, runs):
     root = repository(tmp_path, "a", "b")
-    stale(root, runs)
+    rerun(root, runs)
     (root / "notebooks/b.ipynb").unlink()
-    assert stale(root, runs) == []
+    assert rerun(root, runs) == []
     assert [path.name for path in (root / "book/analyses").iterdir()] == ["a.ipynb"]
     assert '"b"' not in (root / "book/_generated/state.json").read_text()
 
@@ -336,13 +337,13 @@ def test_pages_of_deleted_notebooks_go(tmp_path, runs):
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 0}', "\xff"])
 def test_a_broken_record_means_a_fresh_start(tmp_path, runs, text):
     root = repository(tmp_path, "a")
-    stale(root, runs)
+    rerun(root, runs)
     (root / "book/_generated/state.json").write_text(text, encoding="latin-1")
-    assert stale(root, runs) == ["a"]
+    assert rerun(root, runs) == ["a"]
 
 
 def test_versions_cover_what_hatlib_needs():
-    versions = publish._versions()
+    versions = stale.versions()
     assert {"python", "hatlib", "numpy", "pandas", "sphinx", "nbclient"} <= set(versions)
     assert "ruff" not in versions
 
@@ -396,17 +397,17 @@ def test_a_book_on_ones_own_data_needs_a_table(tmp_path):
 
 def test_a_book_on_ones_own_data_is_beside_the_standard_one(tmp_path, runs):
     root = repository(tmp_path / "root", "a")
-    stale(root, runs)
+    rerun(root, runs)
     mine = tmp_path / "My data!"
     mine.mkdir()
     rows = [f"m{i},{language},0.{9 - i}" for i in range(1, 5) for language in ("en", "de")]
     (mine / "accuracies.csv").write_text("model,language,accuracy\n" + "\n".join(rows))
-    assert stale(root, runs, data=mine) == ["a"]
-    assert stale(root, runs, data=mine) == []
-    assert stale(root, runs) == []
+    assert rerun(root, runs, data=mine) == ["a"]
+    assert rerun(root, runs, data=mine) == []
+    assert rerun(root, runs) == []
     shutil.copy(mine / "accuracies.csv", mine / "accuracies-2.csv")
     (mine / "accuracies-2.csv").write_text("model,language,accuracy\nm9,en,0.5\nm9,de,0.4\n")
-    assert stale(root, runs, data=mine) == ["a"]
+    assert rerun(root, runs, data=mine) == ["a"]
     assert publish.build_book(root=root, data=mine).index.parts[-3:-1] == ("book-my-data", "html")
 
 

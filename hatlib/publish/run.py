@@ -1,0 +1,257 @@
+"""Run one notebook: on a user's data for `hat run`, or for the book."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hatlib.errors import InputError, Problem
+from hatlib.publish.catalogue import bind, literal_path, notebook_named
+from hatlib.publish.page import web_page
+from hatlib.publish.places import (
+    Progress,
+    RunError,
+    copy_file,
+    find_root,
+    write_notebook,
+    write_text,
+)
+
+PATHS = ("data", "models")  # parameters that hold file names
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes
+    ----------
+    notebook : Path
+        The executed notebook.
+    page : Path
+        The same as a web page that needs no other file and no network.
+    seconds : float
+        How long it took.
+    report : object or None
+        What was read, assumed and dropped (`hatlib.data.LoadReport`); None for the bundled data.
+    """
+
+    notebook: Path
+    page: Path
+    seconds: float
+    report: Any = None
+
+
+def run_notebook(
+    name: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    data: Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    force: bool = False,
+    root: Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run one analysis and write its notebook and its web page.
+
+    Parameters
+    ----------
+    name : str
+        The name of the analysis, as `notebooks` lists it.
+    parameters : mapping, optional
+        Parameters to set; see `bind`.
+    data : sequence of path, optional
+        Files of accuracies to use in place of the bundled data.
+    out : path, optional
+        The folder for the results; by default `hat-output/NAME`.
+    force : bool
+        Whether results of an earlier run may be overwritten.
+    root : Path, optional
+        The repository; see `notebooks`.
+    progress : callable, optional
+        Called with a message, the number of cells done and the number of cells.
+
+    Returns
+    -------
+    Run
+        Where the results are.
+
+    Raises
+    ------
+    InputError
+        If the name, a parameter or the data cannot be used, or if results are in the way.
+    RunError
+        If the notebook fails for another reason.
+    """
+    started = time.perf_counter()
+    notebook = notebook_named(name, root)
+    values = dict(parameters or {})
+    if data:
+        values["data"] = [str(path) for path in data]
+    values = _absolute_paths(bind(notebook.parameters, values))
+    folder = Path(out) if out is not None else Path("hat-output") / name
+    targets = [folder / f"{name}.ipynb", folder / f"{name}.html"]
+    _check_free(folder, targets, force)
+    report = load_report(values)
+    with tempfile.TemporaryDirectory(prefix="hat-") as work:
+        nb, _ = execute(
+            notebook.path, values, Path(work), cwd=root or find_root(), progress=progress
+        )
+    page = web_page(nb, notebook.title)
+    write_notebook(nb, targets[0])
+    write_text(targets[1], page)
+    return Run(targets[0], targets[1], time.perf_counter() - started, report)
+
+
+def _absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
+    """The notebook runs elsewhere: a file name must mean the same file there."""
+
+    def absolute(path: Any) -> str:
+        if not isinstance(path, str):
+            raise InputError(Problem("a file name is text.", "Put it in quotes.", value=str(path)))
+        return str(Path(path).expanduser().absolute())
+
+    values = dict(values)
+    for name in PATHS:
+        given = values.get(name)
+        if isinstance(given, list):
+            values[name] = [absolute(path) for path in given]
+        elif given:
+            values[name] = absolute(given)
+    return values
+
+
+def _check_free(folder: Path, targets: Sequence[Path], force: bool) -> None:
+    problems = []
+    if folder.exists() and not folder.is_dir():
+        problems.append(Problem("this is a file.", "Name a folder.", file=str(folder)))
+    for target in targets:
+        if target.is_symlink() or target.is_dir():
+            what = "this is a link or a folder, and is not overwritten."
+            problems.append(Problem(what, "Choose another folder with -o.", file=str(target)))
+        elif target.exists() and not force:
+            what = "this file exists and is not overwritten."
+            remedy = "Choose another folder with -o, or overwrite with --force."
+            problems.append(Problem(what, remedy, file=str(target)))
+    if problems:
+        raise InputError(problems)
+
+
+def load_report(values: Mapping[str, Any]) -> Any:
+    """Read the user's data once before the run, so that mistakes are found at once."""
+    if not any(values.get(name) for name in PATHS):
+        return None
+    import hatlib
+
+    options = {key: values[key] for key in ("models", "source_language") if values.get(key)}
+    if values.get("chance", -1) >= 0:
+        options["chance"] = values["chance"]
+    return hatlib.load(values.get("data") or None, **options).report
+
+
+def execute(
+    source: Path,
+    parameters: Mapping[str, Any],
+    work: Path,
+    *,
+    cwd: Path | None = None,
+    keep: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[Any, list[Path]]:
+    """Execute a notebook in the folder `work`; return it with the data files that it read.
+
+    If it fails, it is kept in the folder `keep`, by default a temporary one.
+    """
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    target, reads = work / source.name, work / "reads.txt"
+    cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
+    total = sum(cell["cell_type"] == "code" for cell in cells) + bool(parameters)
+    done = 0
+
+    def step(**_: Any) -> None:
+        nonlocal done
+        done += 1
+        if progress:
+            progress(source.stem, done, total)
+
+    if progress:
+        progress(source.stem, 0, total)
+    with _kernel_environment(work, reads):
+        try:
+            nb = papermill.execute_notebook(
+                literal_path(source),
+                literal_path(target),
+                dict(parameters),
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                cwd=cwd or work,
+                on_cell_executed=step,
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+            )
+        except papermill.PapermillExecutionError as error:
+            raise _failure(error, target, keep) from None
+        except (DeadKernelError, CellTimeoutError, RuntimeError) as error:
+            raise RunError(f"{source.stem}: the Python that ran it stopped: {error}") from error
+    return _neutral(nb), _paths_read(reads)
+
+
+@contextlib.contextmanager
+def _kernel_environment(work: Path, reads: Path) -> Iterator[None]:
+    """Run this Python, whatever kernels, profiles and start-up files the user has."""
+    changes = {
+        "HATLIB_READS": str(reads),
+        "IPYTHONDIR": str(work / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(work / "runtime"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    before = dict(os.environ)
+    os.environ.update(changes)
+    for name in ("JUPYTER_PATH", "PYTHONSTARTUP"):
+        os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _failure(error: Any, target: Path, keep: Path | None) -> Exception:
+    """Say in the user's terms why a notebook stopped."""
+    if error.ename == "InputError":
+        return InputError([Problem(line) for line in error.evalue.splitlines()])
+    kept = (keep or Path(tempfile.mkdtemp(prefix="hat-failed-"))) / target.name
+    copy_file(target, kept)
+    why = f"{error.ename}: {error.evalue}".strip(": ")
+    return RunError(
+        f"{target.stem}: cell {error.exec_count} failed: {why}\n"
+        f"The notebook up to there is in {kept}"
+    )
+
+
+def _paths_read(reads: Path) -> list[Path]:
+    if not reads.is_file():
+        return []
+    lines = reads.read_text(encoding="utf-8").splitlines()
+    return sorted({Path(line) for line in lines if line})
+
+
+def _neutral(nb: Any) -> Any:
+    """Drop what differs from run to run: times and the paths of this machine."""
+    nb.metadata.pop("papermill", None)
+    for cell in nb.cells:
+        for noise in ("papermill", "execution"):
+            cell.metadata.pop(noise, None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell["id"] = "injected-parameters"
+    return nb

@@ -1,0 +1,127 @@
+"""What a run depends on, and whether its result is still true.
+
+The record of the last runs is `state.json` among the generated files of the book.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hatlib.publish.places import PACKAGE, Site, write_text
+
+
+def sha_of(*parts: bytes | str) -> str:
+    """The sha256 of several parts; where one ends matters."""
+    digest = hashlib.sha256()
+    for part in parts:
+        part = part.encode() if isinstance(part, str) else part
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def sha_file(path: Path) -> str:
+    """The sha256 of a file; empty if there is none."""
+    return sha_of(path.read_bytes()) if path.is_file() else ""
+
+
+def sha_tree(*roots: Path, skip: Sequence[Path] = ()) -> str:
+    """The sha256 of the names and the contents of all files that are not hidden."""
+    parts: list[bytes | str] = []
+    for root in roots:
+        for path in sorted([root] if root.is_file() else root.rglob("*")):
+            inner = path.relative_to(root).parts
+            hidden = any(part.startswith(".") or part == "__pycache__" for part in inner)
+            if path.is_file() and not hidden and not any(map(path.is_relative_to, skip)):
+                parts += [f"{root.name}/{'/'.join(inner)}", path.read_bytes()]
+    return sha_of(*parts)
+
+
+def _sha_notebook(path: Path) -> str:
+    """The sha256 of what a person wrote: cells and metadata, no outputs."""
+    nb = json.loads(path.read_text(encoding="utf-8"))
+    nb["metadata"].pop("language_info", None)
+    for cell in nb["cells"]:
+        for made in ("outputs", "execution_count"):
+            cell.pop(made, None)
+        cell["source"] = "".join(cell["source"])
+    return sha_of(json.dumps(nb, sort_keys=True))
+
+
+def sha_package() -> str:
+    """The sha256 of the source of hatlib."""
+    return sha_tree(PACKAGE, skip=(PACKAGE / "_data", PACKAGE / "_notebooks"))
+
+
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """The versions of Python and of every package that hatlib needs, directly or not."""
+    from packaging.requirements import Requirement
+
+    found = {"python": sys.version}
+    seen: set[tuple[str, str]] = set()
+    todo = [("hatlib", "")]
+    while todo:
+        name, extra = todo.pop()
+        if (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        try:
+            package = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found[name] = package.version
+        for line in package.requires or ():
+            need = Requirement(line)
+            if need.marker is None or need.marker.evaluate({"extra": extra}):
+                todo += [(need.name.lower(), each) for each in ("", *need.extras)]
+    return found
+
+
+def sha_versions() -> str:
+    """The sha256 of the installed versions."""
+    return sha_of(json.dumps(dict(versions()), sort_keys=True))
+
+
+def inputs_of(source: Path, parameters: Mapping[str, Any], package: str) -> dict[str, str]:
+    """What a run depends on, apart from the data that it reads."""
+    return {
+        "its text": _sha_notebook(source),
+        "its parameters": sha_of(json.dumps(dict(parameters), sort_keys=True)),
+        "hatlib": package,
+        "the installed versions": sha_versions(),
+    }
+
+
+def why_stale(inputs: Mapping[str, str], record: Mapping[str, Any], site: Site) -> str:
+    """Say why a notebook must run again; empty if it need not."""
+    if not record:
+        return "it has not run yet"
+    for what, sha in inputs.items():
+        if record["inputs"].get(what) != sha:
+            return f"{what} changed"
+    for file, sha in record["reads"].items():
+        if sha_file(site.root / file) != sha:
+            return f"{file} changed"
+    return ""
+
+
+def read_state(site: Site) -> dict[str, Any]:
+    """The record of the last run; an empty one if there is none that we can read."""
+    empty: dict[str, Any] = {"schema": 1, "notebooks": {}, "site": ""}
+    try:
+        state = json.loads((site.generated / "state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return empty
+    return state if isinstance(state, dict) and state.get("schema") == 1 else empty
+
+
+def write_state(site: Site, state: Mapping[str, Any]) -> None:
+    """Keep the record of the last runs."""
+    write_text(site.generated / "state.json", json.dumps(state, indent=1, sort_keys=True) + "\n")
