@@ -1,4 +1,4 @@
-"""Charts and tables: one function for each kind, each taking a tidy frame and giving a `Figure`.
+"""Charts: one function for each kind, each taking a tidy frame and giving a `Figure`.
 
 Text that comes from data (model names, above all) is hostile. It is only ever a *value* in the
 specification: no field name, expression or identifier is built from it.
@@ -6,23 +6,30 @@ specification: no field name, expression or identifier is built from it.
 
 from __future__ import annotations
 
-import csv as csvlib
-import hashlib
-import html
-import io
 import itertools
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import altair as alt
 import numpy as np
 import pandas as pd
+
+from hatlib.figures import (
+    HALO,
+    INK,
+    TIPS,
+    Figure,
+    Notice,
+    Table,
+    cut,
+    figure_html,
+    javascript_bundle,
+    show_table,
+    slug,
+    static_svg,
+)
 
 __all__ = [
     "Figure",
@@ -64,233 +71,8 @@ SHAPES = (
     "triangle-right",
     "triangle-left",
 )
-INK = "#747474"  # legible on white and on the dark page: for JupyterLab, which tells us neither
-PAPER_INK = "#333333"
 FAINT = "#9a9a9a"
-HALO = "#ffffff00"  # invisible; the page behind, where that is known
-
-# Only these columns are shown in tooltips, under these titles (vega-tooltip gives a meaning to
-# some titles, so a column name from a user's file is never one).
-TIPS = {
-    "display_name": "Model",
-    "label": "Run",
-    "set_name": "Benchmark",
-    "reasoning": "Reasoning",
-    "developer": "Developer",
-    "family": "Family",
-    "lineage": "Lineage",
-    "variant": "Variant",
-    "params_total_b": "Parameters, billion",
-    "params_active_b": "Active parameters, billion",
-    "release_date": "Released",
-    "language": "Language",
-    "source_accuracy": "Source accuracy",
-    "target_accuracy": "Target accuracy",
-    "effective_transfer": "Effective transfer",
-    "xlt_gap": "Gap",
-    "ratio": "Ratio",
-    "n_targets": "Target languages",
-    "n_items": "Items",
-}
-
-_VL_VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-_SCHEMA = "https://vega.github.io/schema/vega-lite/{}.json"
-_MIME = "application/vnd.vegalite.v5+json"
 _WIDTH, _CELL = 640, 270  # pixels, of a single chart and of one facet in the static picture
-_MOST_ROWS = 200  # of the table under a chart; the CSV has all
-
-
-# --------------------------------------------------------------------------- results
-@dataclass(frozen=True)
-class Figure:
-    """A chart with all that must stand beside it.
-
-    Attributes
-    ----------
-    name : str
-        Slug, unique on its page (no heading may have the same one); the id of the figure.
-    chart : altair.TopLevelMixin
-        The Altair chart.
-    caption : str
-        What to see, in one or two sentences of plain text.
-    alt : str
-        Alternative text, written from the data.
-    data : pandas.DataFrame
-        What is drawn, one row a mark.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["a", "a"]})
-    >>> figure = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.")
-    >>> figure.name, figure.caption
-    ('rise', 'It rises.')
-    """
-
-    name: str
-    chart: alt.TopLevelMixin
-    caption: str
-    alt: str
-    data: pd.DataFrame
-
-    def spec(self) -> dict[str, Any]:
-        """Vega-Lite specification, the same bytes for the same data."""
-        spec: dict[str, Any] = self.chart.to_dict()
-        spec["$schema"] = _SCHEMA.format("v5")
-        return spec
-
-    def csv(self) -> str:
-        """The data that are drawn, as CSV."""
-        return _csv(self.data)
-
-    def html(self) -> str:
-        """The figure for a web page; see `figure_html`."""
-        return figure_html(
-            self.spec(), name=self.name, caption=self.caption, alt=self.alt, csv=self.csv()
-        )
-
-    def __repr__(self) -> str:
-        return f"{self.caption}\n[{self.alt}]"
-
-    def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What JupyterLab, papermill and nbviewer show, with no network."""
-        spec = self.spec()
-        bundle = {_MIME: spec, "image/png": _png(spec), "text/plain": repr(self)}
-        about = {
-            "name": self.name,
-            "caption": self.caption,
-            "alt": self.alt,
-            "csv": self.csv(),
-        }
-        return bundle, {"hat": about}
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A result that cannot be drawn: what is missing and what to add.
-
-    Attributes
-    ----------
-    text : str
-        Markdown.
-
-    Examples
-    --------
-    >>> Notice("No model has a known size. Add a column `params_total_b`.")
-    No model has a known size. Add a column `params_total_b`.
-    """
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_markdown_(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table for display, which scrolls sideways where the page is narrow.
-
-    Attributes
-    ----------
-    frame : pandas.DataFrame
-        What is shown.
-    caption : str
-        Plain text.
-    markup : str
-        HTML.
-    """
-
-    frame: pd.DataFrame
-    caption: str
-    markup: str
-
-    def __repr__(self) -> str:
-        return f"{self.caption}\n{self.frame.to_string(index=False)}"
-
-    def _repr_html_(self) -> str:
-        return self.markup
-
-
-# --------------------------------------------------------------------------- tables
-def show_table(
-    frame: pd.DataFrame,
-    caption: str,
-    formats: Mapping[str, str] | None = None,
-    hide: Sequence[str] = (),
-) -> Table | Notice:
-    """Show a frame as a table that follows the theme of the page.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        What to show; the index is left out.
-    caption : str
-        What to see. Plain text.
-    formats : mapping of column to format, optional
-        Python format strings, such as ``{"share": "{:.0%}"}``. By default numbers with
-        fractions have three decimals, sizes three digits and dates no time.
-    hide : sequence of str
-        Columns to leave out.
-
-    Returns
-    -------
-    Table or Notice
-        A notice if there is no row.
-
-    Examples
-    --------
-    >>> show_table(pd.DataFrame({"model": ["<b>"], "accuracy": [0.5]}), "One model.")
-    One model.
-    model  accuracy
-      <b>       0.5
-    >>> "&lt;b&gt;" in _.markup and "0.500" in _.markup
-    True
-    """
-    shown = frame.drop(columns=[column for column in hide if column in frame])
-    shown = shown.reset_index(drop=True)
-    if shown.empty:
-        return Notice("There is nothing to show in this table.")
-    chosen = {str(c): _format_of(str(c), shown[c]) for c in shown} | dict(formats or {})
-    key = hashlib.sha256((caption + shown.to_csv(index=False)).encode()).hexdigest()[:10]
-    style = (
-        shown.style.set_table_attributes('class="dataframe"')
-        .set_caption(html.escape(caption))
-        .hide(axis="index")
-        .format({c: chosen[str(c)] for c in shown}, na_rep="–", escape="html")
-        .format_index(escape="html", axis="columns")
-        .set_uuid(key)
-    )
-    setattr(style, "cell_ids", False)  # noqa: B010  (unknown to the type stubs)
-    body = style.to_html(sparse_columns=False)
-    body = re.sub(r"<style[^>]*>\s*</style>\s*", "", body)
-    body = body.replace('<th class="col_heading', '<th scope="col" class="col_heading')
-    return Table(shown, caption, _scroller(body, caption))
-
-
-def _format_of(column: str, values: pd.Series[Any]) -> str | None:
-    """Choose how a column is written."""
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return "{:%Y-%m-%d}"
-    if pd.api.types.is_float_dtype(values):
-        known = values.dropna()
-        if column.startswith("params") or (len(known) and known.abs().max() >= 1000):
-            return "{:.4g}"
-        if len(known) and (known == known.round()).all() and known.abs().max() > 1:
-            return "{:.0f}"
-        return "{:z.3f}"
-    return None
-
-
-def _scroller(body: str, label: str) -> str:
-    """Wrap wide content so that it scrolls by itself, with the keyboard too."""
-    name = html.escape(_cut(label, 120), quote=True)
-    return (
-        f'<div class="hat-scroll" role="region" tabindex="0" aria-label="{name}">\n{body}\n</div>'
-    )
 
 
 # --------------------------------------------------------------------------- charts
@@ -602,8 +384,8 @@ def intervals(
         resolve={"y": "independent"} if sparse else None,
         rows=True,
     )
-    ends = f"{_number(frame.x.min())} ({_cut(str(frame.row.iloc[int(frame.x.argmin())]), 40)})"
-    ends += f" to {_number(frame.x.max())} ({_cut(str(frame.row.iloc[int(frame.x.argmax())]), 40)})"
+    ends = f"{_number(frame.x.min())} ({cut(str(frame.row.iloc[int(frame.x.argmin())]), 40)})"
+    ends += f" to {_number(frame.x.max())} ({cut(str(frame.row.iloc[int(frame.x.argmax())]), 40)})"
     text = [
         f"Dot plot of {len(order)} rows{_in_panels(panels)}.",
         f"{title} runs from {ends}.",
@@ -952,7 +734,7 @@ from 0.200 to 0.800; Transfer goes from 0.500 to 0.500.
         .properties(usermeta={"hat": {"layout": "concat"}})
     )
     moves = "; ".join(
-        f"{_cut(row, 60)} goes from {_number(part.x.iloc[0])} to {_number(part.x.iloc[-1])}"
+        f"{cut(row, 60)} goes from {_number(part.x.iloc[0])} to {_number(part.x.iloc[-1])}"
         for row, part in ((r, frame[frame.row == r].sort_values("s")) for r in order)
     )
     text = [
@@ -1059,7 +841,7 @@ def heat(
     chart = _assemble(
         layers, [frame.assign(kind="tile")], None, [""], height=alt.Step(30), wish=1, rows=True
     )
-    at = [f"{_cut(str(r.column), 40)}, {_cut(str(r.row), 40)}" for r in frame.itertuples()]
+    at = [f"{cut(str(r.column), 40)}, {cut(str(r.row), 40)}" for r in frame.itertuples()]
     least, most = int(frame.v.argmin()), int(frame.v.argmax())
     text = [
         f"Tile chart of {len(frame)} tiles, {len(columns)} across and {len(rows)} down.",
@@ -1067,141 +849,6 @@ def heat(
         f"{_number(frame.v.max())} ({at[most]}).",
     ]
     return _figure(name, chart, caption, text, lost, _drawn(table.iloc[frame.index], [x, y, value]))
-
-
-# --------------------------------------------------------------------------- web pages
-def figure_html(spec: dict[str, Any], *, name: str, caption: str, alt: str, csv: str) -> str:
-    """Make the figure for the book and for stand-alone pages.
-
-    `assets/hat-charts.js` draws it; without JavaScript, and in print, the static picture stays.
-
-    Parameters
-    ----------
-    spec : dict
-        Vega-Lite specification, as in the executed notebook.
-    name, caption, alt, csv : str
-        As in the metadata ``hat`` of the output.
-
-    Returns
-    -------
-    str
-        HTML.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["<b>", "<b>"]})
-    >>> page = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.").html()
-    >>> page.startswith('<figure class="hat-chart" id="rise"'), "<b>" in page
-    (True, False)
-    """
-    slug = _slug(name)
-    said = html.escape(alt, quote=True)
-    svg = static_svg(spec)
-    size = re.search(r'<svg[^>]*?width="([\d.]+)"[^>]*?height="([\d.]+)"', svg)
-    width, height = (round(float(n)) for n in size.groups()) if size else (_WIDTH, 400)
-    picture = quote(svg, safe=" !$'()*+,-./:;=?@_~")
-    data = quote(csv, safe=" !$'()*+,-./:;=?@_~")
-    own = json.dumps(
-        spec | {"$schema": _SCHEMA.format(f"v{_VL_VERSION.split('.')[0]}")}, separators=(",", ":")
-    )
-    own = own.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return (
-        f'<figure class="hat-chart" id="{slug}" style="--hat-width:{width}px">\n'
-        '<div class="hat-live" hidden></div>\n'
-        f'<div class="hat-static"><img alt="{said}" width="{width}" height="{height}" '
-        f'src="data:image/svg+xml,{picture}"></div>\n'
-        f'<script type="application/json" class="hat-spec">{own}</script>\n'
-        f"<figcaption>{html.escape(caption)}</figcaption>\n"
-        '<details class="hat-data"><summary>Show data</summary>\n'
-        f"{_data_table(csv, caption)}\n"
-        f'<p><a class="hat-csv" download="{slug}.csv" href="data:text/csv;charset=utf-8,{data}">'
-        "Download as CSV</a></p>\n</details>\n</figure>"
-    )
-
-
-def static_svg(spec: dict[str, Any]) -> str:
-    """Draw a specification as SVG in the colours of paper, with no network.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["a", "a"]})
-    >>> figure = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.")
-    >>> static_svg(figure.spec())[:4]
-    '<svg'
-    """
-    import vl_convert
-
-    drawn = vl_convert.vegalite_to_svg(_on_paper(spec), _VL_VERSION, allowed_base_urls=[])
-    # The picture has one alternative text; a role for each of its marks only makes it heavy.
-    roles = re.compile(r' (?:class|role|aria-[a-z]+)="[^"]*"')
-    return re.sub(r"<[a-z]+ [^<>]*>", lambda tag: roles.sub("", tag.group()), drawn)
-
-
-def javascript_bundle(path: str | Path) -> Path:
-    """Write Vega, Vega-Lite and Vega-Embed as one script, for charts without a network.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file to write; its folder is made.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
-    import vl_convert
-
-    code = vl_convert.javascript_bundle(vl_version=_VL_VERSION)  # type: ignore[call-arg]
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Wrapped, so that its many top-level names do not meet those of the theme.
-    target.write_text(f"(function(){{\n{code}\n}})();\n", encoding="utf-8")
-    return target
-
-
-def _png(spec: dict[str, Any]) -> str:
-    """Draw a specification as PNG (base64), for readers that know no Vega-Lite."""
-    import base64
-
-    import vl_convert
-
-    paper = _on_paper(spec) | {"background": "white"}
-    image = vl_convert.vegalite_to_png(paper, _VL_VERSION, scale=1.5, allowed_base_urls=[])
-    return base64.b64encode(image).decode()
-
-
-def _on_paper(spec: dict[str, Any]) -> dict[str, Any]:
-    """Change the colours of text and guides to those for a white page."""
-    paper: dict[str, Any] = _recolour(spec, {INK: PAPER_INK, HALO: "#ffffff"})
-    return paper | {"$schema": _SCHEMA.format(f"v{_VL_VERSION}")}
-
-
-def _recolour(part: Any, colours: Mapping[str, str]) -> Any:
-    """Swap colours everywhere but in the data."""
-    if isinstance(part, dict):
-        data = ("datasets", "domain", "sort")
-        return {k: v if k in data else _recolour(v, colours) for k, v in part.items()}
-    if isinstance(part, list):
-        return [_recolour(v, colours) for v in part]
-    return colours.get(part, part) if isinstance(part, str) else part
-
-
-def _data_table(csv: str, caption: str) -> str:
-    """Make the table under a chart from its CSV."""
-    rows = list(csvlib.reader(io.StringIO(csv)))
-    if not rows:
-        return ""
-    head = "".join(f'<th scope="col">{html.escape(_readable(c))}</th>' for c in rows[0])
-    body = "\n".join(
-        "<tr>" + "".join(f"<td>{html.escape(_cut(cell, 80))}</td>" for cell in row) + "</tr>"
-        for row in rows[1 : _MOST_ROWS + 1]
-    )
-    left = len(rows) - 1 - _MOST_ROWS
-    more = f"<p>{left} more rows are in the CSV file.</p>" if left > 0 else ""
-    head = f"<thead><tr>{head}</tr></thead>"
-    table = f'<table class="dataframe">{head}\n<tbody>\n{body}\n</tbody></table>'
-    return _scroller(table, f"Data of the chart: {caption}") + more
 
 
 # --------------------------------------------------------------------------- shared parts
@@ -1580,7 +1227,7 @@ def _figure(
     if lost:
         rows, are = ("row", "is") if lost == 1 else ("rows", "are")
         caption = f"{caption} {lost} {rows} without a value {are} not drawn."
-    return Figure(_slug(name), chart, caption, " ".join(filter(None, text)), data)
+    return Figure(slug(name), chart, caption, " ".join(filter(None, text)), data)
 
 
 def _nothing(*columns: str) -> Notice:
@@ -1609,7 +1256,7 @@ def _name_of(row: Any) -> str:
     """The short name of a row, for words beside a chart."""
     for column in ("display_name", "label", "model"):
         if column in row and isinstance(row[column], str):
-            return _cut(row[column], 60)
+            return cut(row[column], 60)
     return ""
 
 
@@ -1627,7 +1274,7 @@ def _place_names(
     taken: list[tuple[float, float, float, float]] = []
     placed = []
     for row in frame.to_dict("records"):
-        short = _cut(_name_of(row), 22 if width == _CELL else 34)
+        short = cut(_name_of(row), 22 if width == _CELL else 34)
         near = dots.facet == row["facet"] if "facet" in row else dots.x == dots.x
         xs, ys = dots_x[near], dots_y[near]
         long = 6.6 * len(short)
@@ -1714,7 +1361,7 @@ def _line_ends(
     by = ["facet", "series"] if "facet" in frame else ["series"]
     ends = at.sort_values("at", kind="stable").groupby(by, sort=False).tail(1)
     ends = ends[ends["color"] != "other"] if len(set(ends["color"])) > 1 else ends
-    ends = ends.assign(short=[_cut(s, 18) for s in ends.series], y_label=ends.y)
+    ends = ends.assign(short=[cut(s, 18) for s in ends.series], y_label=ends.y)
     for _, part in ends.groupby("facet" if "facet" in ends else lambda _: 0):
         pool = (
             frame[frame.facet == part.facet.iloc[0]] if "facet" in ends and not share_y else frame
@@ -1860,7 +1507,7 @@ def _lines_in_words(curve: pd.DataFrame) -> str:
     if curve.empty:
         return ""
     names = list(dict.fromkeys(curve.line))
-    return f"Lines: {', '.join(_cut(n, 40) for n in names[:4])}."
+    return f"Lines: {', '.join(cut(n, 40) for n in names[:4])}."
 
 
 def _excluding(frame: pd.DataFrame, zero: float | None) -> str:
@@ -1869,36 +1516,3 @@ def _excluding(frame: pd.DataFrame, zero: float | None) -> str:
         return ""
     out = int(((known.x_low > zero) | (known.x_high < zero)).sum())
     return f"{out} of {len(known)} intervals exclude {_plain(zero)}."
-
-
-def _csv(frame: pd.DataFrame) -> str:
-    """CSV; text that a spreadsheet would run as a formula gets a leading apostrophe."""
-
-    def tame(value: Any) -> Any:
-        return (
-            f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
-        )
-
-    safe = frame.copy()
-    for column in safe:
-        if not pd.api.types.is_numeric_dtype(safe[column]):
-            safe[column] = safe[column].astype(object).map(tame)
-    text: str = safe.to_csv(
-        index=False, float_format="%.6g", date_format="%Y-%m-%d", lineterminator="\n"
-    )
-    return text
-
-
-def _readable(column: str) -> str:
-    return TIPS.get(column, column.replace("_", " "))
-
-
-def _cut(text: str, most: int) -> str:
-    """Shorten text that is drawn, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
-
-
-def _slug(text: str) -> str:
-    """Letters, digits and hyphens, for an id or a file name."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:80] or "chart"
