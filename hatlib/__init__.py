@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from hatlib.metrics import Metrics, summarise
     from hatlib.simulate import Simulation, identical_transfer
     from hatlib.small import SmallModels, small_models, small_sensitivity
-    from hatlib.trends import Thinking, Trends, release_trends, shuffled_dates, thinking_pairs
+    from hatlib.thinking import Thinking, thinking_pairs
+    from hatlib.trends import Trends, release_trends, shuffled_dates
 
 __version__ = "0.1.0"
 
@@ -27,7 +28,7 @@ _HOMES = {
     "Simulation": "simulate",
     "SmallModels": "small",
     "Tables": "data",
-    "Thinking": "trends",
+    "Thinking": "thinking",
     "Trends": "trends",
     "identical_transfer": "simulate",
     "ladder_sensitivity": "ladders",
@@ -38,7 +39,7 @@ _HOMES = {
     "small_sensitivity": "small",
     "summarise": "metrics",
     "release_trends": "trends",
-    "thinking_pairs": "trends",
+    "thinking_pairs": "thinking",
 }
 
 __all__ = [

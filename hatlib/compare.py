@@ -411,6 +411,21 @@ _TYPES = dict.fromkeys(
 ) | dict.fromkeys(("release_date", "first", "last"), "datetime64[ns]")  # fmt: skip
 
 
+def verdict(value: float, p_value: float, subject: str) -> str:
+    """Say whether a difference is clear, and in which direction.
+
+    Examples
+    --------
+    >>> verdict(0.1, 0.001, "later releases transfer")
+    'later releases transfer better than the line lets expect.'
+    >>> verdict(0.1, 0.4, "later releases transfer")
+    'whether later releases transfer better cannot be told from these models.'
+    """
+    if p_value < CLEAR:
+        return f"{subject} {'better' if value > 0 else 'worse'} than the line lets expect."
+    return f"whether {subject} better cannot be told from these models."
+
+
 def seed_of(seed: int, set_id: object) -> int:
     """A seed for one set, so that adding a set changes nothing in the others.
 
