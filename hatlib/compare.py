@@ -20,6 +20,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,9 @@ from scipy import stats
 from hatlib import resample
 from hatlib.lines import Scale, from_scale, to_scale
 from hatlib.words import counted, markdown_text
+
+if TYPE_CHECKING:
+    from hatlib.charts import Figure, Notice
 
 Floats = NDArray[np.float64]
 
@@ -424,6 +428,47 @@ def verdict(value: float, p_value: float, subject: str) -> str:
     if p_value < CLEAR:
         return f"{subject} {'better' if value > 0 else 'worse'} than the line lets expect."
     return f"whether {subject} better cannot be told from these models."
+
+
+def chart_of_gains(
+    gains: pd.DataFrame, *, row: str, name: str, title: str, caption: str
+) -> Figure | Notice:
+    """Draw the raw gain and the gain off the line of each row, the largest raw gain on top.
+
+    Parameters
+    ----------
+    gains : DataFrame
+        Columns `row`, ``target_gain``, ``off_line_gain``, ``low`` and ``high``.
+    row, name, title, caption : str
+        Column that names the rows; slug, title of the axis and caption.
+
+    Returns
+    -------
+    Figure or Notice
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"who": ["a"], "target_gain": 0.1, "off_line_gain": 0.02,
+    ...                       "low": 0.0, "high": 0.04})
+    >>> chart_of_gains(frame, row="who", name="gain", title="Gain", caption="A gain.").name
+    'gain'
+    """
+    from hatlib import charts
+
+    raw = gains.assign(measure="raw", value=gains["target_gain"], low=np.nan, high=np.nan)
+    off = gains.assign(measure="off the line", value=gains["off_line_gain"])
+    return charts.intervals(
+        pd.concat([raw, off]).dropna(subset="value"),
+        value="value",
+        low="low",
+        high="high",
+        row=row,
+        color="measure",
+        sort=gains.sort_values("target_gain", ascending=False)[row].tolist(),
+        name=name,
+        title_x=title,
+        caption=caption,
+    )
 
 
 def seed_of(seed: int, set_id: object) -> int:

@@ -62,18 +62,11 @@ class Ladders:
         chosen = compare.choose(self.ladders, set_id)
         if chosen.empty:
             return charts.Notice(self.summary(set_id))
-        raw = chosen.assign(measure="raw", value=chosen["target_gain"], low=np.nan, high=np.nan)
-        off = chosen.assign(measure="off the line", value=chosen["off_line_gain"])
-        return charts.intervals(
-            pd.concat([raw, off]),
-            value="value",
-            low="low",
-            high="high",
+        return compare.chart_of_gains(
+            chosen,
             row="ladder_name",
-            color="measure",
-            sort=chosen.sort_values("target_gain")["ladder_name"].tolist()[::-1],
             name="gain-with-size",
-            title_x="Gain in target accuracy for each doubling of size",
+            title="Gain in target accuracy for each doubling of size",
             caption=(
                 f"{chosen['set_name'].iloc[0]}: what target accuracy gains when size doubles, "
                 "raw and off the line. Bars are 95 % bootstrap intervals of the gain off the line."
@@ -324,15 +317,14 @@ def _ladders_of_set(
     )
     runs = line.runs.assign(ladder_name=_names(line.runs))
     on_ladder = runs[(runs["ladder"] != "") & runs[size].notna()]
-    groups = ["ladder_name", "setup"]
-    n_unfit = (on_ladder["unfit"] != "").groupby([on_ladder[g] for g in groups]).transform("sum")
+    n_unfit = (on_ladder["unfit"] != "").groupby(on_ladder["ladder_name"]).transform("sum")
     on_ladder = on_ladder.assign(n_left_out=0 if keep_all else n_unfit)
     if not keep_all:
         on_ladder = on_ladder[on_ladder["unfit"] == ""]
-    n_sizes = on_ladder.groupby(groups)[size].transform("nunique")
+    n_sizes = on_ladder.groupby("ladder_name")[size].transform("nunique")
     on_ladder = on_ladder[n_sizes >= min_sizes]
     rows, gains = [], []
-    for _, group in on_ladder.groupby(groups, sort=False):
+    for _, group in on_ladder.groupby("ladder_name", sort=False):
         contrast = _per_doubling(np.log2(group[size].to_numpy(float)))
         gain = line.draws[:, group.index] @ contrast
         low, high = compare.interval(gain[:, None])
@@ -389,9 +381,11 @@ def _reason(frame: pd.DataFrame, line: compare.OffLine, size: str, min_sizes: in
 
 
 def _names(runs: pd.DataFrame) -> list[str]:
-    """Name a ladder by its generation, variant and reasoning setting."""
+    """Name a ladder by its generation, variant and reasoning setting, and setup if there are two."""
     words = runs["reasoning"].replace({"none": "", "on": "thinking"})
-    parts = zip(runs["ladder"], runs["variant"], words, strict=True)
+    n_setups = runs.groupby(["ladder", "variant", "reasoning"])["setup"].transform("nunique")
+    setup = runs["setup"].where(n_setups > 1, "")
+    parts = zip(runs["ladder"], runs["variant"], words, setup, strict=True)
     return [" ".join(filter(None, part)) for part in parts]
 
 

@@ -14,23 +14,13 @@ import pandas as pd
 
 from hatlib.data import Tables, set_ids
 from hatlib.errors import InputError, Problem, listing
+from hatlib.schema import MODEL_COLUMNS
 
 #: Averages keep every model as long as this share of the target languages is left.
 MIN_LANGUAGES = 0.5
 
 _RUN = ["set", "set_name", "model", "reasoning", "setup", "label"]
 _CONSTANT = ["source", "benchmark", "version", "source_language", "chance"]
-_DESCRIPTION = [
-    "display_name",
-    "developer",
-    "family",
-    "lineage",
-    "ladder",
-    "variant",
-    "params_total_b",
-    "params_active_b",
-    "release_date",
-]
 _REASONING_WORDS = {"on": "thinking", "none": "no thinking"}
 
 
@@ -274,13 +264,13 @@ def _labels(frame: pd.DataFrame, models: pd.DataFrame) -> pd.Series:
 
 def _finish(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     """Add the description of the models and the names of the languages; order the columns."""
-    frame = frame.merge(tables.models[["model", *_DESCRIPTION]], on="model", how="left")
+    frame = frame.merge(tables.models[["model", *MODEL_COLUMNS]], on="model", how="left")
     first = ["set", "set_name", "source", "benchmark", "version", "setup", "model", "reasoning"]
     if "language" in frame:
         names = tables.languages.set_index("language")["name"]
         frame["language_name"] = frame["language"].map(names).fillna(frame["language"])
         first += ["language", "language_name"]
-    order = [*first, "label", *_DESCRIPTION]
+    order = [*first, "label", *MODEL_COLUMNS]
     return frame[[*order, *(c for c in frame if c not in order)]]
 
 

@@ -70,18 +70,11 @@ class Thinking:
         chosen = compare.choose(self.pairs, set_id)
         if chosen.empty:
             return charts.Notice(self.summary(set_id))
-        raw = chosen.assign(measure="raw", value=chosen["target_gain"], low=np.nan, high=np.nan)
-        off = chosen.assign(measure="off the line", value=chosen["off_line_gain"])
-        return charts.intervals(
-            pd.concat([raw, off]).dropna(subset="value"),
-            value="value",
-            low="low",
-            high="high",
+        return compare.chart_of_gains(
+            chosen,
             row="pair",
-            color="measure",
-            sort=chosen.sort_values("target_gain")["pair"].tolist()[::-1],
             name="gain-with-thinking",
-            title_x="Gain in target accuracy with more reasoning",
+            title="Gain in target accuracy with more reasoning",
             caption=(
                 f"{chosen['set_name'].iloc[0]}: the same model with more reasoning minus with "
                 "less. Bars are 95 % bootstrap intervals of the gain off the line."
