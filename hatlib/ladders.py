@@ -381,7 +381,7 @@ def _reason(frame: pd.DataFrame, line: compare.OffLine, size: str, min_sizes: in
 
 
 def _names(runs: pd.DataFrame) -> list[str]:
-    """Name a ladder by its generation, variant and reasoning setting, and setup if there are two."""
+    """Name a ladder by generation, variant, reasoning and, if there are two, setup."""
     words = runs["reasoning"].replace({"none": "", "on": "thinking"})
     n_setups = runs.groupby(["ladder", "variant", "reasoning"])["setup"].transform("nunique")
     setup = runs["setup"].where(n_setups > 1, "")
