@@ -148,11 +148,18 @@ def run(
 
 @app.command()
 def check(
-    files: Annotated[list[str], typer.Argument(help="Accuracies: CSV, CSV.gz or Parquet.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Accuracies: CSV, CSV.gz or Parquet.", metavar="FILE…")
+    ],
     models: Annotated[
         str | None, typer.Option(help="Your table of models.", metavar="FILE")
     ] = None,
-    source: Annotated[str, typer.Option(help="Language that transfer starts from.")] = "en",
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source-language", help="Language that transfer starts from.", metavar="CODE"
+        ),
+    ] = "en",
     chance: Annotated[
         float | None, typer.Option(help="Accuracy of a guess, 0 to 1, on your benchmark.")
     ] = None,
@@ -206,6 +213,14 @@ def _pairs(texts: Sequence[str]) -> dict[str, Any]:
     if problems:
         raise InputError(problems)
     return values
+
+
+def _problems(error: InputError, most: int = 50) -> str:
+    """One line a problem, and how many more there are."""
+    lines = [str(problem) for problem in error.problems]
+    if len(lines) > most:
+        lines[most:] = [f"… and {len(lines) - most} more problems."]
+    return "\n".join(lines)
 
 
 def _say(text: str) -> None:
@@ -286,7 +301,7 @@ def main() -> None:
     try:
         app(prog_name="hat")
     except InputError as error:
-        _say(str(error))
+        _say(_problems(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _say(f"{where}{error.strerror or error}.")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+
+from bs4 import BeautifulSoup
 
 PARAMETERS = """\
 data: list = []  # your files
@@ -74,3 +77,14 @@ def repository(root: Path, *names: str) -> Path:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
     return root
+
+
+def outside(html: str) -> list[str]:
+    """What a page would ask of other hosts."""
+    page = BeautifulSoup(html, "html.parser")
+    asked = [
+        tag.get(name) for name in ("src", "srcset", "data") for tag in page.select(f"[{name}]")
+    ]
+    asked += [tag.get("href") for tag in page.select("link[href]")]
+    asked += re.findall(r"(?:url\(|@import)\s*[\"']?([^\"')\s]+)", str(page.select("style")))
+    return [str(address) for address in asked if not str(address).startswith(("data:", "#"))]

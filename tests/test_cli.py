@@ -161,6 +161,15 @@ def test_each_problem_has_a_line(hat, root):
     assert any("bad.csv, line 3, column accuracy" in line for line in lines)
 
 
+def test_a_long_list_of_problems_is_cut(hat, root):
+    rows = [f"m{i},{language},87" for i in range(100) for language in ("en", "de")]
+    (root / "bad.csv").write_text("model,language,accuracy\n" + "\n".join(rows))
+    code, _, err = hat("check", "bad.csv")
+    assert code == 1
+    assert len(err.splitlines()) == 51
+    assert err.endswith("… and 150 more problems.\n")
+
+
 @pytest.mark.parametrize("name", ["[red]x[/red]", "[/]", "<script>alert(1)</script>", "\x1b[31m"])
 def test_text_of_the_user_is_shown_as_it_is(hat, name):
     code, _, err = hat("run", name)
@@ -196,9 +205,9 @@ def test_a_full_disk(hat, monkeypatch):
 
 
 def test_outside_the_repository_the_book_says_so(hat, monkeypatch):
-    from hatlib import publish
+    from hatlib.publish import places
 
-    monkeypatch.setattr(publish, "find_root", lambda start=None: None)
+    monkeypatch.setattr(places, "find_root", lambda start=None: None)
     code, _, err = hat("book")
     assert code == 1
     assert "Clone the repository" in err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import threading
 import time
@@ -13,27 +12,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
-from small import CHART, READ, code, notebook, repository
+from small import CHART, READ, code, notebook, outside, repository
 
 from hatlib import publish
 from hatlib.errors import InputError
 from hatlib.publish import Parameter, RunError, bind, building, stale
 from hatlib.publish.places import write_notebook
-
-
-def outside(html: str) -> list[str]:
-    """What a page would ask of other hosts."""
-    page = BeautifulSoup(html, "html.parser")
-    asked = [
-        tag.get(name) for name in ("src", "srcset", "data") for tag in page.select(f"[{name}]")
-    ]
-    asked += [tag.get("href") for tag in page.select("link[href]")]
-    asked += re.findall(r"(?:url\(|@import)\s*[\"']?([^\"')\s]+)", str(page.select("style")))
-    return [str(address) for address in asked if not str(address).startswith(("data:", "#"))]
-
 
 # Parameters ------------------------------------------------------------------------------------
 

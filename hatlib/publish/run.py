@@ -150,10 +150,8 @@ def load_report(values: Mapping[str, Any]) -> Any:
         return None
     import hatlib
 
-    options = {key: values[key] for key in ("models", "source_language") if values.get(key)}
-    if values.get("chance", -1) >= 0:
-        options["chance"] = values["chance"]
-    return hatlib.load(values.get("data") or None, **options).report
+    options = {key: values[key] for key in ("models", "source_language", "chance") if key in values}
+    return hatlib.load(values.get("data"), **options).report
 
 
 def execute(

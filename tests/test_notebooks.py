@@ -1,0 +1,240 @@
+"""Every notebook on shipped, small and awkward data: it ends, and says nothing false or unsafe.
+
+Two notebooks run through papermill. The other runs execute the same cells in this process, which
+is much faster, and render the same page.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from IPython.core.formatters import DisplayFormatter
+from small import outside
+
+from hatlib import publish
+from hatlib.errors import InputError
+from hatlib.publish.page import web_page
+
+pytestmark = pytest.mark.notebook
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+LANGUAGES = ["en", "de", "fr", "sw"]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(1)>",
+    "../../etc",
+    "[red]x[/]",
+    "[a](javascript:alert(1))",
+    "long " * 40,
+    "🦙 llama",
+    "a|b",
+    "${x}",
+    "{{x}}",
+    "=1+1",
+    "`code` *stars* $x$ _y_ # no heading",
+    "datum.x + '\"",
+]
+
+
+Parameters = dict[str, Any]
+FAST: Parameters = {"draws": 50}
+
+
+# Awkward tables --------------------------------------------------------------------------------
+
+
+def table(n: int = 8, languages: list[str] = LANGUAGES, names: list[str] | None = None) -> Any:
+    """Accuracies of `n` models near a line, in one row a model and language."""
+    rng = np.random.default_rng(0)
+    names = names or [f"model {i}" for i in range(n)]
+    rows = []
+    for name, source in zip(names, np.linspace(0.35, 0.9, len(names)), strict=True):
+        for language in languages:
+            lost = 0 if language == languages[0] else 0.05 + rng.normal(0, 0.02)
+            rows.append((name, language, round(float(source - lost), 4), 250))
+    return pd.DataFrame(rows, columns=["model", "language", "accuracy", "n_items"])
+
+
+def described(models: list[str]) -> pd.DataFrame:
+    """A models table: ladders of four sizes, one release a quarter."""
+    return pd.DataFrame(
+        {
+            "model": models,
+            "family": [f"family {i // 4}" for i in range(len(models))],
+            "lineage": [f"lineage {i // 8}" for i in range(len(models))],
+            "variant": "instruct",
+            "params_total_b": [[0.5, 2, 8, 32][i % 4] for i in range(len(models))],
+            "release_date": [
+                f"20{22 + i // 4 % 4}-{1 + 3 * (i % 4):02d}" for i in range(len(models))
+            ],
+        }
+    )
+
+
+def given(folder: Path, frame: pd.DataFrame, *, models: bool = False, **more: Any) -> Parameters:
+    """Write accuracies, and perhaps a table of models; return the parameters to use them."""
+    folder.mkdir(exist_ok=True)
+    frame.to_csv(folder / "mine.csv", index=False)
+    parameters: Parameters = {"data": [str(folder / "mine.csv")]}
+    if models:
+        described(list(dict.fromkeys(frame["model"]))).to_csv(folder / "models.csv", index=False)
+        parameters["models"] = str(folder / "models.csv")
+    return parameters | more
+
+
+def hostile(folder: Path) -> Parameters:
+    """Text that means something to a browser, a shell, a template, a terminal or a spreadsheet."""
+    frame = table(names=[*HOSTILE, *(f"model {i}" for i in range(12))])
+    for column in ("source", "benchmark", "version", "setup"):
+        frame[column] = f"<b>{column}</b> a|b {{{{x}}}} ${{x}} [red]x[/]"
+    parameters = given(folder, frame)
+    models = described(list(dict.fromkeys(frame["model"])))
+    for column in ("family", "lineage", "variant"):
+        models[column] = "<script>alert(1)</script> {{x}} " + models[column].astype(str)
+    models["developer"] = "<script>alert(1)</script>"
+    models.to_csv(folder / "models.csv", index=False)
+    return parameters | {"models": str(folder / "models.csv")}
+
+
+def thinking(folder: Path) -> Parameters:
+    """The same models without reasoning, with a little and with much."""
+    parts = []
+    for effort, gain in {"none": 0, "low": 0.02, "high": 0.05}.items():
+        part = table(10)
+        parts.append(part.assign(reasoning=effort, accuracy=part["accuracy"] + gain))
+    return given(folder, pd.concat(parts), models=True)
+
+
+CASES: dict[str, Callable[[Path], Parameters]] = {
+    "ordinary": lambda folder: given(folder, table(), models=True),
+    "wide": lambda folder: given(
+        folder, table().pivot_table("accuracy", "model", "language").reset_index()
+    ),
+    "one model": lambda folder: given(folder, table(1), models=True),
+    "two models": lambda folder: given(folder, table(2), models=True),
+    "unknown names": lambda folder: given(folder, table(12)),
+    "no items": lambda folder: given(folder, table(12).drop(columns="n_items"), models=True),
+    "one target": lambda folder: given(folder, table(12, ["en", "de"]), models=True),
+    "all 0": lambda folder: given(folder, table().assign(accuracy=0), models=True),
+    "all 1": lambda folder: given(folder, table().assign(accuracy=1), models=True),
+    "at chance": lambda folder: given(
+        folder, table().assign(accuracy=0.25), models=True, chance=0.25
+    ),
+    "below chance": lambda folder: given(folder, table(), models=True, chance=0.95),
+    "hostile": hostile,
+    "400 models": lambda folder: given(folder, table(400), models=True),
+    "thinking": thinking,
+}
+
+
+# Runs ------------------------------------------------------------------------------------------
+
+
+def play(name: str, parameters: Parameters) -> Any:
+    """Execute the code cells of a notebook in this process; return it with their outputs."""
+    nb = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    space: Parameters = {"print": lambda *words: printed.append(" ".join(map(str, words)))}
+    shown = DisplayFormatter()
+    for cell in nb.cells:
+        if cell.cell_type != "code":
+            continue
+        printed: list[str] = []
+        body = ast.parse(cell.source).body
+        result = ast.Expression(body.pop().value) if isinstance(body[-1], ast.Expr) else None
+        exec(compile(ast.Module(body, []), name, "exec"), space)
+        value = eval(compile(result, name, "eval"), space) if result else None
+        if "parameters" in cell.metadata.get("tags", []):
+            assert set(parameters) <= set(space)
+            space |= parameters
+        if printed:
+            cell.outputs.append(nbformat.v4.new_output("stream", text="\n".join(printed)))
+        if value is not None:
+            data, about = shown.format(value)
+            output = nbformat.v4.new_output("execute_result", data, metadata=about)
+            cell.outputs.append(output)
+    nbformat.validate(nb)
+    return nb
+
+
+def sentences(nb: Any) -> list[str]:
+    """What a notebook says: text that it printed or wrote, captions and alternative texts."""
+    said = []
+    for cell in nb.cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            about = output.get("metadata", {}).get("hat", {})
+            said += [output.get("text", ""), data.get("text/markdown", "")]
+            said += [about.get("caption", ""), about.get("alt", "")]
+    return [text for text in said if text]
+
+
+def check(nb: Any, html: str) -> BeautifulSoup:
+    """What is true of every notebook and page, whatever the data."""
+    for text in sentences(nb):
+        wrong = re.search(r"(?i)(?<![\w.])(nan|nat|inf|none|<na>)(?![\w.])", text)
+        assert wrong is None or wrong[0] in ("none", "None"), text
+        assert "Traceback" not in text
+    assert outside(html) == []
+    page = BeautifulSoup(html, "html.parser")
+    assert not page.select("[onerror], a[href^=javascript]")
+    for script in page.select("script:not([type='application/json'])"):
+        assert not (script.string or "").startswith("alert(1)")
+    assert not [tag for tag in page.select("main b") if tag.get_text() in ("source", "benchmark")]
+    return page
+
+
+@pytest.fixture
+def quick_pictures(monkeypatch):
+    """Leave out the PNG of each chart, which the page does not use."""
+    import importlib
+
+    for module in ("hatlib.figures", "hatlib.charts"):
+        if hasattr(importlib.import_module(module), "_png"):
+            monkeypatch.setattr(f"{module}._png", lambda spec: "")
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("case", CASES)
+def test_awkward_data(case, name, tmp_path, quick_pictures):
+    nb = play(name, FAST | CASES[case](tmp_path))
+    page = check(nb, web_page(nb, name))
+    if case == "hostile":
+        text = page.get_text()
+        assert "a|b" in text
+        assert "{{x}}" in text
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_shipped_data(name, tmp_path, quick_pictures):
+    nb = play(name, FAST)
+    page = check(nb, web_page(nb, name))
+    assert len(page.select("figure.hat-chart")) >= 3
+    answers = [cell for cell in nb.cells if "answer" in cell.metadata.get("tags", [])]
+    assert answers
+    assert all(len(cell.outputs[0].data["text/markdown"]) > 80 for cell in answers)
+
+
+@pytest.mark.parametrize("name", ["fit", "scaling"])
+def test_through_papermill(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = publish.run_notebook(name, FAST | given(Path("in"), table(), models=True))
+    nb = nbformat.read(run.notebook, as_version=4)
+    nbformat.validate(nb)
+    assert not [out for cell in nb.cells for out in cell.get("outputs", ()) if "ename" in out]
+    check(nb, run.page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_an_unknown_set_is_a_message(name, tmp_path, quick_pictures):
+    with pytest.raises(InputError, match="nonsense"):
+        play(name, FAST | given(tmp_path, table(), models=True, lead="nonsense"))
