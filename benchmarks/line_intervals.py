@@ -92,13 +92,13 @@ def weighted_cluster_se(x, y, w, codes, found):
 
 def intervals(rng, x, y, codes, n_items, draws):
     """Every candidate interval for the slope of one simulated table."""
-    points = lines._points(x, y)
+    points = lines.usable_points(x, y)
     n, size = x.size, codes.max() + 1
     fit = lines.fit_line(x, y)
     b = fit.slope
-    left = lines._weighted_lines(points, lines._without_each(codes), "ols").slope
+    left = lines.weighted_lines(points, lines.without_each(codes), "ols").slope
     w = resample.weights(rng, codes, draws)
-    drawn = lines._weighted_lines(points, w, "ols")
+    drawn = lines.weighted_lines(points, w, "ols")
     slopes = drawn.slope
     out = {}
     reach = stats.t.ppf((1 + LEVEL) / 2, n - 2) * fit.slope_se
@@ -128,9 +128,9 @@ def intervals(rng, x, y, codes, n_items, draws):
     q = resample.percentile_interval(np.where(np.abs(t) < 1e6, t, np.nan), LEVEL)
     out["wild, studentised"] = (b - q[1] * se, b - q[0] * se)
     out["jackknife, t(G-1)"] = resample.jackknife_interval(b, left, LEVEL)[0]
-    noisy = lines._points(x, y, x_var=x * (1 - x) / n_items, y_var=0.0)
-    upper = lines._weighted_lines(noisy, np.ones((1, n)), "eiv").slope[0]
-    left_upper = lines._weighted_lines(noisy, lines._without_each(codes), "eiv").slope
+    noisy = lines.usable_points(x, y, x_var=x * (1 - x) / n_items, y_var=0.0)
+    upper = lines.weighted_lines(noisy, np.ones((1, n)), "eiv").slope[0]
+    left_upper = lines.weighted_lines(noisy, lines.without_each(codes), "eiv").slope
     corrected = resample.jackknife_interval(upper, left_upper, LEVEL)[0]
     out["jackknife, binomial EIV"] = corrected
     found = lines.fit_with_interval(x, y, clusters=codes, n_items=n_items, level=LEVEL)

@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hatlib.data import LoadReport, Tables, load
     from hatlib.errors import InputError, Problem
+    from hatlib.fits import (
+        LanguageFits,
+        SetFit,
+        SetFits,
+        fit_languages,
+        fit_sensitivity,
+        fit_sets,
+    )
     from hatlib.ladders import Ladders, ladder_sensitivity, size_ladders
     from hatlib.metrics import Metrics, summarise
     from hatlib.simulate import Simulation, identical_transfer
@@ -22,37 +30,49 @@ __version__ = "0.1.0"
 _HOMES = {
     "InputError": "errors",
     "Ladders": "ladders",
+    "LanguageFits": "fits",
     "LoadReport": "data",
     "Metrics": "metrics",
     "Problem": "errors",
+    "SetFit": "fits",
+    "SetFits": "fits",
     "Simulation": "simulate",
     "SmallModels": "small",
     "Tables": "data",
     "Thinking": "thinking",
     "Trends": "trends",
+    "fit_languages": "fits",
+    "fit_sensitivity": "fits",
+    "fit_sets": "fits",
     "identical_transfer": "simulate",
     "ladder_sensitivity": "ladders",
     "load": "data",
+    "release_trends": "trends",
     "shuffled_dates": "trends",
     "size_ladders": "ladders",
     "small_models": "small",
     "small_sensitivity": "small",
     "summarise": "metrics",
-    "release_trends": "trends",
     "thinking_pairs": "thinking",
 }
 
 __all__ = [
     "InputError",
     "Ladders",
+    "LanguageFits",
     "LoadReport",
     "Metrics",
     "Problem",
+    "SetFit",
+    "SetFits",
     "Simulation",
     "SmallModels",
     "Tables",
     "Thinking",
     "Trends",
+    "fit_languages",
+    "fit_sensitivity",
+    "fit_sets",
     "identical_transfer",
     "ladder_sensitivity",
     "load",

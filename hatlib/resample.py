@@ -113,7 +113,7 @@ def weights(
     size = len(np.asarray(clusters, dtype=object)) if clusters is not None else int(n or 0)
     codes = cluster_codes(clusters, size)
     if not size:
-        return np.zeros((_draws(draws), 0), dtype=np.int64)
+        return np.zeros((checked_draws(draws), 0), dtype=np.int64)
     return item_weights(rng, int(codes.max()) + 1, draws)[:, codes]
 
 
@@ -141,7 +141,9 @@ def item_weights(rng: np.random.Generator | int, n_items: int, draws: int) -> In
     """
     if n_items < 1:
         raise InputError(Problem("there is nothing to resample.", "Give at least one item."))
-    return generator(rng).multinomial(n_items, np.full(n_items, 1 / n_items), size=_draws(draws))
+    return generator(rng).multinomial(
+        n_items, np.full(n_items, 1 / n_items), size=checked_draws(draws)
+    )
 
 
 def redraw(
@@ -174,9 +176,9 @@ def redraw(
     [[0.51, 0.5], [0.57, 0.5]]
     """
     p = np.asarray(accuracy, dtype=float)
-    n = np.broadcast_to(_as_float(n_items), p.shape)
+    n = np.broadcast_to(as_float(n_items), p.shape)
     known = np.isfinite(n) & (n >= 1) & np.isfinite(p)
-    out = np.tile(p, (_draws(draws), 1))
+    out = np.tile(p, (checked_draws(draws), 1))
     if known.any():
         size = np.rint(n[known]).astype(np.int64)
         share = np.clip(p[known], 0, 1)
@@ -248,8 +250,8 @@ def two_way(
     random = generator(rng)
     source, target = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     unknown = np.full(source.shape, np.nan)
-    nx = unknown if x_items is None else np.broadcast_to(_as_float(x_items), source.shape)
-    ny = unknown if y_items is None else np.broadcast_to(_as_float(y_items), target.shape)
+    nx = unknown if x_items is None else np.broadcast_to(as_float(x_items), source.shape)
+    ny = unknown if y_items is None else np.broadcast_to(as_float(y_items), target.shape)
     counts = weights(random, clusters, draws, n=len(source))
     known = np.isfinite(np.concatenate([nx, ny]))
     if known.all():
@@ -431,17 +433,23 @@ def _quantiles(values: Floats, shares: Sequence[float]) -> Floats:
     return out
 
 
-def _as_float(values: ArrayLike) -> Floats:
+def as_float(values: ArrayLike) -> Floats:
     """Floats with nan for missing, also from a nullable pandas column."""
     if isinstance(values, pd.Series):
         return values.to_numpy(dtype=float, na_value=np.nan)
     return np.asarray(values, dtype=float)
 
 
-def _draws(draws: int) -> int:
+def checked_draws(draws: int) -> int:
+    """The number of draws, if it is at least 1."""
     if draws < 1:
         raise InputError(Problem("draws must be at least 1.", "Use 1000.", value=str(draws)))
     return int(draws)
+
+
+def seed_from(rng: np.random.Generator | int) -> int:
+    """One whole number from which streams of random numbers can be made."""
+    return int(rng.integers(2**32)) if isinstance(rng, np.random.Generator) else int(rng)
 
 
 def _level(level: float) -> float:

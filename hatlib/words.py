@@ -50,6 +50,17 @@ def joined(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+def capital(text: str) -> str:
+    """Text with a capital at its start; the rest stays as it is.
+
+    Examples
+    --------
+    >>> capital("a line of the BBC")
+    'A line of the BBC'
+    """
+    return text[:1].upper() + text[1:]
+
+
 def markdown_text(text: object) -> str:
     r"""Text from data, so that Markdown and HTML show it as it is.
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import odrpack
-import pandas as pd
 import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
@@ -58,7 +57,7 @@ def test_logit_scale_agrees_with_statsmodels():
 def test_weighted_lines_agree_with_statsmodels_wls():
     x, y = cloud(2, 15)
     w = resample.weights(0, [i // 2 for i in range(15)], draws=20)
-    ours = lines._weighted_lines(lines._points(x, y), w, "ols")
+    ours = lines.weighted_lines(lines.usable_points(x, y), w, "ols")
     for row, intercept, slope, r2 in zip(
         w, ours.intercept, ours.slope, ours.r_squared, strict=True
     ):
@@ -205,9 +204,6 @@ def test_no_line_is_flagged_not_raised(x, y, words):
     assert np.isnan(fit.slope) and words in fit.flag
     assert np.isnan(lines.fit_with_interval(x, y).slope_low)
     assert np.isnan(lines.effective_transfer(x, y).residual).all()
-    assert lines.compare_shapes(x, y, draws=5).verdict.startswith("cannot tell")
-    assert lines.pair_of_lines(x, y).reason
-    assert lines.broken_stick(x, y).reason
 
 
 def test_two_models_and_constant_y():
@@ -241,10 +237,6 @@ def test_missing_values_are_dropped_and_counted():
         lambda: lines.slope_bounds([0.1, 0.2], [0.1, 0.3], n_items=10, noise_share=2),
         lambda: lines.fit_with_interval([0.1, 0.2], [0.1, 0.3], clusters=["a"]),
         lambda: lines.fit_with_interval([0.1, 0.2], [0.1, 0.3], interval="magic"),
-        lambda: lines.compare_shapes([0.1, 0.2], [0.1, 0.3], draws=0),
-        lambda: lines.pair_of_lines([0.1, 0.2], [0.1, 0.3], min_models=1),
-        lambda: lines.known_groups([0.1, 0.2], [0.1, 0.3], ["a"]),
-        lambda: lines.fit_sets(pd.DataFrame({"set": ["a"]})),
     ],
 )
 def test_wrong_input_says_so(call):
@@ -378,232 +370,3 @@ def test_shown_models_do_not_move_the_line():
     assert found.left_out.tolist() == [1] * 15 + [0] * 5
     own = lines.effective_transfer(x, y, loo=False).residual
     assert own == pytest.approx(y - lines.fit_line(x, y).predict(x))
-
-
-# --- shapes ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("n", [11, 14])
-def test_pair_of_lines_finds_the_best_partition(seed, n):
-    x, y = cloud(seed, n, 0.08)
-    least = 5 if n == 11 else 4
-    rss, _ = oracle.best_pair(x, y, least, lines.LEAST_LINE_SPREAD)
-    found = lines.pair_of_lines(x, y, min_models=least)
-    assert found.rss == pytest.approx(rss, rel=1e-8)
-    assert min(segment.n for segment in found.segments) >= least
-
-
-def test_search_finds_two_crossing_lines_and_is_repeatable():
-    rng = np.random.default_rng(17)
-    x = rng.uniform(0.1, 0.9, 80)
-    member = rng.random(80) < 0.5
-    y = np.where(member, 0.1 + 0.8 * x, 0.7 - 0.4 * x) + rng.normal(0, 0.01, 80)
-    found = lines.pair_of_lines(x, y, rng=3)
-    slopes = sorted(segment.slope for segment in found.segments)
-    assert slopes == pytest.approx([-0.4, 0.8], abs=0.03)
-    again = lines.pair_of_lines(x, y, rng=3)
-    assert (again.member == found.member).all()
-    assert lines.pair_of_lines(x, y, rng=4).rss == pytest.approx(found.rss)
-
-
-def test_pair_refuses_an_almost_vertical_line():
-    rng = np.random.default_rng(18)
-    x = np.concatenate([np.full(12, 0.25) + rng.normal(0, 1e-4, 12), rng.uniform(0.3, 0.9, 20)])
-    y = np.concatenate([rng.uniform(0.2, 0.5, 12), x[12:] * 0.9])
-    found = lines.pair_of_lines(x, y)
-    for name in ("upper line", "lower line"):
-        assert x[found.member == name].std() >= lines.LEAST_LINE_SPREAD * x.std() * 0.999
-    assert max(abs(segment.slope) for segment in found.segments) < 5
-
-
-def test_bic_of_a_pair_charges_memberships():
-    x, y = cloud(19, 40)
-    found = lines.pair_of_lines(x, y)
-    share = found.segments[0].n / 40
-    cost = -2 * 40 * (share * np.log(share) + (1 - share) * np.log(1 - share))
-    assert found.bic == pytest.approx(6 * np.log(40) - 2 * found.loglik + cost)
-    assert found.bic > lines.one_line(x, y).bic
-
-
-def test_broken_stick_agrees_with_a_fine_search():
-    rng = np.random.default_rng(20)
-    x = rng.uniform(0.2, 0.9, 60)
-    y = 0.25 + np.clip(x - 0.5, 0, None) + rng.normal(0, 0.02, 60)
-    found = lines.broken_stick(x, y)
-    ordered = np.sort(x)
-    fine = min(oracle.stick_rss(x, y, k) for k in np.linspace(ordered[4], ordered[-5], 4000))
-    assert fine * (1 - 1e-4) <= found.rss <= fine * 1.003
-    assert found.knot == pytest.approx(0.5, abs=0.05)
-    below, above = found.segments
-    assert below.intercept + below.slope * found.knot == pytest.approx(
-        above.intercept + above.slope * found.knot
-    )
-
-
-def test_known_groups_agree_with_statsmodels_and_the_f_test():
-    x, y = cloud(21, 50)
-    labels = np.where(np.arange(50) % 3 == 0, "a", "b")
-    y = y + 0.03 * (labels == "a")
-    dummy = (labels == "a").astype(float)
-    one = sm.OLS(y, sm.add_constant(x)).fit()
-    full = sm.OLS(y, np.column_stack([np.ones(50), x, dummy, dummy * x])).fit()
-    ours = lines.known_groups(x, y, labels)
-    assert ours.rss == pytest.approx(full.ssr) and ours.loglik == pytest.approx(full.llf)
-    found = lines.compare_shapes(
-        x, y, groups={"g": labels}, uneven=False, draws=2000, rng=1
-    ).table()
-    row = found.set_index("shape").loc["separate lines by g"]
-    f_test = full.compare_f_test(one)[1]
-    assert abs(row["p_value"] - f_test) < 4 * row["p_se"] + 1e-3
-    parallel = sm.OLS(y, np.column_stack([np.ones(50), x, dummy])).fit()
-    assert lines.known_groups(x, y, labels, parallel=True).rss == pytest.approx(parallel.ssr)
-
-
-def test_small_groups_are_joined_or_refused():
-    x, y = cloud(22, 20)
-    joined = lines.known_groups(x, y, ["a"] * 8 + ["b"] * 7 + ["c"] * 3 + [None] * 2)
-    assert {segment.line: segment.n for segment in joined.segments} == {"a": 8, "b": 7, "other": 5}
-    assert "Not all groups" in lines.known_groups(x, y, ["a"] * 17 + ["b"] * 3).reason
-
-
-# --- comparing shapes -----------------------------------------------------------------------
-
-
-def null_p_values(reps=150, n=25, **options):
-    found = []
-    for seed in range(reps):
-        x, y = cloud(1000 + seed, n)
-        table = lines.compare_shapes(x, y, draws=99, rng=seed, **options).table()
-        found.append(table["p_value"].to_numpy()[1:])
-    return np.array(found)
-
-
-@pytest.mark.parametrize("uneven", [True, False])
-def test_p_values_are_uniform_under_one_line(uneven):
-    p = null_p_values(uneven=uneven)
-    for column in p.T:
-        assert stats.kstest(column, "uniform").pvalue > 0.005
-        assert np.mean(column <= 0.05) <= 0.11
-
-
-def test_two_true_lines_are_found():
-    best = []
-    for seed in range(12):
-        x, y = cloud(seed, 50, 0.02)
-        y = y - 0.15 * (np.random.default_rng(500 + seed).random(50) < 0.5)
-        best.append(lines.compare_shapes(x, y, draws=99).best)
-    assert best.count("pair of lines") >= 11
-
-
-def test_a_bend_is_called_a_bend():
-    rng = np.random.default_rng(23)
-    x = rng.uniform(0.2, 0.9, 80)
-    y = 0.25 + np.clip(x - 0.5, 0, None) + rng.normal(0, 0.03, 80)
-    assert lines.compare_shapes(x, y, draws=199).best == "broken stick"
-
-
-def test_scatter_that_grows_is_not_two_lines():
-    rng = np.random.default_rng(24)
-    small = 0
-    for seed in range(40):
-        x = rng.uniform(0.2, 0.9, 80)
-        y = 0.8 * x + rng.normal(0, 1, 80) * 0.01 * np.exp(3 * x)
-        p = lines.compare_shapes(x, y, draws=99, rng=seed).table()["p_value"][1]
-        small += p <= 0.05
-    assert small <= 6
-
-
-def test_comparison_reports_gain_by_chance():
-    x, y = cloud(25, 60)
-    found = lines.compare_shapes(x, y, draws=199, clusters=np.arange(60) % 12)
-    pair = found.table().iloc[1]
-    assert 0 < pair["gain_by_chance"] < pair["gain_by_chance_high"]
-    assert pair["r_squared_gain"] == pytest.approx(pair["r_squared"] - found.fits[0].r_squared)
-    assert pair["lr"] == pytest.approx(2 * (found.fits[1].loglik - found.fits[0].loglik), rel=1e-6)
-    assert 0 <= found.family_share < 1
-    assert "explains" in found.summary()
-
-
-def test_holm():
-    assert lines._holm(np.array([np.nan, 0.01, 0.04, 0.03])) == pytest.approx(
-        [np.nan, 0.03, 0.06, 0.06], nan_ok=True
-    )
-
-
-# --- tables of sets -------------------------------------------------------------------------
-
-
-def sets_table():
-    x, y = cloud(26, 40)
-    big = pd.DataFrame(
-        {
-            "set": "big", "set_name": "Big *set*", "source_accuracy": x, "target_accuracy": y,
-            "model": [f"m_{i}" for i in range(40)], "label": [f"m_{i}" for i in range(40)],
-            "family": [f"f{i % 10}" for i in range(40)], "n_items": 500, "n_targets": 3,
-            "reasoning": np.where(np.arange(40) % 2, "on", "none"),
-            "release_date": pd.date_range("2023-01-01", periods=40, freq="MS"), "chance": 0.25,
-        }
-    )  # fmt: skip
-    small = big.iloc[:3].assign(set="small", set_name="Small")
-    flat = big.iloc[:8].assign(set="flat", set_name="Flat", source_accuracy=0.5)
-    no_english = big.iloc[:8].assign(set="none", set_name="None", source_accuracy=np.nan)
-    table = pd.concat([big, small, flat, no_english], ignore_index=True)
-    return table.astype({"n_items": "Int64"})
-
-
-def test_fit_sets():
-    fits = lines.fit_sets(sets_table(), draws=50)
-    table = fits.table().set_index("set")
-    assert table.loc["big", "n"] == 40 and table.loc["big", "n_clusters"] == 10
-    assert table.loc["big", "noise_allowed"]
-    assert "3 models" in table.loc["small", "reason"]
-    assert "same source" in table.loc["flat", "reason"]
-    assert "source language" in table.loc["none", "reason"]
-    assert len(fits.shapes()) == 7
-    assert len(fits.residuals()) == 40
-    frame = fits.lines_frame()
-    assert list(frame) == ["set", "set_name", "shape", "line", "x", "y", "low", "high"]
-    assert (frame.groupby(["shape", "line"]).size() == lines.GRID_POINTS).all()
-    members = fits.members()
-    assert set(members["shape"]) == set(frame["shape"])
-    assert (members.groupby("shape").size() == 40).all()
-    assert r"Big \*set\*" in fits.summary()
-
-
-def test_a_set_does_not_depend_on_other_sets():
-    table = sets_table()
-    both = lines.fit_sets(table, draws=50, rng=3).shapes()
-    alone = lines.fit_sets(table[table["set"] == "big"], draws=50, rng=3).shapes()
-    pd.testing.assert_frame_equal(both, alone)
-
-
-def test_fit_sets_with_shown_models_and_few_columns():
-    table = sets_table().query("set == 'big'")
-    defines = np.arange(40) < 30
-    fits = lines.fit_sets(table, defines=defines, draws=20)
-    assert fits.table()["n"].iloc[0] == 30 and len(fits.residuals()) == 40
-    assert fits.residuals()["effective_transfer"].notna().all()
-    bare = table[["set", "source_accuracy", "target_accuracy"]]
-    found = lines.fit_sets(bare, draws=20, scale="logit", chance=0.1)
-    assert found.table()["n_clusters"].iloc[0] == 40 and found.summary()
-    empty = lines.fit_sets(bare.iloc[:0], draws=20)
-    assert empty.table().empty and empty.lines_frame().empty and empty.summary()
-
-
-def test_fit_languages():
-    table = sets_table().query("set == 'big'")
-    both = pd.concat([table.assign(language=code) for code in ("de", "fr")])
-    fits = lines.fit_languages(both)
-    assert fits.table()["language"].tolist() == ["de", "fr"]
-    assert len(fits.lines_frame()) == 2 * lines.GRID_POINTS
-    assert "slope" in fits.summary()
-
-
-def test_numeric_modules_do_not_import_charts():
-    for module in (lines, resample):
-        source = Path(module.__file__).read_text(encoding="utf-8")
-        imports = [
-            row for row in source.splitlines() if row.lstrip().startswith(("import", "from"))
-        ]
-        assert not [row for row in imports if "altair" in row or "charts" in row]
