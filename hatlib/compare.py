@@ -44,6 +44,9 @@ MIN_STEPS = 3
 NEAR_CHANCE = 0.1
 #: A run whose target accuracy is above its source accuracy by more than this is doubtful.
 DOUBTFUL = 0.1
+#: Source accuracy must keep this share of its variance when the control is held fixed. Below it
+#: the two cannot be told apart, and the line would be a guess far from every run.
+ENTANGLED = 0.01
 #: Differences whose false-discovery rate is below this are called clear.
 CLEAR = 0.05
 
@@ -155,11 +158,38 @@ def off_line(
     )
     reason = ""
     if not np.isfinite(expected).any():
-        reason = (
-            f"No line can be drawn: it takes {MIN_RUNS} runs of other lineages, and the set has "
-            f"{counted(n, 'run')} of {counted(len(np.unique(codes)), 'lineage')}."
-        )
+        reason = _no_line(codes[may_define], n)
     return OffLine(runs, values, weights, reason)
+
+
+def _no_line(lineages: NDArray[np.int64], n_runs: int) -> str:
+    """Why the runs of these lineages draw no line for any of the runs of the set."""
+    per_lineage = np.unique(lineages, return_counts=True)[1]
+    if len(lineages) - min(per_lineage, default=0) >= MIN_RUNS:
+        return (
+            "No line can be drawn: the runs of other lineages differ too little in source "
+            "accuracy, once what the line holds fixed is taken out."
+        )
+    return (
+        f"No line can be drawn: it takes {MIN_RUNS} runs of other lineages. Of "
+        f"{counted(n_runs, 'run')} of the set, {len(lineages)} can draw a line, of "
+        f"{counted(len(per_lineage), 'lineage')}."
+    )
+
+
+def left_out(runs: pd.DataFrame) -> str:
+    """Say how many runs are left out as `unfit`; empty if there are none.
+
+    Examples
+    --------
+    >>> left_out(pd.DataFrame({"unfit": ["", "near chance", "near chance"]}))
+    ' 2 runs are left out, as they are near chance or doubtful.'
+    """
+    n = int((runs["unfit"] != "").sum())
+    if not n:
+        return ""
+    verb = "is left out, as it is" if n == 1 else "are left out, as they are"
+    return f" {counted(n, 'run')} {verb} near chance or doubtful."
 
 
 def unfit(table: pd.DataFrame) -> pd.Series:
@@ -224,7 +254,8 @@ def _intercept_and_slope(sums: Floats) -> tuple[Floats, Floats]:
         gone = czz < 1e-9 * np.maximum(s, 1)
         cuz, cvz, czz = np.where(gone, 0, cuz), np.where(gone, 0, cvz), np.where(gone, 1, czz)
         own_spread = cuu - cuz**2 / czz  # spread of u at equal z
-        slope = np.where(own_spread > 1e-9, (cuv - cuz * cvz / czz) / own_spread, np.nan)
+        known = (own_spread > 1e-9) & (own_spread > ENTANGLED * cuu)
+        slope = np.where(known, (cuv - cuz * cvz / czz) / own_spread, np.nan)
         of_control = (cvz - slope * cuz) / czz
         intercept = (sv - slope * su - of_control * sz) / s
     return intercept, slope

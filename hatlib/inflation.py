@@ -88,8 +88,8 @@ class MetricSlopes:
             parts.append(text)
         flag = next((f for f in chosen["flag"] if f), "")
         return (
-            f"On real data, in **{markdown_text(chosen['set_name'].iloc[0])}**: for ten points more in source "
-            f"accuracy, {joined(parts)}. {flag}"
+            f"On real data, in **{markdown_text(chosen['set_name'].iloc[0])}**: for ten points "
+            f"more in source accuracy, {joined(parts)}. {flag}"
         ).strip()
 
 

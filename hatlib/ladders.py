@@ -374,7 +374,7 @@ def _reason(frame: pd.DataFrame, line: compare.OffLine, size: str, min_sizes: in
     if frame.empty:
         if not line.runs[size].notna().any():
             return f"No model has a size ({size})."
-        return f"No generation has {min_sizes} sizes of one variant."
+        return f"No generation has {min_sizes} sizes of one variant.{compare.left_out(line.runs)}"
     if frame["off_line_gain"].isna().all():
         return line.reason or "Too few runs of other lineages to draw a line."
     return ""

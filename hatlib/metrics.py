@@ -75,7 +75,7 @@ class Metrics:
         reasons = self.left_out.groupby("set")["reason"].agg(
             lambda column: " ".join(dict.fromkeys(column))
         )
-        frame["left_out"] = frame["set"].map(reasons).fillna("")
+        frame["left_out"] = frame["set"].map(reasons.to_dict().get).fillna("").astype(str)
         empty = self.left_out[~self.left_out["set"].isin(frame["set"])]
         if len(empty):
             extra = empty.groupby(["set", "set_name"])["reason"].agg(" ".join).reset_index()

@@ -415,7 +415,7 @@ def _common_trend(
     """One slope within all lineages of a set, as it is and at equal size."""
     reason = ""
     if frame.empty:
-        reason = f"No lineage has {min_dates} release dates."
+        reason = f"No lineage has {min_dates} release dates.{compare.left_out(line.runs)}"
     elif frame["off_line_gain"].isna().all():
         reason = line.reason or "Too few runs of other lineages to draw a line."
     target_gain = _within_slope(dated, years) if len(dated) else np.nan
