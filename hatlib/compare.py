@@ -446,19 +446,26 @@ _TYPES = dict.fromkeys(
 ) | dict.fromkeys(("release_date", "first", "last"), "datetime64[ns]")  # fmt: skip
 
 
-def verdict(value: float, p_value: float, subject: str) -> str:
-    """Say whether a difference is clear, and in which direction.
+def verdict(value: float, p_value: float, yes: str, no: str) -> str:
+    """Choose the words for a difference that is clear in either direction, or is not.
+
+    Parameters
+    ----------
+    value, p_value : float
+        The difference, and its p-value; missing if there is no interval.
+    yes, no : str
+        Words for a clear difference above and below 0.
 
     Examples
     --------
-    >>> verdict(0.1, 0.001, "later releases transfer")
-    'later releases transfer better than the line lets expect.'
-    >>> verdict(0.1, 0.4, "later releases transfer")
-    'whether later releases transfer better cannot be told from these models.'
+    >>> verdict(0.1, 0.001, "yes", "no"), verdict(-0.1, 0.001, "yes", "no")
+    ('yes', 'no')
+    >>> verdict(0.1, 0.4, "yes", "no"), verdict(0.1, float("nan"), "yes", "no")
+    ('cannot tell', 'cannot tell')
     """
-    if p_value < CLEAR:
-        return f"{subject} {'better' if value > 0 else 'worse'} than the line lets expect."
-    return f"whether {subject} better cannot be told from these models."
+    if not p_value < CLEAR:
+        return "cannot tell"
+    return yes if value > 0 else no
 
 
 def chart_of_gains(

@@ -11,7 +11,7 @@ import pandas as pd
 from hatlib import compare
 from hatlib.lines import fit_with_interval
 from hatlib.simulate import DIFFICULTIES, PROFILES, identical_transfer
-from hatlib.words import joined, markdown_text, signed
+from hatlib.words import headline, joined, signed
 
 if TYPE_CHECKING:
     from hatlib.charts import Figure, Notice
@@ -87,8 +87,9 @@ class MetricSlopes:
                 text += f" ({signed(row['low'])} to {signed(row['high'])})"
             parts.append(text)
         flag = next((f for f in chosen["flag"] if f), "")
+        verdict = "they move" if (chosen["low"] * chosen["high"] > 0).any() else "cannot tell"
         return (
-            f"On real data, in **{markdown_text(chosen['set_name'].iloc[0])}**: for ten points "
+            f"{headline(chosen['set_name'].iloc[0], verdict)} On these real data, for ten points "
             f"more in source accuracy, {joined(parts)}. {flag}"
         ).strip()
 

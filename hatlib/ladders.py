@@ -11,7 +11,7 @@ import pandas as pd
 from hatlib import compare
 from hatlib.errors import InputError, listing
 from hatlib.lines import Scale
-from hatlib.words import counted, direction, markdown_text, signed
+from hatlib.words import counted, direction, headline, signed
 
 if TYPE_CHECKING:
     from hatlib.charts import Figure, Notice
@@ -142,32 +142,31 @@ class Ladders:
         if chosen.empty:
             return compare.no_answer(self.sets, set_id)
         known = chosen[chosen["off_line_gain"].notna()]
-        name = markdown_text(chosen["set_name"].iloc[0])
         row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
+        gain, off = chosen["target_gain"].mean(), row["off_line_gain"]
+        verdict = compare.verdict(
+            off,
+            row["p_value"],
+            f"yes, by {off / gain:.0%} of the gain in accuracy" if gain > off else "yes",
+            "no, it falls",
+        )
         text = (
-            f"**{name}** has {counted(len(chosen), 'size ladder')}. For each doubling of size, "
-            f"target accuracy {direction(chosen['target_gain'].mean())} by "
-            f"{abs(chosen['target_gain'].mean()):.3f} on average. "
+            f"{headline(row['set_name'], verdict)} For each doubling of size, over "
+            f"{counted(len(chosen), 'size ladder')}, target accuracy {direction(gain)} by "
+            f"{abs(gain):.3f} on average. "
         )
         if known.empty:
             return text + str(row["reason"])
         text += (
-            f"The gain in source accuracy alone lets the line expect "
-            f"{signed(known['expected_gain'].mean())}. What is left off the line is "
-            f"{signed(row['off_line_gain'])}"
+            "The gain in source accuracy alone lets the line expect "
+            f"{signed(known['expected_gain'].mean())}. What is left off the line is {signed(off)}"
         )
         if np.isnan(row["low"]):
-            return text + ", without an interval, as there are too few lineages. "
-        clear = row["p_value"] < compare.CLEAR
-        text += f" (95 % interval {signed(row['low'])} to {signed(row['high'])}): "
-        text += (
-            f"size {'helps' if row['off_line_gain'] > 0 else 'harms'} transfer itself a little. "
-            if clear
-            else "whether size helps transfer itself cannot be told from these models. "
-        )
+            return text + ", without an interval, as there are too few lineages."
         clear_gains = known.loc[known["q_value"] < compare.CLEAR, "off_line_gain"].to_numpy(float)
         up, down = int((clear_gains > 0).sum()), int((clear_gains < 0).sum())
         return text + (
+            f" (95 % interval {signed(row['low'])} to {signed(row['high'])}). "
             f"Taken alone, {up} of {counted(len(known), 'ladder')} rise off the line and {down} "
             "fall, beyond sampling error and after correction for their number."
         )

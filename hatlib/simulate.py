@@ -105,8 +105,9 @@ class Simulation:
         moved = self.ranges().set_index("metric")["range"]
         source = self.models["source_accuracy"]
         return (
-            f"Source accuracy of the simulated models runs from {source.min():.2f} to "
-            f"{source.max():.2f}. The built-in transfer is {self.transfer:.2f} for every model. "
+            "**Simulated models of identical transfer: they move.** Source accuracy runs from "
+            f"{source.min():.2f} to {source.max():.2f}. The built-in transfer is "
+            f"{self.transfer:.2f} for every model. "
             f"Target accuracy moves by {moved['target_accuracy']:.2f}, "
             f"the XLT gap by {moved['xlt_gap']:.2f} and the ratio by {moved['ratio']:.2f}."
         )

@@ -12,7 +12,7 @@ from hatlib import compare
 from hatlib.errors import InputError
 from hatlib.ladders import SIZES
 from hatlib.lines import Scale
-from hatlib.words import counted, markdown_text, signed
+from hatlib.words import counted, headline, signed
 
 if TYPE_CHECKING:
     from hatlib.charts import Figure, Notice
@@ -187,10 +187,15 @@ class SmallModels:
         if chosen.empty:
             return compare.no_answer(self.sets, set_id)
         row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
+        verdict = compare.verdict(
+            row["effective_transfer"], row["p_value"], "no, they lie above it", "yes"
+        )
         text = (
-            f"**{markdown_text(row['set_name'])}** has {counted(row['n_small'], 'run')} of models "
-            f"below {self.threshold:g} billion parameters and {row['n_line']} larger ones that "
-            f"draw the line. {_left_out(row)}"
+            f"{headline(row['set_name'], verdict)} The line is drawn by "
+            f"{counted(row['n_line'], 'run')} of larger models. "
+            f"{counted(row['n_small'], 'run').capitalize()} of models below "
+            f"{self.threshold:g} billion parameters {'is' if row['n_small'] == 1 else 'are'} "
+            f"judged by it. {_left_out(row)}"
         )
         if not row["n_used"]:
             return text + "No small model is left to judge."
@@ -201,12 +206,13 @@ class SmallModels:
         )
         if np.isnan(row["low"]):
             return text + ", without an interval, as there are too few lineages."
-        text += f" (95 % interval {signed(row['low'])} to {signed(row['high'])}), "
-        text += f"{row['n_below']} of them below it. "
-        if row["p_value"] >= compare.CLEAR:
-            return text + "That small models fall off the line cannot be told from these models."
-        side = "below" if row["effective_transfer"] < 0 else "above"
-        return text + f"Small models as a group lie {side} the line."
+        text += (
+            f" (95 % interval {signed(row['low'])} to {signed(row['high'])}), "
+            f"{row['n_below']} of them below it."
+        )
+        if row["p_value"] >= compare.CLEAR and row["low"] < 0:
+            text += f" A mean shortfall of more than {-row['low']:.3f} can be ruled out."
+        return text
 
     def _chosen(self, set_id: str) -> pd.DataFrame:
         if self.runs.empty:

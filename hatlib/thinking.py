@@ -12,7 +12,7 @@ from hatlib import compare
 from hatlib.errors import listing
 from hatlib.lines import Scale
 from hatlib.schema import REASONING
-from hatlib.words import counted, markdown_text, signed
+from hatlib.words import counted, headline, signed
 
 if TYPE_CHECKING:
     from hatlib.charts import Figure, Notice
@@ -93,24 +93,18 @@ class Thinking:
         if chosen.empty:
             return compare.no_answer(self.sets, set_id)
         row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
+        verdict = compare.verdict(row["off_line_gain"], row["p_value"], "yes", "no, worse")
         text = (
-            f"**{markdown_text(row['set_name'])}** has {counted(len(chosen), 'pair')} of runs "
-            "of one model. "
-            f"With more reasoning, source accuracy changes by {signed(row['source_gain'])} and "
-            f"target accuracy by {signed(row['target_gain'])} on average. "
+            f"{headline(row['set_name'], verdict)} Over {counted(len(chosen), 'pair')} of runs of "
+            f"one model, more reasoning changes source accuracy by {signed(row['source_gain'])} "
+            f"and target accuracy by {signed(row['target_gain'])} on average. "
         )
         if np.isnan(row["off_line_gain"]):
             return text + "Too few runs of other lineages are there to draw a line."
         text += f"Off the line the change is {signed(row['off_line_gain'])}"
         if np.isnan(row["low"]):
             return text + ", without an interval, as there are too few lineages."
-        return (
-            text
-            + f" (95 % interval {signed(row['low'])} to {signed(row['high'])}): "
-            + compare.verdict(
-                row["off_line_gain"], row["p_value"], "models that think more transfer"
-            )
-        )
+        return text + f" (95 % interval {signed(row['low'])} to {signed(row['high'])})."
 
 
 def thinking_pairs(

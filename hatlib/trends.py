@@ -11,7 +11,7 @@ import pandas as pd
 from hatlib import compare
 from hatlib.errors import listing
 from hatlib.lines import Scale
-from hatlib.words import counted, markdown_text, signed
+from hatlib.words import counted, headline, signed
 
 if TYPE_CHECKING:
     from hatlib.charts import Figure, Notice
@@ -167,19 +167,19 @@ class Trends:
         if chosen.empty:
             return compare.no_answer(self.sets, set_id)
         row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
+        verdict = compare.verdict(row["off_line_gain"], row["p_value"], "yes", "no, worse")
         text = (
-            f"**{markdown_text(row['set_name'])}** has "
-            f"{counted(len(chosen), 'lineage')} with {compare.MIN_STEPS} or more release dates. "
-            f"Target accuracy changes by {signed(row['target_gain'])} a year within lineages. "
+            f"{headline(row['set_name'], verdict)} Over {counted(len(chosen), 'lineage')} with "
+            f"{compare.MIN_STEPS} or more release dates, target accuracy changes by "
+            f"{signed(row['target_gain'])} a year. "
         )
         if np.isnan(row["off_line_gain"]):
             return text + str(row["reason"])
         text += f"Off the line the change is {signed(row['off_line_gain'])} a year"
         if np.isnan(row["low"]):
             return text + ", without an interval, as there are too few lineages."
-        text += f" (95 % interval {signed(row['low'])} to {signed(row['high'])}): "
-        text += compare.verdict(row["off_line_gain"], row["p_value"], "later releases transfer")
-        if not np.isnan(row["off_line_gain_equal_size"]):
+        text += f" (95 % interval {signed(row['low'])} to {signed(row['high'])})."
+        if not np.isnan(row["low_equal_size"]):
             text += (
                 f" At equal size it is {signed(row['off_line_gain_equal_size'])} a year"
                 f" ({signed(row['low_equal_size'])} to {signed(row['high_equal_size'])})."

@@ -39,6 +39,17 @@ def direction(value: float) -> str:
     return "rises" if value >= 0 else "falls"
 
 
+def headline(subject: str, verdict: str) -> str:
+    """Start an answer with what it is about and how it ends.
+
+    Examples
+    --------
+    >>> headline("XNLI", "cannot tell")
+    '**XNLI: cannot tell.**'
+    """
+    return f"**{markdown_text(subject)}: {verdict}.**"
+
+
 def joined(words: list[str]) -> str:
     """Words as a list in a sentence.
 
