@@ -147,7 +147,7 @@ class SetFits:
         """
         rows = []
         for one in self.fits:
-            row = one.line.table().iloc[0].to_dict()
+            row = one.line.record()
             eiv = one.bounds.eiv if one.bounds else None
             row |= {
                 "set": one.set,
@@ -182,7 +182,13 @@ class SetFits:
         for one in self.fits:
             for reason in dict.fromkeys(s.reason for s in one.shapes.fits if s.reason):
                 found.setdefault(reason, []).append(markdown_text(one.set_name))
-        text = [f"- {reason} {'; '.join(names)}." for reason, names in found.items()]
+        text = []
+        for reason, names in found.items():
+            every = len(names) == len(self.fits)
+            where = "" if every else f" In: {'; '.join(names)}."
+            text.append(f"- {reason}{where}")
+        if not self.fits:
+            return "No set was fitted."
         return "\n".join(text) if text else "Every shape was fitted to every set."
 
     def residuals(self) -> pd.DataFrame:
@@ -292,6 +298,9 @@ class SetFits:
 
         if not self.fits:
             return charts.Notice(self._why_not(""))
+        if len(self.fits) == 1:
+            name = markdown_text(self.fits[0].set_name)
+            return charts.Notice(f"Only one set was fitted, **{name}**; it has a chart of its own.")
         models = pd.concat([one.models for one in self.fits], ignore_index=True)
         models["set_name"] = np.repeat(self._titles(), [len(one.models) for one in self.fits])
         bands = [
@@ -305,11 +314,10 @@ class SetFits:
             "The models of each set with their line. The 95 % band is drawn for sets with at least "
             f"{resample.FEW_CLUSTERS} families."
         )
-        if len(slopes) > 1:
-            text += (
-                f" The slope runs from {slopes[low]:.2f} ({names[low]}) to {slopes[high]:.2f} "
-                f"({names[high]})."
-            )
+        text += (
+            f" The slope runs from {_two(slopes[low])} ({names[low]}) to {_two(slopes[high])} "
+            f"({names[high]})."
+        )
         return charts.scatter(
             models,
             x=self.x,
@@ -610,7 +618,9 @@ def _suitable(rows: pd.DataFrame, x: str, y: str, min_models: int) -> tuple[str,
     if rows[x].isna().all():
         return "No model has an accuracy in the source language.", part
     if len(used) < min_models:
-        return f"{len(used)} models have both accuracies; {min_models} are needed.", part
+        have = "has" if len(used) == 1 else "have"
+        found = counted(len(used), "model")
+        return f"{capital(found)} {have} both accuracies; {min_models} are needed.", part
     if float(np.ptp(used[x].to_numpy(dtype=float))) <= SMALLEST_SPREAD:
         return "All models have the same source accuracy.", part
     return "", part
@@ -756,7 +766,9 @@ def _shape_caption(one: SetFit) -> str:
     def said(names: list[str]) -> str:
         return joined([f"{name} (p = {_p(p_value[name])})" for name in names])
 
-    text = [f"{one.set_name}: the shapes that were fitted. Colours say who is on which line."]
+    text = [
+        f"{one.set_name}: the shapes that were fitted. Colours and numbers tell the lines apart."
+    ]
     if not drawn:
         text.append("Only one line could be fitted.")
     if clear:
@@ -764,6 +776,11 @@ def _shape_caption(one: SetFit) -> str:
     if rest:
         text.append(f"Not clearly better than chance would: {said(rest)}.")
     return " ".join(text)
+
+
+def _two(value: float) -> str:
+    """A number with two decimals and a true minus."""
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _p(value: float) -> str:
@@ -797,10 +814,10 @@ def _set_sentences(one: SetFit) -> str:
     lead = "One point" if points else f"One unit on the {fit.scale} scale"
     way = "less" if fit.slope < 0 else "more"
     held = np.isfinite(found.slope_low)
-    interval = f"; {found.level:.0%} interval {found.slope_low:.2f} to {found.slope_high:.2f}"
+    interval = f"; {found.level:.0%} interval {_two(found.slope_low)} to {_two(found.slope_high)}"
     text.append(
         f"{lead} more of source accuracy goes with {abs(fit.slope):.2f} {unit} {way} of target "
-        f"accuracy (slope {fit.slope:.2f}{interval if held else ''}){_beside_one(found)}"
+        f"accuracy (slope {_two(fit.slope)}{interval if held else ''}){_beside_one(found)}"
     )
     text.append(f"The line explains {fit.r_squared:.0%} of the variance between models.")
     text.append(f"Other shapes: {one.shapes.verdict}.")
@@ -859,6 +876,24 @@ class LanguageFits:
         """One row a set and language: slope and explained share with intervals, `reason`."""
         return self.frame.copy()
 
+    def table_of(self, set_id: str = "") -> pd.DataFrame:
+        """The rows of `table` of one set, the steepest language first.
+
+        Parameters
+        ----------
+        set_id : str
+            The set; the one with most models if not given.
+        """
+        known = self.frame["set"].unique().tolist()
+        if set_id and set_id not in known:
+            text = f"Use one of: {listing(known)}."
+            raise InputError(Problem("there is no such set.", text, value=set_id))
+        fitted = self.frame[self.frame["slope"].notna()]
+        most = fitted.groupby("set", sort=False)["n"].max()
+        chosen = set_id or (str(most.idxmax()) if len(most) else "")
+        rows = self.frame[self.frame["set"] == chosen]
+        return rows.sort_values("slope", ascending=False, kind="stable").reset_index(drop=True)
+
     def lines_frame(self) -> pd.DataFrame:
         """The lines for drawing: `set`, `set_name`, `language`, `x`, `y`, `low`, `high`."""
         return self.bands.copy()
@@ -873,13 +908,7 @@ class LanguageFits:
         """
         from hatlib import charts
 
-        fitted = self.frame[self.frame["slope"].notna()]
-        most = fitted.groupby("set", sort=False)["n"].max()
-        chosen = set_id or (str(most.idxmax()) if len(most) else "")
-        if set_id and set_id not in set(self.frame["set"]):
-            text = f"Use one of: {listing(self.frame['set'].unique().tolist())}."
-            raise InputError(Problem("there is no such set.", text, value=set_id))
-        shown = fitted[fitted["set"] == chosen]
+        shown = self.table_of(set_id).dropna(subset="slope")
         if shown.empty:
             left = self.frame[self.frame["set"] == set_id] if set_id else self.frame
             reasons = " ".join(dict.fromkeys(left["reason"].dropna().astype(str)))
@@ -917,12 +946,12 @@ class LanguageFits:
             if len(rows) == 1:
                 text.append(
                     f"- **{markdown_text(name)}**: one language, "
-                    f"{markdown_text(low['language_name'])}, with a slope of {low['slope']:.2f}."
+                    f"{markdown_text(low['language_name'])}, with a slope of {_two(low['slope'])}."
                 )
                 continue
             text.append(
-                f"- **{markdown_text(name)}**: the slope runs from {low['slope']:.2f} "
-                f"({markdown_text(low['language_name'])}) to {high['slope']:.2f} "
+                f"- **{markdown_text(name)}**: the slope runs from {_two(low['slope'])} "
+                f"({markdown_text(low['language_name'])}) to {_two(high['slope'])} "
                 f"({markdown_text(high['language_name'])})."
             )
         return "\n".join(text) if text else "No set has enough models for a line per language."
@@ -997,8 +1026,7 @@ def fit_languages(
             rng=stream,
         )
         line = replace(found, fit=replace(found.fit, n_dropped=len(given) - len(part)))
-        record = line.table().to_dict("records")[0]
-        rows.append({**{str(k): v for k, v in record.items()}, **who, "reason": ""})
+        rows.append({**line.record(), **who, "reason": ""})
         bands.append(found.band.assign(**who))
     columns = [
         "set", "set_name", "language", "language_name", "n", "n_clusters", "slope",
@@ -1078,6 +1106,7 @@ def fit_sensitivity(
                 draws=draws,
                 rng=resample.seed_from(rng),
             )
-            rows.append({"runs": name, **found.table().iloc[0].to_dict()})
+            rows.append({"runs": name, **found.record()})
     columns = ["scale", "runs", "n", "slope", "slope_low", "slope_high", "r_squared", "n_moved"]
-    return pd.DataFrame(rows, columns=[*columns, "note", "flag"])
+    frame = pd.DataFrame(rows, columns=[*columns, "note", "flag"])
+    return frame if frame["slope"].notna().any() else frame.iloc[:0]

@@ -752,6 +752,10 @@ class LineWithInterval:
 
     def table(self) -> pd.DataFrame:
         """The fit with its intervals as one row."""
+        return pd.DataFrame([self.record()])
+
+    def record(self) -> dict[str, Any]:
+        """The row of `table` as a mapping, which is quicker for many fits."""
         own = {
             name: getattr(self, name)
             for name in (
@@ -759,7 +763,7 @@ class LineWithInterval:
                 "r_squared_high", "n_clusters", "interval", "level", "noise_allowed", "note",
             )
         }  # fmt: skip
-        return self.fit.table().assign(**own, slope_se=self.slope_se, flag=self.flag)
+        return {**vars(self.fit), **own, "slope_se": self.slope_se, "flag": self.flag}
 
 
 def fit_with_interval(
