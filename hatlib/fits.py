@@ -139,11 +139,16 @@ class SetFits:
     x: str
     y: str
 
-    def table(self) -> pd.DataFrame:
+    def table(self, brief: bool = False) -> pd.DataFrame:
         """One row a set: the line with intervals, the noise bounds of the slope, the verdict.
 
         `slope_if_binomial` is the slope if the full binomial variance of x were noise. Sets
         that were not fitted have a `reason` and no figures.
+
+        Parameters
+        ----------
+        brief : bool
+            True: only the columns for a page.
         """
         rows = []
         for one in self.fits:
@@ -160,7 +165,7 @@ class SetFits:
             }
             rows.append(row)
         frame = pd.concat([pd.DataFrame(rows), self.unsuitable], ignore_index=True)
-        return frame.reindex(columns=_SET_COLUMNS)
+        return frame.reindex(columns=_BRIEF_SET if brief else _SET_COLUMNS)
 
     def shapes(self, fitted: bool = False) -> pd.DataFrame:
         """One row a set and shape; columns as in `ShapeComparison.table`.
@@ -427,6 +432,14 @@ _ADD = (
     "Add models, with different accuracies in the source language, that were evaluated in the "
     "source language and in others."
 )
+_BRIEF_SET = [
+    "set_name", "n", "n_clusters", "slope", "slope_low", "slope_high", "slope_if_binomial",
+    "r_squared", "residual_sd", "n_moved", "verdict", "flag", "reason",
+]  # fmt: skip
+_BRIEF_LANGUAGE = [
+    "language_name", "n", "n_clusters", "slope", "slope_low", "slope_high", "r_squared",
+    "residual_sd", "flag", "reason",
+]  # fmt: skip
 _SHAPE_LINE = ["panel", "line", "x", "y"]
 _RESIDUAL_COLUMNS = [
     "label", "source_accuracy", "target_accuracy", "expected", "effective_transfer", "low", "high",
@@ -876,13 +889,15 @@ class LanguageFits:
         """One row a set and language: slope and explained share with intervals, `reason`."""
         return self.frame.copy()
 
-    def table_of(self, set_id: str = "") -> pd.DataFrame:
+    def table_of(self, set_id: str = "", brief: bool = False) -> pd.DataFrame:
         """The rows of `table` of one set, the steepest language first.
 
         Parameters
         ----------
         set_id : str
             The set; the one with most models if not given.
+        brief : bool
+            True: only the columns for a page.
         """
         known = self.frame["set"].unique().tolist()
         if set_id and set_id not in known:
@@ -892,7 +907,8 @@ class LanguageFits:
         most = fitted.groupby("set", sort=False)["n"].max()
         chosen = set_id or (str(most.idxmax()) if len(most) else "")
         rows = self.frame[self.frame["set"] == chosen]
-        return rows.sort_values("slope", ascending=False, kind="stable").reset_index(drop=True)
+        rows = rows.sort_values("slope", ascending=False, kind="stable").reset_index(drop=True)
+        return rows[_BRIEF_LANGUAGE] if brief else rows
 
     def lines_frame(self) -> pd.DataFrame:
         """The lines for drawing: `set`, `set_name`, `language`, `x`, `y`, `low`, `high`."""

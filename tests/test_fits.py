@@ -41,6 +41,7 @@ def test_fit_sets():
     assert table.loc["big", "n"] == 40 and table.loc["big", "n_clusters"] == 10
     assert table.loc["big", "noise_allowed"]
     assert "3 models" in table.loc["small", "reason"]
+    assert set(found.table(brief=True)) < set(found.table())
     assert "same source" in table.loc["flat", "reason"]
     assert "source language" in table.loc["none", "reason"]
     assert len(found.shapes()) == 7
@@ -218,6 +219,7 @@ def test_languages_have_names_and_reasons():
     with pytest.raises(InputError):
         found.chart("absent")
     assert found.table_of()["slope"].is_monotonic_decreasing and len(found.table_of("big")) == 2
+    assert set(found.table_of(brief=True)) < set(found.table())
 
 
 def test_fit_sensitivity():
