@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -72,7 +73,9 @@ SHAPES = (
     "triangle-left",
 )
 FAINT = "#9a9a9a"
-_WIDTH, _CELL = 640, 270  # pixels, of a single chart and of one facet in the static picture
+_WIDTH = 640  # pixels, of a single chart in the static picture
+_LABEL = 15  # pixels, height of a name beside a line
+_LONGEST = 28  # letters of such a name
 
 
 # --------------------------------------------------------------------------- charts
@@ -130,6 +133,7 @@ def scatter(
     Scatter plot of 2 dots. Accuracy in the source language runs from 0.500 to 0.900. Mean \
 accuracy in the target languages runs from 0.400 to 0.800. The highest is b-1.
     """
+    facet = _if_many(table, facet)
     frame, lost = _tidy(
         table,
         {"x": x, "y": y, "facet": facet, "color": color, "shape": shape}
@@ -150,7 +154,8 @@ accuracy in the target languages runs from 0.400 to 0.800. The highest is b-1.
     y_domain = _domain([frame.y, frame.get("y_low"), frame.get("y_high"), guess.get("y")])
     panels = _panels(frame)
     marked = frame[_is_named(frame, emphasise)].assign(kind="name")
-    marked = _place_names(marked, frame, x_domain, y_domain, _CELL if facet else _WIDTH)
+    wide, tall = _width(facet, panels), 300 if facet else 400
+    marked = _place_names(marked, frame, x_domain, y_domain, wide, tall)
     parts = [
         frame.assign(kind="dot"),
         curve.assign(kind="line"),
@@ -162,8 +167,12 @@ accuracy in the target languages runs from 0.400 to 0.800. The highest is b-1.
 
     pick = alt.selection_point(name="pick", fields=["color"], bind="legend", on="click")
     axes = {
-        "x": alt.X("x:Q", title=title_x, scale=alt.Scale(domain=x_domain, nice=False)),
-        "y": alt.Y("y:Q", title=title_y, scale=alt.Scale(domain=y_domain, nice=False)),
+        "x": alt.X(
+            "x:Q", title=_wrapped(title_x, wide), scale=alt.Scale(domain=x_domain, nice=False)
+        ),
+        "y": alt.Y(
+            "y:Q", title=_wrapped(title_y, tall), scale=alt.Scale(domain=y_domain, nice=False)
+        ),
     }
     fade = alt.when(pick).then(alt.value(0.85)).otherwise(alt.value(0.08))
     faint = alt.when(pick).then(alt.value(0.45)).otherwise(alt.value(0.05))
@@ -232,7 +241,7 @@ accuracy in the target languages runs from 0.400 to 0.800. The highest is b-1.
         layers.append(ring.encode(**axes))
         spot = {k: {"expr": f"datum.{k}"} for k in ("align", "dx", "dy")}
         layers += _written("name", "short:N", axes, paint, limit=260, **spot)
-    chart = _assemble(layers, parts, facet, panels, height=300 if facet else 400, wish=2)
+    chart = _assemble(layers, parts, facet, panels, height=tall)
     names = table.iloc[frame.index]
     best = _name_of(frame.iloc[int(frame.y.argmax())])
     text = [
@@ -300,6 +309,7 @@ def intervals(
     Dot plot of 2 rows. Gain runs from -0.200 (b) to 0.100 (a). 1 of 2 intervals exclude 0.
     """
     title = title_x or value
+    facet = _if_many(table, facet)
     frame, lost = _tidy(
         table,
         {"x": value, "x_low": low, "x_high": high, "row": row, "facet": facet, "color": color},
@@ -321,6 +331,7 @@ def intervals(
 
     pick = alt.selection_point(name="pick", fields=["color"], bind="legend", on="click")
     scale = alt.Scale(domain=x_domain, nice=True)
+    across = _wrapped(title, _width(facet, panels) if facet else _WIDTH - 150)
     tick = alt.Axis(format=format_x) if format_x else alt.Axis()
     rows: dict[str, Any] = {
         "y": alt.Y(
@@ -331,7 +342,7 @@ def intervals(
         )
     }
     if dodge:
-        rows["yOffset"] = alt.YOffset("color:N", sort=domain, scale=alt.Scale(paddingOuter=0.25))
+        rows["yOffset"] = alt.YOffset("color:N", sort=domain, scale=alt.Scale(paddingOuter=0.4))
     fade = alt.when(pick).then(alt.value(1)).otherwise(alt.value(0.08))
     paint = _paint(domain, colours)
     layers = []
@@ -342,7 +353,7 @@ def intervals(
             _only("dot")
             .mark_rule(strokeWidth=2)
             .encode(
-                x=alt.X("x_low:Q", title=title, scale=scale, axis=tick),
+                x=alt.X("x_low:Q", title=across, scale=scale, axis=tick),
                 x2="x_high:Q",
                 color=paint,
                 opacity=fade,
@@ -359,7 +370,7 @@ def intervals(
         _only("dot", view="dots")
         .mark_point(filled=True, size=58)
         .encode(
-            x=alt.X("x:Q", title=title, scale=scale, axis=tick),
+            x=alt.X("x:Q", title=across, scale=scale, axis=tick),
             color=paint,
             shape=_symbols("color", domain, color),
             opacity=fade,
@@ -379,8 +390,10 @@ def intervals(
         [drawn.assign(kind="dot"), reference],
         facet,
         panels,
-        height=alt.Step(min(44, 14 * colour_count) if dodge else 22),
-        wish=2,
+        # The step is that of a row; the dots of a row share it.
+        height=alt.Step(
+            max(30, min(11 * colour_count, 60)) if dodge else 22, **{"for": "position"}
+        ),
         resolve={"y": "independent"} if sparse else None,
         rows=True,
     )
@@ -660,7 +673,11 @@ from 0.200 to 0.800; Transfer goes from 0.500 to 0.500.
     frame["x_first"] = frame.row.map(first)
     ends = frame[frame.s == steps[-1]].assign(kind="end")
     domain = _domain([frame.x, 0.0], limit=False, pad=0.06)
-    ends = ends.assign(y_label=_spread(list(ends.x), (domain[1] - domain[0]) * 14 / 200))
+    ends = ends.assign(
+        short=[cut(row, _LONGEST) for row in ends.row],
+        y_label=_spread(list(ends.x), (domain[1] - domain[0]) * _LABEL / 200, *domain),
+    )
+    margin = _margin(ends["short"])
 
     step = float(np.diff(steps).min())
     knob = alt.param(
@@ -706,11 +723,11 @@ from 0.200 to 0.800; Transfer goes from 0.500 to 0.500.
             x=across, y=rows, text=alt.Text("x:Q", format=".2f")
         ),
         # The name stands on its row, not left of it: a phone has no room there.
-        now.mark_text(align="left", dx=2, dy=-14, fontSize=12.5, color=INK).encode(
+        now.mark_text(align="left", dx=2, dy=-15, fontSize=12.5, color=INK).encode(
             x=alt.value(0), y=rows, text="row:N"
         ),
         name="now",
-    ).properties(width=_WIDTH - 190, height=alt.Step(46))
+    ).properties(width=_WIDTH - 60, height=alt.Step(48))
     along = alt.X(
         "s:Q",
         title=title_slider,
@@ -724,14 +741,14 @@ from 0.200 to 0.800; Transfer goes from 0.500 to 0.500.
         now.mark_point(filled=True, size=70, opacity=1).encode(
             x=along, y=up, color=paint, tooltip=tips
         ),
-        *_written("end", "row:N", spot, paint, align="left", dx=6, limit=130),
+        *_written("end", "short:N", spot, paint, align="left", dx=6),
         name="all",
-    ).properties(width=_WIDTH - 190, height=200)
+    ).properties(width=_WIDTH - 50 - margin, height=200)
     chart = (
         alt.vconcat(upper, lower, data=_values([frame.assign(kind="dot"), ends]), spacing=24)
         .add_params(knob)
         .configure(**_config())
-        .properties(usermeta={"hat": {"layout": "concat"}})
+        .properties(usermeta={"hat": {"layout": "concat", "margin": margin}})
     )
     moves = "; ".join(
         f"{cut(row, 60)} goes from {_number(part.x.iloc[0])} to {_number(part.x.iloc[-1])}"
@@ -839,7 +856,7 @@ def heat(
         ),
     ]
     chart = _assemble(
-        layers, [frame.assign(kind="tile")], None, [""], height=alt.Step(30), wish=1, rows=True
+        layers, [frame.assign(kind="tile")], None, [""], height=alt.Step(30), rows=True
     )
     at = [f"{cut(str(r.column), 40)}, {cut(str(r.row), 40)}" for r in frame.itertuples()]
     least, most = int(frame.v.argmin()), int(frame.v.argmax())
@@ -873,6 +890,7 @@ def _lines_chart(
 ) -> Figure | Notice:
     """Draw lines over a size, a date or a number, named at their ends."""
     title_x, title_y = title_x or x, title_y or y
+    facet = _if_many(table, facet)
     frame, lost = _tidy(
         table,
         {"x": x, "y": y, "y_low": low, "y_high": high, "color": series, "facet": facet},
@@ -891,22 +909,24 @@ def _lines_chart(
         caption = f"{caption} Where a line meets several dots, it runs through their mean."
     if kind == "time" and join:
         means = means[means["color"] != "other"]  # unlike models: no line
-    ends, x_domain = _line_ends(
-        means if join and len(means) else frame, frame, kind, share_y, _CELL if facet else _WIDTH
-    )
+    x_domain = _along_domain(frame.x, kind)
     y_ends = [frame.y, frame.get("y_low"), frame.get("y_high"), zero]
     y_scale = (
         alt.Scale(zero=False, nice=True)
         if facet and not share_y
         else alt.Scale(domain=_domain(y_ends, limit=False), nice=True)
     )
+    wide, tall = _width(facet, panels), 240 if facet else 360
+    named = means if join and facet is None else pd.DataFrame()
+    ends = _line_ends(named, _domain(y_ends, limit=False), tall)
+    margin = _margin(ends["short"]) if len(ends) else 0
 
     pick = alt.selection_point(name="pick", fields=["color"], bind="legend", on="click")
     axes: dict[str, Any] = {
-        "x": _along(kind, title_x, x_domain),
-        "y": alt.Y("y:Q", title=title_y, scale=y_scale),
+        "x": _along(kind, _wrapped(title_x, wide), x_domain),
+        "y": alt.Y("y:Q", title=_wrapped(title_y, tall), scale=y_scale),
     }
-    ends_y = alt.Y("y_low:Q", title=title_y, scale=y_scale)
+    ends_y = alt.Y("y_low:Q", title=_wrapped(title_y, tall), scale=y_scale)
     paint = _paint(domain, colours)
     fade = alt.when(pick).then(alt.value(0.95)).otherwise(alt.value(0.07))
     faint = alt.when(pick).then(alt.value(0.16 if not dots else 0.5)).otherwise(alt.value(0.03))
@@ -939,9 +959,21 @@ def _lines_chart(
             )
             .add_params(pick)
         )
-    if join and len(ends):
-        spot = {"x": axes["x"], "y": alt.Y("y_label:Q", title=title_y, scale=y_scale)}
-        layers += _written("end", "short:N", spot, paint, fade, align="left", dx=8, limit=130)
+    if len(ends):
+        beside = {"y": alt.Y("y_label:Q", title=_wrapped(title_y, tall), scale=y_scale)}
+        leader = _only("end", view="label-leaders").mark_rule(strokeWidth=0.9, x2Offset=6)
+        layers.insert(
+            0,
+            leader.encode(
+                **axes,
+                x2=alt.value("width"),
+                y2=alt.Y2("y_label:Q"),
+                color=paint,
+                opacity=alt.when(pick).then(alt.value(0.55)).otherwise(alt.value(0.05)),
+            ),
+        )
+        spot = beside | {"x": alt.value("width")}
+        layers += _written("end", "short:N", spot, paint, fade, align="left", dx=9)
     reference = pd.DataFrame(
         [{"kind": "zero", "y": zero, "facet": panel} for panel in panels]
         if zero is not None
@@ -952,8 +984,8 @@ def _lines_chart(
         [frame.assign(kind="dot"), means.assign(kind="mean"), ends.assign(kind="end"), reference],
         facet,
         panels,
-        height=240 if facet else 360,
-        wish=2,
+        height=tall,
+        margin=margin,
         resolve=None if share_y or not facet else {"y": "independent"},
     )
     groups = (means if join else frame).groupby(
@@ -1022,7 +1054,7 @@ def _colours(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
 
 def _paint(domain: list[str], colours: list[str]) -> alt.Color:
     """Colour by group; the legend is left out if there is one group."""
-    legend = alt.Legend(title=None) if len(domain) > 1 else None
+    legend = alt.Undefined if len(domain) > 1 else None
     return alt.Color("color:N", scale=alt.Scale(domain=domain, range=colours), legend=legend)
 
 
@@ -1033,10 +1065,15 @@ def _symbols(field: str, domain: list[str], column: str | None) -> alt.Shape | A
     shapes = [SHAPES[i % len(SHAPES)] for i in range(len(domain))]
     if domain[-1] == "other":
         shapes[-1] = "circle"
-    legend = alt.Legend(title=None)
+    legend: Any = alt.Undefined
     if field != "color":
-        legend = alt.Legend(title=None, symbolFillColor=INK, symbolStrokeColor=INK)
+        legend = alt.Legend(symbolFillColor=INK, symbolStrokeColor=INK)
     return alt.Shape(f"{field}:N", scale=alt.Scale(domain=domain, range=shapes), legend=legend)
+
+
+def _if_many(table: pd.DataFrame, facet: str | None) -> str | None:
+    """The facet, unless it makes one panel only: that is a chart of its own."""
+    return None if facet in table and len(set(table[facet])) == 1 else facet
 
 
 def _panels(frame: pd.DataFrame) -> list[str]:
@@ -1107,6 +1144,17 @@ def _tips(frame: pd.DataFrame, main: Mapping[str, str], time: bool = False) -> l
     return tips
 
 
+def _width(facet: str | None, panels: list[str]) -> int:
+    """Pixels of a panel in the static picture."""
+    return _WIDTH if facet is None else 175 if len(panels) == 3 else 270
+
+
+def _wrapped(title: str, pixels: int) -> str | list[str]:
+    """A title on as many lines as it needs."""
+    lines = textwrap.wrap(title, max(12, int(pixels / 6.3)))
+    return lines if len(lines) > 1 else title
+
+
 def _assemble(
     layers: list[Any],
     parts: Sequence[pd.DataFrame],
@@ -1114,34 +1162,39 @@ def _assemble(
     panels: list[str],
     *,
     height: Any,
-    wish: int,
+    margin: int = 0,
     resolve: dict[str, Any] | None = None,
     rows: bool = False,
 ) -> Any:
     """Put layers, data and panels together. `hat-charts.js` reads `usermeta` to fit the page."""
     data = _values(parts)
     layout = "facet" if facet else "rows" if rows else "single"
-    wished = {"layout": layout, "columns": wish, "rows": rows}
+    columns = 3 if len(panels) == 3 else min(2, len(panels))
+    wished = {"layout": layout, "columns": columns, "rows": rows, "margin": margin}
+    config = _config()
     if facet is None:
         width = _WIDTH - 150 if rows else _WIDTH
         chart: Any = alt.layer(*layers, data=data).properties(width=width, height=height)
         if not rows:
             fit = alt.AutoSizeParams(type="fit-x", contains="padding")
             chart = chart.properties(autosize=fit)
+        if margin:  # names beside the lines take the place of the legend
+            config["legend"]["disable"] = True
     else:
-        cell = alt.layer(*layers).properties(width=_CELL, height=height)
-        header = alt.Header(title=None, labelLimit=_CELL)
+        width = _width(facet, panels)
+        cell = alt.layer(*layers).properties(width=width, height=height)
+        header = alt.Header(title=None, labelLimit=width)
         chart = alt.FacetChart(
             data=data,
             spec=cell,
             facet=alt.Facet("facet:N", sort=panels, header=header),
-            columns=min(wish, len(panels)),
+            columns=columns,
         )
         # An axis under each panel: the last row may be short.
         chart = chart.resolve_axis(x="independent")
         if resolve:
             chart = chart.resolve_scale(**resolve)
-    return chart.configure(**_config()).properties(usermeta={"hat": wished})
+    return chart.configure(**config).properties(usermeta={"hat": wished})
 
 
 def _config() -> dict[str, Any]:
@@ -1158,7 +1211,7 @@ def _config() -> dict[str, Any]:
             titleFontSize=12.5,
             titleFontWeight="normal",
             titlePadding=8,
-            labelLimit=170,
+            labelLimit=210,
             gridColor=FAINT,
             gridOpacity=0.25,
             domainColor=FAINT,
@@ -1174,6 +1227,7 @@ def _config() -> dict[str, Any]:
         ),
         "legend": alt.LegendConfig(
             **text,
+            title=None,
             orient="bottom",
             columns=5,
             labelFontSize=12.5,
@@ -1266,15 +1320,15 @@ def _place_names(
     x_domain: list[float],
     y_domain: list[float],
     width: int,
+    height: int,
 ) -> pd.DataFrame:
     """Put each name where it meets no other name, few dots, and stays inside."""
-    height = 300.0 if width == _CELL else 400.0
     dots_x = (dots.x - x_domain[0]) / (x_domain[1] - x_domain[0]) * width
     dots_y = (dots.y - y_domain[0]) / (y_domain[1] - y_domain[0]) * height
     taken: list[tuple[float, float, float, float]] = []
     placed = []
     for row in frame.to_dict("records"):
-        short = cut(_name_of(row), 22 if width == _CELL else 34)
+        short = cut(_name_of(row), 34 if width == _WIDTH else 22)
         near = dots.facet == row["facet"] if "facet" in row else dots.x == dots.x
         xs, ys = dots_x[near], dots_y[near]
         long = 6.6 * len(short)
@@ -1331,7 +1385,7 @@ def _means(frame: pd.DataFrame, dots: bool) -> pd.DataFrame:
     return frame.groupby(by, sort=False, as_index=False).agg(**ends)
 
 
-def _along(kind: str, title: str, domain: list[Any]) -> alt.X:
+def _along(kind: str, title: str | list[str], domain: list[Any]) -> alt.X:
     """Horizontal axis of sizes, dates or numbers."""
     if kind == "log":
         scale = alt.Scale(type="log", domain=domain, nice=False)
@@ -1348,52 +1402,50 @@ def _along_axis(values: pd.Series[Any], kind: str) -> pd.Series[float]:
     return values.astype(float).map(math.log10) if kind == "log" else values.astype(float)
 
 
-def _line_ends(
-    lines: pd.DataFrame, frame: pd.DataFrame, kind: str, share_y: bool, width: int
-) -> tuple[pd.DataFrame, list[Any]]:
-    """The last point of each line with its name, and an x domain of all dots and the names."""
-    at = lines.assign(at=_along_axis(lines.x, kind))
-    every = _along_axis(frame.x, kind)
-    low, high = float(every.min()), float(every.max())
+def _along_domain(values: pd.Series[Any], kind: str) -> list[Any]:
+    """A domain a little wider than the data."""
+    at = _along_axis(values, kind)
+    low, high = float(at.min()), float(at.max())
     reach = (high - low) or (abs(high) * 0.1 or 1.0)
-    if kind == "time" and high == low:
-        reach = 365 * 86400 * 1e6
-    by = ["facet", "series"] if "facet" in frame else ["series"]
-    ends = at.sort_values("at", kind="stable").groupby(by, sort=False).tail(1)
-    ends = ends[ends["color"] != "other"] if len(set(ends["color"])) > 1 else ends
-    ends = ends.assign(short=[cut(s, 18) for s in ends.series], y_label=ends.y)
-    for _, part in ends.groupby("facet" if "facet" in ends else lambda _: 0):
-        pool = (
-            frame[frame.facet == part.facet.iloc[0]] if "facet" in ends and not share_y else frame
-        )
-        tall = [pool[c] for c in ("y", "y_low", "y_high") if c in pool]
-        reach_y = float(max(c.max() for c in tall) - min(c.min() for c in tall)) or 1.0
-        gap = 17 * reach_y / (240 if "facet" in ends else 360)
-        ends.loc[part.index, "y_label"] = _spread(list(part.y), gap)
-    top = high + 0.03 * reach
-    for row in ends.itertuples():
-        share = 1 - min(0.6, (6.8 * len(str(row.short)) + 10) / width)
-        top = max(top, low + (float(row.at) - low + 0.03 * reach) / share)  # type: ignore[arg-type]
-    bottom = low - 0.03 * reach
+    if kind == "time":
+        unit = values.dt.unit
+        day = pd.Timedelta(days=1).as_unit(unit).value
+        pad = 0.03 * (high - low) or 180 * day
+        ends = [pd.Timestamp(int(v), unit=unit) for v in (low - pad, high + pad + day)]
+        return [{"year": t.year, "month": t.month, "date": t.day} for t in ends]
+    bottom, top = low - 0.03 * reach, high + 0.03 * reach
     if kind == "log":
-        domain: list[Any] = [float(f"{10**bottom:.4g}"), float(f"{10**top:.4g}")]
-    elif kind == "time":
-        unit = frame.x.dt.unit
-        domain = [
-            {"year": t.year, "month": t.month, "date": t.day}
-            for t in (pd.Timestamp(int(v), unit=unit) for v in (bottom, top))
-        ]
-    else:
-        domain = [float(f"{bottom:.5g}"), float(f"{top:.5g}")]
-    return ends.drop(columns="at"), domain
+        return [float(f"{10**bottom:.4g}"), float(f"{10**top:.4g}")]
+    return [float(f"{bottom:.5g}"), float(f"{top:.5g}")]
 
 
-def _spread(values: list[float], gap: float) -> list[float]:
+def _line_ends(lines: pd.DataFrame, y_domain: list[float], height: int) -> pd.DataFrame:
+    """The last point of each line, with its name and where that stands in the right margin."""
+    if lines.empty:
+        return lines
+    ends = lines.sort_values("x", kind="stable").groupby("series", sort=False).tail(1)
+    ends = ends[(ends["color"] != "other") & (ends["series"] != "")]
+    gap = _LABEL * (y_domain[1] - y_domain[0]) / height
+    return ends.assign(
+        short=[cut(s, _LONGEST) for s in ends.series],
+        y_label=_spread(list(ends.y), gap, *y_domain),
+    )
+
+
+def _margin(names: Sequence[str] | pd.Series[str]) -> int:
+    """Pixels that names need beside a chart."""
+    return 24 + round(6.9 * max(len(name) for name in names))
+
+
+def _spread(
+    values: list[float], gap: float, low: float = -math.inf, high: float = math.inf
+) -> list[float]:
     """Move numbers apart until neighbours are at least `gap` apart, keeping their order."""
     order = sorted(range(len(values)), key=lambda i: values[i])
     moved = list(values)
-    for _ in range(60):
+    for _ in range(200):
         calm = True
+        moved = [min(max(value, low), high) for value in moved]
         for a, b in itertools.pairwise(order):
             lack = gap - (moved[b] - moved[a])
             if lack > gap * 1e-3:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import csv as csvlib
-import hashlib
 import html
 import io
 import json
@@ -19,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 __all__ = [
@@ -63,6 +63,16 @@ _VL_VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 _SCHEMA = "https://vega.github.io/schema/vega-lite/{}.json"
 _MIME = "application/vnd.vegalite.v5+json"
 _MOST_ROWS = 200  # of the table under a chart; the CSV has all
+_MANY = 15  # rows of a table that scrolls by itself
+_WIDE = 28  # letters of a cell that may wrap
+_P_VALUE = "p"
+_HEADS = {
+    "set_name": "set",
+    "display_name": "model",
+    "params_total_b": "parameters (B)",
+    "params_active_b": "active parameters (B)",
+}
+_NUMBER = re.compile(r"[-+]?[\d.]*(e[-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -196,7 +206,8 @@ def show_table(
         What to see. Plain text.
     formats : mapping of column to format, optional
         Python format strings, such as ``{"share": "{:.0%}"}``. By default numbers with
-        fractions have three decimals, sizes three digits and dates no time.
+        fractions have three decimals, sizes four digits and dates no time; p- and q-values
+        below a thousandth are "<.001", and what is missing is "–".
     hide : sequence of str
         Columns to leave out.
 
@@ -218,43 +229,74 @@ def show_table(
     shown = shown.reset_index(drop=True)
     if shown.empty:
         return Notice("There is nothing to show in this table.")
+    shown = shown.infer_objects()
     chosen = {str(c): _format_of(str(c), shown[c]) for c in shown} | dict(formats or {})
-    key = hashlib.sha256((caption + shown.to_csv(index=False)).encode()).hexdigest()[:10]
-    style = (
-        shown.style.set_table_attributes('class="dataframe"')
-        .set_caption(html.escape(caption))
-        .hide(axis="index")
-        .format({c: chosen[str(c)] for c in shown}, na_rep="–", escape="html")
-        .format_index(escape="html", axis="columns")
-        .set_uuid(key)
+    columns = [[_written(v, chosen[str(c)]) for v in shown[c]] for c in shown]
+    markup = _html_table(
+        [_readable(str(c)) for c in shown],
+        list(zip(*columns, strict=True)),
+        [pd.api.types.is_numeric_dtype(shown[c]) for c in shown],
     )
-    setattr(style, "cell_ids", False)  # noqa: B010  (unknown to the type stubs)
-    body = style.to_html(sparse_columns=False)
-    body = re.sub(r"<style[^>]*>\s*</style>\s*", "", body)
-    body = body.replace('<th class="col_heading', '<th scope="col" class="col_heading')
-    return Table(shown, caption, _scroller(body, caption))
+    words = f'<p class="hat-caption">{html.escape(caption)}</p>\n' if caption else ""
+    return Table(shown, caption, words + _scroller(markup, caption, len(shown)))
 
 
-def _format_of(column: str, values: pd.Series[Any]) -> str | None:
+def _format_of(column: str, values: pd.Series[Any]) -> str:
     """Choose how a column is written."""
     if pd.api.types.is_datetime64_any_dtype(values):
         return "{:%Y-%m-%d}"
-    if pd.api.types.is_float_dtype(values):
-        known = values.dropna()
-        if column.startswith("params") or (len(known) and known.abs().max() >= 1000):
-            return "{:.4g}"
-        if len(known) and (known == known.round()).all() and known.abs().max() > 1:
-            return "{:.0f}"
-        return "{:z.3f}"
-    return None
+    if not pd.api.types.is_float_dtype(values):
+        return "{}"
+    known = values.dropna().abs()
+    if column.startswith(("p_value", "q_value")):
+        return _P_VALUE
+    if column.startswith("params") or (len(known) and known.max() >= 1000):
+        return "{:.4g}"
+    if len(known) and known.max() > 1 and np.allclose(known, known.round(), rtol=0, atol=1e-9):
+        return "{:.0f}"
+    return "{:z.3f}"
 
 
-def _scroller(body: str, label: str) -> str:
-    """Wrap wide content so that it scrolls by itself, with the keyboard too."""
-    name = html.escape(cut(label, 120), quote=True)
-    return (
-        f'<div class="hat-scroll" role="region" tabindex="0" aria-label="{name}">\n{body}\n</div>'
+def _written(value: Any, form: str) -> str:
+    """One cell as text."""
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return "–"
+    if form == _P_VALUE:
+        return "<.001" if value < 0.001 else f"{value:.3f}"
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    return form.format(value)
+
+
+def _html_table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]
+) -> str:
+    """A plain table; numbers stand at the right, long text may wrap."""
+    looks = [' class="hat-number"' if number else "" for number in numeric]
+    for i, number in enumerate(numeric):
+        if not number and any(len(row[i]) > _WIDE for row in rows):
+            looks[i] = ' class="hat-wide"'
+    pairs = zip(heads, looks, strict=True)
+    head = "".join(f'<th scope="col"{look}>{html.escape(text)}</th>' for text, look in pairs)
+    body = "\n".join(
+        "<tr>"
+        + "".join(
+            f"<td{look}>{html.escape(text)}</td>" for text, look in zip(row, looks, strict=True)
+        )
+        + "</tr>"
+        for row in rows
     )
+    return (
+        f'<table class="dataframe"><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table>"
+    )
+
+
+def _scroller(body: str, label: str, rows: int) -> str:
+    """Wrap a table so that it scrolls by itself, with the keyboard too."""
+    name = html.escape(cut(label, 120), quote=True)
+    look = "hat-scroll hat-tall" if rows > _MANY else "hat-scroll"
+    return f'<div class="{look}" role="region" tabindex="0" aria-label="{name}">\n{body}\n</div>'
 
 
 def figure_html(spec: dict[str, Any], *, name: str, caption: str, alt: str, csv: str) -> str:
@@ -379,16 +421,12 @@ def _data_table(csv: str, caption: str) -> str:
     rows = list(csvlib.reader(io.StringIO(csv)))
     if not rows:
         return ""
-    head = "".join(f'<th scope="col">{html.escape(_readable(c))}</th>' for c in rows[0])
-    body = "\n".join(
-        "<tr>" + "".join(f"<td>{html.escape(cut(cell, 80))}</td>" for cell in row) + "</tr>"
-        for row in rows[1 : _MOST_ROWS + 1]
-    )
+    body = [[cut(cell, 80) for cell in row] for row in rows[1 : _MOST_ROWS + 1]]
+    numeric = [all(_NUMBER.fullmatch(row[i]) for row in body) for i in range(len(rows[0]))]
+    table = _html_table([_readable(c) for c in rows[0]], body, numeric)
     left = len(rows) - 1 - _MOST_ROWS
     more = f"<p>{left} more rows are in the CSV file.</p>" if left > 0 else ""
-    head = f"<thead><tr>{head}</tr></thead>"
-    table = f'<table class="dataframe">{head}\n<tbody>\n{body}\n</tbody></table>'
-    return _scroller(table, f"Data of the chart: {caption}") + more
+    return _scroller(table, f"Data of the chart: {caption}", len(body)) + more
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -410,7 +448,8 @@ def csv_text(frame: pd.DataFrame) -> str:
 
 
 def _readable(column: str) -> str:
-    return TIPS.get(column, column.replace("_", " "))
+    """The head of a column."""
+    return _HEADS.get(column, column.replace("_", " "))
 
 
 def cut(text: str, most: int) -> str:

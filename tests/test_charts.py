@@ -308,6 +308,46 @@ def test_table_formats_and_hides() -> None:
     assert again._repr_html_() == page  # type: ignore[union-attr]
 
 
+def test_table_is_readable() -> None:
+    frame = pd.DataFrame(
+        {
+            "off_line_gain": [3e-16] * 20,
+            "p_value": [1e-9] * 19 + [np.nan],
+            "q_value": [0.25] * 20,
+            "reason": ["too few lineages to draw a line"] * 20,
+        }
+    )
+    table = charts.show_table(frame, "Long.")
+    assert isinstance(table, charts.Table)
+    for text in ("off line gain", ">0.000<", ">&lt;.001<", ">0.250<", "hat-tall", "hat-wide"):
+        assert text in table.markup, text
+    assert table.markup.count("hat-number") == 21 * 3
+    assert "hat-tall" not in charts.show_table(frame.head(3), "Short.").markup  # type: ignore[union-attr]
+
+
+def test_names_beside_lines_take_the_place_of_the_legend() -> None:
+    table = runs()
+    figure = charts.ladder(table, y="target_accuracy", name="a", caption="")
+    assert isinstance(figure, Figure)
+    spec = figure.spec()
+    assert spec["config"]["legend"]["disable"] and spec["usermeta"]["hat"]["margin"] > 60
+    rows = [row for rows in spec["datasets"].values() for row in rows if row["kind"] == "end"]
+    places = sorted(row["y_label"] for row in rows)
+    layer = next(part for part in spec["layer"] if part.get("name") == "dots")
+    low, high = layer["encoding"]["y"]["scale"]["domain"]
+    assert low <= places[0] and places[-1] <= high
+    assert min(np.diff(places)) > 14 / 360 * (high - low)
+    assert layer["encoding"]["x"]["scale"]["domain"][1] < 1.5 * table.params_total_b.max()
+
+
+@pytest.mark.parametrize(("panels", "columns"), [(1, None), (2, 2), (3, 3), (4, 2)])
+def test_columns_of_panels_leave_no_hole(panels: int, columns: int | None) -> None:
+    table = runs().assign(set_name=[f"set {i % panels}" for i in range(24)])
+    figure = charts.scatter(table, facet="set_name", name="a", caption="")
+    assert isinstance(figure, Figure)
+    assert figure.spec().get("columns") == columns
+
+
 def test_bundle_defines_what_the_page_needs(tmp_path: Any) -> None:
     path = charts.javascript_bundle(tmp_path / "vendor" / "vega-bundle.js")
     text = path.read_text(encoding="utf-8")

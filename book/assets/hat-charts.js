@@ -2,7 +2,7 @@
    The picture stays without JavaScript, in print, and if drawing fails. */
 (function () {
   "use strict";
-  var INK = "#747474", HALO = "#ffffff00";  // as in hatlib/charts.py
+  var INK = "#747474", HALO = "#ffffff00";  // as in hatlib/figures.py
   var here = document.currentScript ? document.currentScript.src : "";
   var loading = null;
 
@@ -57,6 +57,30 @@
     Object.keys(part).forEach(function (key) { if (key !== "datasets") slant(part[key]); });
   }
 
+  // Breaks the titles of the axes of one direction, so that none is longer than its axis.
+  function wrapTitles(part, channel, pixels) {
+    if (!part || typeof part !== "object") return;
+    if (part.encoding && part.encoding[channel] && part.encoding[channel].title) {
+      var lines = [""], most = Math.max(12, Math.floor(pixels / 6.3));
+      [].concat(part.encoding[channel].title).join(" ").split(" ").forEach(function (word) {
+        var last = lines.length - 1;
+        if (lines[last] && (lines[last] + " " + word).length > most) lines.push(word);
+        else lines[last] += (lines[last] ? " " : "") + word;
+      });
+      part.encoding[channel].title = lines.length > 1 ? lines : lines[0];
+    }
+    Object.keys(part).forEach(function (key) { if (key !== "datasets") wrapTitles(part[key], channel, pixels); });
+  }
+
+  // A narrow page has no room for names beside the lines: the legend takes their place.
+  function withLegend(spec) {
+    delete spec.config.legend.disable;
+    spec.config.legend.symbolStrokeWidth = 2.5;
+    spec.layer = spec.layer.filter(function (layer) {
+      return layer.name !== "label-leaders" && !(layer.mark && /^hat-(halo|label)$/.test(layer.mark.style));
+    });
+  }
+
   // Widths and columns for a page this wide. `less` is what the last try was too wide.
   function fit(spec, width, less) {
     var wish = (spec.usermeta && spec.usermeta.hat) || {};
@@ -64,23 +88,30 @@
     var config = spec.config;
     config.font = getComputedStyle(document.body).fontFamily || config.font;
     if (config.legend) {
-      config.legend.columns = Math.max(2, Math.floor(width / 140));
+      config.legend.columns = Math.max(2, Math.floor(width / 165));
       if (narrow) config.legend.labelLimit = 120;
     }
     if (narrow) slant(spec);
-    config.axisY = Object.assign({}, config.axisY, { labelLimit: narrow ? 118 : 190 });
+    config.axisY = Object.assign({}, config.axisY, { labelLimit: narrow ? 118 : 230 });
+    if (wish.layout === "single" && wish.margin && width < 520) withLegend(spec);
     if (wish.layout === "facet") {
-      var columns = Math.max(1, Math.min(spec.columns || 2, Math.floor((width + 20) / 300)));
+      var columns = Math.max(1, Math.min(wish.columns, Math.floor((width + 20) / 300)));
+      if (wish.columns === 3) columns = width >= 720 ? 3 : 1;
       if (wish.rows && narrow) columns = 1;
       spec.columns = columns;
       spec.spec.width = Math.floor((width - 60) / columns - (columns > 1 ? 30 : 0) - less / columns);
       if (config.header) config.header.labelLimit = spec.spec.width;
+      wrapTitles(spec, "x", spec.spec.width);
     } else if (wish.layout === "concat") {
-      spec.vconcat.forEach(function (view) { view.width = Math.floor(width - 180 - less); });
+      spec.vconcat[0].width = Math.floor(width - 62 - less);
+      spec.vconcat[1].width = Math.floor(width - 56 - wish.margin - less);
+      spec.vconcat.forEach(function (view) { wrapTitles(view, "x", view.width); });
     } else if (wish.layout === "rows") {
       spec.width = Math.floor(Math.min(width, 820) - (narrow ? 140 : 200) - less);
+      wrapTitles(spec, "x", spec.width);
     } else {
       spec.width = Math.min(width, 820);
+      wrapTitles(spec, "x", spec.width - 60);
       if (typeof spec.height === "number") spec.height = Math.min(spec.height, Math.round(width * 0.95));
     }
     return spec;
