@@ -387,7 +387,7 @@ def _run_jupyter_book(site: Site) -> None:
     """Build in a folder of its own; replace the last book only if all went well."""
     work = site.build / "work"
     shutil.rmtree(work, ignore_errors=True)
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"]
+    command = [sys.executable, "-c", "import hatlib; from jupyter_book.cli.main import main; main()", "build"]
     command += [str(site.book), "--config", str(site.root / "_config.yml")]
     command += ["--path-output", str(work), "-W", "--keep-going"]
     result = subprocess.run(
