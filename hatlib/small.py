@@ -59,7 +59,9 @@ class SmallModels:
         The role says whether the run enters the mean ("small") or not: near chance, or with a
         source accuracy outside the range of the models that draw the line.
         """
-        return self.runs[self.runs["role"].str.startswith("small")].copy()
+        columns = ["set", "set_name", "label", "lineage", self.size, "source_accuracy"]
+        columns += ["target_accuracy", "effective_transfer", "low", "high", "role"]
+        return self._small()[columns]
 
     def table_of_sets(self) -> pd.DataFrame:
         """One row a set: the mean effective transfer of its small models, with interval."""
@@ -75,7 +77,7 @@ class SmallModels:
         set_id : str
             The set; the one with most small runs if not given.
         """
-        chosen = compare.choose(self.table().query("role == 'small'"), set_id)
+        chosen = compare.choose(self._small().query("role == 'small'"), set_id)
         chosen = chosen.assign(year=chosen["release_date"].dt.year)
         grouped = chosen.dropna(subset=column).groupby(column)["effective_transfer"]
         return grouped.agg(runs="size", mean="mean", lowest="min", highest="max").reset_index()
@@ -214,10 +216,13 @@ class SmallModels:
             text += f" A mean shortfall of more than {-row['low']:.3f} can be ruled out."
         return text
 
+    def _small(self) -> pd.DataFrame:
+        return self.runs[self.runs["role"].str.startswith("small")]
+
     def _chosen(self, set_id: str) -> pd.DataFrame:
         if self.runs.empty:
             return self.runs
-        most = self.table().value_counts("set")
+        most = self._small().value_counts("set")
         return compare.choose(self.runs, set_id or (most.index[0] if len(most) else ""))
 
 
