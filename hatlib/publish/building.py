@@ -387,7 +387,8 @@ def _run_jupyter_book(site: Site) -> None:
     """Build in a folder of its own; replace the last book only if all went well."""
     work = site.build / "work"
     shutil.rmtree(work, ignore_errors=True)
-    command = [sys.executable, "-c", "import hatlib; from jupyter_book.cli.main import main; main()", "build"]
+    program = "import hatlib; from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "build"]
     command += [str(site.book), "--config", str(site.root / "_config.yml")]
     command += ["--path-output", str(work), "-W", "--keep-going"]
     result = subprocess.run(
