@@ -85,6 +85,12 @@ def test_a_value_of_the_wrong_type_is_refused(name, given):
         bind(KINDS, {name: given})
 
 
+@pytest.mark.parametrize(("name", "given"), [("draws", "0"), ("seed", "-1")])
+def test_a_common_parameter_that_is_too_small_is_refused(name, given):
+    with pytest.raises(InputError, match=f"the parameter {name} is at least .*{name}=7"):
+        bind([Parameter(name, "int", 7, "")], {name: given})
+
+
 def test_all_wrong_parameters_are_listed():
     with pytest.raises(InputError) as caught:
         bind(KINDS, {"cuont": "1", "share": "x", "zzz": ""})

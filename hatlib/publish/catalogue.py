@@ -182,7 +182,7 @@ def bind(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str,
     Raises
     ------
     InputError
-        If a name is unknown or a value has the wrong type; all of them are listed.
+        If a name is unknown, or a value has the wrong type or is too small; all are listed.
 
     Examples
     --------
@@ -208,10 +208,18 @@ def bind(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str,
             remedy = f"Write it like this: {name}={example}"
             problem = Problem(f"the parameter {name} is a {kind}.", remedy, value=str(value))
             problems.append(problem)
+            continue
+        if name in _LEAST and values[name] < _LEAST[name]:
+            remedy = f"Write it like this: {name}={known[name].default!r}"
+            what = f"the parameter {name} is at least {_LEAST[name]}."
+            problems.append(Problem(what, remedy, value=str(value)))
     if problems:
         raise InputError(problems)
     return values
 
+
+# Parameters that mean the same in every notebook.
+_LEAST = {"draws": 1, "seed": 0}
 
 _KINDS = {
     "str": ("text", "en"),
