@@ -36,11 +36,21 @@ from hatlib.lines import (
     slope_bounds,
     to_scale,
 )
-from hatlib.shapes import CLEAR_P, Segment, ShapeComparison, ShapeFit, compare_shapes
-from hatlib.words import capital, counted, joined, markdown_text
+from hatlib.shapes import (
+    CLEAR_P,
+    MODELS_PER_LINE,
+    Segment,
+    ShapeComparison,
+    ShapeFit,
+    compare_shapes,
+)
+from hatlib.words import capital, counted, headline, joined, markdown_text
 
 if TYPE_CHECKING:
     from hatlib.charts import Figure, Notice
+
+CLOSELY, LOOSELY = 0.8, 0.4
+"""Shares of variance from which models are said to follow a line closely, or loosely."""
 
 PAPER_MODELS = (
     "gemma-3-1b-it",
@@ -95,6 +105,8 @@ class SetFit:
         Whether whole families were left out for that.
     reach : ndarray of shape (n,)
         Half the length of the 95 % interval of each distance; nan where it is not known.
+    sound : LineWithInterval or None
+        The line without the runs that are `hatlib.compare.unfit`; None if there are none.
     """
 
     set: str
@@ -106,6 +118,7 @@ class SetFit:
     transfer: EffectiveTransfer
     by_family: bool
     reach: Floats = field(repr=False)
+    sound: LineWithInterval | None = None
 
     def residuals(self) -> pd.DataFrame:
         """One row a model: its description, `expected`, `effective_transfer`, `low`, `high`."""
@@ -262,10 +275,19 @@ class SetFits:
         Parameters
         ----------
         set_id : str
-            The set; the one with most models if not given.
+            The set; the two with most models if not given.
         """
-        one = self._chosen(set_id)
-        return _set_sentences(one) if one else self._why_not(set_id)
+        found = self._leading(set_id)
+        return "\n\n".join(map(_set_sentences, found)) if found else self._why_not(set_id)
+
+    def paper_models(self) -> pd.DataFrame:
+        """The runs of `PAPER_MODELS` in all fitted sets, with their effective transfer."""
+        rows = self.residuals()
+        if not {"model", "label"} <= set(rows):
+            return pd.DataFrame()
+        columns = ["set_name", "label", self.x, self.y, "xlt_gap", "ratio", "effective_transfer"]
+        found = rows[rows["model"].isin(PAPER_MODELS)].reindex(columns=[*columns, "low", "high"])
+        return found.sort_values(["set_name", "label"], ignore_index=True)
 
     def chart(self, set_id: str = "") -> Figure | Notice:
         """The models of one set with their line; models of the paper are named.
@@ -273,28 +295,37 @@ class SetFits:
         Parameters
         ----------
         set_id : str
-            The set; the one with most models if not given.
+            The set; the two with most models if not given.
         """
         from hatlib import charts
 
-        one = self._chosen(set_id)
-        if one is None:
+        found = self._leading(set_id)
+        if not found:
             return charts.Notice(self._why_not(set_id))
-        named, said = _paper_runs(one.models)
-        band = np.isfinite(one.line.slope_low)
-        text = f"{one.set_name}: each dot is one run of a model. "
-        text += "The line is fitted to all of them" if one.models["defines"].all() else "The line"
+        models = pd.concat([one.models.assign(set_name=one.set_name) for one in found])
+        lines = pd.concat(
+            [one.line.band.assign(line="all models", set_name=one.set_name) for one in found]
+        )
+        named = [label for one in found for label in _paper_runs(one.models)]
+        every = all(one.models["defines"].all() for one in found)
+        band = any(np.isfinite(one.line.slope_low) for one in found)
+        text = "Each dot is one run of a model. "
+        text += "The line is fitted to all of them" if every else "The line"
         text += ", with its 95 % band." if band else "; it has no interval."
+        text += f" {_EQUAL}"
+        if named:
+            text += " The named dots are runs of models of the paper."
         return charts.scatter(
-            _with_labels(one.models),
+            _with_labels(models),
             x=self.x,
             y=self.y,
-            lines=one.line.band.assign(line="all models"),
-            color="lineage" if "lineage" in one.models else None,
+            lines=lines,
+            facet="set_name",
+            color="lineage" if "lineage" in models else None,
             emphasise=named,
-            chance=_chance(one.models),
+            chance="chance" if "chance" in models else None,
             name="one-line",
-            caption=f"{text} {_EQUAL}{said}",
+            caption=text,
         )
 
     def chart_of_sets(self) -> Figure | Notice:
@@ -415,6 +446,13 @@ class SetFits:
             text = f"Use one of: {listing(known)}." if known else "There is no set in the table."
             raise InputError(Problem("there is no such set.", text, value=set_id))
         return next((one for one in self.fits if one.set == set_id), None)
+
+    def _leading(self, set_id: str) -> list[SetFit]:
+        """The fit of the set asked for, or of the two with most models."""
+        if set_id:
+            one = self._chosen(set_id)
+            return [one] if one else []
+        return sorted(self.fits, key=lambda one: -one.line.fit.n)[:2]
 
     def _why_not(self, set_id: str) -> str:
         """Why there is no fit."""
@@ -608,8 +646,23 @@ def _fit_set(
             source, target, clusters=clusters, n_items=n_items, defines=mask, grid=source, **same
         )
         reach = _reach(part, at)
+    sound = None
+    fit_for_it = mask & _is_fit(part)
+    if (mask & ~fit_for_it).sum() > 0 and fit_for_it.sum() >= MODELS_PER_LINE:
+        sound = fit_with_interval(
+            source, target, clusters=clusters, n_items=n_items, defines=fit_for_it,
+            interval=interval, draws=draws, rng=rng, **same,
+        )  # fmt: skip
     models = part.drop(columns=_DEFINES).assign(defines=mask)
-    return SetFit("", "", models, line, bounds, shapes, transfer, by_family, reach)
+    return SetFit("", "", models, line, bounds, shapes, transfer, by_family, reach, sound)
+
+
+def _is_fit(part: pd.DataFrame) -> Bools:
+    """Which runs say something about transfer; all, if the table does not tell."""
+    if not {"source_accuracy", "xlt_gap", "chance"} <= set(part):
+        return np.ones(len(part), dtype=bool)
+    reasons = unfit(part.assign(chance=part["chance"].fillna(0.0)))
+    return np.asarray(reasons == "", dtype=bool)
 
 
 def _reach(part: pd.DataFrame, at: LineWithInterval) -> Floats:
@@ -705,29 +758,22 @@ def _with_labels(models: pd.DataFrame) -> pd.DataFrame:
     return models.assign(display_name=models["label"]) if "label" in models else models
 
 
-def _paper_runs(models: pd.DataFrame) -> tuple[list[str], str]:
-    """Labels of the runs of `PAPER_MODELS` to name, and a sentence that says so."""
+def _paper_runs(models: pd.DataFrame) -> list[str]:
+    """Labels of the runs of `PAPER_MODELS` to name: one of every model first, then thinking."""
     if not {"model", "label"} <= set(models):
-        return [], ""
+        return []
     place = {name: i for i, name in enumerate(PAPER_MODELS)}
     held = models[models["model"].isin(place)]
     if held.empty:
-        return [], ""
+        return []
     thinks = (
         _grouping(held, "reasoning", np.ones(len(held), dtype=bool)) if "reasoning" in held else ""
     )
     held = held.assign(thinks=thinks).drop_duplicates(["model", "thinks"])
-    # One run of every model first, then the same models with thinking.
     order = held.assign(
         again=held.groupby("model").cumcount(), place=held["model"].map(place)
     ).sort_values(["again", "place"])
-    names = order["label"].astype(str).tolist()
-    if len(names) <= MOST_NAMES:
-        return names, " The named dots are the models of the paper that this set holds."
-    return names[:MOST_NAMES], (
-        f" The named dots are {MOST_NAMES} of the {len(names)} runs, with and without thinking, of "
-        "models of the paper that this set holds."
-    )
+    return order["label"].astype(str).tolist()[:MOST_NAMES]
 
 
 def _drawn_shapes(one: SetFit) -> list[ShapeFit]:
@@ -821,20 +867,42 @@ def _set_sentences(one: SetFit) -> str:
     """The set in a few sentences. Directions are chosen here, not typed."""
     found, fit = one.line, one.line.fit
     families = counted(found.n_clusters, "family", "families")
-    text = [f"**{markdown_text(one.set_name)}**: {counted(fit.n, 'run')} of {families}."]
+    text = [
+        headline(one.set_name, _how_closely(fit.r_squared)),
+        f"Over {counted(fit.n, 'run')} of {families}, the line explains {fit.r_squared:.0%} of the "
+        "variance between models.",
+    ]
     points = fit.scale == "linear"
     unit = "points" if points else f"units on the {fit.scale} scale"
     lead = "One point" if points else f"One unit on the {fit.scale} scale"
     way = "less" if fit.slope < 0 else "more"
-    held = np.isfinite(found.slope_low)
-    interval = f"; {found.level:.0%} interval {_two(found.slope_low)} to {_two(found.slope_high)}"
     text.append(
         f"{lead} more of source accuracy goes with {abs(fit.slope):.2f} {unit} {way} of target "
-        f"accuracy (slope {_two(fit.slope)}{interval if held else ''}){_beside_one(found)}"
+        f"accuracy (slope {_slope(found)}){_beside_one(found)}"
     )
-    text.append(f"The line explains {fit.r_squared:.0%} of the variance between models.")
+    if one.sound is not None:
+        n = fit.n - one.sound.fit.n
+        text.append(
+            f"Without the {counted(n, 'run')} near chance or doubtful the slope is "
+            f"{_slope(one.sound)}{_beside_one(one.sound)}"
+        )
     text.append(f"Other shapes: {one.shapes.verdict}.")
     return " ".join(part for part in [*text, _ends(one), found.flag] if part)
+
+
+def _how_closely(r_squared: float) -> str:
+    """How well a line describes the models, in a word."""
+    if r_squared >= CLOSELY:
+        return "closely"
+    return "loosely" if r_squared >= LOOSELY else "hardly"
+
+
+def _slope(found: LineWithInterval) -> str:
+    """A slope with its interval, if it has one."""
+    text = _two(found.fit.slope)
+    if np.isfinite(found.slope_low):
+        text += f"; {found.level:.0%} interval {_two(found.slope_low)} to {_two(found.slope_high)}"
+    return text
 
 
 def _beside_one(found: LineWithInterval) -> str:
@@ -1034,7 +1102,7 @@ def fit_languages(
             clusters=part[cluster_column].to_numpy(dtype=object)
             if cluster_column in part
             else None,
-            n_items=_column(part, "n_items"),
+            n_items=_column(part, "n_items_source" if "n_items_source" in part else "n_items"),
             scale=scale,
             chance=_chance(part) if chance is None else chance,
             interval=interval,
@@ -1103,8 +1171,8 @@ def fit_sensitivity(
     chosen = set_id or (str(usable["set"].value_counts().idxmax()) if len(usable) else "")
     part = usable[usable["set"] == chosen]
     masks = {"all": np.ones(len(part), dtype=bool)}
-    if {"source_accuracy", "xlt_gap", "chance"} <= set(part):
-        sound = (unfit(part.assign(chance=part["chance"].fillna(0.0))) == "").to_numpy()
+    sound = _is_fit(part)
+    if not sound.all():
         masks["without those near chance or doubtful"] = sound
     rows = []
     for name, mask in masks.items():
