@@ -69,7 +69,7 @@ class MetricSlopes:
             title_y="Value of the metric",
             caption=(
                 f"{chosen['set_name'].iloc[0]}: each traditional metric against source accuracy, "
-                "one dot a run of a model. None of the three stands still."
+                "one dot a run of a model. A measure of transfer alone would not need to move."
             ),
         )
 

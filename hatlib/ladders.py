@@ -108,7 +108,7 @@ class Ladders:
             name="size-ladders",
             title_y="Accuracy, or points off the line",
             caption=(
-                f"{chosen['set_name'].iloc[0]}: accuracy rises with size along every ladder. "
+                f"{chosen['set_name'].iloc[0]}: accuracy over size, one line a ladder. "
                 "Effective transfer is what the line of the other lineages does not explain."
             ),
         )

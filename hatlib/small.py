@@ -125,8 +125,8 @@ class SmallModels:
             name="ratio-by-size",
             title_y="Ratio of target to source accuracy",
             caption=(
-                f"{sized['set_name'].iloc[0]}: the ratio over model size. Models near chance have "
-                "a ratio near 1 because they guess in every language."
+                f"{sized['set_name'].iloc[0]}: the ratio over model size. A model that guesses "
+                "is as bad in every language, so its ratio is near 1."
             ),
         )
 
