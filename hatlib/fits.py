@@ -72,7 +72,7 @@ PAPER_MODELS = (
 )
 """Models of the paper, as in `data/models.csv`; the first ones are named first in charts."""
 
-MOST_NAMES = 10
+MOST_NAMES = 7
 """Names written in one chart, so that it stays legible."""
 
 GROUPS = {"reasoning": "thinking", "setup": "way of asking", "release_date": "generation"}
@@ -275,10 +275,15 @@ class SetFits:
         Parameters
         ----------
         set_id : str
-            The set; the two with most models if not given.
+            The set; the one with most models if not given.
         """
-        found = self._leading(set_id)
-        return "\n\n".join(map(_set_sentences, found)) if found else self._why_not(set_id)
+        one = self._chosen(set_id)
+        return _set_sentences(one) if one else self._why_not(set_id)
+
+    def answer_of_next(self, set_id: str = "") -> str:
+        """As `answer`, for the set with most models besides the one named."""
+        other = self.next_largest(set_id)
+        return self.answer(other) if other else "There is no other set."
 
     def paper_models(self) -> pd.DataFrame:
         """The runs of `PAPER_MODELS` in all fitted sets, with their effective transfer."""
@@ -295,38 +300,36 @@ class SetFits:
         Parameters
         ----------
         set_id : str
-            The set; the two with most models if not given.
+            The set; the one with most models if not given.
         """
-        from hatlib import charts
+        from hatlib import charts, figures
 
-        found = self._leading(set_id)
-        if not found:
+        one = self._chosen(set_id)
+        if one is None:
             return charts.Notice(self._why_not(set_id))
-        models = pd.concat([one.models.assign(set_name=one.set_name) for one in found])
-        lines = pd.concat(
-            [one.line.band.assign(line="all models", set_name=one.set_name) for one in found]
-        )
-        named = [label for one in found for label in _paper_runs(one.models)]
-        every = all(one.models["defines"].all() for one in found)
-        band = any(np.isfinite(one.line.slope_low) for one in found)
-        text = "Each dot is one run of a model. "
-        text += "The line is fitted to all of them" if every else "The line"
-        text += ", with its 95 % band." if band else "; it has no interval."
-        text += f" {_EQUAL}"
-        if named:
-            text += " The named dots are runs of models of the paper."
+        named = _paper_runs(one.models)
+        text = f"{one.set_name}: each dot is one run of a model. "
+        text += "The line is fitted to all of them" if one.models["defines"].all() else "The line"
+        text += ", with its 95 % band. " if np.isfinite(one.line.slope_low) else ". "
+        text += _EQUAL + (" The named dots are runs of models of the paper." if named else "")
         return charts.scatter(
-            _with_labels(models),
+            _with_labels(one.models),
             x=self.x,
             y=self.y,
-            lines=lines,
-            facet="set_name",
-            color="lineage" if "lineage" in models else None,
+            lines=one.line.band.assign(line="all models"),
+            color="lineage" if "lineage" in one.models else None,
             emphasise=named,
-            chance="chance" if "chance" in models else None,
-            name="one-line",
+            chance=_chance(one.models),
+            name=figures.slug(f"line of {one.set}"),
             caption=text,
         )
+
+    def chart_of_next(self, set_id: str = "") -> Figure | Notice:
+        """As `chart`, for the set with most models besides the one named."""
+        from hatlib import charts
+
+        other = self.next_largest(set_id)
+        return self.chart(other) if other else charts.Notice("There is no other set.")
 
     def chart_of_sets(self) -> Figure | Notice:
         """The models of every fitted set with their lines, one panel a set."""
@@ -447,12 +450,11 @@ class SetFits:
             raise InputError(Problem("there is no such set.", text, value=set_id))
         return next((one for one in self.fits if one.set == set_id), None)
 
-    def _leading(self, set_id: str) -> list[SetFit]:
-        """The fit of the set asked for, or of the two with most models."""
-        if set_id:
-            one = self._chosen(set_id)
-            return [one] if one else []
-        return sorted(self.fits, key=lambda one: -one.line.fit.n)[:2]
+    def next_largest(self, set_id: str = "") -> str:
+        """The set with most models besides the one named, or besides the largest; "" if none."""
+        lead = self._chosen(set_id)
+        others = [one for one in self.fits if one is not lead]
+        return max(others, key=lambda one: one.line.fit.n).set if others else ""
 
     def _why_not(self, set_id: str) -> str:
         """Why there is no fit."""

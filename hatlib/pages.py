@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -112,8 +113,8 @@ def answers(root: Path) -> str:
         notebook = nbformat.read(executed[name], as_version=4)
         question = notebook.metadata.get("hat", {}).get("question", name)
         lines.append(f"[{question}](analyses/{name}.ipynb)")
-        texts = [_markdown_of(cell) for cell in notebook.cells if _is_answer(cell)]
-        lines += [f": {text}\n" for text in texts if text]
+        for cell in filter(_is_answer, notebook.cells):
+            lines += [f": {_beginning(text)}\n" for text in _paragraphs(cell)]
     return "\n".join(lines)
 
 
@@ -292,12 +293,17 @@ def _is_answer(cell: nbformat.NotebookNode) -> bool:
     return ANSWER in cell.metadata.get("tags", [])
 
 
-def _markdown_of(cell: nbformat.NotebookNode) -> str:
-    for output in cell.get("outputs", []):
-        text = output.get("data", {}).get("text/markdown")
-        if text:
-            return str(text).replace("\n", " ")
-    return ""
+def _paragraphs(cell: nbformat.NotebookNode) -> list[str]:
+    """The paragraphs that a cell has put out as Markdown."""
+    texts = [output.get("data", {}).get("text/markdown", "") for output in cell.get("outputs", [])]
+    parts = "\n\n".join(texts).split("\n\n")
+    return [" ".join(part.split()) for part in parts if part.strip()]
+
+
+def _beginning(text: str, sentences: int = 3) -> str:
+    """A verdict in bold with the first sentences behind it."""
+    verdict, bold, rest = text.rpartition("**")
+    return verdict + bold + " ".join(re.split(r"(?<=\.) ", rest)[: sentences + 1])
 
 
 def _raw(markup: str) -> str:

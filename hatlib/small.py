@@ -192,29 +192,28 @@ class SmallModels:
         verdict = compare.verdict(
             row["effective_transfer"], row["p_value"], "no, they lie above it", "yes"
         )
-        text = (
-            f"{headline(row['set_name'], verdict)} The line is drawn by "
-            f"{counted(row['n_line'], 'run')} of larger models. "
-            f"{counted(row['n_small'], 'run').capitalize()} of models below "
-            f"{self.threshold:g} billion parameters {'is' if row['n_small'] == 1 else 'are'} "
-            f"judged by it. {_left_out(row)}"
-        )
+        text = headline(row["set_name"], verdict) + " "
+        about = (
+            f" The line is drawn by {counted(row['n_line'], 'run')} of larger models. Of "
+            f"{counted(row['n_small'], 'run')} of models below {self.threshold:g} billion "
+            f"parameters, {row['n_used']} can be judged by it. {_left_out(row)}"
+        ).rstrip()
         if not row["n_used"]:
-            return text + "No small model is left to judge."
+            return text + about.lstrip()
         lies = "lies" if row["n_used"] == 1 else "lie"
         text += (
-            f"The {counted(row['n_used'], 'small run')} left {lies} "
+            f"{counted(row['n_used'], 'small run')} {lies} "
             f"{signed(row['effective_transfer'])} from the line on average"
         )
         if np.isnan(row["low"]):
-            return text + ", without an interval, as there are too few lineages."
+            return text + ", without an interval, as there are too few lineages." + about
         text += (
             f" (95 % interval {signed(row['low'])} to {signed(row['high'])}), "
             f"{row['n_below']} of them below it."
         )
         if row["p_value"] >= compare.CLEAR and row["low"] < 0:
             text += f" A mean shortfall of more than {-row['low']:.3f} can be ruled out."
-        return text
+        return text + about
 
     def _small(self) -> pd.DataFrame:
         return self.runs[self.runs["role"].str.startswith("small")]
