@@ -74,6 +74,8 @@ SHAPES = (
 )
 FAINT = "#9a9a9a"
 _WIDTH = 640  # pixels, of a single chart in the static picture
+_MANY = 300  # dots of which tooltips say less, to keep the page light
+_FEW_TIPS = ("display_name", "label", "reasoning", "lineage", "params_total_b")
 _LABEL = 15  # pixels, height of a name beside a line
 _LONGEST = 28  # letters of such a name
 
@@ -1024,8 +1026,10 @@ def _tidy(
     frame = pd.DataFrame(taken, index=table.index)
     if tips:
         used = set(columns.values())
-        for column in TIPS:
-            if column in table and column not in used and column not in frame:
+        wished = _FEW_TIPS if len(table) > _MANY else TIPS
+        for column in [c for c in wished if c in table and c not in used and c not in frame]:
+            # What is the same for all rows tells nothing.
+            if column == "display_name" or len(set(table[column])) > 1:
                 frame[column] = table[column]
     for column in {*numbers, "x_low", "x_high", "y_low", "y_high", "low", "high"} & set(frame):
         frame[column] = pd.to_numeric(frame[column], errors="coerce").astype(float)
@@ -1203,7 +1207,7 @@ def _config() -> dict[str, Any]:
     return {
         "background": "transparent",
         "padding": 8,
-        "font": "Arial, 'Liberation Sans', Helvetica, sans-serif",
+        "font": "Arial, Liberation Sans, Helvetica, sans-serif",
         "view": alt.ViewConfig(stroke=None),
         "axis": alt.AxisConfig(
             **text,

@@ -62,9 +62,9 @@ TIPS = {
 _VL_VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 _SCHEMA = "https://vega.github.io/schema/vega-lite/{}.json"
 _MIME = "application/vnd.vegalite.v5+json"
-_MOST_ROWS = 200  # of the table under a chart; the CSV has all
+_MOST_ROWS = 100  # of the table under a chart; the CSV has all
 _MANY = 15  # rows of a table that scrolls by itself
-_WIDE = 28  # letters of a cell that may wrap
+_WIDE, _PROSE = 28, 84  # letters of a cell that may wrap, and of one that needs more room
 _P_VALUE = "p"
 _HEADS = {
     "set_name": "set",
@@ -274,8 +274,9 @@ def _html_table(
     """A plain table; numbers stand at the right, long text may wrap."""
     looks = [' class="hat-number"' if number else "" for number in numeric]
     for i, number in enumerate(numeric):
-        if not number and any(len(row[i]) > _WIDE for row in rows):
-            looks[i] = ' class="hat-wide"'
+        longest = max((len(row[i]) for row in rows), default=0)
+        if not number and longest > _WIDE:
+            looks[i] = f' class="hat-wide{" hat-prose" if longest > _PROSE else ""}"'
     pairs = zip(heads, looks, strict=True)
     head = "".join(f'<th scope="col"{look}>{html.escape(text)}</th>' for text, look in pairs)
     body = "\n".join(
@@ -363,9 +364,14 @@ def static_svg(spec: dict[str, Any]) -> str:
     import vl_convert
 
     drawn = vl_convert.vegalite_to_svg(_on_paper(spec), _VL_VERSION, allowed_base_urls=[])
-    # The picture has one alternative text; a role for each of its marks only makes it heavy.
-    roles = re.compile(r' (?:class|role|aria-[a-z]+)="[^"]*"')
-    return re.sub(r"<[a-z]+ [^<>]*>", lambda tag: roles.sub("", tag.group()), drawn)
+    return re.sub(r"<[a-z]+ [^<>]*>", _lighter, drawn)
+
+
+def _lighter(tag: re.Match[str]) -> str:
+    """A tag without what one picture with one alternative text does not need."""
+    text = re.sub(r' (?:class|role|aria-[a-z]+)="[^"]*"', "", tag.group())
+    text = re.sub(r"(\d\.\d)\d+", r"\1", text)  # a tenth of a pixel is fine enough
+    return text if "'" in text else text.replace('"', "'")  # which a web address need not escape
 
 
 def javascript_bundle(path: str | Path) -> Path:

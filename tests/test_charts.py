@@ -327,7 +327,7 @@ def test_table_is_readable() -> None:
 
 def test_names_beside_lines_take_the_place_of_the_legend() -> None:
     table = runs()
-    figure = charts.ladder(table, y="target_accuracy", name="a", caption="")
+    figure = charts.ladder(table, y="target_accuracy", facet=None, name="a", caption="")
     assert isinstance(figure, Figure)
     spec = figure.spec()
     assert spec["config"]["legend"]["disable"] and spec["usermeta"]["hat"]["margin"] > 60
@@ -337,7 +337,7 @@ def test_names_beside_lines_take_the_place_of_the_legend() -> None:
     low, high = layer["encoding"]["y"]["scale"]["domain"]
     assert low <= places[0] and places[-1] <= high
     assert min(np.diff(places)) > 14 / 360 * (high - low)
-    assert layer["encoding"]["x"]["scale"]["domain"][1] < 1.5 * table.params_total_b.max()
+    assert layer["encoding"]["x"]["scale"]["domain"][1] < 2 * table.params_total_b.max()
 
 
 @pytest.mark.parametrize(("panels", "columns"), [(1, None), (2, 2), (3, 3), (4, 2)])

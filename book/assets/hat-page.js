@@ -3,7 +3,7 @@
   "use strict";
   // What scrolls sideways must be reachable with the keyboard.
   function reach() {
-    document.querySelectorAll("pre, .bd-article div.cell_output, .math, table.dataframe, dl dt.sig").forEach(function (box) {
+    document.querySelectorAll("pre, .pst-scrollable-table-container, .bd-article div.cell_output, .math, table.dataframe, dl dt.sig").forEach(function (box) {
       if (box.closest(".hat-scroll")) return;
       if (box.scrollWidth > box.clientWidth + 1) box.setAttribute("tabindex", "0");
     });

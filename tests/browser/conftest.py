@@ -76,5 +76,6 @@ def visit(
 ) -> Visit:
     """What was seen on a page; it is visited once, whatever the number of tests."""
     if page_name not in _visits:
-        _visits[page_name] = visit_page(chromium, built_book, address, page_name)
+        from_disk = sum(bool(seen.figures_disk) for seen in _visits.values()) < 2
+        _visits[page_name] = visit_page(chromium, built_book, address, page_name, from_disk)
     return _visits[page_name]

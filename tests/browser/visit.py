@@ -9,6 +9,12 @@ from typing import Any
 
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
+# What repeats itself is looked at a few times: rows of tables, entries of the API and marks of
+# charts, which readers of the screen do not meet.
+PRUNE = """() => document.querySelectorAll(`tbody tr:nth-child(n+5), .hat-canvas svg > *,
+  dl.py:nth-of-type(n+4), .genindextable li:nth-child(n+5), .highlight pre span:nth-of-type(n+60)
+`).forEach(part => part.remove())"""
+
 DRAWN = """figure => {
   const svg = figure.querySelector('.hat-canvas svg');
   const box = svg ? svg.getBoundingClientRect() : {width: 0, height: 0, right: 0};
@@ -66,7 +72,7 @@ class Visit:
     weight: int = 0
 
 
-def visit_page(browser: Any, book: Path, address: str, name: str) -> Visit:
+def visit_page(browser: Any, book: Path, address: str, name: str, disk: bool = True) -> Visit:
     """Visit a page served, dark, narrow, printed, from disk and without JavaScript."""
     seen = Visit(name, weight=(book / name).stat().st_size)
     context = browser.new_context(viewport={"width": 1280, "height": 900})
@@ -76,24 +82,30 @@ def visit_page(browser: Any, book: Path, address: str, name: str) -> Visit:
     seen.figures = _draw_all(page)
     page.add_style_tag(content="* { transition: none !important }")  # axe looks at once
     seen.colours_light = page.evaluate(COLOURS)
-    seen.axe_light = _axe(page)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     seen.figures_dark = _draw_all(page, redrawn=True)
     seen.colours_dark = page.evaluate(COLOURS)
-    seen.axe_dark = _axe(page)
     page.set_viewport_size({"width": 390, "height": 844})
     seen.figures_phone = _draw_all(page, redrawn=True)
     seen.overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     page.emulate_media(media="print")
     seen.static_print = page.evaluate(STATIC)
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_timeout(300)
+    page.evaluate(PRUNE)
+    seen.axe_dark = _axe(page, {"type": "rule", "values": ["color-contrast"]})
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    seen.axe_light = _axe(page, {"type": "tag", "values": AXE_TAGS})
     context.close()
 
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    _listen(page, seen, "file:")
-    page.goto((book / name).as_uri())
-    seen.figures_disk = _draw_all(page)
-    context.close()
+    if disk:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        _listen(page, seen, "file:")
+        page.goto((book / name).as_uri())
+        seen.figures_disk = _draw_all(page)
+        context.close()
 
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -138,14 +150,14 @@ def _draw_all(page: Any, redrawn: bool = False) -> list[dict[str, Any]]:
     return seen
 
 
-def _axe(page: Any) -> list[str]:
+def _axe(page: Any, which: dict[str, Any]) -> list[str]:
     """Serious and critical findings of axe."""
     from axe_playwright_python.base import AXE_SCRIPT
 
     page.evaluate("scrollTo(0, 0)")
     page.evaluate(AXE_SCRIPT + "; 0")
     options: dict[str, Any] = {
-        "runOnly": {"type": "tag", "values": AXE_TAGS},
+        "runOnly": which,
         "resultTypes": ["violations"],
     }
     options["preload"] = False  # it asks for imported style sheets at wrong addresses
