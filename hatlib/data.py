@@ -487,10 +487,16 @@ def _known_models(names: pd.DataFrame) -> pd.DataFrame:
     aliases = dict(zip(printed["name_in_source"].map(_slug), printed["model"], strict=True))
     aliases |= dict(zip(book["display_name"].map(_slug), book["model"], strict=True))
     aliases |= {_slug(m): m for m in book["model"]}
-    aliases |= {_slug(name.split("/")[-1].split("#")[0]): m for name, m in aliases.items()}
-    known = names["model"].map(lambda name: aliases.get(_slug(name)))
+    known = names["model"].map(
+        lambda name: aliases.get(_slug(name)) or aliases.get(_slug(_without_owner(name)))
+    )
     columns = book.set_index("model")[list(schema.MODEL_COLUMNS)]
     return names.join(columns.reindex(known).reset_index(drop=True))
+
+
+def _without_owner(name: str) -> str:
+    """`google/gemma-3-4b-it#no-thinking` without who publishes it and how it was run."""
+    return name.split("/")[-1].split("#")[0]
 
 
 def _describe_benchmarks(

@@ -235,12 +235,13 @@ def test_chance_is_known_given_or_assumed(tmp_path):
 
 def test_models_known_by_name_are_described(tmp_path):
     text = "model,en,de\ngoogle/gemma-3-27b-it,0.8,0.7\nMy own 7B,0.6,0.5\nGPT-4.1,0.9,0.8\n"
+    text += "meta-llama/Llama-3.1-8B-Instruct,0.7,0.6\n"
     tables = hatlib.load(write(tmp_path, text))
     models = tables.models.set_index("model")
     assert models.loc["google/gemma-3-27b-it", "params_total_b"] == pytest.approx(27.432)
     assert models.loc["GPT-4.1", "lineage"] == "GPT"
     assert models.loc["My own 7B", "display_name"] == "My own 7B"
-    assert any("2 of 3 models recognised" in line for line in tables.report.read)
+    assert any("3 of 4 models recognised" in line for line in tables.report.read)
 
 
 def test_a_models_table_and_columns_beside_the_accuracies(tmp_path):
