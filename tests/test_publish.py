@@ -19,7 +19,7 @@ from small import CHART, READ, code, notebook, outside, repository
 from hatlib import publish
 from hatlib.errors import InputError
 from hatlib.publish import Parameter, RunError, bind, building, stale
-from hatlib.publish.places import write_notebook
+from hatlib.publish.places import Site, write_notebook
 
 # Parameters ------------------------------------------------------------------------------------
 
@@ -404,6 +404,15 @@ def test_a_book_on_ones_own_data_is_beside_the_standard_one(tmp_path, runs):
 
 
 # A look at the book ----------------------------------------------------------------------------
+
+
+def test_a_book_on_ones_own_data_says_so(tmp_path):
+    table = tmp_path / "accuracies.csv"
+    table.write_text("model,language,accuracy\nm,en,0.5\nm,de,0.4\n")
+    site = Site(tmp_path, tmp_path / "book", tmp_path, {"data": [str(table)]})
+    text = publish.generators["counts.md"](site)
+    assert "your own data" in text
+    assert "2 rows." in text
 
 
 @pytest.fixture

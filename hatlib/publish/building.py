@@ -49,6 +49,7 @@ from hatlib.publish.stale import (
     why_stale,
     write_state,
 )
+from hatlib.words import markdown_text
 
 
 @dataclass(frozen=True)
@@ -321,6 +322,16 @@ def _changelog(site: Site) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
+def _counts(site: Site) -> str:
+    """What the analyses stand on: the data of the book, or the user's own."""
+    if not site.parameters:
+        return _made("counts.md")(site)
+    report = load_report(site.parameters)
+    said = [*report.read, *report.assumed, *report.dropped]
+    lines = "\n".join(f"- {markdown_text(line)}" for line in said)
+    return f"The analyses of this copy of the book stand on your own data.\n\n{lines}\n"
+
+
 def _made(name: str) -> Callable[[Site], str]:
     """A maker of `hatlib.pages`, which is imported when it is needed."""
 
@@ -335,10 +346,8 @@ def _made(name: str) -> Callable[[Site], str]:
 generators: dict[str, Callable[[Site], str]] = {
     "notebooks.md": _notebook_table,
     "changelog.md": _changelog,
-    **{
-        name: _made(name)
-        for name in ("landing-chart.md", "counts.md", "answers.md", "data-and-sources.md")
-    },
+    "counts.md": _counts,
+    **{name: _made(name) for name in ("landing-chart.md", "answers.md", "data-and-sources.md")},
 }
 """Fragments of the book that are made from code: file name and the function that makes it."""
 

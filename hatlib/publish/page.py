@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import importlib.metadata
 import re
 import tempfile
@@ -77,6 +78,7 @@ def web_page(nb: Any, title: str) -> str:
     return _without_dead_links(html)
 
 
+@functools.cache
 def _chart_libraries() -> str:
     """Vega and its kin as one script."""
     from hatlib import charts
