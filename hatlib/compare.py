@@ -518,5 +518,7 @@ def seed_of(seed: int, set_id: object) -> int:
     (True, False)
     """
     return int(
-        np.random.SeedSequence([seed, zlib.crc32(str(set_id).encode())]).generate_state(1)[0]
+        np.random.SeedSequence(
+            [resample.checked_seed(seed), zlib.crc32(str(set_id).encode())]
+        ).generate_state(1)[0]
     )

@@ -289,8 +289,8 @@ def _load_own(
         problems.append(
             Problem(
                 f"no figure is in the source language {source_language}.",
-                "Add the accuracies in that language, or name another one that you have with "
-                f"-p source_language=… (languages read: {listing(languages_read, 20)}).",
+                "Add the accuracies in that language, or make another one the source_language "
+                f"(languages read: {listing(languages_read, 20)}).",
             )
         )
     elif len(languages_read) == 1:

@@ -11,7 +11,7 @@ import pandas as pd
 from hatlib import compare
 from hatlib.errors import InputError, listing
 from hatlib.lines import Scale
-from hatlib.words import counted, direction, headline, signed
+from hatlib.words import counted, headline, moves, signed
 
 if TYPE_CHECKING:
     from hatlib.charts import Figure, Notice
@@ -152,8 +152,8 @@ class Ladders:
         )
         text = (
             f"{headline(row['set_name'], verdict)} For each doubling of size, over "
-            f"{counted(len(chosen), 'size ladder')}, target accuracy {direction(gain)} by "
-            f"{abs(gain):.3f} on average. "
+            f"{counted(len(chosen), 'size ladder')}, target accuracy {moves(gain)} on "
+            "average. "
         )
         if known.empty:
             return text + str(row["reason"])

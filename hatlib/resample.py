@@ -38,7 +38,29 @@ def generator(rng: np.random.Generator | int = 0) -> np.random.Generator:
     >>> bool(generator(1).integers(10) == generator(1).integers(10))
     True
     """
-    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng)
+    if isinstance(rng, np.random.Generator):
+        return rng
+    return np.random.default_rng(checked_seed(rng))
+
+
+def checked_seed(seed: int) -> int:
+    """A seed, which must be a whole number of 0 or more.
+
+    Raises
+    ------
+    InputError
+        If it is below 0.
+
+    Examples
+    --------
+    >>> checked_seed(7)
+    7
+    """
+    if seed < 0:
+        raise InputError(
+            Problem("seed is below 0.", "Use a whole number, 0 or more.", value=str(seed))
+        )
+    return int(seed)
 
 
 def cluster_codes(clusters: ArrayLike | None, n: int) -> Ints:
@@ -449,7 +471,9 @@ def checked_draws(draws: int) -> int:
 
 def seed_from(rng: np.random.Generator | int) -> int:
     """One whole number from which streams of random numbers can be made."""
-    return int(rng.integers(2**32)) if isinstance(rng, np.random.Generator) else int(rng)
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**32))
+    return checked_seed(rng)
 
 
 def _level(level: float) -> float:

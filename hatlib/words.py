@@ -28,15 +28,18 @@ def counted(n: int, noun: str, plural: str = "") -> str:
     return f"{n or 'no'} {noun if n == 1 else plural or noun + 's'}"
 
 
-def direction(value: float) -> str:
-    """Whether something rises or falls.
+def moves(value: float, digits: int = 3) -> str:
+    """How far something rises or falls.
 
     Examples
     --------
-    >>> direction(0.2), direction(-0.2)
-    ('rises', 'falls')
+    >>> moves(0.2), moves(-0.2), moves(-0.00001)
+    ('rises by 0.200', 'falls by 0.200', 'does not change')
     """
-    return "rises" if value >= 0 else "falls"
+    size = f"{abs(value):.{digits}f}"
+    if not re.search(r"[1-9]", size):
+        return "does not change"
+    return f"{'rises' if value > 0 else 'falls'} by {size}"
 
 
 def headline(subject: str, verdict: str) -> str:
