@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from hatlib import charts
+from hatlib import charts, drawing
 from hatlib.charts import Figure, Notice
 
 EVIL = [
@@ -263,7 +263,7 @@ def test_at_most_eight_colours_and_a_grey() -> None:
     figure = charts.scatter(runs(), name="a", caption="")
     assert isinstance(figure, Figure)
     found = [s for s, place in _strings(figure.spec()) if place == "range" and s.startswith("#")]
-    assert set(found) == {*charts.PALETTE, charts.OTHER}
+    assert set(found) == {*drawing.PALETTE, drawing.OTHER}
 
 
 def _luminance(colour: str) -> float:
@@ -272,7 +272,7 @@ def _luminance(colour: str) -> float:
     return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
 
-@pytest.mark.parametrize("colour", [*charts.PALETTE, charts.OTHER, charts.INK])
+@pytest.mark.parametrize("colour", [*drawing.PALETTE, drawing.OTHER, charts.INK])
 def test_colours_stand_out_on_white_and_on_the_dark_page(colour: str) -> None:
     assert 1.05 / (_luminance(colour) + 0.05) >= 3
     assert (_luminance(colour) + 0.05) / (_luminance("#121212") + 0.05) >= 3
