@@ -77,14 +77,14 @@ def tidy(
     keep = frame[[c for c in (*numbers, *needed) if c in frame]].notna().all(axis=1)
     for column in ("facet", "color", "shape", "row", "column", "line"):
         if column in frame:
-            frame[column] = frame[column].astype(object).where(frame[column].notna(), "unknown")
-            frame[column] = frame[column].map(str)
+            known = frame[column].notna() & (frame[column].astype(str).str.strip() != "")
+            frame[column] = frame[column].astype(object).where(known, "unknown").map(str)
     return frame[keep].copy(), int((~keep).sum())
 
 
 def colours_of(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Give a colour to the most frequent groups; the rest become "other", in place."""
-    if "color" not in frame:
+    if "color" not in frame or (frame["color"] == "unknown").all():
         frame["color"] = ""
         return [""], [PALETTE[0]]
     counts = frame["color"].value_counts()

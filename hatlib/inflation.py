@@ -48,7 +48,7 @@ class MetricSlopes:
 
         The flag says where the interval cannot be trusted.
         """
-        return self.slopes.copy()
+        return self.slopes.replace({"metric": METRICS})
 
     def chart(self, set_id: str = "") -> Figure | Notice:
         """The three metrics of every run of one set against source accuracy."""
@@ -114,7 +114,7 @@ def metric_slopes(table: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -> M
     >>> table = hatlib.summarise(hatlib.load()).table()
     >>> found = metric_slopes(table[table["source"] == "euroeval"])
     >>> sorted(set(found.table()["metric"]))
-    ['ratio', 'target_accuracy', 'xlt_gap']
+    ['Ratio', 'Target accuracy', 'XLT gap']
     """
     rows: list[dict] = []
     reasons: dict[str, str] = {}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hatlib.charts import Figure, Notice
 
 SIZES = ("params_total_b", "params_active_b")
+WORDS = {"params_total_b": "total", "params_active_b": "active"}
 
 
 @dataclass(frozen=True)
@@ -266,7 +267,11 @@ def ladder_sensitivity(
                 found = size_ladders(
                     part, size=size, scale=scale, keep_all=keep, draws=draws, seed=seed
                 )
-                choice = {"size": size, "scale": scale, "unfit_runs": "in" if keep else "out"}
+                choice = {
+                    "size": WORDS[size],
+                    "scale": scale,
+                    "unfit_runs": "in" if keep else "out",
+                }
                 rows += [choice | row for row in found.sets.to_dict("records")]
     columns = ["size", "scale", "unfit_runs", "n_ladders", "target_gain", "off_line_gain"]
     return pd.DataFrame(rows, columns=[*columns, "low", "high"])

@@ -10,7 +10,7 @@ import pandas as pd
 
 from hatlib import compare
 from hatlib.errors import InputError
-from hatlib.ladders import SIZES
+from hatlib.ladders import SIZES, WORDS
 from hatlib.lines import Scale
 from hatlib.words import counted, headline, signed
 
@@ -323,7 +323,7 @@ def small_sensitivity(
                 found = small_models(
                     part, threshold=threshold, size=size, scale=scale, draws=draws, seed=seed
                 )
-                choice = {"size": size, "threshold": threshold, "scale": scale}
+                choice = {"size": WORDS[size], "threshold": threshold, "scale": scale}
                 rows += [choice | row for row in found.sets.to_dict("records")]
     columns = ["size", "threshold", "scale", "n_used", "effective_transfer", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "p_value"])

@@ -352,3 +352,13 @@ def test_bundle_defines_what_the_page_needs(tmp_path: Any) -> None:
     path = charts.javascript_bundle(tmp_path / "vendor" / "vega-bundle.js")
     text = path.read_text(encoding="utf-8")
     assert text.startswith("(function(){") and "window.vegaEmbed=" in text
+
+
+def test_models_of_no_known_lineage_are_grey_and_named_other():
+    frame = pd.DataFrame(
+        {"source_accuracy": [0.5, 0.6], "target_accuracy": [0.4, 0.5], "lineage": ["A", ""]}
+    )
+    figure = charts.scatter(frame, name="n", caption="c")
+    assert isinstance(figure, charts.Figure) and '"other"' in json.dumps(figure.spec())
+    nobody = charts.scatter(frame.assign(lineage=""), name="n", caption="c")
+    assert isinstance(nobody, charts.Figure) and '"other"' not in json.dumps(nobody.spec())
