@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +24,6 @@ if TYPE_CHECKING:
     from hatlib.trends import Trends, release_trends, shuffled_dates
 
 __version__ = "0.1.0"
-
-# jsonschema, which altair and nbformat load, would read a grammar of internationalised addresses
-# for a second in every process. Nothing here checks such addresses.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 # Public names and their modules.  They are imported at first use, so that the command line
 # answers at once.

@@ -156,6 +156,8 @@ def test_slider_moves_by_keyboard(chromium: Any, address: str, built_book: Path)
 def test_highlighting_one_group_fades_the_others(
     chromium: Any, address: str, built_book: Path
 ) -> None:
+    from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
     with_choice = [
         path.relative_to(built_book).as_posix()
         for path in sorted(built_book.rglob("*.html"))
@@ -168,7 +170,7 @@ def test_highlighting_one_group_fades_the_others(
         choice = page.locator(".hat-pick select").first
         try:
             choice.wait_for(timeout=3000)
-        except Exception:  # that page's first charts have one group
+        except PlaywrightTimeout:  # that page's first charts have one group
             continue
         canvas = choice.locator("xpath=ancestor::figure").locator(".hat-canvas svg")
         before = canvas.inner_html()
@@ -176,6 +178,8 @@ def test_highlighting_one_group_fades_the_others(
         page.wait_for_timeout(200)
         assert canvas.inner_html() != before
         break
+    else:
+        pytest.fail("No page has a chart with a choice of groups.")
     page.close()
 
 
