@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError, Problem, RunError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -307,9 +307,7 @@ def main() -> None:
         _say(f"{where}{error.strerror or error}.")
     except MemoryError:
         _say("There is not enough memory for this.")
-    except Exception as error:
-        if type(error).__name__ != "RunError":  # not imported here: it would slow every start
-            raise
+    except RunError as error:
         _say(str(error))
     sys.exit(1)
 

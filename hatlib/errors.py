@@ -1,4 +1,4 @@
-"""The one error that a user's input can cause, listing every problem at once."""
+"""The errors that a user meets: an input that is wrong, and a run that did not get to its end."""
 
 from __future__ import annotations
 
@@ -78,6 +78,10 @@ class InputError(ValueError):
     def _render_traceback_(self) -> list[str]:
         """What Jupyter shows: the problems, not our call stack."""
         return ["The input cannot be used:", *(f"- {problem}" for problem in self.problems)]
+
+
+class RunError(RuntimeError):
+    """A notebook or the book did not get to its end; the message says where and why."""
 
 
 def listing(words: Iterable[object], most: int = 8) -> str:

@@ -183,7 +183,7 @@ class Ranges:
             title_value="Range",
             caption=(
                 "How far each metric moves while the built-in transfer stands still: the largest "
-                "range over four distributions of item difficulty. A good measure would show 0."
+                "range over the distributions of item difficulty. A good measure would show 0."
             ),
         )
 

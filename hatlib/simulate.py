@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from hatlib.errors import InputError, Problem
+from hatlib.words import headline
 
 if TYPE_CHECKING:
     from hatlib.charts import Figure, Notice
@@ -104,10 +105,12 @@ class Simulation:
         """What moved although transfer did not, in one sentence."""
         moved = self.ranges().set_index("metric")["range"]
         source = self.models["source_accuracy"]
+        still = [moved[name] < 0.005 for name in ("target_accuracy", "xlt_gap", "ratio")]
+        verdict = "they move" if not any(still) else "most move" if sum(still) == 1 else "some move"
         return (
-            "**Simulated models of identical transfer: they move.** Source accuracy runs from "
-            f"{source.min():.2f} to {source.max():.2f}. The built-in transfer is "
-            f"{self.transfer:.2f} for every model. "
+            f"{headline('Simulated models of identical transfer', verdict)} "
+            f"Source accuracy runs from {source.min():.2f} to {source.max():.2f}. "
+            f"The built-in transfer is {self.transfer:.2f} for every model. "
             f"Target accuracy moves by {moved['target_accuracy']:.2f}, "
             f"the XLT gap by {moved['xlt_gap']:.2f} and the ratio by {moved['ratio']:.2f}."
         )
@@ -132,8 +135,8 @@ class Simulation:
             title_x="Source accuracy",
             title_y="Value of the metric",
             caption=(
-                f"Simulated models of identical transfer (profile: {self.profile}). Every metric "
-                "but the built-in transfer moves with source accuracy."
+                f"Simulated models of identical transfer (profile: {self.profile}). A metric that "
+                "moves along the horizontal axis measures something besides transfer."
             ),
         )
 

@@ -10,9 +10,10 @@ A notebook is out of date when its text, its parameters, `hatlib`, the data that
 installed versions changed since its last run. The record is kept in `state.json`.
 """
 
+from hatlib.errors import RunError
 from hatlib.publish.building import Book, build_book, generators
 from hatlib.publish.catalogue import Notebook, Parameter, bind, notebooks, notebooks_markdown
-from hatlib.publish.places import RunError, find_root
+from hatlib.publish.places import find_root
 from hatlib.publish.run import Run, run_notebook
 from hatlib.publish.server import serve
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError, Problem, RunError
 from hatlib.publish.catalogue import (
     notebook_files,
     notebook_named,
@@ -30,7 +30,6 @@ from hatlib.publish.catalogue import (
 from hatlib.publish.page import mathjax, with_figures
 from hatlib.publish.places import (
     Progress,
-    RunError,
     Site,
     copy_file,
     standard_site,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hatlib.errors import InputError, Problem, listing
-from hatlib.publish.places import PACKAGE, RunError, find_root
+from hatlib.errors import InputError, Problem, RunError, listing
+from hatlib.publish.places import PACKAGE, find_root
 
 
 @dataclass(frozen=True)

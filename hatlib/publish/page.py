@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hatlib.publish.places import PACKAGE, RunError
+from hatlib.errors import RunError
+from hatlib.publish.places import PACKAGE
 
 VEGALITE = "application/vnd.vegalite.v5+json"
 TEMPLATE = Path(__file__).with_name("page.html.j2")

@@ -17,10 +17,6 @@ Progress = Callable[[str, int, int], None]
 PACKAGE = Path(__file__).parents[1]
 
 
-class RunError(RuntimeError):
-    """A notebook or the book did not get to its end; the message says where and why."""
-
-
 def find_root(start: Path | None = None) -> Path | None:
     """Find the repository: the folder with `_config.yml` and `notebooks/`.
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError, Problem, RunError
 from hatlib.publish.catalogue import bind, literal_path, notebook_named
 from hatlib.publish.page import web_page
 from hatlib.publish.places import (
     Progress,
-    RunError,
     copy_file,
     find_root,
     write_notebook,
