@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from hatlib import resample
-from hatlib.compare import unfit
+from hatlib.distance import unfit
 from hatlib.errors import InputError, Problem, listing
 from hatlib.lines import (
     GRID_POINTS,
@@ -106,7 +106,7 @@ class SetFit:
     reach : ndarray of shape (n,)
         Half the length of the 95 % interval of each distance; nan where it is not known.
     sound : LineWithInterval or None
-        The line without the runs that are `hatlib.compare.unfit`; None if there are none.
+        The line without the runs that are `hatlib.distance.unfit`; None if there are none.
     """
 
     set: str

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hatlib import compare
+from hatlib import distance
 from hatlib.lines import fit_with_interval
 from hatlib.simulate import DIFFICULTIES, PROFILES, identical_transfer
 from hatlib.words import headline, joined, signed
@@ -54,7 +54,7 @@ class MetricSlopes:
         """The three metrics of every run of one set against source accuracy."""
         from hatlib import charts
 
-        chosen = compare.choose(self.runs, set_id)
+        chosen = distance.choose(self.runs, set_id)
         if chosen.empty:
             return charts.Notice(self.summary(set_id))
         long = pd.concat(
@@ -75,7 +75,7 @@ class MetricSlopes:
 
     def summary(self, set_id: str = "") -> str:
         """What moves in one set, in sentences written from the numbers."""
-        shown = compare.choose(self.runs, set_id)["set"]
+        shown = distance.choose(self.runs, set_id)["set"]
         chosen = self.slopes[self.slopes["set"].isin(shown)]
         if chosen.empty:
             why = self.reasons.get(set_id) or " ".join(dict.fromkeys(self.reasons.values()))
@@ -118,10 +118,10 @@ def metric_slopes(table: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -> M
     """
     rows: list[dict] = []
     reasons: dict[str, str] = {}
-    for part, set_seed in compare.by_set(table, seed):
+    for part, set_seed in distance.by_set(table, seed):
         set_id, set_name = part["set"].iloc[0], part["set_name"].iloc[0]
-        if len(part) < compare.MIN_RUNS:
-            reasons[set_id] = f"{set_name} has fewer than {compare.MIN_RUNS} models."
+        if len(part) < distance.MIN_RUNS:
+            reasons[set_id] = f"{set_name} has fewer than {distance.MIN_RUNS} models."
             continue
         if np.ptp(part["source_accuracy"]) == 0:
             reasons[set_id] = f"All models of {set_name} have the same source accuracy."

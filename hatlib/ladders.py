@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hatlib import compare
+from hatlib import distance
 from hatlib.errors import InputError, listing
 from hatlib.lines import Scale
 from hatlib.words import counted, headline, moves, signed
@@ -60,10 +60,10 @@ class Ladders:
         """Raw gain and gain off the line for every ladder of one set."""
         from hatlib import charts
 
-        chosen = compare.choose(self.ladders, set_id)
+        chosen = distance.choose(self.ladders, set_id)
         if chosen.empty:
             return charts.Notice(self.summary(set_id))
-        return compare.chart_of_gains(
+        return distance.chart_of_gains(
             chosen,
             row="ladder_name",
             name="gain-with-size",
@@ -78,7 +78,7 @@ class Ladders:
         """Source accuracy, target accuracy and effective transfer over size, in one set."""
         from hatlib import charts
 
-        chosen = compare.choose(self.runs, set_id)
+        chosen = distance.choose(self.runs, set_id)
         if chosen.empty:
             return charts.Notice(self.summary(set_id))
         measures = {
@@ -139,13 +139,13 @@ class Ladders:
         """What the ladders of a set show, in sentences written from the numbers."""
         if self.ladders.empty:
             return _nothing(self.sets, self.size)
-        chosen = compare.choose(self.ladders, set_id)
+        chosen = distance.choose(self.ladders, set_id)
         if chosen.empty:
-            return compare.no_answer(self.sets, set_id)
+            return distance.no_answer(self.sets, set_id)
         known = chosen[chosen["off_line_gain"].notna()]
         row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
         gain, off = chosen["target_gain"].mean(), row["off_line_gain"]
-        verdict = compare.verdict(
+        verdict = distance.verdict(
             off,
             row["p_value"],
             f"yes, by {off / gain:.0%} of the gain in accuracy" if gain > off else "yes",
@@ -164,7 +164,7 @@ class Ladders:
         )
         if np.isnan(row["low"]):
             return text + ", without an interval, as there are too few lineages."
-        clear_gains = known.loc[known["q_value"] < compare.CLEAR, "off_line_gain"].to_numpy(float)
+        clear_gains = known.loc[known["q_value"] < distance.CLEAR, "off_line_gain"].to_numpy(float)
         up, down = int((clear_gains > 0).sum()), int((clear_gains < 0).sum())
         return text + (
             f" (95 % interval {signed(row['low'])} to {signed(row['high'])}). "
@@ -179,7 +179,7 @@ def size_ladders(
     size: str = "params_total_b",
     scale: Scale = "linear",
     keep_all: bool = False,
-    min_sizes: int = compare.MIN_STEPS,
+    min_sizes: int = distance.MIN_STEPS,
     draws: int = 1000,
     seed: int = 0,
 ) -> Ladders:
@@ -194,7 +194,7 @@ def size_ladders(
     scale : {"linear", "logit", "probit"}
         Scale on which the line is straight.
     keep_all : bool
-        Whether runs that are `hatlib.compare.unfit` stay on their ladder.
+        Whether runs that are `hatlib.distance.unfit` stay on their ladder.
     min_sizes : int
         Different sizes that a ladder needs.
     draws, seed : int
@@ -221,11 +221,11 @@ def size_ladders(
         raise InputError(f"size is {size!r}. Use one of {', '.join(SIZES)}.")
     found = [
         _ladders_of_set(part, size, scale, keep_all, min_sizes, draws, set_seed)
-        for part, set_seed in compare.by_set(table, seed)
+        for part, set_seed in distance.by_set(table, seed)
     ]
     return Ladders(
-        compare.with_q_values(compare.stacked([f[0] for f in found], _COLUMNS)),
-        compare.stacked([f[1] for f in found], [*table.columns, "effective_transfer"]),
+        distance.with_q_values(distance.stacked([f[0] for f in found], _COLUMNS)),
+        distance.stacked([f[1] for f in found], [*table.columns, "effective_transfer"]),
         pd.DataFrame([f[2] for f in found]),
         size,
     )
@@ -311,7 +311,7 @@ def _ladders_of_set(
     draws: int,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    line = compare.off_line(
+    line = distance.off_line(
         part,
         control=part[size].astype(float).map(np.log2),
         scale=scale,
@@ -331,7 +331,7 @@ def _ladders_of_set(
     for _, group in on_ladder.groupby("ladder_name", sort=False):
         contrast = _per_doubling(np.log2(group[size].to_numpy(float)))
         gain = line.draws[:, group.index] @ contrast
-        low, high = compare.interval(gain[:, None])
+        low, high = distance.interval(gain[:, None])
         first = group.iloc[0]
         rows.append(
             {
@@ -346,7 +346,7 @@ def _ladders_of_set(
                 "off_line_gain": contrast @ group["effective_transfer"],
                 "low": low[0],
                 "high": high[0],
-                "p_value": compare.p_value(gain),
+                "p_value": distance.p_value(gain),
             }
         )
         gains.append((group.index[0], gain))
@@ -362,10 +362,10 @@ def _ladders_of_set(
     return frame, on_ladder, summary
 
 
-def _mean_gain(frame: pd.DataFrame, gains: list, line: compare.OffLine) -> dict:
+def _mean_gain(frame: pd.DataFrame, gains: list, line: distance.OffLine) -> dict:
     """Mean over ladders, with lineages drawn with replacement."""
     first_runs = [index for index, _ in gains]
-    mean = compare.pooled(
+    mean = distance.pooled(
         frame["off_line_gain"].to_numpy(float),
         np.stack([gain for _, gain in gains], axis=1) if gains else np.zeros((1, 0)),
         line.weights[:, first_runs] if gains else np.zeros((1, 0), int),
@@ -374,11 +374,11 @@ def _mean_gain(frame: pd.DataFrame, gains: list, line: compare.OffLine) -> dict:
     return mean.row("off_line_gain")
 
 
-def _reason(frame: pd.DataFrame, line: compare.OffLine, size: str, min_sizes: int) -> str:
+def _reason(frame: pd.DataFrame, line: distance.OffLine, size: str, min_sizes: int) -> str:
     if frame.empty:
         if not line.runs[size].notna().any():
             return f"No model has a size ({size})."
-        return f"No generation has {min_sizes} sizes of one variant.{compare.left_out(line.runs)}"
+        return f"No generation has {min_sizes} sizes of one variant.{distance.left_out(line.runs)}"
     if frame["off_line_gain"].isna().all():
         return line.reason or "Too few runs of other lineages to draw a line."
     return ""

@@ -223,7 +223,7 @@ def _corrections() -> str:
 
 
 def _doubtful(runs: pd.DataFrame) -> str:
-    from hatlib.compare import DOUBTFUL, unfit
+    from hatlib.distance import DOUBTFUL, unfit
 
     found = runs[unfit(runs) == "doubtful"]
     rows = [

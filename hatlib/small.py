@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hatlib import compare
+from hatlib import distance
 from hatlib.errors import InputError
 from hatlib.ladders import SIZES, WORDS
 from hatlib.lines import Scale
@@ -77,7 +77,7 @@ class SmallModels:
         set_id : str
             The set; the one with most small runs if not given.
         """
-        chosen = compare.choose(self._small().query("role == 'small'"), set_id)
+        chosen = distance.choose(self._small().query("role == 'small'"), set_id)
         chosen = chosen.assign(year=chosen["release_date"].dt.year)
         grouped = chosen.dropna(subset=column).groupby(column)["effective_transfer"]
         return grouped.agg(runs="size", mean="mean", lowest="min", highest="max").reset_index()
@@ -183,13 +183,13 @@ class SmallModels:
             return (
                 f"These data cannot show whether small models fall below the line. {reasons} To "
                 f"answer the question, add a models table with the column {self.size}, small "
-                f"models, and at least {compare.MIN_RUNS} larger ones."
+                f"models, and at least {distance.MIN_RUNS} larger ones."
             )
         chosen = self._chosen(set_id)
         if chosen.empty:
-            return compare.no_answer(self.sets, set_id)
+            return distance.no_answer(self.sets, set_id)
         row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
-        verdict = compare.verdict(
+        verdict = distance.verdict(
             row["effective_transfer"], row["p_value"], "no, they lie above it", "yes"
         )
         text = headline(row["set_name"], verdict) + " "
@@ -211,7 +211,7 @@ class SmallModels:
             f" (95 % interval {signed(row['low'])} to {signed(row['high'])}), "
             f"{row['n_below']} of them below it."
         )
-        if row["p_value"] >= compare.CLEAR and row["low"] < 0:
+        if row["p_value"] >= distance.CLEAR and row["low"] < 0:
             text += f" A mean shortfall of more than {-row['low']:.3f} can be ruled out."
         return text + about
 
@@ -222,7 +222,7 @@ class SmallModels:
         if self.runs.empty:
             return self.runs
         most = self._small().value_counts("set")
-        return compare.choose(self.runs, set_id or (most.index[0] if len(most) else ""))
+        return distance.choose(self.runs, set_id or (most.index[0] if len(most) else ""))
 
 
 def small_models(
@@ -277,11 +277,11 @@ def small_models(
         raise InputError(f"threshold is {threshold!r}. Use a number above 0.")
     found = [
         _small_of_set(part, threshold, size, scale, draws, set_seed)
-        for part, set_seed in compare.by_set(table, seed)
+        for part, set_seed in distance.by_set(table, seed)
     ]
     columns = [*table.columns, "effective_transfer", "low", "high", "role", "defines"]
     return SmallModels(
-        compare.stacked([f[0] for f in found], columns),
+        distance.stacked([f[0] for f in found], columns),
         pd.DataFrame([f[1] for f in found]),
         size,
         threshold,
@@ -314,7 +314,7 @@ def small_sensitivity(
     >>> len(small_sensitivity(table, "euroeval/hellaswag/test-split", draws=100))
     12
     """
-    part = compare.choose(table[table["params_total_b"] < THRESHOLD], set_id)
+    part = distance.choose(table[table["params_total_b"] < THRESHOLD], set_id)
     part = table[table["set"].isin(part["set"])]
     rows = []
     for size in SIZES:
@@ -334,12 +334,12 @@ def _small_of_set(
 ) -> tuple[pd.DataFrame, dict]:
     is_small = (part[size] < threshold).to_numpy()
     defines = (part[size] >= threshold).to_numpy()
-    line = compare.off_line(part, defines=defines, scale=scale, draws=draws, rng=seed)
+    line = distance.off_line(part, defines=defines, scale=scale, draws=draws, rng=seed)
     runs = line.runs.assign(role=_roles(line.runs, is_small, defines))
     used = np.flatnonzero(
         (runs["role"] == "small") & np.isfinite(runs["effective_transfer"].to_numpy(float))
     )
-    mean = compare.pooled(
+    mean = distance.pooled(
         runs["effective_transfer"].to_numpy(float)[used],
         line.draws[:, used],
         line.weights[:, used],
@@ -351,7 +351,7 @@ def _small_of_set(
     elif not is_small.any():
         reason = f"No model is below {threshold:g} billion parameters."
     elif not np.isfinite(runs.loc[is_small, "expected"]).any():
-        reason = f"Fewer than {compare.MIN_RUNS} larger models of other lineages draw the line."
+        reason = f"Fewer than {distance.MIN_RUNS} larger models of other lineages draw the line."
     summary = {
         "set": part["set"].iloc[0],
         "set_name": part["set_name"].iloc[0],

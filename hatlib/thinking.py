@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hatlib import compare
+from hatlib import distance
 from hatlib.errors import listing
 from hatlib.lines import Scale
 from hatlib.schema import REASONING
@@ -67,10 +67,10 @@ class Thinking:
         """Gain of every pair of one set, raw and off the line."""
         from hatlib import charts
 
-        chosen = compare.choose(self.pairs, set_id)
+        chosen = distance.choose(self.pairs, set_id)
         if chosen.empty:
             return charts.Notice(self.summary(set_id))
-        return compare.chart_of_gains(
+        return distance.chart_of_gains(
             chosen,
             row="pair",
             name="gain-with-thinking",
@@ -89,11 +89,11 @@ class Thinking:
                 "To answer the question, add a column reasoning with "
                 f"{listing(REASONING)}, and the same model with two of them."
             )
-        chosen = compare.choose(self.pairs, set_id)
+        chosen = distance.choose(self.pairs, set_id)
         if chosen.empty:
-            return compare.no_answer(self.sets, set_id)
+            return distance.no_answer(self.sets, set_id)
         row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
-        verdict = compare.verdict(row["off_line_gain"], row["p_value"], "yes", "no, worse")
+        verdict = distance.verdict(row["off_line_gain"], row["p_value"], "yes", "no, worse")
         text = (
             f"{headline(row['set_name'], verdict)} Over {counted(len(chosen), 'pair')} of runs of "
             f"one model, more reasoning changes source accuracy by {signed(row['source_gain'])} "
@@ -112,7 +112,7 @@ def thinking_pairs(
 ) -> Thinking:
     """Pair every model with itself at its lowest reasoning setting.
 
-    Runs that are `hatlib.compare.unfit` are left out: they say nothing about transfer.
+    Runs that are `hatlib.distance.unfit` are left out: they say nothing about transfer.
 
     Parameters
     ----------
@@ -137,10 +137,10 @@ def thinking_pairs(
     """
     found = [
         _pairs_of_set(part, scale, draws, set_seed)
-        for part, set_seed in compare.by_set(table, seed)
+        for part, set_seed in distance.by_set(table, seed)
     ]
     return Thinking(
-        compare.with_q_values(compare.stacked([f[0] for f in found], _PAIR_COLUMNS)),
+        distance.with_q_values(distance.stacked([f[0] for f in found], _PAIR_COLUMNS)),
         pd.DataFrame([f[1] for f in found]),
     )
 
@@ -149,7 +149,7 @@ def _pairs_of_set(
     part: pd.DataFrame, scale: Scale, draws: int, seed: int
 ) -> tuple[pd.DataFrame, dict]:
     thinks = (part["reasoning"] != "none").astype(float)
-    line = compare.off_line(part, control=thinks, scale=scale, draws=draws, rng=seed)
+    line = distance.off_line(part, control=thinks, scale=scale, draws=draws, rng=seed)
     runs = line.runs.assign(level=line.runs["reasoning"].map(REASONING.index))
     runs = runs[runs["unfit"] == ""]
     rows, gains, first_runs = [], [], []
@@ -157,7 +157,7 @@ def _pairs_of_set(
         lowest = group.index[0]
         for higher in group.index[1:]:
             gain = line.draws[:, higher] - line.draws[:, lowest]
-            low, high = compare.interval(gain[:, None])
+            low, high = distance.interval(gain[:, None])
             a, b = runs.loc[lowest], runs.loc[higher]
             rows.append(
                 {
@@ -174,13 +174,13 @@ def _pairs_of_set(
                     "off_line_gain": b["effective_transfer"] - a["effective_transfer"],
                     "low": low[0],
                     "high": high[0],
-                    "p_value": compare.p_value(gain),
+                    "p_value": distance.p_value(gain),
                 }
             )
             gains.append(gain)
             first_runs.append(lowest)
     frame = pd.DataFrame(rows, columns=_PAIR_COLUMNS)
-    mean = compare.pooled(
+    mean = distance.pooled(
         frame["off_line_gain"].to_numpy(float),
         np.stack(gains, axis=1) if gains else np.zeros((1, 0)),
         line.weights[:, first_runs] if gains else np.zeros((1, 0), int),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hatlib import compare
+from hatlib import distance
 from hatlib.errors import listing
 from hatlib.lines import Scale
 from hatlib.words import counted, headline, signed
@@ -67,7 +67,7 @@ class Trends:
         """Target accuracy over release dates in one set."""
         from hatlib import charts
 
-        chosen = compare.choose(self.runs, set_id)
+        chosen = distance.choose(self.runs, set_id)
         if chosen.empty:
             return charts.Notice(self.summary(set_id))
         return charts.timeline(
@@ -87,7 +87,7 @@ class Trends:
         """Effective transfer over release dates in one set."""
         from hatlib import charts
 
-        chosen = compare.choose(self.runs, set_id)
+        chosen = distance.choose(self.runs, set_id)
         if chosen.empty:
             return charts.Notice(self.summary(set_id))
         return charts.timeline(
@@ -111,7 +111,7 @@ class Trends:
         """Change a year for every lineage of one set."""
         from hatlib import charts
 
-        chosen = compare.choose(self.lineages, set_id)
+        chosen = distance.choose(self.lineages, set_id)
         if chosen["off_line_gain"].isna().all():
             return charts.Notice(self.summary(set_id))
         return charts.intervals(
@@ -161,16 +161,16 @@ class Trends:
             return (
                 f"These data cannot show a trend over time. {reasons} To answer the question, "
                 "add a models table with the columns model, lineage and release_date, and "
-                f"{compare.MIN_STEPS} release dates of one lineage."
+                f"{distance.MIN_STEPS} release dates of one lineage."
             )
-        chosen = compare.choose(self.lineages, set_id)
+        chosen = distance.choose(self.lineages, set_id)
         if chosen.empty:
-            return compare.no_answer(self.sets, set_id)
+            return distance.no_answer(self.sets, set_id)
         row = self.sets[self.sets["set"] == chosen["set"].iloc[0]].iloc[0]
-        verdict = compare.verdict(row["off_line_gain"], row["p_value"], "yes", "no, worse")
+        verdict = distance.verdict(row["off_line_gain"], row["p_value"], "yes", "no, worse")
         text = (
             f"{headline(row['set_name'], verdict)} Over {counted(len(chosen), 'lineage')} with "
-            f"{compare.MIN_STEPS} or more release dates, target accuracy changes by "
+            f"{distance.MIN_STEPS} or more release dates, target accuracy changes by "
             f"{signed(row['target_gain'])} a year. "
         )
         if np.isnan(row["off_line_gain"]):
@@ -191,13 +191,13 @@ def release_trends(
     table: pd.DataFrame,
     *,
     scale: Scale = "linear",
-    min_dates: int = compare.MIN_STEPS,
+    min_dates: int = distance.MIN_STEPS,
     draws: int = 1000,
     seed: int = 0,
 ) -> Trends:
     """Change a year within lineages, raw and off the line.
 
-    Runs that are `hatlib.compare.unfit` are left out: they say nothing about transfer.
+    Runs that are `hatlib.distance.unfit` are left out: they say nothing about transfer.
 
     Parameters
     ----------
@@ -224,11 +224,11 @@ def release_trends(
     """
     found = [
         _trends_of_set(part, scale, min_dates, draws, set_seed)
-        for part, set_seed in compare.by_set(table, seed)
+        for part, set_seed in distance.by_set(table, seed)
     ]
     return Trends(
-        compare.with_q_values(compare.stacked([f[0] for f in found], _TREND_COLUMNS)),
-        compare.stacked([f[1] for f in found], [*table.columns, "effective_transfer"]),
+        distance.with_q_values(distance.stacked([f[0] for f in found], _TREND_COLUMNS)),
+        distance.stacked([f[1] for f in found], [*table.columns, "effective_transfer"]),
         pd.DataFrame([f[2] for f in found]),
     )
 
@@ -249,7 +249,7 @@ class ShuffledDates:
 
     set_name: str
     seen: float
-    shuffled: compare.Floats
+    shuffled: distance.Floats
 
     def table(self) -> pd.DataFrame:
         """Quantiles of the shuffled trends, and the one seen."""
@@ -307,7 +307,7 @@ class ShuffledDates:
             f"{len(self.shuffled)} shuffles, {self.share:.0%} give a change at least as large: "
             + (
                 "dates carry information that luck would rarely give."
-                if self.share < compare.CLEAR
+                if self.share < distance.CLEAR
                 else "luck alone does as much often enough."
             )
         )
@@ -341,7 +341,7 @@ def shuffled_dates(
     >>> 0 < found.share <= 1
     True
     """
-    runs = compare.choose(release_trends(table, draws=1, seed=seed).runs, set_id)
+    runs = distance.choose(release_trends(table, draws=1, seed=seed).runs, set_id)
     runs = runs[runs["effective_transfer"].notna()] if len(runs) else runs
     if runs.empty:
         return ShuffledDates("", np.nan, np.zeros(0))
@@ -351,7 +351,7 @@ def shuffled_dates(
     effect = runs["effective_transfer"].to_numpy(float)
     effect = effect - pd.Series(effect).groupby(lineages).transform("mean").to_numpy()
     drawn = np.stack([_shuffled(day, lineages, rng) for _ in range(draws)] + [day])
-    years = drawn / compare.DAYS_A_YEAR
+    years = drawn / distance.DAYS_A_YEAR
     for code in np.unique(lineages):
         members = lineages == code
         years[:, members] -= years[:, members].mean(axis=1, keepdims=True)
@@ -372,8 +372,8 @@ def _shuffled(day: np.ndarray, lineages: np.ndarray, rng: np.random.Generator) -
 def _trends_of_set(
     part: pd.DataFrame, scale: Scale, min_dates: int, draws: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    years = (part["release_date"] - pd.Timestamp(2020, 1, 1)).dt.days / compare.DAYS_A_YEAR
-    line = compare.off_line(part, control=years, scale=scale, draws=draws, rng=seed)
+    years = (part["release_date"] - pd.Timestamp(2020, 1, 1)).dt.days / distance.DAYS_A_YEAR
+    line = distance.off_line(part, control=years, scale=scale, draws=draws, rng=seed)
     runs = line.runs
     dated = runs[runs["release_date"].notna() & (runs["lineage"] != "") & (runs["unfit"] == "")]
     n_dates = dated.groupby("lineage")["release_date"].transform("nunique")
@@ -382,7 +382,7 @@ def _trends_of_set(
     for lineage, group in dated.groupby("lineage", sort=False):
         contrast = _slope_weights(years[group.index].to_numpy(float))
         gain = line.draws[:, group.index] @ contrast
-        low, high = compare.interval(gain[:, None])
+        low, high = distance.interval(gain[:, None])
         rows.append(
             {
                 "set": part["set"].iloc[0],
@@ -397,7 +397,7 @@ def _trends_of_set(
                 "off_line_gain": contrast @ group["effective_transfer"],
                 "low": low[0],
                 "high": high[0],
-                "p_value": compare.p_value(gain),
+                "p_value": distance.p_value(gain),
             }
         )
     frame = pd.DataFrame(rows, columns=_TREND_COLUMNS)
@@ -409,13 +409,13 @@ def _common_trend(
     frame: pd.DataFrame,
     dated: pd.DataFrame,
     years: pd.Series,
-    line: compare.OffLine,
+    line: distance.OffLine,
     min_dates: int,
 ) -> dict:
     """One slope within all lineages of a set, as it is and at equal size."""
     reason = ""
     if frame.empty:
-        reason = f"No lineage has {min_dates} release dates.{compare.left_out(line.runs)}"
+        reason = f"No lineage has {min_dates} release dates.{distance.left_out(line.runs)}"
     elif frame["off_line_gain"].isna().all():
         reason = line.reason or "Too few runs of other lineages to draw a line."
     target_gain = _within_slope(dated, years) if len(dated) else np.nan
@@ -436,10 +436,10 @@ def _common_trend(
 
 
 def _within(
-    runs: pd.DataFrame, predictors: list[pd.Series], line: compare.OffLine
-) -> compare.Pooled:
+    runs: pd.DataFrame, predictors: list[pd.Series], line: distance.OffLine
+) -> distance.Pooled:
     """Slope on the first predictor, with an intercept a lineage and the others held fixed."""
-    nothing = compare.Pooled(np.nan, np.nan, np.nan, np.nan, 0, 0)
+    nothing = distance.Pooled(np.nan, np.nan, np.nan, np.nan, 0, 0)
     if runs.empty:
         return nothing
     x = np.stack([p[runs.index].to_numpy(float) for p in predictors], axis=1)
@@ -458,7 +458,7 @@ def _within(
     slopes = np.array([first[m] @ effect[m] for m in members]) / spread.to_numpy()
     drawn = np.stack([draws[:, m] @ first[m] for m in members], axis=1) / spread.to_numpy()
     weights = np.stack([line.weights[:, runs.index[m[0]]] for m in members], axis=1)
-    return compare.pooled(slopes, drawn, weights, list(spread.index), spread.to_numpy())
+    return distance.pooled(slopes, drawn, weights, list(spread.index), spread.to_numpy())
 
 
 def _within_slope(runs: pd.DataFrame, years: pd.Series) -> float:

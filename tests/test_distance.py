@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import hatlib
-from hatlib import compare
+from hatlib import distance
 from hatlib.simulate import DIFFICULTIES, PROFILES, identical_transfer, true_transfer
 
 
@@ -53,7 +53,7 @@ def runs(n_lineages=8, per_lineage=4, slope=0.8, size_effect=0.0, time_effect=0.
 
 def test_effective_transfer_is_the_residual_from_the_line_of_the_other_lineages():
     table = runs()
-    found = compare.off_line(table, draws=10).runs
+    found = distance.off_line(table, draws=10).runs
     for i, row in table.iterrows():
         others = table[table["lineage"] != row["lineage"]]
         line = stats.linregress(others["source_accuracy"], others["target_accuracy"])
@@ -63,7 +63,7 @@ def test_effective_transfer_is_the_residual_from_the_line_of_the_other_lineages(
 
 def test_every_draw_is_a_weighted_line_without_the_own_lineage():
     table = runs().assign(source_se=0.0, target_se=0.0)
-    found = compare.off_line(table, draws=20, rng=3)
+    found = distance.off_line(table, draws=20, rng=3)
     x, y = table["source_accuracy"].to_numpy(), table["target_accuracy"].to_numpy()
     for draw in (0, 7, 19):
         for i in (0, 13):
@@ -80,15 +80,15 @@ def test_models_on_one_line_have_no_effective_transfer(scale):
     from hatlib.lines import from_scale, to_scale
 
     exact = from_scale(0.9 * to_scale(table["source_accuracy"], scale)[0] - 0.1, scale)
-    found = compare.off_line(table.assign(target_accuracy=exact), scale=scale, draws=5).runs
+    found = distance.off_line(table.assign(target_accuracy=exact), scale=scale, draws=5).runs
     np.testing.assert_allclose(found["effective_transfer"], 0, atol=1e-12)
 
 
 def test_order_of_runs_and_names_of_lineages_change_nothing():
     table = runs()
-    plain = compare.off_line(table, draws=5).runs.set_index("label")["effective_transfer"]
+    plain = distance.off_line(table, draws=5).runs.set_index("label")["effective_transfer"]
     mixed = table.sample(frac=1, random_state=1).assign(lineage=lambda d: "x" + d["lineage"])
-    other = compare.off_line(mixed, draws=5).runs.set_index("label")["effective_transfer"]
+    other = distance.off_line(mixed, draws=5).runs.set_index("label")["effective_transfer"]
     np.testing.assert_allclose(plain, other.loc[plain.index])
 
 
@@ -101,14 +101,14 @@ def test_runs_that_say_nothing_draw_no_line():
         label="f", lineage="failed", source_accuracy=0.3, target_accuracy=0.9, xlt_gap=-0.6
     )
     both = pd.concat([table, guess.assign(xlt_gap=0.0), failed])
-    plain = compare.off_line(table, draws=5).runs["effective_transfer"]
-    found = compare.off_line(both, draws=5).runs
+    plain = distance.off_line(table, draws=5).runs["effective_transfer"]
+    found = distance.off_line(both, draws=5).runs
     np.testing.assert_allclose(found["effective_transfer"][: len(table)], plain)
     assert found["unfit"].tolist()[-4:] == ["near chance"] * 3 + ["doubtful"]
 
 
 def test_a_set_of_one_lineage_has_no_line():
-    found = compare.off_line(runs(n_lineages=1, per_lineage=9), draws=5)
+    found = distance.off_line(runs(n_lineages=1, per_lineage=9), draws=5)
     assert found.runs["effective_transfer"].isna().all()
     assert "other lineages" in found.reason
 
@@ -121,7 +121,7 @@ def test_ladders_find_the_size_effect_that_was_put_in(effect):
     found = hatlib.size_ladders(runs(n_lineages=12, size_effect=effect), draws=400)
     row = found.table_of_sets().iloc[0]
     assert row["n_ladders"] == 12
-    assert (row["p_value"] < compare.CLEAR) == (effect > 0)
+    assert (row["p_value"] < distance.CLEAR) == (effect > 0)
     # Size moves source accuracy too, so part of the effect is drawn into the line.
     ladders = found.table()
     np.testing.assert_allclose(
@@ -140,8 +140,8 @@ def test_trends_find_the_change_a_year_that_was_put_in():
     ).assign(xlt_gap=0.0)
     row = hatlib.release_trends(table, draws=400).table_of_sets().iloc[0]
     assert row["low"] < 0.05 < row["high"]
-    assert row["p_value"] < compare.CLEAR
-    assert hatlib.shuffled_dates(table, draws=400).share < compare.CLEAR
+    assert row["p_value"] < distance.CLEAR
+    assert hatlib.shuffled_dates(table, draws=400).share < distance.CLEAR
 
 
 def test_pairs_of_thinking_settings():
@@ -165,7 +165,7 @@ def test_small_models_below_the_line_are_found(shortfall, clear):
     )  # fmt: skip
     found = hatlib.small_models(table.assign(xlt_gap=0.0), threshold=3, draws=400)
     row = found.table_of_sets().iloc[0]
-    assert (row["p_value"] < compare.CLEAR) == clear
+    assert (row["p_value"] < distance.CLEAR) == clear
     assert row["effective_transfer"] == pytest.approx(-shortfall, abs=0.01)
     assert (": yes.**" in found.summary()) == clear
 
@@ -174,8 +174,8 @@ def test_pooled_needs_three_lineages_and_widens_with_few():
     rng = np.random.default_rng(0)
     draws = rng.normal(size=(500, 3))
     weights = np.ones((500, 3), int)
-    two = compare.pooled(np.zeros(3), draws, weights, ["a", "a", "b"])
-    three = compare.pooled(np.zeros(3), draws, weights, ["a", "b", "c"])
+    two = distance.pooled(np.zeros(3), draws, weights, ["a", "a", "b"])
+    three = distance.pooled(np.zeros(3), draws, weights, ["a", "b", "c"])
     assert np.isnan(two.low)
     expected = stats.t.ppf(0.975, 2) * draws.mean(axis=1).std() * np.sqrt(3 / 2)
     assert three.high == pytest.approx(expected)
