@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hatlib.answers import Simulated, simulate_answers
     from hatlib.data import LoadReport, Tables, load
+    from hatlib.design import paper_design
     from hatlib.errors import InputError, Problem
     from hatlib.fits import (
         LanguageFits,
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     )
     from hatlib.ladders import Ladders, ladder_sensitivity, size_ladders
     from hatlib.metrics import Metrics, summarise
+    from hatlib.responses import Counts, Responses, load_responses
     from hatlib.simulate import Simulation, identical_transfer
     from hatlib.small import SmallModels, small_models, small_sensitivity
     from hatlib.thinking import Thinking, thinking_pairs
@@ -28,14 +31,29 @@ __version__ = "0.1.0"
 # Public names and their modules.  They are imported at first use, so that the command line
 # answers at once.
 _HOMES = {
+    "Comparisons": "compare",
+    "Difference": "compare",
+    "compare_all": "compare",
+    "compare_models": "compare",
+    "tabulate": "sufficient",
+    "merge_tables": "sufficient",
+    "SufficientTable": "sufficient",
+    "Standard": "reference",
+    "score_table": "score",
+    "score_counts": "score",
+    "hat_scores": "score",
+    "HatScores": "results",
+    "Counts": "responses",
     "InputError": "errors",
     "Ladders": "ladders",
     "LanguageFits": "fits",
     "LoadReport": "data",
     "Metrics": "metrics",
     "Problem": "errors",
+    "Responses": "responses",
     "SetFit": "fits",
     "SetFits": "fits",
+    "Simulated": "answers",
     "Simulation": "simulate",
     "SmallModels": "small",
     "Tables": "data",
@@ -47,8 +65,11 @@ _HOMES = {
     "identical_transfer": "simulate",
     "ladder_sensitivity": "ladders",
     "load": "data",
+    "load_responses": "responses",
+    "paper_design": "design",
     "release_trends": "trends",
     "shuffled_dates": "trends",
+    "simulate_answers": "answers",
     "size_ladders": "ladders",
     "small_models": "small",
     "small_sensitivity": "small",
@@ -57,31 +78,49 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparisons",
+    "Counts",
+    "Difference",
+    "HatScores",
     "InputError",
     "Ladders",
     "LanguageFits",
     "LoadReport",
     "Metrics",
     "Problem",
+    "Responses",
     "SetFit",
     "SetFits",
+    "Simulated",
     "Simulation",
     "SmallModels",
+    "Standard",
+    "SufficientTable",
     "Tables",
     "Thinking",
     "Trends",
+    "compare_all",
+    "compare_models",
     "fit_languages",
     "fit_sensitivity",
     "fit_sets",
+    "hat_scores",
     "identical_transfer",
     "ladder_sensitivity",
     "load",
+    "load_responses",
+    "merge_tables",
+    "paper_design",
     "release_trends",
+    "score_counts",
+    "score_table",
     "shuffled_dates",
+    "simulate_answers",
     "size_ladders",
     "small_models",
     "small_sensitivity",
     "summarise",
+    "tabulate",
     "thinking_pairs",
 ]
 

@@ -12,17 +12,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from hatlib.errors import InputError, Problem, RunError
+from hatlib.output import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from hatlib.publish import Notebook
     from hatlib.publish.places import Progress
+    from hatlib.responses import Responses
+    from hatlib.results import HatScores
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,6 +43,86 @@ class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     MD = "md"
+
+
+class TableFormat(StrEnum):
+    """How a table of results is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    MD = "md"
+
+
+class FileFormat(StrEnum):
+    """How answers are kept in a file."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+# Options that `score` and `compare` share.
+ModelsOption = Annotated[
+    str | None, typer.Option("--models", help="Your table of models.", metavar="FILE")
+]
+BenchmarkOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--benchmark",
+        help="This benchmark only; or its name, if your file has no such column. Repeat for more.",
+        metavar="NAME",
+    ),
+]
+SourceOption = Annotated[
+    str,
+    typer.Option(
+        "--source",
+        "--source-language",
+        help="Language that transfer starts from; item if the file says it for each item.",
+        metavar="CODE",
+    ),
+]
+ChanceOption = Annotated[
+    float | None,
+    typer.Option(
+        "--chance", help="Accuracy of a guess, 0 to 1; as in the book, or 0, if not given."
+    ),
+]
+TargetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        help="These target languages only, as in de,fr. [default: all]",
+        metavar="CODE,…",
+    ),
+]
+HardnessOption = Annotated[
+    Literal["auto", "self", "pooled", "leave-one-out"],
+    typer.Option("--hardness", help="From which answers the hardness of an item is estimated."),
+]
+ProfileOption = Annotated[
+    Literal["adaptive", "direct", "shared", "plugin", "quadratic", "logit"],
+    typer.Option("--profile", help="How the transfer profile is fitted."),
+]
+ReferenceOption = Annotated[
+    str,
+    typer.Option(
+        "--reference",
+        help="Hardness that all models are compared at: auto, uniform, pooled, or the file of a "
+        "frozen standard.",
+        metavar="NAME|FILE",
+    ),
+]
+DrawsOption = Annotated[
+    int, typer.Option("--draws", help="Redraws of the items; 0 for no intervals.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the random numbers.")]
+LevelOption = Annotated[float, typer.Option("--level", help="Coverage of the intervals.")]
+TableFormatOption = Annotated[TableFormat, typer.Option("--format", help="How to write it.")]
+OutOption = Annotated[
+    Path | None, typer.Option("-o", "--out", help="File for the result.", metavar="FILE")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
 
 
 def _version(wanted: bool) -> None:
@@ -149,7 +232,10 @@ def run(
 @app.command()
 def check(
     files: Annotated[
-        list[str], typer.Argument(help="Accuracies: CSV, CSV.gz or Parquet.", metavar="FILE…")
+        list[str],
+        typer.Argument(
+            help="Accuracies, or answers item by item: CSV, CSV.gz or Parquet.", metavar="FILE…"
+        ),
     ],
     models: Annotated[
         str | None, typer.Option(help="Your table of models.", metavar="FILE")
@@ -166,9 +252,148 @@ def check(
 ) -> None:
     """Check files before a run; list everything that is wrong with them."""
     import hatlib
+    from hatlib.responses import has_items
 
-    tables = hatlib.load(files, models=models, source_language=source, chance=chance)
-    typer.echo(str(tables.report))
+    load = hatlib.load_responses if any(map(has_items, files)) else hatlib.load
+    loaded = load(files, models=models, source_language=source, chance=chance)
+    typer.echo(printable(str(loaded.report)))
+
+
+@app.command()
+def score(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Answers item by item: CSV, CSV.gz or Parquet; or names of sets of the book.",
+            metavar="FILE…",
+        ),
+    ] = None,
+    models: ModelsOption = None,
+    benchmark: BenchmarkOption = None,
+    source: SourceOption = "en",
+    chance: ChanceOption = None,
+    target: TargetOption = None,
+    all_targets: Annotated[
+        bool, typer.Option("--all-targets", help="A row for each target language, too.")
+    ] = False,
+    hardness: HardnessOption = "auto",
+    profile: ProfileOption = "adaptive",
+    reference: ReferenceOption = "auto",
+    draws: DrawsOption = 2000,
+    seed: SeedOption = 0,
+    level: LevelOption = 0.95,
+    format_: TableFormatOption = TableFormat.TABLE,
+    out: OutOption = None,
+    standard: Annotated[
+        Path | None,
+        typer.Option(
+            "--save-standard",
+            help="Freeze hardness and shape for later models in this file.",
+            metavar="FILE",
+        ),
+    ] = None,
+    force: ForceOption = False,
+) -> None:
+    """Score transfer, with intervals, support and the traditional metrics."""
+    from hatlib import output
+
+    output.check_free([path for path in (out, standard) if path], force)
+    scores = _scores(
+        _answers(files or [], models, benchmark or [], source, chance),
+        benchmark,
+        target,
+        hardness=hardness,
+        profile=profile,
+        reference=reference,
+        draws=draws,
+        level=level,
+        rng=seed,
+    )
+    if standard:
+        if len(scores.benchmarks) > 1:
+            raise InputError(
+                Problem("a standard is of one benchmark.", "Name it with --benchmark NAME.")
+            )
+        scores.standard().write(standard, force=force)
+    if format_ is TableFormat.JSON:
+        text = scores.to_json()
+    else:
+        every = all_targets or bool(target)
+        text = output.scores_text(scores.table() if every else scores.macro(), format_.value)
+    for note in output.notes(scores):
+        _say(note)
+    _deliver(text, out, force)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.", metavar="DIR")],
+    scenario: Annotated[
+        Literal["findings", "no-trend", "small-broken"] | None,
+        typer.Option(help="What is true of the models of the design. [default: findings]"),
+    ] = None,
+    paper: Annotated[
+        bool,
+        typer.Option(
+            "--paper", help="The shape of the paper's design: the default without other options."
+        ),
+    ] = False,
+    items: Annotated[int | None, typer.Option(help="Items. [default: 250]")] = None,
+    trials: Annotated[int, typer.Option(help="Answers an item and language.")] = 10,
+    models: Annotated[int | None, typer.Option(help="Number of models. [default: 8]")] = None,
+    targets: Annotated[
+        str | None, typer.Option(help="Target languages. [default: de,sw]", metavar="CODE,…")
+    ] = None,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Transfer profile: linear, shift, strong shift, square, steep, flat. Repeat it, "
+            "and the models take them in turn. [default: shift]",
+            metavar="NAME",
+        ),
+    ] = None,
+    chance: Annotated[float | None, typer.Option(help="Accuracy of a guess. [default: 0]")] = None,
+    difficulty: Annotated[
+        str | None,
+        typer.Option(
+            help="Distribution of difficulty: normal, uniform, skewed, bimodal. [default: normal]",
+            metavar="NAME",
+        ),
+    ] = None,
+    seed: SeedOption = 0,
+    format_: Annotated[
+        FileFormat, typer.Option("--format", help="How to keep the answers.")
+    ] = FileFormat.CSV,
+    force: ForceOption = False,
+) -> None:
+    """Make up answers of known truth, by default in the shape of the paper's design."""
+    import hatlib
+    from hatlib import output
+
+    given = {
+        "n_items": items,
+        "abilities": None if models is None else _abilities(models),
+        "targets": None if targets is None else _codes([targets]),
+        "profiles": _in_turn(profile, 8 if models is None else models) if profile else None,
+        "chance": chance,
+        "difficulty": difficulty,
+    }
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if chosen and (paper or scenario):
+        raise typer.BadParameter(
+            "--paper and --scenario go with no option but --trials, --seed, --format and --force."
+        )
+    if chosen:
+        simulated = hatlib.simulate_answers(n_trials=trials, rng=seed, **chosen)
+    else:
+        simulated = hatlib.paper_design(seed, trials, scenario=scenario or "findings")
+    paths = simulated.write(out, file_format=format_.value, force=force)
+    for path in paths:
+        typer.echo(path)
+    _say(simulated.summary())
+    _say("To score them:")
+    for line in output.score_commands(simulated, paths):
+        _say(f"  {line}")
 
 
 @app.command()
@@ -199,6 +424,94 @@ def _with_trailing(option: str, given: list[str] | None, more: list[str] | None)
     return [*(given or []), *(more or [])]
 
 
+def _answers(
+    files: Sequence[str],
+    models: str | None,
+    benchmarks: Sequence[str],
+    source: str,
+    chance: float | None,
+) -> Responses:
+    """Answers in files, or in sets of the book; a file comes before a set of its name."""
+    import hatlib
+    from hatlib.errors import listing
+    from hatlib.responses import SETS
+
+    sets = [name for name in files if name in SETS and not Path(name).exists()]
+    there = f"Sets of the book: {listing(SETS, 20)}."
+    problems = [
+        Problem("there is no such file, and no set of the book of this name.", there, file=name)
+        for name in files
+        if name not in sets and not Path(name).exists()
+    ]
+    if sets and len(sets) < len(files) and not problems:
+        problems.append(Problem("sets of the book and files cannot be mixed.", "Use one of them."))
+    if problems:
+        raise InputError(problems)
+    options: dict[str, Any] = {"source_language": source, "chance": chance, "models": models}
+    if files and not sets:
+        # The option names the benchmark where the file does not.
+        name = benchmarks[0] if len(benchmarks) == 1 else ""
+        loaded = hatlib.load_responses(files, benchmark=name, **options)
+    else:
+        loaded = hatlib.load_responses(sets=sets or list(benchmarks) or None, **options)
+    _say(str(loaded.report))
+    return loaded
+
+
+def _scores(
+    responses: Responses,
+    benchmarks: Sequence[str] | None,
+    targets: Sequence[str] | None,
+    *,
+    reference: str,
+    **options: Any,
+) -> HatScores:
+    import hatlib
+    from hatlib.score import REFERENCE_NAMES
+
+    base: Any = reference
+    if reference not in REFERENCE_NAMES:
+        if not Path(reference).exists():
+            remedy = f"Use {', '.join(REFERENCE_NAMES)}, or the file of a frozen standard."
+            raise InputError(Problem("there is no such reference.", remedy, value=reference))
+        base = hatlib.Standard.read(reference)
+    with _progress() as progress:
+        return hatlib.hat_scores(
+            responses,
+            benchmarks=benchmarks or None,
+            targets=_codes(targets) if targets else None,
+            reference=base,
+            progress=progress,
+            **options,
+        )
+
+
+def _codes(texts: Sequence[str]) -> list[str]:
+    """Words that commas separate, each once."""
+    words = (word.strip() for text in texts for word in text.split(","))
+    return list(dict.fromkeys(word for word in words if word))
+
+
+def _abilities(n: int) -> list[float]:
+    """Equal steps of ability; none for no models, which is then refused with the rest."""
+    return [-1.5 + 4 * k / max(n - 1, 1) for k in range(n)]
+
+
+def _in_turn(profiles: Sequence[str], n: int) -> list[str]:
+    return [profiles[k % len(profiles)] for k in range(n)]
+
+
+def _deliver(text: str, out: Path | None, force: bool) -> None:
+    """Write a result to standard output, or to a file whose name is then the output."""
+    from hatlib import output
+
+    if out is None:
+        typer.echo(text)
+        return
+    output.write_text(out, text, force=force)
+    typer.echo(out)
+
+
 def _pairs(texts: Sequence[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     problems = []
@@ -225,12 +538,7 @@ def _problems(error: InputError, most: int = 50) -> str:
 
 def _say(text: str) -> None:
     """Write a message to standard error, as it stands."""
-    typer.echo(_printable(text), err=True)
-
-
-def _printable(text: str) -> str:
-    """Text from files must not steer the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
+    typer.echo(printable(text), err=True)
 
 
 def _open(path: Path) -> None:

@@ -37,6 +37,8 @@ BUNDLED = {
 }
 
 _USED = {*schema.KEY, *schema.MODEL_COLUMNS, "accuracy", "n_items", "margin", "locator", "note"}
+#: Columns that count something.
+_WHOLE = frozenset(["n_items", "n_correct", "n_trials", "correct"])
 _NUMBERS = ("accuracy", "n_items", "margin", "params_total_b", "params_active_b", "chance_level")
 
 
@@ -208,33 +210,73 @@ def load(
     return _with_source_language(tables, source_language)
 
 
+@dataclass(frozen=True)
+class Book:
+    """What the book knows of models, benchmarks, sources and languages.
+
+    Attributes
+    ----------
+    models, benchmarks, sources, languages : DataFrame
+        The validated tables, with those that have item-level answers only.
+    """
+
+    models: pd.DataFrame
+    benchmarks: pd.DataFrame
+    sources: pd.DataFrame
+    languages: pd.DataFrame
+
+
 @lru_cache(maxsize=1)
-def _bundled() -> Tables:
-    """The validated tables of the book."""
+def book() -> Book:
+    """The tables that describe what is evaluated, validated.
+
+    Examples
+    --------
+    >>> "copa-dialects" in set(book().benchmarks["benchmark"])
+    True
+    """
     problems: list[Problem] = []
     frames = {
         name: _validated(data_folder() / BUNDLED[name], rules, problems)
         for name, rules in (
-            ("accuracies", schema.ACCURACIES),
             ("models", schema.MODELS),
             ("benchmarks", schema.BENCHMARKS),
             ("sources", schema.SOURCES),
             ("languages", schema.LANGUAGES),
         )
     }
-    problems += _duplicates(frames["accuracies"], schema.KEY, _place(BUNDLED["accuracies"], frames))
-    for column, table in (("model", "models"), ("benchmark", "benchmarks"), ("source", "sources")):
-        unknown = set(frames["accuracies"][column]) - set(frames[table][column])
-        problems += [
-            Problem(f"{column} is not described in {BUNDLED[table]}.", value=value)
-            for value in sorted(unknown)
-        ]
     if problems:
         raise InputError(problems)
     frames["models"] = _with_model_columns(frames["models"])
-    n = len(frames["accuracies"])
-    report = LoadReport(read=(f"{n} published accuracies from {len(frames['sources'])} sources.",))
-    return Tables(**frames, report=report, bundled=True)
+    return Book(**frames)
+
+
+@lru_cache(maxsize=1)
+def _bundled() -> Tables:
+    """The validated accuracies of the book, with what describes them."""
+    problems: list[Problem] = []
+    accuracies = _validated(data_folder() / BUNDLED["accuracies"], schema.ACCURACIES, problems)
+    place = schema.Place(BUNDLED["accuracies"], range(2, len(accuracies) + 2))
+    problems += duplicates(accuracies, schema.KEY, [place])
+    described = {}
+    for column, table in (
+        ("model", "models"),
+        ("benchmark", "benchmarks"),
+        ("source", "sources"),
+        ("language", "languages"),
+    ):
+        frame = getattr(book(), table)
+        problems += [
+            Problem(f"{column} is not described in {BUNDLED[table]}.", value=value)
+            for value in sorted(set(accuracies[column]) - set(frame[column]))
+        ]
+        used = frame[column].isin(set(accuracies[column]))
+        described[table] = frame[used].reset_index(drop=True)
+    if problems:
+        raise InputError(problems)
+    n = len(accuracies)
+    report = LoadReport((f"{n} published accuracies from {len(described['sources'])} sources.",))
+    return Tables(accuracies, **described, report=report, bundled=True)
 
 
 def _with_source_language(tables: Tables, source_language: str) -> Tables:
@@ -265,9 +307,7 @@ def _load_own(
     read: list[str] = []
     assumed: list[str] = []
     dropped: list[str] = []
-    own_models = None
-    if models:
-        own_models = _own_models(Path(models), problems)
+    described_by = own_models(Path(models), problems) if models else None
     frames = []
     for path in paths:
         frame = _own_accuracies(Path(path), benchmark, problems, read, assumed, dropped)
@@ -277,13 +317,13 @@ def _load_own(
         raise InputError(problems)
     accuracies = pd.concat(frames, ignore_index=True)
     if len(frames) > 1:
-        problems += _duplicates(
+        problems += duplicates(
             accuracies,
             schema.KEY,
-            schema.Place("the files together", range(1, len(accuracies) + 1)),
+            [schema.Place("the files together", range(1, len(accuracies) + 1))],
         )
-    described = _describe_models(accuracies, own_models, problems, read, assumed)
-    benchmarks = _describe_benchmarks(accuracies, source_language, chance, assumed)
+    described = describe_models(accuracies, described_by, problems, read, assumed)
+    benchmarks = describe_benchmarks(accuracies, source_language, chance, assumed)
     languages_read = sorted(set(accuracies["language"]))
     if source_language not in languages_read:
         problems.append(
@@ -302,13 +342,12 @@ def _load_own(
         )
     if problems:
         raise InputError(problems)
-    book = _bundled()
     return Tables(
         accuracies=accuracies[[c for c in accuracies if c not in schema.MODEL_COLUMNS]],
         models=described,
         benchmarks=benchmarks,
         sources=pd.DataFrame({"source": sorted(set(accuracies["source"]))}),
-        languages=_describe_languages(languages_read, book.languages),
+        languages=describe_languages(languages_read),
         report=LoadReport(tuple(read), tuple(assumed), tuple(dropped)),
     )
 
@@ -328,7 +367,7 @@ def _own_accuracies(
         problems += error.problems
         return None
     n_rows = len(frame)
-    frame = _lower_case_columns(frame, place.file, assumed)
+    frame = lower_case_columns(frame, place.file, assumed)
     wide = _language_columns(frame)
     if "model" in frame and not {"language", "accuracy"} & set(frame) and len(wide) >= 2:
         frame, place, n_empty = _to_long(frame, wide, place)
@@ -378,9 +417,9 @@ def _own_accuracies(
             "sampling error cannot be shown."
         )
     found: list[Problem] = []
-    frame = _typed(frame, place, found)
+    frame = typed(frame, place, found)
     given = frame["language"]
-    frame["language"] = given.map(_standard_language)
+    frame["language"] = given.map(standard_language)
     renamed = sorted(
         {f"{a} as {b}" for a, b in zip(given, frame["language"], strict=True) if a != b}
     )
@@ -392,15 +431,21 @@ def _own_accuracies(
     found += [
         p for p in schema.check(frame, schema.ACCURACIES, place) if (p.row, p.column) not in bad
     ]
-    found += _duplicates(frame, schema.KEY, place)
+    found += duplicates(frame, schema.KEY, [place])
     if not found and len(frame) == 0:
         found.append(Problem("there is no row below the header.", "Add the figures.", place.file))
     problems += sorted(found, key=lambda p: (p.row or 0, p.column))
     return frame
 
 
-def _lower_case_columns(frame: pd.DataFrame, file: str, assumed: list[str]) -> pd.DataFrame:
-    """Read `Model` as `model`, where that leads to no clash."""
+def lower_case_columns(frame: pd.DataFrame, file: str, assumed: list[str]) -> pd.DataFrame:
+    """Read `Model` as `model`, where that leads to no clash; `assumed` grows by a line.
+
+    Examples
+    --------
+    >>> list(lower_case_columns(pd.DataFrame(columns=["Model", "Item ID"]), "my.csv", []))
+    ['model', 'item_id']
+    """
     lower = [str(name).strip().lower().replace(" ", "_") for name in frame]
     changed = [str(old) for old, new in zip(frame, lower, strict=True) if old != new]
     if not changed or len(set(lower)) < len(lower):
@@ -409,8 +454,8 @@ def _lower_case_columns(frame: pd.DataFrame, file: str, assumed: list[str]) -> p
     return frame.set_axis(lower, axis=1)
 
 
-def _own_models(path: Path, problems: list[Problem]) -> pd.DataFrame | None:
-    """A user's models table, checked; None if it cannot be used."""
+def own_models(path: Path, problems: list[Problem]) -> pd.DataFrame | None:
+    """A user's models table, checked; None if it cannot be used, with `problems` saying why."""
     try:
         frame, place = read_table(path)
     except InputError as error:
@@ -427,21 +472,37 @@ def _own_models(path: Path, problems: list[Problem]) -> pd.DataFrame | None:
         )
         return None
     found: list[Problem] = []
-    frame = _typed(_with_model_columns(frame), place, found)
+    frame = typed(_with_model_columns(frame), place, found)
     found += schema.check(frame, schema.MODELS, place)
     problems += found
     return None if found else frame
 
 
-def _describe_models(
+def describe_models(
     accuracies: pd.DataFrame,
     own: pd.DataFrame | None,
     problems: list[Problem],
     read: list[str],
     assumed: list[str],
 ) -> pd.DataFrame:
-    """One row for each model of the accuracies, from the best description there is."""
-    names = pd.DataFrame({"model": sorted(set(accuracies["model"]))})
+    """One row for each model of a table, from the best description there is.
+
+    Parameters
+    ----------
+    accuracies : DataFrame
+        Any table with a column ``model``; it may have those of the models table beside it.
+    own : DataFrame, optional
+        The user's models table.
+    problems, read, assumed : list
+        Grow by what is wrong, and by what the report has to say.
+
+    Examples
+    --------
+    >>> frame = describe_models(pd.DataFrame({"model": ["gpt-4o-mini"]}), None, [], [], [])
+    >>> list(frame["family"])
+    ['GPT-4o']
+    """
+    names = pd.DataFrame({"model": sorted(accuracies["model"].unique())})
     beside = [c for c in schema.MODEL_COLUMNS if c in accuracies]
     if own is not None:
         described = names.merge(own, on="model", how="left")
@@ -482,15 +543,17 @@ def _describe_models(
 
 def _known_models(names: pd.DataFrame) -> pd.DataFrame:
     """Describe models whose name the book knows, under any of their printed names."""
-    book = _bundled().models
+    known_models = book().models
     printed, _ = read_table(data_folder() / BUNDLED["names"])
     aliases = dict(zip(printed["name_in_source"].map(_slug), printed["model"], strict=True))
-    aliases |= dict(zip(book["display_name"].map(_slug), book["model"], strict=True))
-    aliases |= {_slug(m): m for m in book["model"]}
+    aliases |= dict(
+        zip(known_models["display_name"].map(_slug), known_models["model"], strict=True)
+    )
+    aliases |= {_slug(m): m for m in known_models["model"]}
     known = names["model"].map(
         lambda name: aliases.get(_slug(name)) or aliases.get(_slug(_without_owner(name)))
     )
-    columns = book.set_index("model")[list(schema.MODEL_COLUMNS)]
+    columns = known_models.set_index("model")[list(schema.MODEL_COLUMNS)]
     return names.join(columns.reindex(known).reset_index(drop=True))
 
 
@@ -499,35 +562,62 @@ def _without_owner(name: str) -> str:
     return name.split("/")[-1].split("#")[0]
 
 
-def _describe_benchmarks(
+def describe_benchmarks(
     accuracies: pd.DataFrame, source_language: str, chance: float | None, assumed: list[str]
 ) -> pd.DataFrame:
-    """One row for each benchmark, from the book's table where the name is known."""
-    book = _bundled().benchmarks.set_index("benchmark")
+    """One row for each benchmark of a table, from the book's own where the name is known.
+
+    Parameters
+    ----------
+    accuracies : DataFrame
+        Any table with a column ``benchmark``.
+    source_language : str
+        Language that transfer starts from.
+    chance : float, optional
+        Accuracy of a guess; without it, what the book knows, or 0.
+    assumed : list of str
+        Grows by the chance levels that were taken for granted.
+
+    Examples
+    --------
+    >>> frame = describe_benchmarks(pd.DataFrame({"benchmark": ["xnli"]}), "en", None, [])
+    >>> frame["chance_level"].round(2).tolist()
+    [0.33]
+    """
+    in_book = book().benchmarks.set_index("benchmark")
     rows = []
-    for name in sorted(set(accuracies["benchmark"])):
-        known = name if name in book.index else None
+    for name in sorted(accuracies["benchmark"].unique()):
+        known = name if name in in_book.index else None
         level = chance
         if level is None:
-            level = float(book.loc[known, "chance_level"]) if known else 0.0
+            level = float(in_book.loc[known, "chance_level"]) if known else 0.0
             origin = "as in the benchmarks table of the book" if known else "as none was given"
             assumed.append(f"Chance level of {name}: {level:.3g}, {origin}.")
         rows.append(
             {
                 "benchmark": name,
-                "name": book.loc[known, "name"] if known else name,
+                "name": in_book.loc[known, "name"] if known else name,
                 "source_language": source_language,
                 "chance_level": level,
                 "n_items": pd.NA,
-                "answer_format": book.loc[known, "answer_format"] if known else "",
-                "reference": book.loc[known, "reference"] if known else "",
+                "answer_format": in_book.loc[known, "answer_format"] if known else "",
+                "reference": in_book.loc[known, "reference"] if known else "",
             }
         )
     return pd.DataFrame(rows).astype({"n_items": "Int64"})
 
 
-def _describe_languages(codes: Iterable[str], book: pd.DataFrame) -> pd.DataFrame:
-    frame = pd.DataFrame({"language": list(codes)}).merge(book, on="language", how="left")
+def describe_languages(codes: Iterable[str]) -> pd.DataFrame:
+    """One row for each language code; a language that the book does not know has its code as name.
+
+    Examples
+    --------
+    >>> describe_languages(["de", "tlh"])["name"].tolist()
+    ['German', 'tlh']
+    """
+    frame = pd.DataFrame({"language": list(codes)}).merge(
+        book().languages, on="language", how="left"
+    )
     frame["name"] = frame["name"].fillna(frame["language"])
     return frame.fillna({"script": "", "family": ""})
 
@@ -538,17 +628,24 @@ def _describe_languages(codes: Iterable[str], book: pd.DataFrame) -> pd.DataFram
 def _validated(path: Path, rules: pa.DataFrameSchema, problems: list[Problem]) -> pd.DataFrame:
     """A bundled table, typed and checked."""
     frame, place = read_table(path)
-    frame = _typed(frame, place, problems)
+    frame = typed(frame, place, problems)
     problems += schema.check(frame, rules, place)
     return frame
 
 
-def _typed(frame: pd.DataFrame, place: schema.Place, problems: list[Problem]) -> pd.DataFrame:
-    """Turn text into numbers and dates, noting every cell that is neither."""
+def typed(frame: pd.DataFrame, place: schema.Place, problems: list[Problem]) -> pd.DataFrame:
+    """Turn text into numbers and dates, noting every cell that is neither.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"params_total_b": ["7.6"], "release_date": ["2025-02"]})
+    >>> typed(frame, schema.Place("my.csv", [2]), []).dtypes.astype(str).tolist()
+    ['float64', 'datetime64[ns]']
+    """
     frame = frame.copy()
     for column in _NUMBERS:
         if column in frame and not pd.api.types.is_numeric_dtype(frame[column]):
-            frame[column] = _numbers(frame[column], column, place, problems)
+            frame[column] = numbers(frame[column], column, place, problems)
     if "release_date" in frame and not pd.api.types.is_datetime64_any_dtype(frame["release_date"]):
         text = frame["release_date"].fillna("").astype(str)
         dates = pd.to_datetime(text.where(text != ""), format="ISO8601", errors="coerce")
@@ -567,15 +664,26 @@ def _typed(frame: pd.DataFrame, place: schema.Place, problems: list[Problem]) ->
     return frame
 
 
-def _numbers(
+def numbers(
     text: pd.Series, column: str, place: schema.Place, problems: list[Problem]
 ) -> pd.Series:
-    text = text.fillna("").astype(str)
+    """Numbers from text; each cell that holds something else becomes a problem and is missing.
+
+    Examples
+    --------
+    >>> found: list[Problem] = []
+    >>> cells = pd.Series(["3", "2.5", ""])
+    >>> numbers(cells, "n_items", schema.Place("my.csv", [2, 3, 4]), found).isna().tolist()
+    [False, True, True]
+    >>> print(found[0])
+    my.csv, line 3, column n_items: the value is not a whole number. (found: 2.5)
+    """
+    text = text.astype("string").fillna("").astype(str)
     numbers = pd.to_numeric(text.where(text != ""), errors="coerce").astype(float)
     bad = (numbers.isna() & (text != "")) | np.isinf(numbers)
-    whole = column == "n_items"
-    if whole:
-        bad |= numbers.notna() & (numbers % 1 != 0)
+    whole = column in _WHOLE
+    if whole:  # and small enough for a float to be exact
+        bad |= numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() > 2**53))
     for i in np.flatnonzero(bad).tolist():
         comma = "," in text[i] or "%" in text[i]
         problems.append(
@@ -618,28 +726,58 @@ def _with_model_columns(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _duplicates(frame: pd.DataFrame, key: Sequence[str], place: schema.Place) -> list[Problem]:
-    """Every row that repeats the key of an earlier one."""
-    if not frame.duplicated(list(key)).any():
+def duplicates(
+    frame: pd.DataFrame,
+    key: Sequence[str],
+    places: Sequence[schema.Place],
+    subject: str = "model and language",
+    remedy: str = "Keep one, or tell them apart in the columns prompting, setup or version.",
+) -> list[Problem]:
+    """Every row that repeats the key of an earlier one.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The rows of one or more files, one below the other.
+    key : sequence of str
+        Columns that make a row unique.
+    places : sequence of Place
+        Where the rows come from: a place for each file, in the order of the rows.
+    subject, remedy : str
+        What is repeated, and how to mend it.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"model": ["a", "a"], "language": ["en", "en"]})
+    >>> print(duplicates(frame, ["model", "language"], [schema.Place("my.csv", [2, 3])])[0].what)
+    the row repeats the model and language of line 2.
+    """
+    repeated = np.flatnonzero(frame.duplicated(list(key)))
+    if not len(repeated):
         return []
-    first = frame.groupby(list(key), dropna=False).cumcount() == 0
-    groups = frame.groupby(list(key), dropna=False).ngroup()
-    first_line = {g: place.lines[i] for i, g in enumerate(groups) if first.iloc[i]}
-    shown = [c for c in ("model", "reasoning", "prompting", "language") if c in key]
-    return [
-        Problem(
-            f"the row repeats the model and language of line {first_line[groups.iloc[i]]}.",
-            "Keep one, or tell them apart in the columns prompting, setup or version.",
-            place.file,
-            place.lines[i],
-            value=", ".join(filter(None, frame.iloc[i][shown].astype(str))),
+    groups = frame.groupby(list(key), dropna=False, sort=False).ngroup().to_numpy()
+    first = np.unique(groups, return_index=True)[1][groups]
+    starts = np.cumsum([0, *(len(place.lines) for place in places)])
+    shown = [c for c in ("model", "reasoning", "prompting", "language", "item") if c in key]
+
+    def origin(row: int) -> tuple[str, int]:
+        which = int(np.searchsorted(starts, row, side="right")) - 1
+        return places[which].file, places[which].lines[row - int(starts[which])]
+
+    problems = []
+    for row in repeated.tolist():
+        (file, line), (first_file, first_line) = origin(row), origin(int(first[row]))
+        where = f"line {first_line}" if file == first_file else f"{first_file}, line {first_line}"
+        problems.append(
+            Problem(
+                f"the row repeats the {subject} of {where}.",
+                remedy,
+                file,
+                line,
+                value=", ".join(filter(None, frame.iloc[row][shown].astype(str))),
+            )
         )
-        for i in np.flatnonzero(~first).tolist()
-    ]
-
-
-def _place(file: str, frames: dict[str, pd.DataFrame]) -> schema.Place:
-    return schema.Place(file, range(2, len(frames["accuracies"]) + 2))
+    return problems
 
 
 def _language_columns(frame: pd.DataFrame) -> list[str]:
@@ -674,7 +812,14 @@ def _to_long(
 
 
 @lru_cache(maxsize=4096)
-def _standard_language(code: str) -> str:
+def standard_language(code: str) -> str:
+    """The usual form of a language code; text that is no code stays as it is.
+
+    Examples
+    --------
+    >>> standard_language("EN"), standard_language("deu"), standard_language("Klingon")
+    ('en', 'de', 'Klingon')
+    """
     return langcodes.standardize_tag(code) if schema.is_language(code) else code
 
 

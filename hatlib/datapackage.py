@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pandera.pandas as pa
+import pyarrow as arrow
+import pyarrow.parquet as parquet
 
 from hatlib import schema
 from hatlib.data import BUNDLED, data_folder
+from hatlib.responses import SETS, item_file
 
 SCHEMAS: dict[str, pa.DataFrameSchema] = {
     "accuracies": schema.ACCURACIES,
@@ -46,6 +49,12 @@ COLUMNS = {
     "language": "language code, ISO 639",
     "accuracy": "share of items answered correctly, 0 to 1",
     "n_items": "number of items asked, if known",
+    "item": "the item; the same in every language",
+    "n_correct": "number of right answers",
+    "n_trials": "number of times the item was asked",
+    "n_parsed": "answers that could be read; one that could not counts as wrong",
+    "n_missing": "empty answers, which are not counted as trials",
+    "cluster": "items with the same value belong together",
     "margin": "half width that the source prints beside the accuracy, 0 to 1",
     "locator": "where in the source the figure stands",
     "family": "models that were released together under one name",
@@ -72,10 +81,13 @@ def describe() -> dict[str, Any]:
     ['accuracies', 'models']
     """
     return {
-        "profile": "tabular-data-package",
+        "profile": "data-package",
         "name": "hat-book-data",
-        "title": "Published accuracies of language models by language",
-        "resources": [_resource(name, data_folder() / path) for name, path in BUNDLED.items()],
+        "title": "Published accuracies and item-level answers of language models by language",
+        "resources": [
+            *(_resource(name, data_folder() / path) for name, path in BUNDLED.items()),
+            *(_item_resource(source) for source in sorted(set(SETS.values()))),
+        ],
     }
 
 
@@ -95,6 +107,36 @@ def _resource(name: str, path: Path) -> dict[str, Any]:
         "hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
         "schema": {"fields": [_field(name, column) for column in columns], "missingValues": [""]},
     }
+
+
+def _item_resource(source: str) -> dict[str, Any]:
+    """A Parquet file of item-level answers."""
+    path = item_file(source)
+    content = path.read_bytes()
+    columns = parquet.read_schema(path)
+    benchmarks = ", ".join(b for b, s in SETS.items() if s == source)
+    return {
+        # Checks of the table itself are for text; the hash keeps this one as it is.
+        "profile": "data-resource",
+        "type": "file",
+        "name": f"items-{source}",
+        "path": path.relative_to(data_folder()).as_posix(),
+        "description": f"Answers item by item, see sources.csv; benchmarks: {benchmarks}.",
+        "format": "parquet",
+        "mediatype": "application/vnd.apache.parquet",
+        "bytes": len(content),
+        "hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
+        "schema": {"fields": [_item_field(column) for column in columns]},
+    }
+
+
+def _item_field(column: arrow.Field) -> dict[str, Any]:
+    kinds = {"string": "string", "uint8": "integer", "bool": "boolean"}
+    field: dict[str, Any] = {"name": column.name, "type": kinds[str(column.type)]}
+    about = COLUMNS.get(column.name, "")
+    if field["type"] == "boolean":
+        about = "whether this model, see models.csv, was right in its one trial"
+    return field | {"description": about, "constraints": {"required": True}}
 
 
 def _field(table: str, column: str) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import nbformat
 import pandas as pd
 
 from hatlib import charts
-from hatlib.data import BUNDLED, data_folder, load
+from hatlib.data import BUNDLED, book, data_folder, load
 from hatlib.files import read_table
 from hatlib.metrics import summarise
+from hatlib.responses import SETS, item_file, load_responses
 from hatlib.simulate import identical_transfer
 from hatlib.words import counted, markdown_text
 
@@ -137,14 +138,30 @@ def data_and_sources(root: Path) -> str:
         "source calls each model (`names.csv`). Nothing in the data is simulated.",
         counts(root),
         "## Sources",
-        *[_source(row, tables.accuracies) for row in tables.sources.to_dict("records")],
+        *[
+            _source(row, _figures(row["source"], tables.accuracies))
+            for row in tables.sources.to_dict("records")
+        ],
         "## Sets",
         "A *set* holds figures that can be compared: one source, one benchmark, one version. Sets "
         "are never pooled. Averages over target languages use the languages that every model of "
         "the set has.",
         _sets(coverage, metrics.table()),
+        "## Item-level sets",
+        "These sets hold the answer to every single item, paired across languages, which is what "
+        "the HAT score needs. Nothing but right, wrong and how often was kept: no question and no "
+        "answer. *Trials* are answers to an item in a language by one model, all promptings "
+        "together; *source accuracy* is that of the worst and of the best model in the source "
+        "language; *missing* is the share of model × language × item without an answer. What each "
+        "set can and cannot support stands under its source.",
+        _item_sets(),
+        *[
+            _source(row, ", ".join(f"`{b}`" for b, s in SETS.items() if s == row["source"]))
+            for row in book().sources.to_dict("records")
+            if row["source"] in SETS.values()
+        ],
         "## Benchmarks",
-        _benchmarks(tables.benchmarks),
+        _benchmarks(book().benchmarks),
         "## Corrections and doubts",
         "Where the tables differ from what a source prints:",
         _corrections(),
@@ -153,16 +170,23 @@ def data_and_sources(root: Path) -> str:
         "compared within its own set only:",
         _printed_twice(tables.accuracies, tables.models),
         "## Files",
-        "The files are CSV in UTF-8, described in "
-        "[`datapackage.json`](https://specs.frictionlessdata.io/tabular-data-package/) with the "
-        "type of each column and the sha256 of each file.",
+        "The files are CSV in UTF-8 and, for the item-level sets, Parquet, described in "
+        "[`datapackage.json`](https://specs.frictionlessdata.io/data-package/) with the type of "
+        "each column and the sha256 of each file.",
         _files(),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _source(row: dict, accuracies: pd.DataFrame) -> str:
-    mine = accuracies[accuracies["source"] == row["source"]]
+def _figures(source: str, accuracies: pd.DataFrame) -> str:
+    mine = accuracies[accuracies["source"] == source]
+    return (
+        f"{len(mine):,} figures, {counted(mine['model'].nunique(), 'model')}, "
+        f"{counted(mine['language'].nunique(), 'language')}"
+    )
+
+
+def _source(row: dict, here: str) -> str:
     host = urlsplit(row["url"]).netloc
     facts = {
         "Publisher": row["publisher"],
@@ -170,12 +194,11 @@ def _source(row: dict, accuracies: pd.DataFrame) -> str:
         "Found in": row["revision"],
         "Date": row["date"],
         "Licence or terms": row["licence"],
-        "Here": f"{len(mine):,} figures, {counted(mine['model'].nunique(), 'model')}, "
-        f"{counted(mine['language'].nunique(), 'language')}",
+        "Here": here,
         "Mind": row["caveats"],
     }
     cells = "\n".join(
-        f"{name}\n: {value if name == 'Address' else markdown_text(value)}\n"
+        f"{name}\n: {value if name in ('Address', 'Here') else markdown_text(value)}\n"
         for name, value in facts.items()
     )
     return f"### {markdown_text(row['title'])}\n\n`{row['source']}`\n\n{cells}"
@@ -197,6 +220,31 @@ def _sets(coverage: pd.DataFrame, runs: pd.DataFrame) -> str:
     return _table(
         ["set", "name in parameters", "runs", "target languages", "chance", "left out"], rows
     )
+
+
+def _item_sets() -> str:
+    responses = load_responses(sets=list(SETS))
+    names = dict(zip(responses.benchmarks["benchmark"], responses.benchmarks["name"], strict=True))
+    rows = [
+        (
+            markdown_text(names[benchmark]),
+            f"`{benchmark}`",
+            row["models"],
+            f"{row['items']:,}",
+            row["languages"],
+            row["promptings"],
+            _range(row["trials_min"], row["trials_max"], "d"),
+            _range(row["source_min"], row["source_max"], ".3f"),
+            f"{row['missing']:.2%}" if row["missing"] else "none",
+        )
+        for benchmark, row in responses.table().to_dict("index").items()
+    ]
+    head = ["set", "name in parameters", "models", "items", "languages", "promptings", "trials"]
+    return _table([*head, "source accuracy", "missing"], rows)
+
+
+def _range(low: float, high: float, form: str) -> str:
+    return f"{low:{form}}" if low == high else f"{low:{form}} to {high:{form}}"
 
 
 def _benchmarks(benchmarks: pd.DataFrame) -> str:
@@ -272,11 +320,12 @@ def _files() -> str:
     import hashlib
 
     rows = []
-    for path in BUNDLED.values():
-        content = (data_folder() / path).read_bytes()
+    items = sorted({item_file(source) for source in SETS.values()})
+    for path in [*(data_folder() / name for name in BUNDLED.values()), *items]:
+        content = path.read_bytes()
         rows.append(
             (
-                f"`data/{path}`",
+                f"`data/{path.relative_to(data_folder()).as_posix()}`",
                 f"{len(content) / 1000:,.0f} kB",
                 f"`{hashlib.sha256(content).hexdigest()}`",
             )

@@ -22,6 +22,9 @@ VARIANTS = ("base", "instruct", "reasoning", "finetune", "quantised")
 #: What makes a row of accuracies unique.
 KEY = ("source", "benchmark", "version", "setup", "model", "reasoning", "prompting", "language")
 
+#: What makes a row of responses unique.
+RESPONSE_KEY = ("benchmark", "model", "language", "item", "prompting")
+
 #: Columns of the models table that a user may put beside the accuracies instead.
 MODEL_COLUMNS = (
     "display_name",
@@ -72,6 +75,18 @@ def _positive(kind: object) -> pa.Column:
     return pa.Column(kind, pa.Check.gt(0, error="is not above 0"), nullable=True)
 
 
+def _languages(values: pd.Series) -> pd.Series:
+    """Which values are language codes; each code is looked up once."""
+    return values.isin([code for code in values.unique() if is_language(code)])
+
+
+def _count(zero: bool) -> pa.Column:
+    checks = [pa.Check.ge(0, error="is negative")]
+    if not zero:
+        checks.append(pa.Check.ne(0, error="is zero"))
+    return pa.Column("Int64", checks, nullable=False)
+
+
 ACCURACIES = pa.DataFrameSchema(
     {
         "source": _text(),
@@ -92,6 +107,29 @@ ACCURACIES = pa.DataFrameSchema(
     },
     strict=False,
     name="accuracies",
+)
+
+RESPONSES = pa.DataFrameSchema(
+    {
+        "benchmark": _text(),
+        "model": _text(),
+        "language": pa.Column(str, pa.Check(_languages, error="is not a language code")),
+        "item": _text(),
+        "n_correct": _count(zero=True),
+        "n_trials": _count(zero=False),
+        "prompting": pa.Column(str, required=False),
+        "source_language": pa.Column(
+            str, pa.Check(_languages, error="is not a language code"), required=False
+        ),
+        "cluster": pa.Column(str, required=False),
+    },
+    checks=pa.Check(
+        # A number of trials that is wrong in itself is said once.
+        lambda d: ((d["n_correct"] <= d["n_trials"]) | (d["n_trials"] < 1)).fillna(True),
+        error="has more correct answers than trials",
+    ),
+    strict=False,
+    name="responses",
 )
 
 MODELS = pa.DataFrameSchema(
@@ -164,6 +202,9 @@ REMEDIES = {
     "is not a known reasoning setting": f"Use one of {', '.join(REASONING)}.",
     "is empty": "Fill it in, or remove the row.",
     "is not above 0": "Leave it empty if it is not known.",
+    "is negative": "Write a count: 0 or more.",
+    "is zero": "Remove the row if the item was not asked: no answer is not a wrong answer.",
+    "has more correct answers than trials": "n_correct counts the right ones among n_trials.",
     "is missing": "Fill it in, or remove the row if the model was not evaluated.",
 }
 

@@ -61,7 +61,7 @@ def test_frictionless_accepts_the_data_package():
 
 def test_every_printed_name_leads_to_a_model():
     names, _ = read_table(data.data_folder() / "names.csv")
-    models = set(hatlib.load().models["model"])
+    models = set(data.book().models["model"])
     assert set(names["model"]) <= models
 
 

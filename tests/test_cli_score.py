@@ -1,0 +1,443 @@
+"""Simulating, scoring and comparing from the command line, as a person types it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pandas as pd
+import pytest
+from jsonschema import Draft202012Validator
+
+import hatlib
+from hatlib import cli, output
+from hatlib.score import FLAGS, HARDNESS_NAMES, PROFILE_NAMES
+
+Hat = Callable[..., tuple[int, str, str]]
+
+SCHEMA = json.loads((files("hatlib") / "schemas/score-1.json").read_text(encoding="utf-8"))
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '=cmd|"/c calc"!A0',
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "a|b\nc",
+    "\x1b[31m",
+)
+
+
+@pytest.fixture
+def hat(tmp_path, monkeypatch, capsys) -> Hat:
+    """Call the command in this process, in an empty folder; get exit code, results, messages."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hat", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return int(end.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def answers(tmp_path) -> Path:
+    """Answers of four simulated models to 200 items."""
+    simulated = hatlib.simulate_answers(
+        [-1, 0, 1, 2], profiles="linear", n_items=200, n_trials=5, targets=["de", "sw"]
+    )
+    return simulated.write(tmp_path / "sim", file_format="parquet")[0]
+
+
+@pytest.fixture
+def two_benchmarks(tmp_path) -> Path:
+    from hatlib.answers import together
+
+    parts = [hatlib.simulate_answers([0, 1], n_items=80, benchmark=name) for name in ("a", "b")]
+    return together(parts).write(tmp_path / "two")[0]
+
+
+def valid(text: str) -> dict[str, Any]:
+    """JSON that keeps to its schema, with no field that the schema does not know."""
+    document = json.loads(text)
+    Draft202012Validator(SCHEMA).validate(document)
+    parts = SCHEMA["$defs"]
+    assert set(document) == set(SCHEMA["properties"])
+    for result in document["results"]:
+        assert set(result) == set(parts["result"]["properties"])
+        for row in result["scores"]:
+            assert set(row) == set(parts["score"]["properties"])
+    return document
+
+
+# Simulating -------------------------------------------------------------------------------------
+
+
+def test_simulate_writes_the_design_and_says_how_to_score_it(hat, tmp_path):
+    code, out, err = hat("simulate", "-o", "new dir/sim", "--trials", "1", "--format", "parquet")
+    assert code == 0
+    paths = [Path(line) for line in out.splitlines()]
+    assert [path.name for path in paths] == [
+        "responses.parquet", "models.csv", "benchmarks.csv", "truth.csv",
+    ]  # fmt: skip
+    assert all(path.is_file() for path in paths)
+    assert "a built-in transfer of" in err
+    commands = [line.strip() for line in err.splitlines() if line.startswith("  hat score")]
+    assert len(commands) == 3
+    assert commands[1].startswith("hat score 'new dir/sim/responses.parquet' --models")
+    assert commands[1].endswith("--benchmark sim-factual --source item")
+    assert commands[2].endswith("--chance 0.1")
+
+
+def test_what_simulate_says_can_be_typed(hat):
+    import shlex
+
+    _, _, err = hat("simulate", "-o", "sim", "--items", "60", "--models", "3", "--chance", "0.25")
+    (command,) = (line for line in err.splitlines() if line.startswith("  hat score"))
+    code, out, _ = hat(*shlex.split(command)[1:], "--draws", "0", "--format", "json")
+    assert code == 0
+    assert valid(out)["results"][0]["chance"] == 0.25
+
+
+def test_simulate_with_options(hat):
+    options = ["--items", 30, "--trials", 3, "--models", 3, "--targets", "de, fr", "--seed", 7]
+    more = ["--profile", "linear", "--profile", "strong shift", "--difficulty", "bimodal"]
+    assert hat("simulate", "-o", "sim", *options, *more)[0] == 0
+    frame = pd.read_csv("sim/responses.csv.gz")
+    assert frame["model"].nunique() == 3
+    assert set(frame["language"]) == {"en", "de", "fr"}
+    assert frame["item"].nunique() == 30
+    assert set(frame["n_trials"]) == {3}
+    truth = pd.read_csv("sim/truth.csv").query("target == 'macro'")["hat"].round(2).tolist()
+    assert truth[0] == truth[2] == 0.7
+    assert truth[1] < 0.3
+    before = Path("sim/responses.csv.gz").read_bytes()
+    assert hat("simulate", "-o", "sim", *options, *more, "--force")[0] == 0
+    assert Path("sim/responses.csv.gz").read_bytes() == before
+
+
+def test_simulate_a_scenario(hat):
+    assert hat("simulate", "-o", "sim", "--scenario", "no-trend", "--trials", 1)[0] == 0
+    truth = pd.read_csv("sim/truth.csv").query("target == 'macro'")
+    assert truth.groupby("benchmark")["hat"].agg(lambda v: v.max() - v.min()).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected", "message"),
+    [
+        ([], 2, "Missing option"),
+        (["-o", "sim", "--format", "xlsx"], 2, "'xlsx' is not one of"),
+        (["-o", "sim", "--scenario", "magic"], 2, "'magic' is not one of"),
+        (["-o", "sim", "--paper", "--items", "5"], 2, "--paper and --scenario go with no option"),
+        (["-o", "sim", "--items", "many"], 2, "valid integer"),
+        (["-o", "sim", "--chance", "1.5"], 1, "chance is not from 0 to below 1. (found: 1.5)"),
+        (["-o", "sim", "--profile", "magic"], 1, "profile is not known. (found: magic) Use one"),
+        (["-o", "sim", "--difficulty", "odd"], 1, "difficulty is not known"),
+        (["-o", "sim", "--targets", "klingon"], 1, "not a language code. (found: klingon)"),
+        (["-o", "sim", "--targets", "en"], 1, "source language is among the targets"),
+        (["-o", "sim", "--targets", ","], 1, "targets has no languages"),
+        (["-o", "sim", "--models", "0"], 1, "abilities are not finite numbers, one a model"),
+        (["-o", "sim", "--models", "-1"], 1, "abilities are not finite numbers, one a model"),
+        (["-o", "sim", "--items", "0"], 1, "n_items must be at least 1"),
+        (["-o", "sim", "--seed", "-1", "--items", "5"], 1, "seed is below 0"),
+        (["-o", "here.txt"], 1, "this is a file"),
+        (["-o", "."], 1, "this file exists and is not overwritten"),
+    ],
+)
+def test_simulate_refuses(hat, tmp_path, arguments, expected, message):
+    (tmp_path / "here.txt").write_text("mine")
+    (tmp_path / "truth.csv").write_text("mine")
+    code, out, err = hat("simulate", *arguments)
+    assert (code, out) == (expected, "")
+    assert message in " ".join(err.split())
+    assert {path.name for path in tmp_path.iterdir()} == {"here.txt", "truth.csv"}
+    assert (tmp_path / "truth.csv").read_text() == "mine"
+
+
+# Scoring ----------------------------------------------------------------------------------------
+
+
+def test_score_as_a_table(hat, answers):
+    code, out, err = hat("score", answers, "--draws", 50)
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == "sim"
+    assert lines[1].startswith("source en, chance 0, hardness self, profile")
+    assert lines[2].split() == ["model", "HAT", "support", "S", "T", "gap", "ratio", "flag"]
+    assert len(lines) == 3 + 4
+    for line in lines[3:]:
+        row = r"\w+ +\d\.\d\d \[\d\.\d\d, \d\.\d\d\] +\d+ %( +-?\d\.\d\d){4}( +extrapolated)?"
+        assert re.fullmatch(row, line), line
+    scores = [float(line.split()[1]) for line in lines[3:]]
+    assert scores == sorted(scores, reverse=True)
+    assert "Source language: en" in err
+    assert "Chance level of sim: 0, as none was given" in err
+    assert "HAT: 0 no transfer, 1 perfect transfer, with 95 % intervals from 50 redraws" in err
+
+
+def test_a_table_fits_into_eighty_columns(hat, answers, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = hat("score", answers, "--draws", 50, "--all-targets")
+    assert max(map(len, out.splitlines())) <= 80
+    assert len(out.splitlines()) == 3 + 4 * 3
+
+
+def test_targets_are_chosen_and_shown(hat, answers):
+    rows = list(csv.DictReader(io.StringIO(
+        hat("score", answers, "--draws", 0, "--target", "sw", "--format", "csv")[1]
+    )))  # fmt: skip
+    assert {row["target"] for row in rows} == {"macro", "sw"}
+    macro, sw = ([r["hat"] for r in rows if r["target"] == name] for name in ("macro", "sw"))
+    assert macro == sw
+    both = hat("score", answers, "--draws", 0, "--target", "sw,de", "--format", "csv")[1]
+    again = hat("score", answers, "--draws", 0, "--target", "sw", "--target", "de",
+                "--format", "csv")[1]  # fmt: skip
+    assert both == again
+    assert len(both.splitlines()) == 1 + 4 * 3
+
+
+def test_score_as_json(hat, answers):
+    code, out, _ = hat("score", answers, "--draws", 40, "--seed", 3, "--level", 0.8,
+                       "--format", "json")  # fmt: skip
+    assert code == 0
+    document = valid(out)
+    assert (document["draws"], document["seed"], document["level"]) == (40, 3, 0.8)
+    rows = document["results"][0]["scores"]
+    assert {row["target"] for row in rows} == {"macro", "de", "sw"}
+    assert all(row["low"] <= row["high"] for row in rows)
+    assert out == hat("score", answers, "--draws", 40, "--seed", 3, "--level", 0.8,
+                      "--format", "json")[1]  # fmt: skip
+    assert all(row["low"] is None for row in valid(
+        hat("score", answers, "--draws", 0, "--format", "json")[1]
+    )["results"][0]["scores"])  # fmt: skip
+
+
+def test_scores_that_cannot_be_given_are_null_with_a_flag(hat, tmp_path):
+    simulated = hatlib.simulate_answers([-30, 0, 1], n_items=40, n_trials=3)
+    path = simulated.write(tmp_path / "sim")[0]
+    rows = valid(hat("score", path, "--draws", 30, "--format", "json")[1])["results"][0]["scores"]
+    lost = [row for row in rows if row["model"] == "Alder"]
+    assert {row["hat"] for row in lost} == {None}
+    assert {row["flag"] for row in lost} == {"no source answer is right"}
+    code, out, err = hat("score", path, "--draws", 30)
+    assert code == 0
+    assert re.search(r"Alder +– ", out)
+    assert "no source answer is right: The model solves nothing" in err
+
+
+def test_the_schema_knows_every_flag_and_every_method():
+    Draft202012Validator.check_schema(SCHEMA)
+    parts = SCHEMA["$defs"]
+    assert set(parts["score"]["properties"]["flag"]["enum"]) == {None, *FLAGS}
+    result = parts["result"]["properties"]
+    assert set(result["profile"]["enum"]) == set(PROFILE_NAMES)
+    assert {"auto", *result["hardness"]["enum"]} == set(HARDNESS_NAMES)
+
+
+def test_the_command_offers_what_the_functions_take():
+    from hatlib.design import Scenario
+
+    def choices(command: Callable[..., None], name: str) -> set[str]:
+        hint = get_type_hints(command)[name]
+        inner = [part for part in get_args(hint) if part is not type(None)] or [hint]
+        return {word for part in inner for word in (get_args(part) or [part])}
+
+    for command in (cli.score, cli.compare):
+        assert choices(command, "hardness") == set(HARDNESS_NAMES)
+        assert choices(command, "profile") == set(PROFILE_NAMES)
+    assert choices(cli.simulate, "scenario") == set(get_args(Scenario))
+
+
+def test_score_as_markdown_and_to_a_file(hat, answers, tmp_path):
+    code, out, _ = hat("score", answers, "--draws", 0, "--format", "md", "-o", "scores.md")
+    assert (code, out) == (0, "scores.md\n")
+    text = (tmp_path / "scores.md").read_text()
+    assert text.startswith("### sim\n\nsource en, chance 0")
+    assert "| model | HAT | support | S | T | gap | ratio | flag |\n|---|" in text
+    assert hat("score", answers, "--draws", 0, "-o", "scores.md")[0] == 1
+    assert (tmp_path / "scores.md").read_text() == text
+    assert hat("score", answers, "--draws", 0, "-o", "scores.md", "--force")[0] == 0
+    assert (tmp_path / "scores.md").read_text() != text
+
+
+def test_one_benchmark_of_several(hat, two_benchmarks):
+    code, out, _ = hat("score", two_benchmarks, "--draws", 0)
+    assert code == 0
+    assert [line for line in out.splitlines() if line in ("a", "b")] == ["a", "b"]
+    _, out, _ = hat("score", two_benchmarks, "--draws", 0, "--benchmark", "b", "--format", "json")
+    assert [result["benchmark"] for result in valid(out)["results"]] == ["b"]
+
+
+def test_a_file_without_a_benchmark_is_named_by_the_option(hat, answers, tmp_path):
+    pd.read_parquet(answers).drop(columns="benchmark").to_csv("mine.csv", index=False)
+    _, out, _ = hat("score", "mine.csv", "--draws", 0, "--benchmark", "ours", "--format", "json")
+    assert valid(out)["results"][0]["benchmark"] == "ours"
+
+
+def test_sets_of_the_book_by_name(hat):
+    code, out, err = hat("score", "xnli-first200", "--draws", 0, "--format", "json")
+    assert code == 0
+    assert valid(out)["results"][0]["chance"] > 0.3
+    assert "1 set of the book" in err
+    _, out, _ = hat("score", "--benchmark", "xnli-first200", "--draws", 0, "--format", "json")
+    assert len(valid(out)["results"]) == 1
+
+
+def test_the_sets_of_the_book_without_a_file(hat, monkeypatch):
+    asked = []
+    load = hatlib.load_responses
+
+    def note(*args: Any, **options: Any) -> Any:
+        asked.append(options["sets"])
+        return load(sets="mgsm-forced")
+
+    monkeypatch.setattr("hatlib.responses.load_responses", note)
+    assert hat("score", "--draws", 0)[0] == 0
+    assert asked == [None]
+
+
+def test_a_file_comes_before_a_set_of_its_name(hat, answers):
+    pd.read_parquet(answers).to_csv("mgsm", index=False)
+    _, out, _ = hat("score", "mgsm", "--draws", 0, "--format", "json")
+    assert valid(out)["results"][0]["benchmark"] == "sim"
+
+
+def test_each_item_from_a_language_of_its_own(hat, tmp_path):
+    simulated = hatlib.simulate_answers(
+        [0, 1, 2], n_items=90, targets=["de", "en", "fr"], source_language="item"
+    )
+    path = simulated.write(tmp_path / "sim")[0]
+    _, out, _ = hat("score", path, "--source", "item", "--draws", 0, "--format", "json")
+    assert valid(out)["results"][0]["source"] == "item"
+
+
+def test_a_standard_is_kept_and_used(hat, answers, tmp_path):
+    assert hat("score", answers, "--draws", 0, "--save-standard", "standard.json")[0] == 0
+    again = hat("score", answers, "--draws", 0, "--save-standard", "standard.json")
+    assert again[0] == 1
+    assert "is not overwritten" in again[2]
+    code, out, _ = hat("score", answers, "--draws", 0, "--reference", "standard.json",
+                       "--format", "json")  # fmt: skip
+    assert code == 0
+    assert valid(out)["results"][0]["reference"] == "standard"
+
+
+def test_a_standard_is_of_one_benchmark(hat, two_benchmarks, tmp_path):
+    code, out, err = hat("score", two_benchmarks, "--draws", 0, "--save-standard", "s.json")
+    assert (code, out) == (1, "")
+    assert "a standard is of one benchmark" in err
+    assert not (tmp_path / "s.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected", "message"),
+    [
+        (["--format", "xml"], 2, "'xml' is not one of"),
+        (["--hardness", "odd"], 2, "'odd' is not one of"),
+        (["--profile", "odd"], 2, "'odd' is not one of"),
+        (["--nonsense"], 2, "No such option"),
+        (["--draws", "x"], 2, "valid integer"),
+        (["--chance", "1.5"], 1, "chance is not a share. (found: 1.5)"),
+        (["--benchmark", "b"], 1, "there is no such benchmark. (found: b) There are: sim."),
+        (["--target", "fr"], 1, "no answer is in this language. (found: fr) There are: de, en, sw"),
+        (["--target", ","], 1, "no target language is named"),
+        (["--source", "fr"], 1, "no answer to sim is in the source language fr"),
+        (["--source", "klingon"], 1, "source_language is not a language code"),
+        (["--reference", "odd"], 1, "there is no such reference. (found: odd) Use auto, uniform"),
+        (["--reference", "bad.csv"], 1, "bad.csv: this is not a frozen standard"),
+        (["--draws", "-1"], 1, "draws is not 0 and below 20"),
+        (["--level", "95"], 1, "level is not between 0 and 1"),
+        (["--seed", "-1"], 1, "seed is below 0"),
+        (["--models", "none.csv"], 1, "none.csv: there is no such file"),
+        (["none.csv"], 1, "none.csv: there is no such file, and no set of the book of this name."),
+        (["mgsm"], 1, "sets of the book and files cannot be mixed"),
+        (["bad.csv"], 1, "bad.csv, line 1: there is no column language, item"),
+        (["-o", "bad.csv"], 1, "bad.csv: this file exists and is not overwritten"),
+    ],
+)
+def test_score_refuses(hat, answers, tmp_path, arguments, expected, message):
+    (tmp_path / "bad.csv").write_text("model,accuracy\nm,0.5\n")
+    before = {path.name for path in tmp_path.iterdir()}
+    code, out, err = hat("score", answers, *arguments)
+    assert (code, out) == (expected, "")
+    assert message in " ".join(err.split())
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_an_unknown_set_is_answered_with_those_there_are(hat):
+    code, out, err = hat("score", "--benchmark", "nosuch")
+    assert (code, out) == (1, "")
+    assert "mgsm" in err
+    code, out, err = hat("score", "msgm")
+    assert (code, out) == (1, "")
+    assert "Sets of the book: mgsm, " in err
+
+
+# Names from strangers ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hostile(tmp_path) -> Path:
+    """Answers of models whose names are meant to do harm."""
+    n = len(HOSTILE)
+    frame = hatlib.simulate_answers([float(k) / 2 for k in range(n)], n_items=60).responses.frame
+    names = dict(zip(sorted(set(frame["model"])), HOSTILE, strict=True))
+    path = tmp_path / "hostile.parquet"
+    frame.assign(model=frame["model"].map(names), benchmark="=1+<b>").to_parquet(path)
+    return path
+
+
+def test_a_spreadsheet_gets_no_formulas(hat, hostile):
+    code, out, _ = hat("score", hostile, "--draws", 0, "--format", "csv")
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert len(rows) == len(HOSTILE)
+    numbers = {"hat", "low", "high", "se", "xlt_gap"}
+    for row in rows:
+        for name, value in row.items():
+            assert name in numbers or value[:1] not in tuple("=+-@\t\r") or not value
+    assert "'=cmd" in out
+
+
+def test_a_page_gets_no_html(hat, hostile):
+    code, out, _ = hat("score", hostile, "--draws", 0, "--format", "md")
+    assert code == 0
+    assert "<script" not in out
+    assert "<b>" not in out
+    table = [line for line in out.splitlines() if line.startswith("|")]
+    assert len(table) == 2 + len(HOSTILE)
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+
+
+def test_a_terminal_is_not_steered(hat, hostile):
+    code, out, err = hat("score", hostile, "--draws", 0)
+    assert code == 0
+    assert "\x1b" not in out + err
+    assert "<script>alert(1)</script>" in out
+
+
+def test_json_holds_names_as_they_are(hat, hostile):
+    _, out, _ = hat("score", hostile, "--draws", 0, "--format", "json")
+    assert {row["model"] for row in valid(out)["results"][0]["scores"]} == set(HOSTILE)
+    assert "\x1b" not in out
+
+
+# Small pieces -----------------------------------------------------------------------------------
+
+
+def test_text_that_looks_like_a_formula_is_quoted_and_numbers_are_not():
+    frame = pd.DataFrame({"a": ["=x", "x=", None, "-"], "b": [-1.5, 2, None, 0]})
+    rows = list(csv.reader(io.StringIO(output.csv_text(frame))))
+    assert rows[1:] == [["'=x", "-1.5"], ["x=", "2.0"], ["", ""], ["'-", "0.0"]]

@@ -1,0 +1,606 @@
+"""Answers item by item: what is shipped, what a user brings, and above all what is wrong."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hatlib
+from hatlib import data, responses, schema
+
+COUNTS = """model,language,item,n_correct,n_trials
+a,en,1,3,4
+a,en,2,0,4
+a,de,1,2,4
+a,de,2,1,2
+b,en,1,4,4
+b,de,1,4,4
+b,fr,2,1,3
+"""
+
+TRIALS = """model,language,item,correct
+a,en,1,1
+a,en,1,0
+a,en,2,true
+a,de,1,0
+a,de,2,False
+"""
+
+BY_ITEM = """model,language,item,source_language,n_correct,n_trials
+a,en,1,en,1,2
+a,de,1,en,2,2
+a,en,2,de,0,1
+a,de,2,de,1,1
+"""
+
+everything = pytest.mark.parametrize("benchmark", sorted(responses.SETS))
+
+
+def write(folder: Path, text: str | bytes, name: str = "mine.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def problems_of(path, **options) -> list[str]:
+    with pytest.raises(hatlib.InputError) as caught:
+        hatlib.load_responses(path, **options)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def same(one: hatlib.Counts, two: hatlib.Counts) -> bool:
+    return all(np.array_equal(value, getattr(two, name)) for name, value in vars(one).items())
+
+
+# The sets of the book ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bundled() -> hatlib.Responses:
+    return hatlib.load_responses(sets=list(responses.SETS))
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "models", "items", "languages", "rows", "correct"),
+    [
+        ("mgsm", 4, 250, 11, 37500, 31913),
+        ("mgsm-forced", 1, 250, 11, 23750, 19718),
+        ("copa-dialects", 13, 500, 8, 52000, 42600),
+        ("gsm-symbolic", 9, 100, 2, 1800, 2545),
+        ("gsm-symbolic-original", 9, 100, 2, 1746, 172),
+        ("xnli-first200", 1, 200, 6, 1200, 19468),
+        ("xnli-attacked", 1, 200, 6, 1200, 12998),
+        ("truthfulqa-human", 4, 100, 5, 1999, 1198),
+        ("truthfulqa-bleu", 15, 817, 5, 60458, 28590),
+        ("polyglot-facts", 5, 26267, 20, 1515780, 959021),
+    ],
+)
+def test_the_sets_hold_every_answer_of_their_source(
+    bundled, benchmark, models, items, languages, rows, correct
+):
+    """Sums over the originals, before they were brought into this form."""
+    frame = bundled.frame[bundled.frame["benchmark"] == benchmark]
+    assert len(frame) == rows
+    assert frame["n_correct"].sum() == correct
+    shape = bundled.table().loc[benchmark, ["models", "items", "languages"]].tolist()
+    assert shape == [models, items, languages]
+
+
+def test_the_sets_keep_the_rules_that_users_must_keep(bundled):
+    typed = bundled.frame.astype({"n_correct": "Int64", "n_trials": "Int64"})
+    place = schema.Place("items", range(2, len(typed) + 2))
+    assert schema.check(typed, schema.RESPONSES, place) == []
+    assert not typed.duplicated(list(schema.RESPONSE_KEY)).any()
+    assert list(bundled.frame) == list(responses.COLUMNS)
+    for table, column in (("models", "model"), ("languages", "language")):
+        described = getattr(bundled, table)
+        assert set(described[column]) == set(bundled.frame[column].unique())
+    assert bundled.models["developer"].str.len().min() > 0
+    assert set(bundled.benchmarks["reference"].str.len() > 0) == {True}
+    known = data.book().benchmarks.set_index("benchmark")["n_items"]
+    found = bundled.table()["items"]
+    assert (known.loc[found.index] == found).all()
+
+
+def test_every_source_of_a_set_is_described_and_its_names_lead_to_models(bundled):
+    sources = data.book().sources
+    assert set(responses.SETS.values()) <= set(sources["source"])
+    names = pd.read_csv(data.data_folder() / "names.csv", dtype=str)
+    for source in set(responses.SETS.values()):
+        mine = [b for b, s in responses.SETS.items() if s == source]
+        models = set(bundled.subset(benchmarks=mine).models["model"])
+        assert set(names.loc[names["source"] == source, "model"]) == models
+
+
+def test_the_files_are_small_and_as_the_data_package_says():
+    package = json.loads((data.data_folder() / "datapackage.json").read_text(encoding="utf-8"))
+    described = {r["path"]: r for r in package["resources"] if r["format"] == "parquet"}
+    files = sorted((data.data_folder() / "items").iterdir())
+    assert sum(path.stat().st_size for path in files) < 1_000_000
+    assert sorted(described) == [f"items/{path.name}" for path in files]
+    for path in files:
+        entry = described[f"items/{path.name}"]
+        assert entry["hash"] == "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+        fields = [field["name"] for field in entry["schema"]["fields"]]
+        assert fields == parquet.read_schema(path).names
+        assert all(field["description"] for field in entry["schema"]["fields"])
+
+
+def test_mgsm_is_saturated_as_we_say(bundled):
+    """SCORE.md, section 4b: English successes of s1.1-14B over five promptings."""
+    counts = bundled.counts("mgsm")
+    row = counts.models.index("s1.1-14b")
+    assert np.bincount(counts.source_correct[row]).tolist() == [4, 3, 4, 5, 8, 226]
+    assert set(counts.source_trials[row]) == {5}
+
+
+def test_published_accuracies_come_out(bundled):
+    """From the heat map of the COPA benchmark, and TruthfulQA as judged by people."""
+    copa = bundled.counts("copa-dialects")
+    assert copa.chance == 0.5
+    accuracy = dict(zip(copa.models, copa.source_correct.mean(axis=1), strict=True))
+    assert accuracy["gpt-5-2025-08-07"] == max(accuracy.values()) == 0.996
+    assert accuracy["gpt-3.5-turbo-0125"] == 0.952
+    target = dict(zip(copa.targets, copa.target_correct.mean(axis=2).T, strict=True))
+    assert target["sl"][copa.models.index("gpt-5-2025-08-07")] == 0.998
+    assert target["sl-x-cer"][copa.models.index("gams-27b")] == 0.51
+    people = bundled.table().loc["truthfulqa-human"]
+    assert (people["source_min"], people["source_max"]) == (0.36, 0.73)
+
+
+def test_hypotheses_of_one_premise_are_a_cluster(bundled):
+    counts = bundled.counts("xnli-first200")
+    number = dict(zip(counts.items, counts.clusters, strict=True))
+    assert number["0"] == number["1"] == number["2"] != number["3"]
+    assert sorted(np.bincount(counts.clusters)) == [2] + [3] * 66
+    assert bundled.counts("copa-dialects").clusters.tolist() == list(range(500))
+
+
+def test_the_large_set_is_loaded_only_when_it_is_named():
+    loaded = hatlib.load_responses()
+    assert "polyglot-facts" not in set(loaded.benchmarks["benchmark"])
+    assert any("polyglot-facts" in line for line in loaded.report.dropped)
+    assert loaded.bundled
+
+
+def test_the_report_says_what_is_missing_and_what_one_trial_forbids():
+    lines = hatlib.load_responses().report.read
+    assert any("mgsm, s1.1-7b" in line and "te (250)" in line for line in lines)
+    (single,) = (line for line in lines if "pooled hardness" in line)
+    assert "copa-dialects" in single
+    assert "xnli-first200" not in single
+
+
+def test_the_files_read_are_noted_for_the_runner(tmp_path):
+    log = tmp_path / "reads"
+    code = "import hatlib; hatlib.load_responses(sets='xnli-first200')"
+    environment = {**os.environ, "HATLIB_READS": str(log)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert "legal-multilingual.parquet" in log.read_text(encoding="utf-8")
+
+
+@everything
+def test_counts_add_up_to_the_frame(bundled, benchmark):
+    counts = bundled.counts(benchmark)
+    frame = bundled.frame[bundled.frame["benchmark"] == benchmark]
+    assert counts.source_correct.sum() + counts.target_correct.sum() == frame["n_correct"].sum()
+    assert counts.source_trials.sum() + counts.target_trials.sum() == frame["n_trials"].sum()
+    assert (counts.source_correct <= counts.source_trials).all()
+    assert (counts.target_correct <= counts.target_trials).all()
+    assert "en" not in counts.targets
+
+
+def test_another_source_language_and_chance_level_for_the_sets_of_the_book():
+    loaded = hatlib.load_responses(sets="copa-dialects", source_language="hr", chance=0.25)
+    counts = loaded.counts("copa-dialects")
+    assert (counts.source_language, counts.chance) == ("hr", 0.25)
+    assert "en" in counts.targets
+    assert "hr" not in counts.targets
+    (problem,) = problems_of(None, sets=["copa-dialects", "mgsm"], source_language="sl")
+    assert "mgsm" in problem
+    assert "sl" in problem
+
+
+# A user's own files: what comes out, worked out by hand ---------------------------------------
+
+
+def test_counts_by_hand(tmp_path):
+    counts = hatlib.load_responses(write(tmp_path, COUNTS)).counts("mine")
+    assert (counts.models, counts.targets, counts.items) == (("a", "b"), ("de", "fr"), ("1", "2"))
+    assert counts.source_correct.tolist() == [[3, 0], [4, 0]]
+    assert counts.source_trials.tolist() == [[4, 4], [4, 0]]
+    assert counts.target_correct.tolist() == [[[2, 1], [0, 0]], [[4, 0], [0, 1]]]
+    assert counts.target_trials.tolist() == [[[4, 2], [0, 0]], [[4, 0], [0, 3]]]
+    assert counts.clusters.tolist() == [0, 1]
+    assert (counts.source_language, counts.chance) == ("en", 0)
+
+
+def test_the_overview_by_hand(tmp_path):
+    row = hatlib.load_responses(write(tmp_path, COUNTS)).table().loc["mine"]
+    assert row[["models", "items", "languages", "promptings"]].tolist() == [2, 2, 3, 1]
+    assert row[["trials_min", "trials_median", "trials_max"]].tolist() == [2, 4, 4]
+    assert row["missing"] == pytest.approx(5 / 12)
+    assert row[["source_min", "source_max"]].tolist() == [0.375, 1]
+
+
+def test_one_row_a_trial_is_added_up(tmp_path):
+    loaded = hatlib.load_responses(write(tmp_path, TRIALS))
+    counts = loaded.counts("mine")
+    assert counts.source_correct.tolist() == [[1, 1]]
+    assert counts.source_trials.tolist() == [[2, 1]]
+    assert counts.target_correct.tolist() == [[[0, 0]]]
+    assert counts.target_trials.tolist() == [[[1, 1]]]
+    assert "5 trials added up to 4 rows." in loaded.report.read
+
+
+def test_promptings_are_rows_of_the_frame_and_added_up_in_counts(tmp_path):
+    text = (
+        "model,language,item,prompting,n_correct,n_trials\n"
+        "a,en,1,p,1,1\na,en,1,q,0,1\na,de,1,p,1,1\na,de,1,q,1,1\n"
+    )
+    loaded = hatlib.load_responses(write(tmp_path, text))
+    assert loaded.counts("mine").source_correct.tolist() == [[1]]
+    assert loaded.counts("mine").source_trials.tolist() == [[2]]
+    assert loaded.subset(promptings="q").counts("mine").source_correct.tolist() == [[0]]
+
+
+def test_a_source_language_by_item(tmp_path):
+    counts = hatlib.load_responses(write(tmp_path, BY_ITEM), source_language="item").counts("mine")
+    assert counts.source_language == "item"
+    assert counts.targets == ("de", "en")
+    assert counts.source_correct.tolist() == [[1, 1]]
+    assert counts.source_trials.tolist() == [[2, 1]]
+    assert counts.target_correct.tolist() == [[[2, 0], [0, 0]]]
+    assert counts.target_trials.tolist() == [[[2, 0], [0, 1]]]
+
+
+def test_a_source_language_by_item_that_is_not_asked_for_is_left_out(tmp_path):
+    loaded = hatlib.load_responses(write(tmp_path, BY_ITEM))
+    assert loaded.counts("mine").source_language == "en"
+    assert any("source_language" in line for line in loaded.report.dropped)
+
+
+def test_items_of_one_cluster_share_a_number(tmp_path):
+    text = "model,language,item,cluster,n_correct,n_trials\n" + "".join(
+        f"a,{code},{item},{c},1,1\n"
+        for code in ("en", "de")
+        for item, c in (("i", "x"), ("j", ""), ("k", "x"), ("l", ""))
+    )
+    counts = hatlib.load_responses(write(tmp_path, text)).counts("mine")
+    assert counts.items == ("i", "j", "k", "l")
+    assert counts.clusters.tolist() == [0, 1, 0, 2]
+
+
+def test_parquet_gzip_semicolons_and_a_byte_order_mark_give_the_same(tmp_path):
+    expected = hatlib.load_responses(write(tmp_path, COUNTS)).counts("mine")
+    frame = pd.read_csv(tmp_path / "mine.csv")
+    frame.to_parquet(tmp_path / "numbers.parquet")
+    frame.astype({"item": str, "model": "category", "n_trials": float}).to_parquet(
+        tmp_path / "text.parquet"
+    )
+    for path in (
+        write(tmp_path, gzip.compress(COUNTS.encode()), "mine.csv.gz"),
+        write(tmp_path, COUNTS.replace(",", ";"), "semicolons.csv"),
+        write(tmp_path, "\ufeff" + COUNTS, "bom.csv"),
+        tmp_path / "numbers.parquet",
+        tmp_path / "text.parquet",
+    ):
+        assert same(hatlib.load_responses(path, benchmark="mine").counts("mine"), expected), path
+
+
+def test_truth_values_in_parquet_are_trials(tmp_path):
+    frame = pd.read_csv(write(tmp_path, TRIALS))
+    frame["correct"] = frame["correct"].astype(str).str.lower().isin(["1", "true"])
+    frame.to_parquet(tmp_path / "trials.parquet")
+    one = hatlib.load_responses(tmp_path / "mine.csv")
+    two = hatlib.load_responses(tmp_path / "trials.parquet", benchmark="mine")
+    assert same(one.counts("mine"), two.counts("mine"))
+
+
+def test_documented_synonyms_are_read_and_reported_and_others_are_not(tmp_path):
+    text = COUNTS.replace("item", "item_id").replace("n_trials", "n_samples")
+    loaded = hatlib.load_responses(write(tmp_path, text))
+    assert any("item_id as item" in line for line in loaded.report.assumed)
+    (problem,) = problems_of(write(tmp_path, TRIALS.replace("correct", "score"), "s.csv"))
+    assert "no column n_correct, n_trials" in problem
+
+
+def test_what_is_assumed_is_said(tmp_path):
+    loaded = hatlib.load_responses(write(tmp_path, "Colour," + COUNTS.replace("\n", "\nred,")[:-4]))
+    assumed = "\n".join(loaded.report.assumed)
+    assert "benchmark is mine" in assumed
+    assert "Source language: en" in assumed
+    assert "Chance level of mine: 0" in assumed
+    assert any("colour" in line for line in loaded.report.dropped)
+    assert not loaded.bundled
+    read = "\n".join(loaded.report.read)
+    assert "mine, a: items without an answer, of 2: fr (2)." in read
+
+
+def test_models_and_benchmarks_that_the_book_knows_are_described(tmp_path):
+    text = COUNTS.replace("a,", "google/gemma-3-4b-it,")
+    loaded = hatlib.load_responses(write(tmp_path, text), benchmark="copa-dialects")
+    models = loaded.models.set_index("model")
+    assert models.loc["google/gemma-3-4b-it", "family"] == "Gemma 3"
+    assert loaded.benchmarks["chance_level"].tolist() == [0.5]
+    given = hatlib.load_responses(tmp_path / "mine.csv", benchmark="copa-dialects", chance=0.1)
+    assert given.benchmarks["chance_level"].tolist() == [0.1]
+    unknown = hatlib.load_responses(tmp_path / "mine.csv", chance=-1)
+    assert unknown.benchmarks["chance_level"].tolist() == [0]
+
+
+def test_a_models_table_describes_the_models(tmp_path):
+    table = write(tmp_path, "model,family\na,A\nb,B\n", "models.csv")
+    loaded = hatlib.load_responses(write(tmp_path, COUNTS), models=table)
+    assert loaded.models["family"].tolist() == ["A", "B"]
+
+
+def test_a_model_may_be_described_beside_its_answers(tmp_path):
+    text = "model,params_total_b,release_date,language,item,correct\n"
+    rows = "a,7,2025-02,en,1,1\na,7,2025-02,de,1,0\n"
+    models = hatlib.load_responses(write(tmp_path, text + rows)).models
+    assert models["params_total_b"].tolist() == [7]
+    assert models["release_date"].tolist() == [pd.Timestamp(2025, 2, 1)]
+    found = problems_of(write(tmp_path, text + rows.replace(",7,", ",big,")))
+    assert [("not a number" in problem) for problem in found] == [True, True]
+
+
+def test_language_codes_are_standardised_and_reported(tmp_path):
+    loaded = hatlib.load_responses(write(tmp_path, COUNTS.replace(",de,", ",DEU,")))
+    assert loaded.counts("mine").targets == ("de", "fr")
+    assert any("DEU as de" in line for line in loaded.report.assumed)
+
+
+def test_some_of_the_answers(tmp_path):
+    loaded = hatlib.load_responses(write(tmp_path, COUNTS))
+    part = loaded.subset(models="a", languages=["de"])
+    assert part.models["model"].tolist() == ["a"]
+    assert part.languages["language"].tolist() == ["de", "en"]
+    assert part.counts("mine").target_correct.tolist() == [[[2, 1]]]
+    with pytest.raises(hatlib.InputError) as caught:
+        loaded.subset(models=["a", "z"], languages="it", benchmarks="MINE")
+    messages = list(map(str, caught.value.problems))
+    assert len(messages) == 3
+    assert "There are a, b." in messages[1]
+    with pytest.raises(hatlib.InputError, match="benchmark"):
+        loaded.counts("other")
+    assert len(loaded.subset(languages=[]).frame) == 3
+    with pytest.raises(hatlib.InputError, match="target language"):
+        loaded.subset(languages=[]).counts("mine")
+
+
+# A user's own files: what is wrong -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("a,en,1,3,4", "a,en,1,5,4", "line 2: the row has more correct answers than trials."),
+        ("a,en,1,3,4", "a,en,1,0,0", "line 2, column n_trials: the value is zero."),
+        ("a,en,1,3,4", "a,en,1,3,0", "line 2, column n_trials: the value is zero."),
+        ("a,en,1,3,4", "a,en,1,-3,4", "line 2, column n_correct: the value is negative."),
+        ("a,en,1,3,4", "a,en,1,0,-4", "line 2, column n_trials: the value is negative."),
+        ("a,en,1,3,4", "a,en,1,nan,4", "line 2, column n_correct: the value is not a whole"),
+        ("a,en,1,3,4", "a,en,1,,4", "line 2, column n_correct: the value is missing."),
+        ("a,en,1,3,4", "a,en,1,2.5,4", "line 2, column n_correct: the value is not a whole"),
+        ("a,en,1,3,4", "a,en,1,inf,4", "line 2, column n_correct: the value is not a whole"),
+        ("a,en,1,3,4", "a,en,1,3,1e300", "line 2, column n_trials: the value is not a whole"),
+        ("a,en,1,3,4", "a,en,1,three,4", "line 2, column n_correct: the value is not a whole"),
+        ("a,en,2,0,4", "a,en,1,0,4", "line 3: the row repeats the model, language and item of l"),
+        ("a,en,1,3,4", "a,english,1,3,4", "line 2, column language: the value is not a language"),
+        ("a,en,1,3,4", "a,en,,3,4", "line 2, column item: the value is empty."),
+        ("a,en,1,3,4", ",en,1,3,4", "line 2, column model: the value is empty."),
+        ("a,en,1,3,4", "a,en,1,3", "line 2: the line has 4 fields where the header has 5."),
+        ("item,n", "Item No,n", "line 1: there is no column item."),
+        (",n_trials", ",n", "line 1: there is no column n_trials."),
+        (",en,", ",it,", "no answer to mine is in the source language en."),
+    ],
+)
+def test_one_thing_that_is_wrong_is_said_once_and_clearly(tmp_path, old, new, message):
+    assert old in COUNTS
+    found = problems_of(write(tmp_path, COUNTS.replace(old, new)))
+    assert len(found) == 1, found
+    assert message in found[0]
+
+
+def test_everything_that_is_wrong_is_reported_at_once(tmp_path):
+    text = "model,language,item,n_correct,n_trials\na,en,1,5,4\na,xx,,x,0\na,de,1,1,2\na,de,1,1,2\n"
+    found = "\n".join(problems_of([write(tmp_path, text), write(tmp_path, "", "empty.csv")]))
+    for message in ("more correct", "language code", "is empty", "is zero", "repeats", "whole"):
+        assert message in found
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (COUNTS.encode("utf-16"), "UTF-16"),
+        (COUNTS.splitlines()[0].encode() + b"\n", "no row below the header"),
+        (b"PAR1 and then nothing", "Parquet file is damaged"),
+        (gzip.compress(COUNTS.encode())[:-9], "gzip file is damaged"),
+        (COUNTS.replace(",de,", ",en,").replace(",fr,", ",en,").encode(), "repeats"),
+        (
+            b"model,language,item,n_correct,n_trials\na,en,1,1,1\n",
+            "the only language of mine is en",
+        ),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path, content, message):
+    assert any(message in problem for problem in problems_of(write(tmp_path, content)))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [("2", "neither 1 nor 0"), ("", "missing"), ("yes", "whole number"), ("0.5", "whole number")],
+)
+def test_trials_that_are_neither_right_nor_wrong(tmp_path, value, message):
+    found = problems_of(write(tmp_path, TRIALS.replace("a,de,1,0", f"a,de,1,{value}")))
+    assert len(found) == 1, found
+    assert "line 5, column correct" in found[0]
+    assert message in found[0]
+
+
+def test_wrong_values_in_parquet_are_found_too(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "model": ["a", None, "a"],
+            "language": ["en", "de", "de"],
+            "item": [1, 1, 2],
+            "n_correct": [1.0, np.nan, 0.5],
+            "n_trials": pd.array([1, 2, None], dtype="Int64"),
+        }
+    )
+    frame.to_parquet(tmp_path / "bad.parquet")
+    found = problems_of(tmp_path / "bad.parquet")
+    assert len(found) == 4
+    assert sum("is missing" in line for line in found) == 2
+
+
+def test_an_item_has_one_source_language_and_one_cluster(tmp_path):
+    path = write(tmp_path, BY_ITEM.replace("a,de,1,en", "a,de,1,de"))
+    assert any(
+        "more than one source_language" in p for p in problems_of(path, source_language="item")
+    )
+    text = "model,language,item,cluster,n_correct,n_trials\na,en,1,x,1,1\na,de,1,y,1,1\n"
+    assert any("more than one cluster" in p for p in problems_of(write(tmp_path, text, "c.csv")))
+    missing = problems_of(write(tmp_path, COUNTS, "n.csv"), source_language="item")
+    assert any("no column source_language" in problem for problem in missing)
+
+
+def test_rows_that_two_files_repeat_are_named_with_both(tmp_path):
+    one = write(tmp_path, "benchmark," + COUNTS.replace("\n", "\nx,")[:-2], "one.csv")
+    two = write(tmp_path, one.read_bytes(), "two.csv")
+    found = problems_of([one, two])
+    assert len(found) == 7
+    assert found[0].startswith("two.csv, line 2: the row repeats the model, language and item of o")
+    assert any("given twice" in problem for problem in problems_of([one, one]))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sets": "nothing"},
+        {"sets": []},
+        {"source_language": "English"},
+        {"source_language": "item"},
+        {"source_language": "ja"},
+        {"chance": 1.0},
+        {"models": "models.csv"},
+        {"benchmark": "mgsm"},
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options):
+    assert problems_of(None, **options)
+
+
+def test_unknown_sets_are_answered_with_those_that_there_are():
+    (problem,) = problems_of(None, sets=["mgsm", "nothing"])
+    assert "nothing" in problem
+    assert "xnli-first200" in problem
+
+
+# Properties --------------------------------------------------------------------------------------
+
+
+cells = st.dictionaries(
+    st.tuples(
+        st.sampled_from(["m", "n", "o"]),
+        st.sampled_from(["en", "de", "fr"]),
+        st.sampled_from(["1", "2", "10", "ü"]),
+        st.sampled_from(["", "p"]),
+    ),
+    st.tuples(st.integers(0, 5), st.integers(1, 5)).map(lambda pair: (min(pair), pair[1])),
+    max_size=30,
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(cells, st.randoms(use_true_random=False), st.booleans())
+def test_neither_the_order_of_rows_nor_the_files_they_are_in_matter(
+    tmp_path_factory, filled, random, as_trials
+):
+    filled |= {("m", "en", "1", ""): (1, 2), ("m", "de", "1", ""): (1, 1)}
+    rows = [(*key, *value) for key, value in filled.items()]
+    columns = ["model", "language", "item", "prompting", "n_correct", "n_trials"]
+    if as_trials:
+        rows = [(*row[:4], int(k < row[4])) for row in rows for k in range(row[5])]
+        columns = [*columns[:4], "correct"]
+    folder = tmp_path_factory.mktemp("order")
+
+    def counts(*parts: list) -> hatlib.Counts:
+        paths = []
+        for part in filter(None, parts):
+            paths.append(folder / f"{len(paths)}.csv")
+            pd.DataFrame(part, columns=columns).to_csv(paths[-1], index=False)
+        return hatlib.load_responses(paths, benchmark="b").counts("b")
+
+    expected = counts(rows)
+    shuffled = random.sample(rows, len(rows))
+    cut = random.randint(0, len(rows))
+    assert same(counts(shuffled), expected)
+    assert same(counts(shuffled[:cut], shuffled[cut:]), expected)
+    total = sum(value[0] for value in filled.values())
+    assert expected.source_correct.sum() + expected.target_correct.sum() == total
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_answers_or_a_clear_error(tmp_path_factory, content):
+    path = write(tmp_path_factory.mktemp("fuzz"), content)
+    responses.has_items(path)
+    with pytest.raises(hatlib.InputError) as caught:
+        hatlib.load_responses(path)
+    assert all(problem.what for problem in caught.value.problems)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=6)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(texts, st.sampled_from(["en", "de", ""]), texts, texts, texts)))
+def test_any_cells_give_answers_or_a_clear_error(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("fuzz") / "mine.csv"
+    columns = ["model", "language", "item", "n_correct", "n_trials"]
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+    try:
+        loaded = hatlib.load_responses(path)
+    except hatlib.InputError as error:
+        assert error.problems
+    else:
+        assert (loaded.frame["n_trials"] >= 1).all()
+
+
+# The command line -------------------------------------------------------------------------------
+
+
+def test_hat_check_knows_answers_by_their_columns(tmp_path):
+    good, bad = write(tmp_path, COUNTS), write(tmp_path, COUNTS.replace("3,4", "5,4"), "bad.csv")
+    command = [sys.executable, "-m", "hatlib.cli", "check"]
+    done = subprocess.run([*command, str(good)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "mine: 2 models, 2 items, 3 languages" in done.stdout
+    done = subprocess.run([*command, str(bad)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "bad.csv, line 2" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_which_files_hold_answers(tmp_path):
+    pd.DataFrame({"Item ID": [1]}).to_parquet(tmp_path / "a.parquet")
+    assert responses.has_items(tmp_path / "a.parquet")
+    assert responses.has_items(write(tmp_path, gzip.compress(COUNTS.encode()), "b.csv.gz"))
+    assert responses.has_items(write(tmp_path, "\n\n" + COUNTS, "c.csv"))
+    assert not responses.has_items(write(tmp_path, "model,language,accuracy,item\n", "d.csv"))
+    assert not responses.has_items(tmp_path / "none.csv")
+    assert not responses.has_items(tmp_path)

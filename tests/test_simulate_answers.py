@@ -1,0 +1,409 @@
+"""Item-level simulation: the answers against closed forms, the truth against quadrature."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import special
+from scipy.integrate import quad
+from scipy.stats import binom
+
+import hatlib
+from hatlib.design import BROKEN, PER_DOUBLING, PER_YEAR, THINKING, design_models
+from hatlib.simulate import DIFFICULTIES, PROFILES
+from hatlib.sufficient import MACRO
+
+SMALL = {"n_items": (50, 48, 40), "n_trials": 2}
+
+
+def integral(function):
+    return quad(lambda h: float(function(np.array(h))), 0, 1, limit=500)[0]
+
+
+def scores(simulated, target=MACRO):
+    return simulated.truth.query("target == @target").set_index(["benchmark", "model"])["hat"]
+
+
+# Truth ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", [*PROFILES, np.sqrt, lambda h: 0 * h, lambda h: h])
+def test_the_true_score_is_the_integral_of_the_profile(profile):
+    simulated = hatlib.simulate_answers([0.0], profiles=profile, n_items=1, targets=["de"])
+    function = PROFILES[profile] if isinstance(profile, str) else profile
+    assert scores(simulated).item() == pytest.approx(2 * integral(function), abs=1e-5)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.25])
+def test_languages_are_shifted_and_the_macro_score_is_their_mean(chance):
+    shift = {"sw": -1.0, "yo": 0.5}
+    simulated = hatlib.simulate_answers(
+        [0.0], profiles="square", targets=["de", "sw", "yo"], target_shift=shift, chance=chance
+    )
+    expected = {
+        code: 2 * integral(lambda h, s=s: special.expit(special.logit(h**2) + s))
+        for code, s in (shift | {"de": 0.0}).items()
+    }
+    expected[MACRO] = np.mean(list(expected.values()))
+    found = simulated.truth.set_index("target")["hat"].to_dict()
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert next(iter(found)) == MACRO
+
+
+def test_profiles_are_those_that_were_asked_for():
+    simulated = hatlib.simulate_answers(
+        [0.0, 1.0], profiles=["linear", "square"], chance=0.2, targets=["de", "fr"]
+    )
+    frame = simulated.profiles()
+    assert list(frame) == [
+        "benchmark", "model", "target", "source_probability", "expected_target",
+    ]  # fmt: skip
+    h = (frame["source_probability"] - 0.2) / 0.8
+    linear = frame["model"] == "Alder"
+    expected = 0.2 + 0.8 * np.where(linear, 0.7 * h, h**2)
+    np.testing.assert_allclose(frame["expected_target"], expected, atol=1e-12)
+    assert set(frame["target"]) == {MACRO, "de", "fr"}
+
+
+# Answers ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("difficulty", DIFFICULTIES)
+@pytest.mark.parametrize(
+    "extra",
+    [{}, {"item_spread": 0.3}, {"overdispersion": 0.2}, {"chance": 0.1, "item_spread": 0.2}],
+)
+def test_mean_accuracies_are_the_expected_ones(difficulty, extra):
+    abilities = [-2.0, 0.0, 3.0]
+    simulated = hatlib.simulate_answers(
+        abilities, profiles="shift", difficulty=difficulty, n_items=20_000, rng=3, **extra
+    )
+    counts = simulated.responses.counts("sim")
+    source = counts.source_correct.sum(axis=1) / counts.source_trials.sum(axis=1)
+    target = counts.target_correct.sum(axis=2) / counts.target_trials.sum(axis=2)
+    b = DIFFICULTIES[difficulty]((np.arange(100_000) + 0.5) / 100_000)
+    u = special.expit(np.array(abilities)[:, None] - b)
+    c = extra.get("chance", 0.0)
+    np.testing.assert_allclose(source, c + (1 - c) * u.mean(axis=1), atol=0.012)
+    f = PROFILES["shift"](u).mean(axis=1)
+    np.testing.assert_allclose(target.T, np.tile(c + (1 - c) * f, (2, 1)), atol=0.012)
+
+
+def test_target_accuracy_follows_the_profile_at_every_hardness():
+    # Two kinds of items only, so that the items of one hardness can be told apart.
+    simulated = hatlib.simulate_answers(
+        [0.5],
+        profiles=["steep"],
+        difficulty=lambda u: np.where(u < 0.5, -1.0, 1.0),
+        n_items=10_000,
+        item_spread=0.3,
+        targets=["de"],
+        rng=0,
+    )
+    counts = simulated.responses.counts("sim")
+    rate = counts.target_correct[0, 0] / 10
+    easy = counts.source_correct[0] >= 6
+    mixed = special.expit(0.5 - np.array([-1.0, 1.0]))
+    seen_easy = binom.sf(5, 10, mixed)
+    f = PROFILES["steep"](mixed)
+    for chosen, weight in ((easy, seen_easy), (~easy, 1 - seen_easy)):
+        assert rate[chosen].mean() == pytest.approx(weight @ f / weight.sum(), abs=0.015)
+
+
+def test_overdispersion_is_the_correlation_of_answers_to_one_item():
+    p, rho, trials = 0.3, 0.25, 12
+    simulated = hatlib.simulate_answers(
+        [special.logit(p)],
+        profiles=[lambda h: h],
+        difficulty=lambda u: 0 * u,
+        n_items=40_000,
+        n_trials=trials,
+        overdispersion=rho,
+        rng=1,
+    )
+    counts = simulated.responses.counts("sim")
+    expected = trials * p * (1 - p) * (1 + (trials - 1) * rho)
+    assert counts.source_correct.var() == pytest.approx(expected, rel=0.03)
+    for target in counts.target_correct[0]:
+        assert target.var() == pytest.approx(expected, rel=0.03)
+    # One draw an item and language: languages are independent given the hardness.
+    assert abs(np.corrcoef(counts.target_correct[0])[0, 1]) < 0.02
+
+
+def test_item_spread_is_between_items_and_not_between_answers():
+    p, spread = 0.4, 0.2
+    simulated = hatlib.simulate_answers(
+        [special.logit(p)],
+        profiles=[lambda h: h],
+        difficulty=lambda u: 0 * u,
+        n_items=40_000,
+        n_trials=400,
+        item_spread=spread,
+        targets=["de"],
+    )
+    counts = simulated.responses.counts("sim")
+    answers = p * (1 - p) / 400
+    assert (counts.source_correct / 400).var() == pytest.approx(answers, rel=0.03)
+    expected = spread * p * (1 - p) + answers
+    assert (counts.target_correct / 400).var() == pytest.approx(expected, rel=0.05)
+
+
+def test_a_profile_at_zero_and_one_stays_there_in_spite_of_scatter():
+    simulated = hatlib.simulate_answers(
+        [0.0], profiles=[lambda h: (h > 0.5) * 1.0], item_spread=0.5, overdispersion=0.5, rng=2
+    )
+    counts = simulated.responses.counts("sim")
+    assert set(np.unique(counts.target_correct)) <= {0, 10}
+
+
+def test_source_and_target_may_have_different_numbers_of_trials():
+    simulated = hatlib.simulate_answers([0.0], n_items=20, n_trials=10, target_trials=1)
+    counts = simulated.responses.counts("sim")
+    assert set(counts.source_trials.ravel()) == {10}
+    assert set(counts.target_trials.ravel()) == {1}
+
+
+def test_the_seed_decides_everything():
+    def frame(rng):
+        return hatlib.simulate_answers([0.0, 1.0], n_items=30, item_spread=0.1, rng=rng).responses
+
+    pd.testing.assert_frame_equal(frame(5).frame, frame(5).frame)
+    pd.testing.assert_frame_equal(frame(5).frame, frame(np.random.default_rng(5)).frame)
+    assert not frame(5).frame.equals(frame(6).frame)
+
+
+def test_each_item_may_start_from_a_language_of_its_own():
+    codes = ["de", "en", "fr", "hi"]
+    simulated = hatlib.simulate_answers(
+        [1.0, 2.0], profiles=lambda h: 0 * h, n_items=40, targets=codes, source_language="item"
+    )
+    frame = simulated.responses.frame
+    starts = frame.drop_duplicates("item")["source_language"].value_counts()
+    assert starts.to_dict() == dict.fromkeys(codes, 10)
+    assert len(frame[["item", "source_language"]].drop_duplicates()) == 40
+    right = frame.groupby(frame["language"] == frame["source_language"])["n_correct"].sum()
+    assert right[False] == 0  # nothing transfers
+    assert right[True] > 0
+    counts = simulated.responses.counts("sim")
+    assert counts.source_language == "item"
+    assert counts.targets == tuple(codes)
+    assert ((counts.target_trials == 0).sum(axis=1) == 1).all()
+
+
+def test_the_responses_are_as_if_they_were_loaded(tmp_path):
+    simulated = hatlib.simulate_answers([0.0, 1.0, 2.0], n_items=12, chance=0.25, benchmark="sim")
+    for kind in ("csv", "parquet"):
+        folder = tmp_path / kind
+        paths = simulated.write(folder, file_format=kind)
+        assert {path.name for path in folder.iterdir()} == {path.name for path in paths}
+        models = folder / "models.csv"
+        loaded = hatlib.load_responses(paths[0], models=models, chance=0.25)
+        pd.testing.assert_frame_equal(loaded.frame, simulated.responses.frame)
+        pd.testing.assert_frame_equal(loaded.benchmarks, simulated.responses.benchmarks)
+        pd.testing.assert_frame_equal(loaded.languages, simulated.responses.languages)
+        truth = pd.read_csv(folder / "truth.csv")
+        pd.testing.assert_frame_equal(truth, simulated.truth)
+
+
+def test_files_are_not_overwritten_unless_told(tmp_path):
+    simulated = hatlib.simulate_answers([0.0], n_items=5)
+    first = simulated.write(tmp_path)
+    before = first[0].read_bytes()
+    other = hatlib.simulate_answers([0.0], n_items=6)
+    with pytest.raises(hatlib.InputError, match="is not overwritten") as caught:
+        other.write(tmp_path)
+    assert len(caught.value.problems) == 4
+    assert first[0].read_bytes() == before
+    other.write(tmp_path, force=True)
+    assert first[0].read_bytes() != before
+    simulated.write(tmp_path, force=True)
+    assert first[0].read_bytes() == before
+    with pytest.raises(hatlib.InputError, match="file_format"):
+        simulated.write(tmp_path, file_format="xlsx", force=True)
+
+
+def test_everything_that_is_wrong_is_said_at_once():
+    with pytest.raises(hatlib.InputError) as caught:
+        hatlib.simulate_answers(
+            [np.nan],
+            profiles=["magic", "linear"],
+            n_items=0,
+            n_trials=0,
+            target_trials=0,
+            targets=["de", "de", "en", "klingon"],
+            target_shift=[1.0],
+            chance=1.0,
+            difficulty="odd",
+            item_spread=1.0,
+            overdispersion=-0.1,
+            models=pd.DataFrame({"model": ["a", "a"]}),
+            benchmark="",
+        )
+    said = str(caught.value)
+    for words in (
+        "abilities are not finite",
+        "n_items must be at least 1",
+        "n_trials must",
+        "target_trials must",
+        "chance is not from 0",
+        "item_spread is not",
+        "overdispersion is not",
+        "this is not a language code. (found: klingon)",
+        "a target stands twice",
+        "the source language is among the targets",
+        "target_shift has 1 values for 4 targets",
+        "2 profiles for 1 abilities",
+        "profile is not known. (found: magic)",
+        "difficulty is not known",
+        "2 rows for 1 abilities",
+        "a model stands twice",
+        "benchmark is empty",
+    ):
+        assert words in said
+
+
+@pytest.mark.parametrize("profile", [lambda h: 2 * h, lambda h: h - 0.1, lambda h: 0.5])
+def test_a_profile_that_is_no_probability_is_refused(profile):
+    with pytest.raises(hatlib.InputError, match="a profile does not give one number from 0 to 1"):
+        hatlib.simulate_answers([0.0], profiles=profile)
+
+
+@pytest.mark.parametrize("shift", [{"fr": 1.0}, float("nan"), float("inf")])
+def test_a_shift_that_cannot_be_is_refused(shift):
+    with pytest.raises(hatlib.InputError, match="target_shift"):
+        hatlib.simulate_answers([0.0], target_shift=shift)
+
+
+def test_a_real_name_is_refused():
+    real = hatlib.load().models.iloc[0]
+    for name in (real["model"], real["display_name"].upper()):
+        with pytest.raises(hatlib.InputError, match="has the name of a real one"):
+            hatlib.simulate_answers([0.0], models=pd.DataFrame({"model": [name]}))
+
+
+def test_charts_and_sentences():
+    simulated = hatlib.simulate_answers([0.0, 1.0], benchmark="sim*")
+    assert simulated.summary() == (r"sim\*: 2 simulated models with a built-in transfer of 0.68.")
+    assert "2 lines" in simulated.chart().alt
+    with pytest.raises(hatlib.InputError, match="There are sim"):
+        simulated.chart("other")
+
+
+# The shape of the paper -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def designs():
+    return {
+        scenario: hatlib.paper_design(**SMALL, scenario=scenario)
+        for scenario in ("findings", "no-trend", "small-broken")
+    }
+
+
+def test_the_design_has_the_size_of_the_papers():
+    simulated = hatlib.paper_design(3)
+    table = simulated.responses.table()
+    assert table.index.tolist() == ["sim-free-form", "sim-factual", "sim-ten-options"]
+    assert table["items"].tolist() == [250, 384, 588]
+    assert table["languages"].tolist() == [11, 12, 29]
+    assert set(table["models"]) == {20}
+    assert table[["trials_min", "trials_max"]].eq(10).all().all()
+    assert (table["source_max"] - table["source_min"] > 0.3).all()
+    benchmarks = simulated.responses.benchmarks.set_index("benchmark")
+    assert benchmarks["chance_level"].tolist() == [0.0, 0.0, 0.1]
+    assert benchmarks["source_language"].tolist() == ["en", "item", "en"]
+    frame = simulated.responses.frame
+    assert frame["n_correct"].dtype == np.int64
+    assert not frame.duplicated(["benchmark", "model", "language", "item"]).any()
+
+
+def regression(simulated, benchmark):
+    """Effects of doubling the size, of a year and of thinking on the true score."""
+    models = design_models()
+    sized = models.dropna(subset="params_total_b")
+    models = models[models["lineage"].isin(sized["lineage"])]
+    effort = models["reasoning"].map({"none": 0.0, "on": 1.0})
+    years = (models["release_date"] - pd.Timestamp(2025, 1, 1)) / pd.Timedelta(days=365.25)
+    x = np.column_stack([np.ones(len(models)), np.log2(models["params_total_b"]), years, effort])
+    y = scores(simulated)[benchmark].loc[models["model"]]
+    fit, residual, *_ = np.linalg.lstsq(x, y.to_numpy(), rcond=None)
+    return fit[1:], float(np.sqrt(residual.item() / len(y)))
+
+
+@pytest.mark.parametrize("benchmark", ["sim-free-form", "sim-factual", "sim-ten-options"])
+def test_findings_slow_with_size_clear_with_time_a_little_with_thinking(designs, benchmark):
+    effects, off = regression(designs["findings"], benchmark)
+    np.testing.assert_allclose(effects, [PER_DOUBLING, PER_YEAR, THINKING], atol=1e-6)
+    assert off < 1e-6  # small models are on the line of the others
+    hat = scores(designs["findings"])[benchmark]
+    assert hat["Alder 1 thinking"] - hat["Alder 1"] == pytest.approx(THINKING, abs=1e-6)
+    assert hat["Alder 2 minimal"] < hat["Alder 2 low"] < hat["Alder 2 high"]
+    # Four years of small steps in size are worth less than one in time.
+    assert hat["Birch 1 27B"] - hat["Birch 1 1B"] < hat["Birch 2 4B"] - hat["Birch 1 4B"]
+
+
+def test_without_a_trend_all_models_transfer_alike(designs):
+    hat = scores(designs["no-trend"])
+    assert hat.groupby("benchmark").agg(np.ptp).max() < 1e-6
+    # They differ in the shape of their profiles all the same.
+    profiles = (
+        designs["no-trend"].profiles().query("target == 'macro' and benchmark == 'sim-factual'")
+    )
+    half = profiles[np.isclose(profiles["source_probability"], 0.2)]
+    assert np.ptp(half["expected_target"]) > 0.03
+
+
+def test_small_models_are_broken_where_the_scenario_says_so(designs):
+    change = scores(designs["small-broken"]) - scores(designs["findings"])
+    small = set(design_models().query("params_total_b <= 4")["model"])
+    assert len(small) == 5
+    is_small = change.index.get_level_values("model").isin(small)
+    np.testing.assert_allclose(change[is_small], BROKEN, atol=1e-6)
+    np.testing.assert_allclose(change[~is_small], 0, atol=1e-6)
+
+
+def test_ability_grows_with_size_and_date_in_every_scenario(designs):
+    for simulated in designs.values():
+        for column in simulated.models.filter(like="ability_"):
+            ability = simulated.models.set_index("model")[column]
+            assert ability[[f"Birch 1 {s}B" for s in (1, 4, 12, 27)]].is_monotonic_increasing
+            assert ability[["Cedar 1", "Cedar 2", "Cedar 3"]].is_monotonic_increasing
+            assert ability["Alder 1 thinking"] > ability["Alder 1"]
+
+
+def test_languages_lose_differently(designs):
+    hat = designs["findings"].truth.query("benchmark == 'sim-ten-options' and model == 'Cedar 2'")
+    hat = hat.set_index("target")["hat"]
+    assert hat["de"] > hat["ru"] > hat["sw"] > hat["wo"]
+
+
+def test_seeds_change_the_answers_and_not_the_truth(designs):
+    again = hatlib.paper_design(0, **SMALL)
+    other = hatlib.paper_design(1, **SMALL)
+    pd.testing.assert_frame_equal(again.responses.frame, designs["findings"].responses.frame)
+    pd.testing.assert_frame_equal(again.truth, other.truth)
+    assert not again.responses.frame.equals(other.responses.frame)
+
+
+def test_no_model_of_the_design_is_real(designs):
+    from hatlib.data import book
+
+    real = " ".join(book().models["model"] + " " + book().models["display_name"]).lower()
+    for family in design_models()["family"]:
+        assert family.split()[0].lower() not in real.replace("-", " ").split()
+
+
+def test_the_design_survives_writing_and_reading(designs, tmp_path):
+    simulated = designs["findings"]
+    paths = simulated.write(tmp_path / "new/folder", file_format="parquet")
+    loaded = hatlib.load_responses(paths[0], models=paths[1], source_language="item")
+    pd.testing.assert_frame_equal(loaded.frame, simulated.responses.frame)
+    assert loaded.models.set_index("model").loc["Alder 2 low", "reasoning"] == "low"
+    assert loaded.models["params_total_b"].isna().sum() == 8
+
+
+@pytest.mark.parametrize("wrong", [{"scenario": "magic"}, {"n_items": (1, 2)}, {"n_trials": 0}])
+def test_a_wrong_design_is_refused(wrong):
+    with pytest.raises(hatlib.InputError):
+        hatlib.paper_design(**wrong)
