@@ -427,7 +427,7 @@ def _fit_mixed(
     n_terms = 2 if profile == "logit" else TERMS
     basis = legendre.legvander(z, n_terms - 1)
     n_models, n_targets = table.items.shape[:2]
-    bends = DECAY ** np.arange(n_terms - 2)
+    bends: Floats = DECAY ** np.arange(n_terms - 2, dtype=np.float64)
     common_sd = np.array([*COMMON_SD[:2], *(COMMON_SD[2] * bends)])
     spread = np.tile(np.array([SHIFT_SD, SLOPE_SD, *(BEND_SD * bends)]), (n_targets, 1))
     if profile == "shared":

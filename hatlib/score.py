@@ -96,8 +96,8 @@ def hat_scores(
     profile : str
         "adaptive" (default), "direct", "shared", "plugin", "quadratic" or "logit".
     reference : str or Standard
-        "uniform", "pooled", a frozen standard, or "auto": uniform, unless no model has items over
-        most of it, which makes a uniform score an extrapolation for everybody; then pooled.
+        "uniform", "pooled", a frozen standard, or "auto": uniform, unless it would make the scores
+        of more than half of the models an extrapolation; then pooled.
     draws : int
         Redraws of the items; 0 for no interval.
     level : float
@@ -386,15 +386,15 @@ def _reference(table: SufficientTable, hardness: Hardness, reference: str | Stan
     if reference == "auto":
         n_items = table.source_items.sum(axis=1)
         slices = items_in_slices(uniform, hardness.distribution, n_items)
-        if support_of(slices.max(axis=0)) < SUPPORTED:
+        if np.median(support_of(slices[n_items > 0])) < SUPPORTED:
             return _Base(
                 "pooled",
                 pooled,
                 True,
                 [
-                    "No model has items over most of the uniform reference, so the score is "
-                    "averaged over the hardness that these models meet (reference pooled). It "
-                    "depends on which models are compared, and tells little more than the ratio."
+                    "More than half of the models have too few items over the uniform reference, "
+                    "so scores are averaged over the hardness that these models meet (reference "
+                    "pooled). They depend on which models are compared."
                 ],
             )
     return _Base("uniform", uniform, False)
