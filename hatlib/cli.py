@@ -326,6 +326,65 @@ def score(
 
 
 @app.command()
+def compare(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            help="Answers item by item, or sets of the book, if not all; then two models.",
+            metavar="[FILE…] MODEL_A MODEL_B",
+        ),
+    ],
+    models: ModelsOption = None,
+    benchmark: BenchmarkOption = None,
+    source: SourceOption = "en",
+    chance: ChanceOption = None,
+    target: TargetOption = None,
+    hardness: HardnessOption = "auto",
+    profile: ProfileOption = "adaptive",
+    reference: ReferenceOption = "auto",
+    draws: DrawsOption = 2000,
+    seed: SeedOption = 0,
+    level: LevelOption = 0.95,
+    format_: TableFormatOption = TableFormat.TABLE,
+    out: OutOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Compare two models, on every benchmark that has both, and say which of all are tied."""
+    from hatlib import output
+
+    *files, first, second = ["", *names] if len(names) < 2 else names
+    if len(names) < 2 or (not files and Path(first).exists()):
+        raise typer.BadParameter("name two models after the files.")
+    output.check_free([out] if out else [], force)
+    responses = _answers(files, models, benchmark or [], source, chance)
+    scores = _scores(
+        responses,
+        _with_both(responses, benchmark, first, second),
+        target,
+        hardness=hardness,
+        profile=profile,
+        reference=reference,
+        draws=draws,
+        level=level,
+        rng=seed,
+    )
+    codes = _codes(target or [])
+    found = [
+        output.comparison(
+            scores,
+            first,
+            second,
+            benchmark=each.benchmark,
+            target=codes[0] if len(codes) == 1 else "macro",
+        )
+        for each in scores.benchmarks
+    ]
+    for note in output.comparison_notes(scores):
+        _say(note)
+    _deliver(output.comparisons_text(scores, found, format_.value), out, force)
+
+
+@app.command()
 def simulate(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.", metavar="DIR")],
     scenario: Annotated[
@@ -484,6 +543,39 @@ def _scores(
             progress=progress,
             **options,
         )
+
+
+def _with_both(
+    responses: Responses, benchmarks: Sequence[str] | None, first: str, second: str
+) -> list[str]:
+    """The benchmarks that both models answered, among those that were asked for."""
+    from hatlib.errors import listing
+
+    known = responses.models
+    shown = dict(zip(known["display_name"], known["model"], strict=True))
+    there = set(known["model"])
+    models = [name if name in there else shown.get(name) for name in (first, second)]
+    problems = [
+        Problem("there is no such model.", f"There are: {listing(sorted(there), 40)}.", value=name)
+        for name, model in zip((first, second), models, strict=True)
+        if model is None
+    ]
+    if not problems and models[0] == models[1]:
+        problems.append(Problem("a model is compared with itself.", "Name two.", value=first))
+    if problems:
+        raise InputError(problems)
+    answered = responses.frame.groupby("benchmark")["model"].unique()
+    # An unknown benchmark stays, and is refused with a list of those there are.
+    chosen = [
+        name
+        for name in benchmarks or answered.index
+        if name not in answered or set(models) <= set(answered[name])
+    ]
+    if not chosen:
+        raise InputError(
+            Problem("no benchmark has answers of both models.", "`hat score` shows who has.")
+        )
+    return chosen
 
 
 def _codes(texts: Sequence[str]) -> list[str]:

@@ -7,13 +7,14 @@ them, a page not run them as HTML, and a spreadsheet not take them for formulas.
 from __future__ import annotations
 
 import io
+import json
 import re
 import shlex
 import shutil
-from collections.abc import Iterable, Sequence
-from math import isnan
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite, isnan
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hatlib.errors import InputError, Problem
 from hatlib.words import markdown_text
@@ -100,14 +101,219 @@ def scores_text(table: pd.DataFrame, form: str) -> str:
         cells = score_cells(rows)
         if macro_only:
             cells = cells.drop(columns="target")
-        first = rows.iloc[0]
-        settings = (
-            f"source {first['source']}, chance {first['chance']:.3g}, "
-            f"hardness {first['hardness']}, profile {first['profile']}, "
-            f"reference {first['reference']}"
-        )
-        parts.append(titled(str(name), settings, cells, form))
+        parts.append(titled(str(name), _settings(rows.iloc[0]), cells, form))
     return "\n\n".join(parts)
+
+
+def _settings(row: pd.Series) -> str:
+    """How a score was made, in one line."""
+    return (
+        f"source {row['source']}, chance {row['chance']:.3g}, hardness {row['hardness']}, "
+        f"profile {row['profile']}, reference {row['reference']}"
+    )
+
+
+def comparison(scores: HatScores, a: str, b: str, *, benchmark: str, target: str) -> dict[str, Any]:
+    """Two models on one benchmark, among all the others.
+
+    Parameters
+    ----------
+    scores : HatScores
+        With redraws.
+    a, b : str
+        Two models, by name or display name.
+    benchmark, target : str
+        The benchmark; ``macro`` or a language code.
+
+    Returns
+    -------
+    dict
+        An entry of ``results`` in ``hatlib/schemas/compare-1.json``.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> answers = hatlib.simulate_answers([0, 2], profiles=["linear", "square"]).responses
+    >>> scores = hatlib.hat_scores(answers, draws=100)
+    >>> found = comparison(scores, "Alder", "Aspen", benchmark="sim", target="macro")
+    >>> found["model_a"], found["tie_group_a"] in ("A", "B", "A B")
+    ('Alder', True)
+    """
+    import hatlib
+
+    two = hatlib.compare_models(scores, a, b, benchmark=benchmark, target=target)
+    every = hatlib.compare_all(scores, benchmark=benchmark, target=target)
+    models, pairs = every.ranks(), every.table()
+    both = [two.model_a, two.model_b]
+    pair = pairs[pairs["model_a"].isin(both) & pairs["model_b"].isin(both)]
+    groups = dict(zip(models["display_name"], models["tie_group"], strict=True))
+    names = dict(zip(scores.models["display_name"], scores.models["model"], strict=True))
+    there = scores.benchmark(benchmark).models
+    table = scores.table()
+    return {
+        "benchmark": benchmark,
+        "target": target,
+        "settings": _settings(table[table["benchmark"] == benchmark].iloc[0]),
+        "model_a": a if a in there else names[a],
+        "model_b": b if b in there else names[b],
+        "hat_a": _plain(two.hat_a),
+        "hat_b": _plain(two.hat_b),
+        "difference": _plain(two.difference),
+        "low": _plain(two.low),
+        "high": _plain(two.high),
+        "p_value": _plain(two.p_value),
+        "q_value": _plain(pair["q_value"].iloc[0]) if len(pair) else None,
+        "told_apart": bool(pair["told_apart"].iloc[0]) if len(pair) else None,
+        "tie_group_a": groups.get(two.model_a),
+        "tie_group_b": groups.get(two.model_b),
+        "flags": list(two.flags),
+        "metrics": [_plain_row(row) for row in two.metrics.to_dict("records")],
+        "models": [
+            _plain_row({name: row[name] for name in _RANK_COLUMNS})
+            for row in models.to_dict("records")
+        ],
+    }
+
+
+_RANK_COLUMNS = ("model", "hat", "low", "high", "flag", "tie_group", "rank_low", "rank_high")
+
+_MEASURES = {
+    "source_accuracy": "source accuracy",
+    "target_accuracy": "target accuracy",
+    "xlt_gap": "XLT gap",
+    "ratio": "ratio",
+}
+
+
+def _plain(value: Any) -> Any:
+    """A value of JSON: no number is None, and the same seed gives the same text anywhere."""
+    if isinstance(value, str):
+        return value or None
+    number = float(value)
+    if not isfinite(number):
+        return None
+    return int(value) if isinstance(value, int) else round(number, 6)
+
+
+def _plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): _plain(value) for name, value in row.items()}
+
+
+def comparisons_text(scores: HatScores, found: Sequence[Mapping[str, Any]], form: str) -> str:
+    """Comparisons of two models as text.
+
+    Parameters
+    ----------
+    scores : HatScores
+        What they were made from.
+    found : sequence of dict
+        From `comparison`.
+    form : {"table", "csv", "json", "md"}
+        CSV has one row a benchmark, without the other models; JSON keeps to
+        ``hatlib/schemas/compare-1.json``.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> answers = hatlib.simulate_answers([0, 2], profiles=["linear", "square"]).responses
+    >>> scores = hatlib.hat_scores(answers, draws=100)
+    >>> found = comparison(scores, "Alder", "Aspen", benchmark="sim", target="macro")
+    >>> comparisons_text(scores, [found], "csv").splitlines()[1][:20]
+    'sim,macro,Alder,Aspe'
+    """
+    import pandas as pd
+
+    from hatlib import __version__
+
+    if form == "json":
+        document = {
+            "schema": 1,
+            "draws": scores.n_draws,
+            "seed": scores.seed,
+            "level": scores.level,
+            "hatlib": __version__,
+            "results": [_without(each, "settings") for each in found],
+        }
+        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    if form == "csv":
+        rows = [_without(each, "settings", "metrics", "models") for each in found]
+        return csv_text(pd.DataFrame(rows).assign(flags=["; ".join(row["flags"]) for row in rows]))
+    parts = []
+    for each in found:
+        name = scores.names.get(each["benchmark"], each["benchmark"])
+        over = "mean over the targets" if each["target"] == "macro" else f"target {each['target']}"
+        parts.append(titled(f"{name}, {over}", each["settings"], _pair_cells(each), form))
+        parts.append(titled("All models", "from the best", _rank_cells(each), form))
+    return "\n\n".join(parts)
+
+
+def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def _pair_cells(found: Mapping[str, Any]) -> pd.DataFrame:
+    """One row a measure: both models and their difference."""
+    import pandas as pd
+
+    def row(measure: str, a: str, b: str, difference: str, p: str = "", q: str = "") -> list[str]:
+        return [measure, a, b, difference, p, q]
+
+    columns = ["measure", "A", "B", "A - B", "p", "q"]
+    hat = row(
+        "HAT",
+        number(found["hat_a"]),
+        number(found["hat_b"]),
+        estimate(found["difference"], found["low"], found["high"]),
+        number(found["p_value"], 3),
+        number(found["q_value"], 3),
+    )
+    metrics = [
+        row(
+            _MEASURES.get(each["measure"], each["measure"]),
+            *(number(each[name]) for name in ("a", "b", "difference")),
+        )
+        for each in found["metrics"]
+    ]
+    groups = row("tie group", found["tie_group_a"] or NONE, found["tie_group_b"] or NONE, "")
+    names = row("model", found["model_a"], found["model_b"], "")
+    return pd.DataFrame([names, hat, *metrics, groups], columns=columns)
+
+
+def _rank_cells(found: Mapping[str, Any]) -> pd.DataFrame:
+    """One row a model: its score, the ranks that it may have, its tie groups."""
+    import pandas as pd
+
+    rows = []
+    for each in found["models"]:
+        first, last = each["rank_low"], each["rank_high"]
+        rows.append(
+            {
+                "model": each["model"],
+                "HAT": estimate(each["hat"], each["low"], each["high"]),
+                "rank": f"{first}" if first == last else f"{first} to {last}",
+                "tie group": each["tie_group"],
+                "flag": each["flag"] or "",
+            }
+        )
+    return pd.DataFrame(rows, columns=["model", "HAT", "rank", "tie group", "flag"])
+
+
+def comparison_notes(scores: HatScores) -> list[str]:
+    """What a reader of a comparison must know.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> answers = hatlib.simulate_answers([1, 2]).responses
+    >>> comparison_notes(hatlib.hat_scores(answers, draws=20))[-1][:18]
+    'p: of no differenc'
+    """
+    return [
+        *notes(scores),
+        "p: of no difference between A and B. q: the same, corrected for all pairs of models "
+        "(Benjamini and Hochberg). Models that share a letter of their tie groups cannot be told "
+        f"apart, at {100 * scores.level:g} % for all pairs together.",
+    ]
 
 
 def titled(title: str, about: str, cells: pd.DataFrame, form: str) -> str:
@@ -184,18 +390,18 @@ def score_commands(simulated: Simulated, paths: Sequence[Path]) -> list[str]:
     return commands
 
 
-def number(value: float, digits: int = 2) -> str:
+def number(value: float | None, digits: int = 2) -> str:
     """A number for a table.
 
     Examples
     --------
-    >>> number(-0.126), number(float("nan"))
-    ('-0.13', '–')
+    >>> number(-0.126), number(float("nan")), number(None)
+    ('-0.13', '–', '–')
     """
-    return NONE if isnan(value) else f"{value:.{digits}f}"
+    return NONE if value is None or isnan(value) else f"{value:.{digits}f}"
 
 
-def estimate(value: float, low: float, high: float, digits: int = 2) -> str:
+def estimate(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:
     """An estimate with its interval.
 
     Examples
@@ -203,9 +409,8 @@ def estimate(value: float, low: float, high: float, digits: int = 2) -> str:
     >>> estimate(0.5, 0.4, 0.6), estimate(0.5, float("nan"), float("nan"))
     ('0.50 [0.40, 0.60]', '0.50')
     """
-    if isnan(value) or isnan(low):
-        return number(value, digits)
-    return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
+    middle, ends = number(value, digits), [number(end, digits) for end in (low, high)]
+    return middle if NONE in (middle, *ends) else f"{middle} [{', '.join(ends)}]"
 
 
 def plain_table(cells: pd.DataFrame, width: int) -> str:

@@ -22,7 +22,10 @@ from hatlib.score import FLAGS, HARDNESS_NAMES, PROFILE_NAMES
 
 Hat = Callable[..., tuple[int, str, str]]
 
-SCHEMA = json.loads((files("hatlib") / "schemas/score-1.json").read_text(encoding="utf-8"))
+SCHEMAS = {
+    name: json.loads((files("hatlib") / f"schemas/{name}-1.json").read_text(encoding="utf-8"))
+    for name in ("score", "compare")
+}
 HOSTILE = (
     "<script>alert(1)</script>",
     '=cmd|"/c calc"!A0',
@@ -69,16 +72,20 @@ def two_benchmarks(tmp_path) -> Path:
     return together(parts).write(tmp_path / "two")[0]
 
 
-def valid(text: str) -> dict[str, Any]:
+def valid(text: str, command: str = "score") -> dict[str, Any]:
     """JSON that keeps to its schema, with no field that the schema does not know."""
     document = json.loads(text)
-    Draft202012Validator(SCHEMA).validate(document)
-    parts = SCHEMA["$defs"]
-    assert set(document) == set(SCHEMA["properties"])
-    for result in document["results"]:
-        assert set(result) == set(parts["result"]["properties"])
-        for row in result["scores"]:
-            assert set(row) == set(parts["score"]["properties"])
+    schema = SCHEMAS[command]
+    Draft202012Validator(schema).validate(document)
+    result = schema["$defs"]["result"]["properties"]
+    parts = {"scores": schema["$defs"].get("score"), "models": None, "metrics": None}
+    assert set(document) == set(schema["properties"])
+    for found in document["results"]:
+        assert set(found) == set(result)
+        for name in parts.keys() & result.keys():
+            known = parts[name] or result[name]["items"]
+            for row in found[name]:
+                assert set(row) == set(known["properties"])
     return document
 
 
@@ -238,8 +245,9 @@ def test_scores_that_cannot_be_given_are_null_with_a_flag(hat, tmp_path):
 
 
 def test_the_schema_knows_every_flag_and_every_method():
-    Draft202012Validator.check_schema(SCHEMA)
-    parts = SCHEMA["$defs"]
+    for schema in SCHEMAS.values():
+        Draft202012Validator.check_schema(schema)
+    parts = SCHEMAS["score"]["$defs"]
     assert set(parts["score"]["properties"]["flag"]["enum"]) == {None, *FLAGS}
     result = parts["result"]["properties"]
     assert set(result["profile"]["enum"]) == set(PROFILE_NAMES)
@@ -385,6 +393,128 @@ def test_an_unknown_set_is_answered_with_those_there_are(hat):
     assert "Sets of the book: mgsm, " in err
 
 
+# Comparing --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unlike(tmp_path) -> Path:
+    """Answers of five models: two that transfer well, two that do not, and one that is hopeless."""
+    profiles = ["linear", "linear", "strong shift", "strong shift", "linear"]
+    simulated = hatlib.simulate_answers(
+        [1, 0, 1, 0, -30], profiles=profiles, n_items=200, targets=["de", "sw"]
+    )
+    return simulated.write(tmp_path / "unlike", file_format="parquet")[0]
+
+
+def test_compare_as_a_table(hat, unlike):
+    code, out, err = hat("compare", unlike, "Alder", "Beech", "--draws", 200)
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == "sim, mean over the targets"
+    assert re.fullmatch(r"model +Alder +Beech", lines[3])
+    number = r"-?\d\.\d\d"
+    assert re.fullmatch(
+        rf"HAT +{number} +{number} +{number} \[{number}, {number}\] +0\.000 +0\.000", lines[4]
+    )
+    assert re.fullmatch(r"tie group +A +B", lines[9])
+    ranks = [line.split() for line in lines[lines.index("All models") + 3 :]]
+    assert {row[0] for row in ranks[:2]} == {"Alder", "Aspen"}
+    assert [row[-1] for row in ranks] == ["A", "A", "B", "B"]
+    assert "Models that share a letter" in err
+    assert "no source answer is right" in err
+
+
+def test_compare_as_json(hat, unlike):
+    options = ["--draws", 200, "--format", "json"]
+    code, out, _ = hat("compare", unlike, "Alder", "Beech", *options)
+    assert code == 0
+    (found,) = valid(out, "compare")["results"]
+    assert found["low"] < found["difference"] < found["high"]
+    assert found["difference"] == pytest.approx(found["hat_a"] - found["hat_b"], abs=2e-6)
+    assert found["told_apart"] is True
+    assert (found["tie_group_a"], found["tie_group_b"]) == ("A", "B")
+    assert found["q_value"] < 0.01
+    assert [row["rank_low"] for row in found["models"]] == [1, 1, 3, 3]
+    (back,) = valid(hat("compare", unlike, "Beech", "Alder", *options)[1], "compare")["results"]
+    assert back["difference"] == -found["difference"]
+    assert back["q_value"] == found["q_value"]
+    (tied,) = valid(hat("compare", unlike, "Alder", "Aspen", *options)[1], "compare")["results"]
+    assert tied["low"] < 0 < tied["high"]
+    assert tied["told_apart"] is False
+
+
+def test_a_model_without_a_score_cannot_be_compared(hat, unlike):
+    options = ["compare", unlike, "Alder", "Cedar", "--draws", 50]
+    (found,) = valid(hat(*options, "--format", "json")[1], "compare")["results"]
+    assert (found["hat_b"], found["difference"], found["p_value"], found["q_value"]) == (None,) * 4
+    assert (found["told_apart"], found["tie_group_b"]) == (None, None)
+    assert found["flags"] == ["no source answer is right"]
+    assert "Cedar" not in {row["model"] for row in found["models"]}
+    for form in ("table", "md", "csv"):
+        assert hat(*options, "--format", form)[0] == 0
+
+
+def test_compare_as_csv_and_markdown(hat, unlike):
+    options = ["compare", unlike, "Alder", "Beech", "--draws", 50, "--target", "sw"]
+    (row,) = csv.DictReader(io.StringIO(hat(*options, "--format", "csv")[1]))
+    assert (row["model_a"], row["model_b"], row["target"]) == ("Alder", "Beech", "sw")
+    assert float(row["low"]) < float(row["difference"])
+    _, out, _ = hat(*options, "--format", "md", "-o", "compared.md")
+    assert out == "compared.md\n"
+    assert "### sim, target sw" in Path("compared.md").read_text()
+
+
+def test_compare_on_every_benchmark_that_has_both(hat, two_benchmarks, tmp_path):
+    options = ["Alder", "Aspen", "--draws", 50, "--format", "json"]
+    found = valid(hat("compare", two_benchmarks, *options)[1], "compare")["results"]
+    assert [each["benchmark"] for each in found] == ["a", "b"]
+    found = valid(hat("compare", two_benchmarks, *options, "--benchmark", "b")[1], "compare")
+    assert [each["benchmark"] for each in found["results"]] == ["b"]
+    frame = pd.read_csv(two_benchmarks)
+    frame[(frame["benchmark"] == "a") | (frame["model"] == "Alder")].to_csv("less.csv", index=False)
+    found = valid(hat("compare", "less.csv", *options)[1], "compare")["results"]
+    assert [each["benchmark"] for each in found] == ["a"]
+    code, out, err = hat("compare", "less.csv", *options, "--benchmark", "b")
+    assert (code, out) == (1, "")
+    assert "no benchmark has answers of both models" in err
+
+
+def test_models_of_the_book_are_compared_without_a_file(hat):
+    code, out, _ = hat("compare", "mgsm", "s1.1-7b", "s1.1-32b", "--draws", 30, "--format", "json")
+    assert code == 0
+    assert valid(out, "compare")["results"][0]["benchmark"] == "mgsm"
+    options = ["gpt-5-2025-08-07", "gemini-2.5-pro", "--draws", 20, "--format", "json"]
+    code, out, _ = hat("compare", *options)
+    assert code == 0
+    assert [r["benchmark"] for r in valid(out, "compare")["results"]] == ["copa-dialects"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected", "message"),
+    [
+        ([], 2, "Missing argument"),
+        (["Alder"], 2, "name two models after the files"),
+        (["{file}", "Alder"], 2, "name two models after the files"),
+        (["{file}", "Alder", "Aspen", "--format", "xml"], 2, "'xml' is not one of"),
+        (["{file}", "Alder", "Nosuch"], 1, "there is no such model. (found: Nosuch) There are: A"),
+        (["{file}", "X", "Y"], 1, "(found: Y) There are: Alder, Aspen, Beech, Birch"),
+        (["{file}", "Alder", "Alder"], 1, "a model is compared with itself"),
+        (["{file}", "Alder", "Aspen", "--benchmark", "b"], 1, "there is no such benchmark"),
+        (["{file}", "Alder", "Aspen", "--chance", "1.5"], 1, "chance is not a share"),
+        (["{file}", "Alder", "Aspen", "--target", "fr"], 1, "no answer is in this language"),
+        (["{file}", "Alder", "Aspen", "--draws", "0"], 1, "the scores have no redraws"),
+        (["none.csv", "Alder", "Aspen"], 1, "none.csv: there is no such file"),
+        (["{file}", "Alder", "Aspen", "-o", "bad.csv"], 1, "bad.csv: this file exists"),
+    ],
+)
+def test_compare_refuses(hat, answers, tmp_path, arguments, expected, message):
+    (tmp_path / "bad.csv").write_text("mine")
+    code, out, err = hat("compare", *(text.format(file=answers) for text in arguments))
+    assert (code, out) == (expected, "")
+    assert message in " ".join(err.split())
+    assert (tmp_path / "bad.csv").read_text() == "mine"
+
+
 # Names from strangers ---------------------------------------------------------------------------
 
 
@@ -426,6 +556,21 @@ def test_a_terminal_is_not_steered(hat, hostile):
     assert code == 0
     assert "\x1b" not in out + err
     assert "<script>alert(1)</script>" in out
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "md", "json"])
+def test_comparisons_are_safe_too(hat, hostile, form):
+    options = ["compare", hostile, HOSTILE[0], HOSTILE[1], "--draws", 20, "--format", form]
+    code, out, err = hat(*options)
+    assert code == 0
+    assert "\x1b" not in out + err
+    if form == "csv":
+        (row,) = csv.DictReader(io.StringIO(out))
+        assert row["model_b"] == f"'{HOSTILE[1]}"
+        assert row["benchmark"].startswith("'=")
+    if form == "md":
+        assert "<script" not in out
+        assert "<b>" not in out
 
 
 def test_json_holds_names_as_they_are(hat, hostile):
