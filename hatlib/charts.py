@@ -542,6 +542,8 @@ def curves(
     facet: str | None = None,
     share_y: bool = True,
     zero: float | None = None,
+    points: pd.DataFrame | None = None,
+    size: str | None = None,
     name: str,
     caption: str,
     title_x: str = "",
@@ -561,6 +563,10 @@ def curves(
         Whether the panels have one vertical scale.
     zero : float, optional
         Where to draw a reference line.
+    points : pandas.DataFrame, optional
+        Dots to draw under the lines: `x`, `y`, `series`, `facet` and `size` as columns.
+    size : str, optional
+        Column of `points` that says how large a dot is.
     name, caption, title_x, title_y : str
         Slug, caption and titles of the axes.
 
@@ -588,6 +594,8 @@ than they start.
         zero=zero,
         kind="linear",
         dots=False,
+        points=points,
+        size=size,
         name=name,
         caption=caption,
         title_x=title_x,
@@ -761,6 +769,7 @@ def heat(
     y: str,
     value: str,
     middle: float | None = None,
+    grey: str | None = None,
     format_value: str = ".2f",
     name: str,
     caption: str,
@@ -778,6 +787,8 @@ def heat(
         Columns: where the tile is, and its number.
     middle : float, optional
         Neutral value of a two-sided colour scale; by default the scale is one-sided.
+    grey : str, optional
+        Column that says which tiles are drawn without colour, as their numbers are weak.
     format_value : str
         D3 format of the printed numbers.
     name, caption, title_x, title_y, title_value : str
@@ -796,11 +807,13 @@ def heat(
     """
     title = title_value or value
     frame, lost = drawing.tidy(
-        table, {"column": x, "row": y, "v": value}, numbers=("v",), tips=False
+        table, {"column": x, "row": y, "v": value, "grey": grey}, numbers=("v",), tips=False
     )
     if frame.empty:
         return drawing.nothing(value)
-    low, high = float(frame.v.min()), float(frame.v.max())
+    weak = frame["grey"].astype(bool) if grey else pd.Series(False, frame.index)
+    sure = frame.v[~weak] if (~weak).any() else frame.v
+    low, high = float(sure.min()), float(sure.max())
     if middle is not None:
         reach = max(abs(high - middle), abs(low - middle)) or 1.0
         low, high = middle - reach, middle + reach
@@ -809,7 +822,8 @@ def heat(
         ramp = ["#eef3fa", "#a9c6ea", "#5f93d3", "#2c64ac", "#153e75"]
     share = (frame.v - low) / ((high - low) or 1.0)
     dark = (share - 0.5).abs() > 0.3 if middle is not None else share > 0.45
-    frame["dark"] = dark.astype(bool)
+    frame["dark"] = dark.astype(bool) & ~weak
+    frame["grey"] = weak
     columns, rows = list(dict.fromkeys(frame.column)), list(dict.fromkeys(frame.row))
     across = alt.X(
         "column:N",
@@ -840,13 +854,18 @@ def heat(
     layers = [
         drawing.only("tile")
         .mark_rect(cornerRadius=3, stroke="transparent", strokeWidth=2)
+        .transform_filter("!datum.grey")
         .encode(x=across, y=down, color=alt.Color("v:Q", scale=scale, legend=None), tooltip=tips),
         *(
             drawing.only("tile")
             .transform_filter(test)
             .mark_text(fontSize=12, color=ink)
-            .encode(x=across, y=down, text=alt.Text("v:Q", format=format_value))
-            for test, ink in (("datum.dark", "#ffffff"), ("!datum.dark", "#111111"))
+            .encode(x=across, y=down, text=alt.Text("v:Q", format=format_value), tooltip=tips)
+            for test, ink in (
+                ("datum.dark", "#ffffff"),
+                ("!datum.dark && !datum.grey", "#111111"),
+                ("datum.grey", INK),
+            )
         ),
     ]
     chart = drawing.assemble(
@@ -887,6 +906,8 @@ def _lines_chart(
     title_y: str,
     dots: bool = True,
     join: bool = True,
+    points: pd.DataFrame | None = None,
+    size: str | None = None,
 ) -> Figure | Notice:
     """Draw lines over a size, a date or a number, named at their ends."""
     title_x, title_y = title_x or x, title_y or y
@@ -909,8 +930,16 @@ def _lines_chart(
         caption = f"{caption} Where a line meets several dots, it runs through their mean."
     if kind == "time" and join:
         means = means[means["color"] != "other"]  # unlike models: no line
-    x_domain = drawing.along_domain(frame.x, kind)
-    y_ends = [frame.y, frame.get("y_low"), frame.get("y_high"), zero]
+    spots = pd.DataFrame()
+    if points is not None:
+        spots, _ = drawing.tidy(
+            points,
+            {"x": x, "y": y, "size": size, "color": series, "facet": facet},
+            numbers=("x", "y"),
+            tips=False,
+        )
+    x_domain = drawing.along_domain(pd.concat([frame.x, spots.get("x")]), kind)
+    y_ends = [frame.y, frame.get("y_low"), frame.get("y_high"), spots.get("y"), zero]
     y_scale = (
         alt.Scale(zero=False, nice=True)
         if facet and not share_y
@@ -944,6 +973,23 @@ def _lines_chart(
         layers.append(
             mark.encode(
                 x=axes["x"], y=ends_y, y2="y_high:Q", color=paint, opacity=faint, detail="series:N"
+            )
+        )
+    if len(spots):
+        room = alt.Size("size:Q", legend=None, scale=alt.Scale(type="linear", range=[12, 420]))
+        layers.append(
+            drawing.only("spot", view="spots")
+            .mark_point(filled=True, strokeWidth=0)
+            .encode(
+                **axes,
+                color=paint,
+                opacity=alt.when(pick).then(alt.value(0.45)).otherwise(alt.value(0.05)),
+                size=room if size else alt.value(50),
+                tooltip=drawing.tips(
+                    spots,
+                    {"color": "Series", "x": title_x, "y": title_y}
+                    | ({"size": size.replace("_", " ")} if size else {}),
+                ),
             )
         )
     tips = {"series": "Series", "x": title_x, "y": title_y, "y_low": "Interval from"}
@@ -987,7 +1033,13 @@ def _lines_chart(
     )
     chart = drawing.assemble(
         layers,
-        [frame.assign(kind="dot"), means.assign(kind="mean"), ends.assign(kind="end"), reference],
+        [
+            frame.assign(kind="dot"),
+            means.assign(kind="mean"),
+            ends.assign(kind="end"),
+            spots.assign(kind="spot"),
+            reference,
+        ],
         facet,
         panels,
         height=tall,
@@ -1008,8 +1060,10 @@ def _lines_chart(
         f"{title_x} runs from {drawing.ends_in_words(frame.x, kind)}.",
         f"{title_y} runs from {drawing.span_in_words(frame.y)}.",
         f"{rising} of {len(many)} lines end higher than they start." if many and join else "",
+        f"Below the lines are {len(spots)} dots." if len(spots) else "",
     ]
-    keep = [series, facet, x, y, low, high]
-    return drawing.finish(
-        name, chart, caption, text, lost, drawing.drawn_columns(table.iloc[frame.index], keep)
-    )
+    keep = [series, facet, x, y, low, high, size]
+    drawn = table.iloc[frame.index]
+    if points is not None:
+        drawn = pd.concat([drawn, points.iloc[spots.index]], ignore_index=True)
+    return drawing.finish(name, chart, caption, text, lost, drawing.drawn_columns(drawn, keep))

@@ -17,7 +17,7 @@ from scipy import stats
 from hatlib.distance import CLEAR, with_q_values
 from hatlib.errors import InputError, Problem, listing
 from hatlib.results import BenchmarkScores, HatScores
-from hatlib.score import interval_quantile
+from hatlib.score import FEWER_LANGUAGES, interval_quantile
 from hatlib.sufficient import MACRO
 from hatlib.words import counted, headline, joined, markdown_text, signed
 
@@ -185,12 +185,12 @@ class Comparisons:
         ``high``, ``flag``, ``tie_group`` (letters; models that share one cannot be told apart),
         ``rank_low``, ``rank_high`` (ranks that are possible for all models at once).
     pairs : DataFrame
-        One row a pair: ``model_a``, ``model_b``, ``difference``, ``low``, ``high``, ``p_value``,
+        One row a pair: ``model_a``, ``model_b`` (readable), ``id_a``, ``id_b``, ``difference``, ``low``, ``high``, ``p_value``,
         ``q_value`` (Benjamini and Hochberg), ``told_apart`` (by max-T).
     level : float
         Coverage of the intervals, and of all ranks together.
     left_out : tuple of str
-        Models without a score.
+        Models without a score, or with a mean over fewer languages than others.
     """
 
     benchmark: str
@@ -300,7 +300,8 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
     t = _target(chosen, target)
     hats = chosen.hat[:, t]
     order = np.argsort(-hats, kind="stable")
-    order = order[np.isfinite(hats[order])]
+    fewer = np.array([FEWER_LANGUAGES in flag for flag in chosen.flags[:, t]])
+    order = order[np.isfinite(hats[order]) & ~fewer[order]]
     draws = _draws(chosen)[:, order, t]
     first, second = np.triu_indices(len(order), 1)
     gap = draws[:, first] - draws[:, second]
@@ -317,6 +318,8 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
             {
                 "model_a": [shown[i] for i in first],
                 "model_b": [shown[j] for j in second],
+                "id_a": [chosen.models[order[i]] for i in first],
+                "id_b": [chosen.models[order[j]] for j in second],
                 "difference": estimate,
                 "low": estimate - reach * se,
                 "high": estimate + reach * se,
@@ -344,7 +347,8 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
             "rank_high": len(order) - better.sum(axis=1),
         }
     )
-    left = [names.get(m, m) for m, h in zip(chosen.models, hats, strict=True) if not np.isfinite(h)]
+    ranked = {chosen.models[m] for m in order}
+    left = [names.get(m, m) for m in chosen.models if m not in ranked]
     name = scores.names.get(chosen.benchmark, chosen.benchmark)
     return Comparisons(
         chosen.benchmark, name, target, models, pairs, scores.level, tuple(sorted(left))

@@ -64,6 +64,9 @@ class BenchmarkScores:
         Scores of redrawn items, the same items for all models.
     notes : tuple of str
         What was chosen or assumed.
+    curve_draws : ndarray, shape (n_draws, n_models, n_points), or None
+        Macro profiles of redrawn items, the same items for all models, at the grid points that
+        `thinned` names.
     """
 
     benchmark: str
@@ -91,6 +94,19 @@ class BenchmarkScores:
     metrics: Mapping[str, Floats]
     draws: Floats | None
     notes: tuple[str, ...]
+    curve_draws: Floats | None = None
+
+
+def thinned(grid: Floats, chance: float) -> NDArray[np.intp]:
+    """Every second point of the grid from chance to 1, at which redrawn profiles are kept.
+
+    Examples
+    --------
+    >>> thinned(np.array([0.0, 0.25, 0.5, 0.6, 0.7, 0.9, 1.0]), 0.5).tolist()
+    [2, 4, 6]
+    """
+    above = np.flatnonzero(grid >= chance - 1e-12)
+    return above[(len(above) - 1) % 2 :: 2]
 
 
 @dataclass(frozen=True)
@@ -356,12 +372,16 @@ class HatScores:
                 f"HAT is {_with_interval(best)} "
                 f"(reference {b.reference}, hardness {b.hardness.method})."
             )
-        weak = known[known["flag"] != ""]
+        weak = known[known["flag"].str.contains("extrapolated")]
         if len(weak):
             parts.append(
                 f"{counted(len(weak), 'score')} {'is' if len(weak) == 1 else 'are'} extrapolated: "
                 "the model has few items over much of the reference."
             )
+        fewer = known[known["flag"].str.contains("fewer languages")]
+        if len(fewer):
+            names = joined([markdown_text(name) for name in fewer["display_name"]])
+            parts.append(f"Over fewer languages than the others, so not to be ranked: {names}.")
         left = rows[rows["hat"].isna()]
         if len(left):
             parts.append(
@@ -378,10 +398,8 @@ class HatScores:
         rows = rows[(rows["benchmark"] == b.benchmark) & (rows["target"] == target)]
         name = self.names.get(b.benchmark, b.benchmark)
         what = "mean over target languages" if target == MACRO else self._target(target)
-        flagged = (rows["flag"] != "") & rows["hat"].notna()
-        rows = rows.assign(
-            row=rows["display_name"] + np.where(flagged, " (extrapolated)", ""),
-        )
+        notes = [f" ({flag})" if flag else "" for flag in rows["flag"]]
+        rows = rows.assign(row=rows["display_name"] + notes)
         return charts.intervals(
             rows.dropna(subset=["hat"]),
             value="hat",

@@ -49,7 +49,7 @@ from hatlib.reference import (
     uniform_reference,
 )
 from hatlib.responses import Counts, Responses
-from hatlib.results import BenchmarkScores, HatScores
+from hatlib.results import BenchmarkScores, HatScores, thinned
 from hatlib.sufficient import SufficientTable, mean_over_targets, tabulate, target_rates
 
 Floats = NDArray[np.float64]
@@ -555,6 +555,7 @@ def _result(
     low = high = se = np.full(hat.shape, np.nan)
     bands = None
     draws = None
+    curve_draws = None
     if redrawn is not None:
         draws, curves = redrawn
         draws = np.where(none, np.nan, draws)
@@ -562,6 +563,7 @@ def _result(
         reach = interval_quantile(effective, level) * se
         low, high = hat - reach, hat + reach
         bands = resample.percentile_interval(curves, level)
+        curve_draws = curves[:, :, thinned(hardness.grid, table.chance)]
     return BenchmarkScores(
         benchmark=table.benchmark,
         source_language=table.source_language,
@@ -588,6 +590,7 @@ def _result(
         metrics=table.metrics(),
         draws=draws,
         notes=notes,
+        curve_draws=curve_draws,
     )
 
 
@@ -596,6 +599,7 @@ NEAR_CHANCE = "source accuracy is not above chance"
 FEW_ITEMS = "too few items"
 ONE_ANSWER = "one answer an item"
 EXTRAPOLATED = "extrapolated"
+FEWER_LANGUAGES = "fewer languages than others"
 _WITHHELD = (NO_SUCCESS, NEAR_CHANCE, FEW_ITEMS, ONE_ANSWER)
 
 FLAGS: Mapping[str, str] = {
@@ -610,15 +614,17 @@ FLAGS: Mapping[str, str] = {
     EXTRAPOLATED: f"Less than {SUPPORTED:.0%} of the reference weight lies where the model has "
     f"items ({ENOUGH_ITEMS} in a fifth of the weight count fully). The score rests on the shape "
     "of the profile elsewhere; its interval allows for that only in part.",
+    FEWER_LANGUAGES: "The mean covers fewer target languages than that of other models, so the "
+    "model is not ranked with them.",
 }
-"""What each flag of a score means."""
+"""What each flag of a score means; a score may have two, joined by a semicolon."""
 
 
 def _flags(
     table: SufficientTable, hardness: Hardness, n_items: Floats, support: Floats
 ) -> NDArray[np.str_]:
     n, source, _, _ = table.paired
-    flags = np.full(n_items.shape, "", dtype="<U48")
+    flags = np.full(n_items.shape, "", dtype="<U64")
     flags[support < SUPPORTED] = EXTRAPOLATED
     with np.errstate(invalid="ignore", divide="ignore"):
         accuracy = source / n
@@ -628,7 +634,13 @@ def _flags(
         single = table.source_items[:, table.trials == 1].sum(axis=1)
         flags[single > table.source_items.sum(axis=1) / 2] = ONE_ANSWER
     flags[source == 0] = NO_SUCCESS
-    flags[n_items < MIN_ITEMS] = FEW_ITEMS
+    few = n_items < MIN_ITEMS
+    # A mean over fewer languages than others have is a mean over other languages.
+    asked = ~few[:, 1:]
+    fewer = asked.sum(axis=1) < asked.any(axis=0).sum()
+    for m in np.flatnonzero(fewer & ~np.isin(flags[:, 0], _WITHHELD)):
+        flags[m, 0] = "; ".join(filter(None, (flags[m, 0], FEWER_LANGUAGES)))
+    flags[few] = FEW_ITEMS
     return flags
 
 
@@ -702,7 +714,7 @@ def _no_scores(
         se=nan,
         support=np.zeros(shape),
         effective_items=np.zeros(shape),
-        flags=np.full(shape, ONE_ANSWER, dtype="<U48"),
+        flags=np.full(shape, ONE_ANSWER, dtype="<U64"),
         n_items=n_items,
         n_trials=_trials(counts, table),
         metrics=table.metrics(),
