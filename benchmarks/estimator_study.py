@@ -2,9 +2,8 @@
 
     python benchmarks/estimator_study.py [--replications 40] [--draws 200] [--axis NAME …] [--write]
 
-Prints one table a design axis. `--write` keeps the full study in `data/studies/estimators.csv`,
-which the book shows; run `python -m hatlib.datapackage` after it. A full run takes about half an
-hour on two cores.
+Prints one table a design axis, then the power of paired comparisons. `--write` keeps both in
+`data/studies/`, which the book shows; run `python -m hatlib.datapackage` after it.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 import pandas as pd
 
 from hatlib.data import data_folder
-from hatlib.study import RESULTS, run_study
+from hatlib.study import POWER_RESULTS, RESULTS, run_power, run_study
 
 SHOWN = [
     "value", "profiles", "estimator", "range", "bias", "rmse", "correlation", "coverage",
@@ -46,16 +45,24 @@ def main() -> None:
             chosen=lambda design: not options.axis or design.axis in options.axis,
             mapper=pool.map,
         )
+        power = pd.DataFrame()
+        if not options.axis:
+            power = run_power(
+                replications=options.replications, draws=options.draws, mapper=pool.map
+            )
     with pd.option_context("display.width", 220, "display.max_rows", None):
         for axis, part in frame.groupby("axis", sort=False):
             print(f"\n{axis}")
             print(part[SHOWN].round(3).to_string(index=False))
+        if len(power):
+            print(f"\npower\n{power.round(3).to_string(index=False)}")
     print(f"\n{time.perf_counter() - started:.0f} s")
     if options.write:
-        path = data_folder() / RESULTS
-        path.parent.mkdir(exist_ok=True)
-        frame.round(5).to_csv(path, index=False, lineterminator="\n")
-        print(path.relative_to(data_folder()))
+        for table, name in ((frame, RESULTS), (power, POWER_RESULTS)):
+            path = data_folder() / name
+            path.parent.mkdir(exist_ok=True)
+            table.round(5).to_csv(path, index=False, lineterminator="\n")
+            print(f"data/{name}")
 
 
 if __name__ == "__main__":

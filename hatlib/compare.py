@@ -165,7 +165,7 @@ def compare_models(
         difference - reach,
         difference + reach,
         se,
-        float(_p_values(np.array(difference), np.array(se), np.array(effective))),
+        float(p_values(np.array(difference), np.array(se), np.array(effective))),
         scores.level,
         float(np.hypot(*draws.std(axis=0, ddof=1))),
         tuple(flag for flag in chosen.flags[[i, j], t].tolist() if flag),
@@ -185,8 +185,9 @@ class Comparisons:
         ``high``, ``flag``, ``tie_group`` (letters; models that share one cannot be told apart),
         ``rank_low``, ``rank_high`` (ranks that are possible for all models at once).
     pairs : DataFrame
-        One row a pair: ``model_a``, ``model_b`` (readable), ``id_a``, ``id_b``, ``difference``, ``low``, ``high``, ``p_value``,
-        ``q_value`` (Benjamini and Hochberg), ``told_apart`` (by max-T).
+        One row a pair: ``model_a``, ``model_b`` (readable), ``id_a``, ``id_b``, ``difference``,
+        ``low``, ``high``, ``p_value``, ``q_value`` (Benjamini and Hochberg), ``told_apart`` (by
+        max-T).
     level : float
         Coverage of the intervals, and of all ranks together.
     left_out : tuple of str
@@ -211,11 +212,12 @@ class Comparisons:
 
     def ties(self) -> list[tuple[str, ...]]:
         """Groups of models that cannot be told apart, the best first."""
-        letters = sorted({letter for group in self.models["tie_group"] for letter in group.split()})
-        named = self.models["tie_group"].str.split()
+        named = [group.split() for group in self.models["tie_group"]]
+        letters = {letter for group in named for letter in group}
+        in_order = sorted(letters, key=lambda letter: (len(letter), letter))
         return [
             tuple(self.models["display_name"][[letter in group for group in named]])
-            for letter in letters
+            for letter in in_order
         ]
 
     def summary(self) -> str:
@@ -323,7 +325,7 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
                 "difference": estimate,
                 "low": estimate - reach * se,
                 "high": estimate + reach * se,
-                "p_value": _p_values(estimate, se, effective),
+                "p_value": p_values(estimate, se, effective),
                 "told_apart": apart,
             }
         )
@@ -368,7 +370,8 @@ def _told_apart(
     return np.abs(estimate) / se > critical * inflation
 
 
-def _p_values(estimate: Floats, se: Floats, effective: Floats) -> Floats:
+def p_values(estimate: Floats, se: Floats, effective: Floats) -> Floats:
+    """Two-sided p-values of no difference, by Student's t on the effective items."""
     freedom = np.maximum(effective, 11) - 1
     p: Floats = 2 * stats.t.sf(np.abs(estimate) / np.maximum(se, 1e-12), freedom)
     return p

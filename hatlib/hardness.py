@@ -31,9 +31,8 @@ Ints = NDArray[np.int64]
 GRID_POINTS = 41
 """Points of the grid from chance to 1."""
 
-EM_STEPS = 40
-"""Steps of expectation and maximisation. Stopping early keeps the distribution smooth; more steps
-change the scores by less than a tenth of their standard error (`benchmarks/estimator_study.py`)."""
+EM_STEPS = (40, 1500)
+"""Fewest and most steps of expectation and maximisation, see `em_steps`."""
 
 MIN_MODELS = 5
 """Fewest models from which the pooled hardness is estimated."""
@@ -64,6 +63,8 @@ class Hardness:
         Distribution of *h* over the items of the model.
     likelihood : ndarray, shape (n_cells, n_grid), or None
         P(cell | h), for "self", with which a redraw estimates its own distribution.
+    steps : int
+        Steps of the EM algorithm behind the distribution; 0 for pooled hardness.
     """
 
     method: str
@@ -74,6 +75,7 @@ class Hardness:
     posterior: Floats
     distribution: Floats
     likelihood: Floats | None
+    steps: int
 
     def mean(self) -> Floats:
         """Posterior mean of *h* in each cell, shape (n_models, n_cells)."""
@@ -130,7 +132,21 @@ def binomial_likelihood(correct: ArrayLike, trials: ArrayLike, grid: Floats) -> 
     return stats.binom.pmf(k, n, grid[None, :])
 
 
-def mixing_distribution(items: ArrayLike, likelihood: Floats, steps: int = EM_STEPS) -> Floats:
+def em_steps(n_items: float) -> int:
+    """How many steps of the EM algorithm to take: one for every ten items.
+
+    Stopping early keeps the distribution smooth where few items cannot say better. Many items
+    can, and there the same number of steps would leave a bias far above the standard error.
+
+    Examples
+    --------
+    >>> em_steps(250), em_steps(5000), em_steps(10**6)
+    (40, 500, 1500)
+    """
+    return int(np.clip(n_items / 10, *EM_STEPS))
+
+
+def mixing_distribution(items: ArrayLike, likelihood: Floats, steps: int) -> Floats:
     """The distribution of *h* over items that best explains how many items each cell has.
 
     Nonparametric maximum likelihood of a binomial mixture (Laird 1978) by the EM algorithm, all
@@ -201,15 +217,15 @@ def posterior_of(distribution: Floats, likelihood: Floats) -> Floats:
     return np.where(evidence > 1e-200, joint / np.maximum(evidence, 1e-200), plain)
 
 
-def self_hardness(counts: Counts, *, steps: int = EM_STEPS) -> Hardness:
+def self_hardness(counts: Counts, *, steps: int | None = None) -> Hardness:
     """Hardness of each item for a model from the model's own answers in the source language.
 
     Parameters
     ----------
     counts : Counts
         Answers to one benchmark.
-    steps : int
-        Steps of the EM algorithm.
+    steps : int, optional
+        Steps of the EM algorithm; by default `em_steps` of the items that a model usually has.
 
     Returns
     -------
@@ -224,9 +240,43 @@ def self_hardness(counts: Counts, *, steps: int = EM_STEPS) -> Hardness:
     [4, 4, 4, 4, 4]
     """
     cell, correct, trials = _count_cells(counts.source_correct, counts.source_trials)
-    grid = hardness_grid(counts.chance)
+    return hardness_of_cells(
+        cell, correct, trials, _items_in_cells(cell, len(correct)), counts.chance, steps=steps
+    )
+
+
+def hardness_of_cells(
+    cell: Ints,
+    correct: Ints,
+    trials: Ints,
+    items: Floats,
+    chance: float,
+    *,
+    steps: int | None = None,
+) -> Hardness:
+    """Hardness from how many items each cell has, which is all that it needs to know.
+
+    Parameters
+    ----------
+    cell : ndarray of int, shape (n_models, n_items)
+        The cell of each item, for later use; may have no columns.
+    correct, trials : ndarray of int, shape (n_cells,)
+        Counts that define the cells.
+    items : ndarray, shape (n_models, n_cells)
+        Items of each model in each cell.
+    chance : float
+        Accuracy of a guess.
+    steps : int, optional
+        As in `self_hardness`.
+
+    Returns
+    -------
+    Hardness
+    """
+    grid = hardness_grid(chance)
     likelihood = binomial_likelihood(correct, trials, grid)
-    items = _items_in_cells(cell, len(correct))
+    if steps is None:
+        steps = em_steps(float(np.median(items.sum(axis=1))))
     distribution = mixing_distribution(items, likelihood, steps)
     return Hardness(
         "self",
@@ -237,6 +287,7 @@ def self_hardness(counts: Counts, *, steps: int = EM_STEPS) -> Hardness:
         posterior_of(distribution, likelihood),
         distribution,
         likelihood,
+        steps,
     )
 
 
@@ -415,7 +466,7 @@ def pooled_hardness(counts: Counts, *, leave_one_out: bool = False) -> Hardness:
         distribution[m] = items[has].mean(axis=0) @ onto
     method = "leave-one-out" if leave_one_out else "pooled"
     none = np.array([], dtype=np.int64)
-    return Hardness(method, grid, cell, none, none, posterior, distribution, None)
+    return Hardness(method, grid, cell, none, none, posterior, distribution, None, 0)
 
 
 def _slices(values: Floats) -> Ints:

@@ -134,7 +134,7 @@ def fit_profiles(
         return _fit_quadratic(table, hardness)
     if profile == "direct":
         return _fit_direct(table, hardness)
-    return _fit_mixed(table, hardness, profile, start)
+    return _fit_mixed(table, hardness, profile, None if profile == "logit" else start)
 
 
 # Plug-in and quadratic: closed forms --------------------------------------------------------------
@@ -252,53 +252,43 @@ class _Direct:
     name: str
     parameters: Floats
     basis: Floats  # (n_grid, n_parameters)
-    gain: Floats  # (n_models, n_targets + 1, n_parameters, n_parameters), of the free parameters
-    f: Floats
 
     def values(self, model: int, parameters: Floats) -> Floats:
         return np.clip(parameters @ self.basis.T, 0, 1)
 
     def evidence(self, model: int, items: Floats, rates: Floats, posterior: Floats) -> Floats:
-        # One Gauss-Newton step from the fit, within the parameters that are free there.
-        expected = np.swapaxes(posterior @ self.f[model].T, -1, -2)
-        residual = items * np.where(items > 0, rates - expected, 0)
+        # Fitted anew: near the bounds, one step from the fit would go astray.
         mixed = posterior @ self.basis
-        score = np.einsum(
-            "btc,bcp->btp", residual, np.broadcast_to(mixed, (len(items), *mixed.shape[1:]))
-        )
-        return self.parameters[model] + np.einsum("tpq,btq->btp", self.gain[model], score)
+        mixed = np.broadcast_to(mixed, (len(items), *mixed.shape[1:]))
+        parameters = np.tile(self.parameters[model], (len(items), 1, 1))
+        for draw, t in np.argwhere(items.any(axis=2)):
+            parameters[draw, t] = _monotone(mixed[draw], items[draw, t], rates[draw, t])
+        return parameters
 
     def update(self, evidence: Floats, rng: np.random.Generator) -> Floats:
-        return np.maximum(evidence, 0)
+        return evidence
 
 
 def _fit_direct(table: SufficientTable, hardness: Hardness) -> _Direct:
     knots = np.linspace(0, 1, KNOTS + 1)
     ramps = np.clip((hardness.grid[:, None] - knots[:-1]) * KNOTS, 0, 1)
     basis = np.column_stack([np.ones(len(hardness.grid)), ramps])
-    bend = np.zeros((KNOTS - 1, KNOTS + 1))
-    rows = np.arange(KNOTS - 1)
-    bend[rows, rows + 1], bend[rows, rows + 2] = -1, 1
-    means = table.means()
-    shape = means.shape[:2]
-    parameters = np.full((*shape, KNOTS + 1), np.nan)
-    gain = np.zeros((*shape, KNOTS + 1, KNOTS + 1))
-    for m, t in np.ndindex(*shape):
-        items = table.items[m, t]
-        filled = items > 0
-        if not filled.any():
-            continue
-        root = np.sqrt(items[filled])[:, None]
-        left = root * (hardness.posterior[m, filled] @ basis)
-        penalty = np.sqrt(SMOOTHNESS * items.sum() / 10) * bend
-        stacked = np.vstack([left, penalty])
-        right = np.concatenate([root[:, 0] * means[m, t, filled], np.zeros(KNOTS - 1)])
-        parameters[m, t], _ = optimize.nnls(stacked, right)
-        free = np.flatnonzero(parameters[m, t] > 0)
-        normal = stacked[:, free].T @ stacked[:, free]
-        gain[m, t][np.ix_(free, free)] = np.linalg.pinv(normal)
-    f = np.clip(parameters @ basis.T, 0, 1)
-    return _Direct("direct", parameters, basis, gain, f)
+    means = np.nan_to_num(table.means())
+    mixed = hardness.posterior @ basis
+    parameters = np.full((*means.shape[:2], KNOTS + 1), np.nan)
+    for m, t in np.argwhere(table.items.any(axis=2)):
+        parameters[m, t] = _monotone(mixed[m], table.items[m, t], means[m, t])
+    return _Direct("direct", parameters, basis)
+
+
+def _monotone(mixed: Floats, items: Floats, rates: Floats) -> Floats:
+    """Level at 0 and rises between knots, none below 0, that fit the rates of the cells best."""
+    root = np.sqrt(items)
+    rises = np.eye(KNOTS, KNOTS + 1, k=1)
+    penalty = np.sqrt(SMOOTHNESS * items.sum() / 10) * np.diff(rises, axis=0)
+    left = np.vstack([root[:, None] * mixed, penalty])
+    right = np.concatenate([root * rates, np.zeros(len(penalty))])
+    return optimize.nnls(left, right, maxiter=300)[0]
 
 
 # Logit, shared, adaptive: one mixed model on the logit scale --------------------------------------

@@ -4,8 +4,8 @@ A score is the transfer profile averaged over a distribution of hardness that is
 model, as age-adjusted mortality averages over a standard population.  Three choices:
 
 - **uniform**: every source probability from chance to 1 counts the same. It depends on nobody.
-- **pooled**: the average distribution of the models under comparison. It puts weight only where
-  somebody has items, but changes with the models.
+- **pooled**: the average distribution of the models under comparison that can be scored. It puts
+  weight only where somebody has items, but changes with the models.
 - a frozen **standard**: a pooled reference and a common shape, stored with their origin, so that a
   model that comes later is scored against the same standard.
 """
@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hatlib.errors import InputError, Problem
-from hatlib.profile import Shape
+from hatlib.profile import TERMS, Shape
+from hatlib.sufficient import MACRO
 
 Floats = NDArray[np.float64]
 
@@ -111,14 +112,13 @@ def effective_items(slices: Floats) -> Floats:
 
     Examples
     --------
-    >>> float(effective_items(np.full(5, 20.0)))
+    >>> round(float(effective_items(np.full(5, 20.0))), 1)
     100.0
     >>> round(float(effective_items(np.array([1.0, 99, 99, 99, 99]))), 1)
     24.0
     """
     share = 1 / slices.shape[-1]
-    with np.errstate(divide="ignore"):
-        return 1 / (share**2 / np.maximum(slices, 0)).sum(axis=-1)
+    return 1 / (share**2 / np.maximum(slices, 1e-9)).sum(axis=-1)
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class Standard:
         except OSError as error:
             what = f"the standard cannot be read: {error.strerror}."
             raise InputError(Problem(what, file=str(path))) from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise InputError(
                 Problem(
                     "this is not a frozen standard.",
@@ -216,7 +216,7 @@ class Standard:
 
         Raises
         ------
-        ValueError, KeyError, TypeError
+        ValueError, KeyError, TypeError, OverflowError, RecursionError
             If the text is something else.
         """
         raw = json.loads(text)
@@ -227,22 +227,29 @@ class Standard:
             for name in ("source_probability", "weight", "level", "common", "spread")
         }
         targets = tuple(map(str, raw["targets"]))
+        chance = float(raw["chance"])
+        grid, weight = arrays["source_probability"], arrays["weight"]
         n = len(targets)
         sound = (
-            arrays["weight"].shape == arrays["source_probability"].shape
+            0 <= chance < 1
+            and targets[:1] == (MACRO,)
+            and grid.ndim == 1
+            and weight.shape == grid.shape
             and arrays["level"].shape == (n,)
-            and arrays["common"].shape == arrays["spread"].shape == (n, arrays["common"].shape[1])
-            and (arrays["weight"] >= 0).all()
-            and (arrays["spread"] > 0).all()
+            and arrays["common"].shape == arrays["spread"].shape == (n, TERMS)
             and all(np.isfinite(values).all() for values in arrays.values())
+            and ((grid >= 0) & (grid <= 1)).all()
+            and (weight >= 0).all()
+            and weight @ (grid - chance) > 0
+            and (arrays["spread"] > 0).all()
         )
         if not sound:
             raise ValueError("shapes or values")
         return Standard(
             str(raw["benchmark"]),
-            float(raw["chance"]),
-            arrays["source_probability"],
-            arrays["weight"] / arrays["weight"].sum(),
+            chance,
+            grid,
+            weight / weight.sum(),
             Shape(targets, arrays["level"], arrays["common"], arrays["spread"]),
             str(raw["origin"]),
         )

@@ -462,14 +462,17 @@ class HatScores:
         Raises
         ------
         InputError
-            If the profiles have no common shape (profile adaptive or shared has one).
+            If the profiles have no common shape (profile adaptive or shared has one), or no model
+            has a score.
         """
         b = self.benchmark(benchmark)
         if b.shape is None:
             raise InputError(
                 Problem("these profiles have no common shape.", "Use profile adaptive.")
             )
-        has = b.table.source_items.sum(axis=1) > 0
+        has = np.isfinite(b.hat).any(axis=1)
+        if not has.any():
+            raise InputError(Problem("no model has a score.", "A standard is made from scores."))
         origin = (
             f"{counted(int(has.sum()), 'model')} on "
             f"{counted(int(b.table.source_items.sum(axis=1).max()), 'item')} of {b.benchmark}"

@@ -26,6 +26,7 @@ from hatlib.errors import InputError, Problem, listing
 from hatlib.hardness import (
     MIN_MODELS,
     Hardness,
+    hardness_of_cells,
     mixing_distribution,
     pooled_hardness,
     posterior_of,
@@ -71,7 +72,7 @@ def hat_scores(
     responses: Responses,
     *,
     benchmarks: str | Sequence[str] | None = None,
-    targets: Sequence[str] | None = None,
+    targets: str | Sequence[str] | None = None,
     hardness: str = "auto",
     profile: str = "adaptive",
     reference: str | Standard = "auto",
@@ -88,7 +89,7 @@ def hat_scores(
         From `hatlib.load_responses`.
     benchmarks : str or sequence of str, optional
         Which benchmarks; by default all.
-    targets : sequence of str, optional
+    targets : str or sequence of str, optional
         Which target languages the macro average covers; by default all.
     hardness : str
         "self", "pooled", "leave-one-out", or "auto": self if most items have at least two
@@ -131,6 +132,8 @@ def hat_scores(
     """
     _check_options(hardness, profile, reference, draws, level)
     chosen = _chosen(responses, benchmarks)
+    if isinstance(targets, str):
+        targets = [targets]
     if targets is not None:
         _check_targets(responses, chosen, targets)
     generator = resample.generator(rng)
@@ -176,6 +179,7 @@ def score_counts(
     BenchmarkScores
         Arrays of models × (macro + targets).
     """
+    _check_options(hardness, profile, reference, draws, level)
     method, notes = _method(counts, hardness)
     if method is None:
         return _no_scores(counts, profile, reference, notes, draws)
@@ -216,21 +220,10 @@ def score_table(
     >>> bool(np.allclose(score_table(table).hat, whole.hat, equal_nan=True))
     True
     """
-    from hatlib.hardness import binomial_likelihood, hardness_grid
-
     _check_options("self", profile, reference, 0, resample.LEVEL)
-    grid = hardness_grid(table.chance)
-    likelihood = binomial_likelihood(table.correct, table.trials, grid)
-    distribution = mixing_distribution(table.source_items, likelihood)
-    found = Hardness(
-        "self",
-        grid,
-        np.zeros((len(table.models), 0), dtype=np.int64),
-        table.correct,
-        table.trials,
-        posterior_of(distribution, likelihood),
-        distribution,
-        likelihood,
+    no_items = np.zeros((len(table.models), 0), dtype=np.int64)
+    found = hardness_of_cells(
+        no_items, table.correct, table.trials, table.source_items, table.chance
     )
     fit, base = _point(table, found, profile, reference)
     return _result(None, table, found, fit, base, None, resample.LEVEL, tuple(base.notes))
@@ -281,9 +274,12 @@ def _chosen(responses: Responses, benchmarks: str | Sequence[str] | None) -> lis
 
 def _check_targets(responses: Responses, benchmarks: Sequence[str], targets: Sequence[str]) -> None:
     frame = responses.frame
-    there = sorted(set(frame.loc[frame["benchmark"].isin(benchmarks), "language"]))
+    is_target = frame["benchmark"].isin(benchmarks) & (
+        frame["language"] != frame["source_language"]
+    )
+    there = sorted(set(frame.loc[is_target, "language"]))
     problems = [
-        Problem("no answer is in this language.", f"There are: {listing(there, 40)}.", value=code)
+        Problem("this is not a target language.", f"There are: {listing(there, 40)}.", value=code)
         for code in targets
         if code not in there
     ]
@@ -355,7 +351,7 @@ class _Base:
 
     name: str
     weight: Floats
-    pooled: bool
+    members: NDArray[np.bool_] | None = None  # models over which a pooled reference is averaged
     notes: list[str] = field(default_factory=list)
 
 
@@ -378,26 +374,31 @@ def _reference(table: SufficientTable, hardness: Hardness, reference: str | Stan
                 )
             )
         note = f"Scored against a frozen standard made from {reference.origin}."
-        return _Base("standard", reference.on(hardness.grid), False, [note])
+        return _Base("standard", reference.on(hardness.grid), notes=[note])
     uniform = uniform_reference(hardness.grid, table.chance)
-    pooled = hardness.distribution[table.source_items.sum(axis=1) > 0].mean(axis=0)
+    n_items = table.source_items.sum(axis=1)
+    # Models without a score, such as those at chance, are no population to compare others at.
+    flags = _flags(table, hardness, _paired_items(table), np.ones(table.items.shape[:2]))
+    members = np.asarray(~np.isin(flags, _WITHHELD).all(axis=1))
+    if not members.any():
+        members = n_items > 0
+    pooled = hardness.distribution[members].mean(axis=0)
     if reference == "pooled":
-        return _Base("pooled", pooled, True)
+        return _Base("pooled", pooled, members)
     if reference == "auto":
-        n_items = table.source_items.sum(axis=1)
         slices = items_in_slices(uniform, hardness.distribution, n_items)
-        if np.median(support_of(slices[n_items > 0])) < SUPPORTED:
+        if np.median(support_of(slices[members])) < SUPPORTED:
             return _Base(
                 "pooled",
                 pooled,
-                True,
+                members,
                 [
                     "More than half of the models have too few items over the uniform reference, "
                     "so scores are averaged over the hardness that these models meet (reference "
                     "pooled). They depend on which models are compared."
                 ],
             )
-    return _Base("uniform", uniform, False)
+    return _Base("uniform", uniform)
 
 
 def _hat(means: Floats, base: _Base, grid: Floats, chance: float) -> Floats:
@@ -436,9 +437,8 @@ def _redraw(
             parameters = fit.update(np.stack([evidence for evidence, _ in found]), noise)
             distributions = np.stack([d for _, d in found])
             reference = base.weight[None]
-            if base.pooled:
-                has = table.source_items.sum(axis=1) > 0
-                reference = distributions[has].mean(axis=0)
+            if base.members is not None:
+                reference = distributions[base.members].mean(axis=0)
             args = [(m, fit, parameters[m], reference) for m in range(len(plan))]
             done = list(pool.map(_one_score, args))
         scale = reference @ hardness.grid - counts.chance
@@ -464,7 +464,7 @@ class _Plan:
         order = order[cell[order] >= 0]
         sorted_cells = cell[order]
         present, first = np.unique(sorted_cells, return_index=True)
-        ends = [*first[1:].tolist(), len(order)]
+        ends = np.append(first, len(order))[1:]
         slices = tuple(
             (int(c), slice(int(a), int(b))) for c, a, b in zip(present, first, ends, strict=True)
         )
@@ -502,7 +502,7 @@ def _one_model(
             means[n[:, 0] == 0] = 0
             rates[:, 0, cell] = means.mean(axis=1)
         else:
-            items[:, 0, cell] = n.max(axis=1)
+            items[:, 0, cell] = w @ plan.known[:, part].max(axis=0)
             rates[:, 0, cell] = np.nan_to_num(mean_over_targets(means.T).T)
             means = np.nan_to_num(means)
         rates[:, 1:, cell] = means
@@ -512,7 +512,7 @@ def _one_model(
             hardness.distribution[m], (n_draws, hardness.distribution.shape[1])
         )
     else:
-        distribution = mixing_distribution(source, hardness.likelihood)
+        distribution = mixing_distribution(source, hardness.likelihood, hardness.steps)
         posterior = posterior_of(distribution, hardness.likelihood)
     return fit.evidence(m, items, rates, posterior), distribution
 
@@ -543,9 +543,7 @@ def _result(
 ) -> BenchmarkScores:
     values = profile_values(fit)
     hat = _hat(values @ base.weight, base, hardness.grid, table.chance)
-    n_items = table.paired[0]
-    # The macro average rests on the items of a typical target language.
-    n_items = np.concatenate([n_items[:, 1:].mean(axis=1, keepdims=True), n_items[:, 1:]], axis=1)
+    n_items = _paired_items(table)
     slices = items_in_slices(base.weight, hardness.distribution[:, None, :], n_items)
     support = support_of(slices)
     effective = np.minimum(effective_items(slices), n_items)
@@ -575,7 +573,7 @@ def _result(
         profile=fit.name,
         reference=base.name,
         weight=base.weight,
-        shape=fit.shape if isinstance(fit, MixedProfiles) else None,
+        shape=fit.shape if isinstance(fit, MixedProfiles) and fit.name != "logit" else None,
         curves=values,
         bands=bands,
         hat=hat,
@@ -618,6 +616,12 @@ FLAGS: Mapping[str, str] = {
     "model is not ranked with them.",
 }
 """What each flag of a score means; a score may have two, joined by a semicolon."""
+
+
+def _paired_items(table: SufficientTable) -> Floats:
+    """Items in source and target; the macro average rests on those of a typical target."""
+    n = table.paired[0]
+    return np.concatenate([n[:, 1:].mean(axis=1, keepdims=True), n[:, 1:]], axis=1)
 
 
 def _flags(
@@ -691,8 +695,7 @@ def _no_scores(
     hardness = self_hardness(counts)
     table = tabulate(counts, hardness)
     shape = table.items.shape[:2]
-    n_items = table.paired[0]
-    n_items = np.concatenate([n_items[:, 1:].mean(axis=1, keepdims=True), n_items[:, 1:]], axis=1)
+    n_items = _paired_items(table)
     nan = np.full(shape, np.nan)
     return BenchmarkScores(
         benchmark=table.benchmark,

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from hatlib.answers import simulate_answers
 from hatlib.data import data_folder
 from hatlib.files import read_table
 from hatlib.results import BenchmarkScores
-from hatlib.score import score_counts
-from hatlib.simulate import DIFFICULTIES, PROFILES, true_transfer
+from hatlib.score import interval_quantile, score_counts
+from hatlib.simulate import DIFFICULTIES, PROFILES, invented_names, true_transfer
 
 Floats = NDArray[np.float64]
 
@@ -221,8 +223,6 @@ def run_design(
 
 def _number(name: str, names: Sequence[str]) -> int:
     """Place of an invented name in the order in which models were simulated."""
-    from hatlib.simulate import invented_names
-
     return invented_names(len(names)).index(name)
 
 
@@ -369,6 +369,124 @@ def _task(task: tuple[Design, int, int]) -> pd.DataFrame:
     frame.insert(0, "value", design.value)
     frame.insert(0, "axis", design.axis)
     return frame
+
+
+POWER_RESULTS = "studies/power.csv"
+"""Where the power of paired comparisons is kept, below the data folder."""
+
+#: Differences in HAT that the power study looks for.
+DIFFERENCES = (0.0, 0.05, 0.1)
+
+_POWER_ABILITIES = (-1.0, -0.5, 0.0, 0.0, 0.5, 1.0)
+_PAIR = (2, 3)
+
+
+def run_power(
+    *,
+    n_items: Sequence[int] = (100, 250, 588, 1200),
+    n_trials: Sequence[int] = (2, 3, 5, 10, 20),
+    differences: Sequence[float] = DIFFERENCES,
+    replications: int = 100,
+    draws: int = 200,
+    mapper: Callable[..., Any] = map,
+) -> pd.DataFrame:
+    """How small a difference between two models can be seen.
+
+    Six models answer; two of them have the same ability, and one of these transfers less by a
+    known amount: its linear profile is lower. The two are compared on the same items.
+
+    Parameters
+    ----------
+    n_items, n_trials : sequence of int
+        Items, and answers an item and language, to try.
+    differences : sequence of float
+        True differences in HAT.
+    replications, draws : int
+        Simulations, and redraws of the items in each.
+    mapper : callable
+        How to visit the combinations.
+
+    Returns
+    -------
+    DataFrame
+        One row a combination: ``n_items``, ``n_trials``, ``difference``, ``estimate`` (mean),
+        ``sd`` (over replications), ``se`` (mean of the stated standard errors), ``detected``
+        (share of intervals without 0), ``smallest`` (the difference that 80 % of replications
+        would detect, from ``sd``), ``replications``.
+
+    Examples
+    --------
+    >>> frame = run_power(n_items=[100], n_trials=[5], differences=[0.0], replications=2)
+    >>> frame["n_trials"].tolist()
+    [5]
+    """
+    tasks = [
+        (n, k, difference, replications, draws)
+        for n in n_items
+        for k in n_trials
+        for difference in differences
+    ]
+    return pd.DataFrame(list(mapper(_power_task, tasks)))
+
+
+def _power_task(task: tuple[int, int, float, int, int]) -> dict[str, Any]:
+    n_items, n_trials, difference, replications, draws = task
+    slopes = [0.7] * len(_POWER_ABILITIES)
+    slopes[_PAIR[1]] -= difference
+    profiles = [partial(_straight, slope) for slope in slopes]
+    estimates, errors, detected = [], [], []
+    for replication in range(replications):
+        counts = simulate_answers(
+            _POWER_ABILITIES,
+            profiles=profiles,
+            n_items=n_items,
+            n_trials=n_trials,
+            targets=["de"],
+            rng=np.random.default_rng([n_items, n_trials, replication]),
+        ).responses.counts("sim")
+        found = score_counts(counts, draws=draws, reference="uniform", rng=replication)
+        names = invented_names(len(slopes))
+        i, j = (counts.models.index(names[m]) for m in _PAIR)
+        assert found.draws is not None
+        gap = found.draws[:, i, 0] - found.draws[:, j, 0]
+        estimate, se = found.hat[i, 0] - found.hat[j, 0], gap.std(ddof=1)
+        effective = found.effective_items[[i, j], 0].min()
+        estimates.append(estimate)
+        errors.append(se)
+        detected.append(abs(estimate) > interval_quantile(effective, 0.95) * se)
+    sd = float(np.std(estimates, ddof=1))
+    return {
+        "n_items": n_items,
+        "n_trials": n_trials,
+        "difference": difference,
+        "estimate": float(np.mean(estimates)),
+        "sd": sd,
+        "se": float(np.mean(errors)),
+        "detected": float(np.mean(detected)),
+        "smallest": float(stats.norm.ppf([0.975, 0.8]).sum()) * sd,
+        "replications": replications,
+    }
+
+
+def _straight(slope: float, u: Floats) -> Floats:
+    return slope * u
+
+
+def power_results() -> pd.DataFrame:
+    """The power of paired comparisons as it was last measured, from the data of the book.
+
+    Returns
+    -------
+    DataFrame
+        As from `run_power`.
+
+    Examples
+    --------
+    >>> bool((power_results()["smallest"] > 0).all())
+    True
+    """
+    frame, _ = read_table(data_folder() / POWER_RESULTS)
+    return frame.apply(pd.to_numeric)
 
 
 def study_results() -> pd.DataFrame:
