@@ -18,6 +18,16 @@ if TYPE_CHECKING:
         fit_sensitivity,
         fit_sets,
     )
+    from hatlib.gains import (
+        Gains,
+        KnownTruth,
+        hat_by_date,
+        hat_by_size,
+        hat_by_thinking,
+        hat_of_small,
+        under_known_truth,
+    )
+    from hatlib.given import Given, answers_of
     from hatlib.ladders import Ladders, ladder_sensitivity, size_ladders
     from hatlib.metrics import Metrics, summarise
     from hatlib.responses import Counts, Responses, load_responses
@@ -26,11 +36,12 @@ if TYPE_CHECKING:
     from hatlib.thinking import Thinking, thinking_pairs
     from hatlib.trends import Trends, release_trends, shuffled_dates
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Public names and their modules.  They are imported at first use, so that the command line
 # answers at once.
 _HOMES = {
+    "answer_correlation": "promptings",
     "Comparisons": "compare",
     "Difference": "compare",
     "compare_all": "compare",
@@ -45,7 +56,16 @@ _HOMES = {
     "HatScores": "results",
     "Counts": "responses",
     "InputError": "errors",
+    "Gains": "gains",
+    "Given": "given",
+    "KnownTruth": "gains",
     "Ladders": "ladders",
+    "answers_of": "given",
+    "hat_by_date": "gains",
+    "hat_by_size": "gains",
+    "hat_by_thinking": "gains",
+    "hat_of_small": "gains",
+    "under_known_truth": "gains",
     "LanguageFits": "fits",
     "LoadReport": "data",
     "Metrics": "metrics",
@@ -73,22 +93,45 @@ _HOMES = {
     "size_ladders": "ladders",
     "small_models": "small",
     "small_sensitivity": "small",
+    "ItemSets": "itemsets",
+    "score_sets": "itemsets",
+    "ProfilePair": "profiles",
+    "profile_pair": "profiles",
+    "profile_difference": "profiles",
+    "LanguageEffects": "languages",
+    "language_effects": "languages",
+    "Choices": "choices",
+    "other_choices": "choices",
+    "Reversals": "rankings",
+    "reversals": "rankings",
+    "Recovery": "recovery",
+    "recover_models": "recovery",
+    "recover_languages": "recovery",
     "summarise": "metrics",
     "thinking_pairs": "thinking",
 }
 
 __all__ = [
+    "Choices",
     "Comparisons",
     "Counts",
     "Difference",
+    "Gains",
+    "Given",
     "HatScores",
     "InputError",
+    "ItemSets",
+    "KnownTruth",
     "Ladders",
+    "LanguageEffects",
     "LanguageFits",
     "LoadReport",
     "Metrics",
     "Problem",
+    "ProfilePair",
+    "Recovery",
     "Responses",
+    "Reversals",
     "SetFit",
     "SetFits",
     "Simulated",
@@ -99,20 +142,34 @@ __all__ = [
     "Tables",
     "Thinking",
     "Trends",
+    "answer_correlation",
+    "answers_of",
     "compare_all",
     "compare_models",
     "fit_languages",
     "fit_sensitivity",
     "fit_sets",
+    "hat_by_date",
+    "hat_by_size",
+    "hat_by_thinking",
+    "hat_of_small",
     "hat_scores",
     "identical_transfer",
     "ladder_sensitivity",
+    "language_effects",
     "load",
     "load_responses",
     "merge_tables",
+    "other_choices",
     "paper_design",
+    "profile_difference",
+    "profile_pair",
+    "recover_languages",
+    "recover_models",
     "release_trends",
+    "reversals",
     "score_counts",
+    "score_sets",
     "score_table",
     "shuffled_dates",
     "simulate_answers",
@@ -122,6 +179,7 @@ __all__ = [
     "summarise",
     "tabulate",
     "thinking_pairs",
+    "under_known_truth",
 ]
 
 

@@ -179,7 +179,10 @@ class Simulated:
         )
         check_free([answers, *others], force)
         folder.mkdir(parents=True, exist_ok=True)
+        # With the chance level beside the answers, an analysis needs no other file.
+        chance = self.responses.benchmarks.set_index("benchmark")["chance_level"]
         frame = self.responses.frame.drop(columns=["prompting", "cluster"])
+        frame["chance_level"] = frame["benchmark"].map(chance)
         if file_format == "parquet":
             frame.to_parquet(answers, index=False)
         else:

@@ -325,7 +325,9 @@ def intervals(
     paint = drawing.paint(domain, colours)
     layers = []
     if zero is not None:
-        layers.append(drawing.only("zero").mark_rule(style="hat-zero", color=INK).encode(x="x:Q"))
+        # With the scale of the others: by default a rule would stretch the axis down to 0.
+        place = alt.X("x:Q", title=across, scale=scale, axis=tick)
+        layers.append(drawing.only("zero").mark_rule(style="hat-zero", color=INK).encode(x=place))
     if bars:
         layers.append(
             drawing.only("dot")
@@ -856,6 +858,10 @@ def heat(
         .mark_rect(cornerRadius=3, stroke="transparent", strokeWidth=2)
         .transform_filter("!datum.grey")
         .encode(x=across, y=down, color=alt.Color("v:Q", scale=scale, legend=None), tooltip=tips),
+        drawing.only("tile")
+        .transform_filter("datum.grey")
+        .mark_rect(cornerRadius=3, stroke="transparent", strokeWidth=2, color=FAINT, opacity=0.28)
+        .encode(x=across, y=down, tooltip=tips),
         *(
             drawing.only("tile")
             .transform_filter(test)

@@ -61,6 +61,9 @@ class FileFormat(StrEnum):
     PARQUET = "parquet"
 
 
+# Forms without a place for the meaning of the flags, which are then messages.
+_PLAIN = (TableFormat.CSV, TableFormat.JSON)
+
 # Options that `score` and `compare` share.
 ModelsOption = Annotated[
     str | None, typer.Option("--models", help="Your table of models.", metavar="FILE")
@@ -73,19 +76,29 @@ BenchmarkOption = Annotated[
         metavar="NAME",
     ),
 ]
+BenchmarksOption = Annotated[
+    str | None,
+    typer.Option(
+        "--benchmarks",
+        help="Your table of benchmarks: source language and chance level of each.",
+        metavar="FILE",
+    ),
+]
 SourceOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--source",
         "--source-language",
-        help="Language that transfer starts from; item if the file says it for each item.",
+        help="Language that transfer starts from; item if the file says it for each item. "
+        "[default: what the files say, or en]",
         metavar="CODE",
     ),
 ]
 ChanceOption = Annotated[
     float | None,
     typer.Option(
-        "--chance", help="Accuracy of a guess, 0 to 1; as in the book, or 0, if not given."
+        "--chance",
+        help="Accuracy of a guess, 0 to 1. [default: what the files or the book say, or 0]",
     ),
 ]
 TargetOption = Annotated[
@@ -234,29 +247,30 @@ def check(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Accuracies, or answers item by item: CSV, CSV.gz or Parquet.", metavar="FILE…"
+            help="Accuracies, or answers item by item: CSV, CSV.gz or Parquet.", metavar="FILE"
         ),
     ],
-    models: Annotated[
-        str | None, typer.Option(help="Your table of models.", metavar="FILE")
-    ] = None,
-    source: Annotated[
-        str,
-        typer.Option(
-            "--source-language", help="Language that transfer starts from.", metavar="CODE"
-        ),
-    ] = "en",
-    chance: Annotated[
-        float | None, typer.Option(help="Accuracy of a guess, 0 to 1, on your benchmark.")
-    ] = None,
+    models: ModelsOption = None,
+    benchmarks: BenchmarksOption = None,
+    source: SourceOption = None,
+    chance: ChanceOption = None,
 ) -> None:
-    """Check files before a run; list everything that is wrong with them."""
+    """List everything that is wrong with files."""
     import hatlib
     from hatlib.responses import has_items
 
-    load = hatlib.load_responses if any(map(has_items, files)) else hatlib.load
-    loaded = load(files, models=models, source_language=source, chance=chance)
-    typer.echo(printable(str(loaded.report)))
+    options: dict[str, Any] = {"models": models, "chance": chance}
+    if source is not None:
+        options["source_language"] = source
+    if any(map(has_items, files)):
+        options |= {"benchmarks": benchmarks, "override": source is not None}
+        report = hatlib.load_responses(files, **options).report
+    elif benchmarks:
+        what = "a table of benchmarks goes with answers item by item, and these are accuracies."
+        raise InputError(Problem(what, "Leave out --benchmarks."))
+    else:
+        report = hatlib.load(files, **options).report
+    typer.echo(printable(str(report)))
 
 
 @app.command()
@@ -265,12 +279,13 @@ def score(
         list[str] | None,
         typer.Argument(
             help="Answers item by item: CSV, CSV.gz or Parquet; or names of sets of the book.",
-            metavar="FILE…",
+            metavar="FILE",
         ),
     ] = None,
     models: ModelsOption = None,
+    benchmarks: BenchmarksOption = None,
     benchmark: BenchmarkOption = None,
-    source: SourceOption = "en",
+    source: SourceOption = None,
     chance: ChanceOption = None,
     target: TargetOption = None,
     all_targets: Annotated[
@@ -294,12 +309,15 @@ def score(
     ] = None,
     force: ForceOption = False,
 ) -> None:
-    """Score transfer, with intervals, support and the traditional metrics."""
+    """Score how well models transfer.
+
+    With intervals, support and the traditional metrics.
+    """
     from hatlib import output
 
     output.check_free([path for path in (out, standard) if path], force)
     scores = _scores(
-        _answers(files or [], models, benchmark or [], source, chance),
+        _answers(files or [], models, benchmarks, benchmark or [], source, chance),
         benchmark,
         target,
         hardness=hardness,
@@ -320,7 +338,10 @@ def score(
     else:
         every = all_targets or bool(target)
         text = output.scores_text(scores.table() if every else scores.macro(), format_.value)
-    for note in output.notes(scores):
+    notes = output.notes(scores)
+    if format_ in _PLAIN:
+        notes += output.flag_legend(scores.table()["flag"], format_.value)
+    for note in notes:
         _say(note)
     _deliver(text, out, force)
 
@@ -335,8 +356,9 @@ def compare(
         ),
     ],
     models: ModelsOption = None,
+    benchmarks: BenchmarksOption = None,
     benchmark: BenchmarkOption = None,
-    source: SourceOption = "en",
+    source: SourceOption = None,
     chance: ChanceOption = None,
     target: TargetOption = None,
     hardness: HardnessOption = "auto",
@@ -349,14 +371,17 @@ def compare(
     out: OutOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Compare two models, on every benchmark that has both, and say which of all are tied."""
+    """Compare the transfer of two models.
+
+    On every benchmark that has both; and say which of all models are tied.
+    """
     from hatlib import output
 
     *files, first, second = ["", *names] if len(names) < 2 else names
     if len(names) < 2 or (not files and Path(first).exists()):
         raise typer.BadParameter("name two models after the files.")
     output.check_free([out] if out else [], force)
-    responses = _answers(files, models, benchmark or [], source, chance)
+    responses = _answers(files, models, benchmarks, benchmark or [], source, chance)
     scores = _scores(
         responses,
         _with_both(responses, benchmark, first, second),
@@ -379,7 +404,10 @@ def compare(
         )
         for each in scores.benchmarks
     ]
-    for note in output.comparison_notes(scores):
+    notes = output.comparison_notes(scores)
+    if format_ in _PLAIN:
+        notes += output.flag_legend(output.flags_of(found), format_.value)
+    for note in notes:
         _say(note)
     _deliver(output.comparisons_text(scores, found, format_.value), out, force)
 
@@ -425,7 +453,10 @@ def simulate(
     ] = FileFormat.CSV,
     force: ForceOption = False,
 ) -> None:
-    """Make up answers of known truth, by default in the shape of the paper's design."""
+    """Make up answers of known truth.
+
+    By default in the shape of the paper's design.
+    """
     import hatlib
     from hatlib import output
 
@@ -451,8 +482,7 @@ def simulate(
         typer.echo(path)
     _say(simulated.summary())
     _say("To score them:")
-    for line in output.score_commands(simulated, paths):
-        _say(f"  {line}")
+    _say(f"  {output.score_command(paths)}")
 
 
 @app.command()
@@ -486,8 +516,9 @@ def _with_trailing(option: str, given: list[str] | None, more: list[str] | None)
 def _answers(
     files: Sequence[str],
     models: str | None,
+    table: str | None,
     benchmarks: Sequence[str],
-    source: str,
+    source: str | None,
     chance: float | None,
 ) -> Responses:
     """Answers in files, or in sets of the book; a file comes before a set of its name."""
@@ -506,7 +537,9 @@ def _answers(
         problems.append(Problem("sets of the book and files cannot be mixed.", "Use one of them."))
     if problems:
         raise InputError(problems)
-    options: dict[str, Any] = {"source_language": source, "chance": chance, "models": models}
+    options: dict[str, Any] = {"chance": chance, "models": models, "benchmarks": table}
+    if source is not None:
+        options |= {"source_language": source, "override": True}
     if files and not sets:
         # The option names the benchmark where the file does not.
         name = benchmarks[0] if len(benchmarks) == 1 else ""
@@ -552,14 +585,19 @@ def _with_both(
     from hatlib.errors import listing
 
     known = responses.models
-    shown = dict(zip(known["display_name"], known["model"], strict=True))
-    there = set(known["model"])
-    models = [name if name in there else shown.get(name) for name in (first, second)]
-    problems = [
-        Problem("there is no such model.", f"There are: {listing(sorted(there), 40)}.", value=name)
-        for name, model in zip((first, second), models, strict=True)
-        if model is None
-    ]
+    there = sorted(known["model"])
+    models: list[str] = []
+    problems = []
+    for name in (first, second):
+        shown = known.loc[known["display_name"] == name, "model"].tolist()
+        found = [name] if name in there else shown
+        models += found[:1]
+        if not found:
+            remedy = f"There are: {listing(there, 40)}."
+            problems.append(Problem("there is no such model.", remedy, value=name))
+        elif len(found) > 1:
+            what = "several models are called so."
+            problems.append(Problem(what, f"Name one of: {listing(found)}.", value=name))
     if not problems and models[0] == models[1]:
         problems.append(Problem("a model is compared with itself.", "Name two.", value=first))
     if problems:

@@ -17,7 +17,7 @@ from scipy import stats
 from hatlib.distance import CLEAR, with_q_values
 from hatlib.errors import InputError, Problem, listing
 from hatlib.results import BenchmarkScores, HatScores
-from hatlib.score import FEWER_LANGUAGES, interval_quantile
+from hatlib.score import OTHER_LANGUAGES, interval_quantile
 from hatlib.sufficient import MACRO
 from hatlib.words import counted, headline, joined, markdown_text, signed
 
@@ -191,7 +191,7 @@ class Comparisons:
     level : float
         Coverage of the intervals, and of all ranks together.
     left_out : tuple of str
-        Models without a score, or with a mean over fewer languages than others.
+        Models without a score, or with a mean over other languages than most.
     """
 
     benchmark: str
@@ -302,7 +302,7 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
     t = _target(chosen, target)
     hats = chosen.hat[:, t]
     order = np.argsort(-hats, kind="stable")
-    fewer = np.array([FEWER_LANGUAGES in flag for flag in chosen.flags[:, t]])
+    fewer = np.array([OTHER_LANGUAGES in flag for flag in chosen.flags[:, t]])
     order = order[np.isfinite(hats[order]) & ~fewer[order]]
     draws = _draws(chosen)[:, order, t]
     first, second = np.triu_indices(len(order), 1)

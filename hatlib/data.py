@@ -36,6 +36,7 @@ BUNDLED = {
     "corrections": "corrections.csv",
 }
 
+_OWN = "your data"  # the source of a user's figures, unless the file says it
 _USED = {*schema.KEY, *schema.MODEL_COLUMNS, "accuracy", "n_items", "margin", "locator", "note"}
 #: Columns that count something.
 _WHOLE = frozenset(["n_items", "n_correct", "n_trials", "correct"])
@@ -157,6 +158,9 @@ def load(
     ``model`` and one column a language.  It may have ``source``, ``benchmark``, ``version``,
     ``setup``, ``reasoning``, ``prompting``, ``n_items`` and any column of the models table.
 
+    Answers item by item (see `hatlib.load_responses`) become accuracies: the mean over items of the
+    share of right answers, with the promptings of an item added up.
+
     Parameters
     ----------
     files : path or sequence of paths, optional
@@ -202,6 +206,8 @@ def load(
             Problem("chance is not a share.", "Give a number from 0 to below 1.", value=str(chance))
         )
     paths = [files] if isinstance(files, str | Path) else list(files or [])
+    if paths and _all_with_items(paths):
+        return _load_answers(paths, models, source_language, chance, benchmark)
     if paths:
         return _load_own(paths, models, source_language, chance, benchmark)
     tables = _bundled()
@@ -352,6 +358,69 @@ def _load_own(
     )
 
 
+def _all_with_items(paths: Sequence[str | Path]) -> bool:
+    """Whether the files are answers item by item; an error if only some are."""
+    from hatlib.responses import has_items
+
+    with_items = [path for path in paths if has_items(path)]
+    if 0 < len(with_items) < len(paths):
+        raise InputError(
+            [
+                Problem(
+                    "the file has answers item by item, and others have accuracies.",
+                    "Give the two apart: on a page, as answers and as data.",
+                    file=Path(path).name,
+                )
+                for path in with_items
+            ]
+        )
+    return bool(with_items)
+
+
+def _load_answers(
+    paths: Sequence[str | Path],
+    models: str | Path | None,
+    source_language: str,
+    chance: float | None,
+    benchmark: str,
+) -> Tables:
+    """Accuracies made from answers item by item."""
+    from hatlib.responses import load_responses
+
+    responses = load_responses(
+        paths,
+        models=models or None,
+        source_language=source_language,
+        chance=chance,
+        benchmark=benchmark,
+        override=True,  # an accuracy is of a language, not of items that start from it
+    )
+    accuracies = _accuracies_of(responses.frame)
+    report = responses.report
+    line = (
+        f"Answers to items turned into {len(accuracies)} accuracies: the mean over items of the "
+        "share of right answers, promptings of an item added up."
+    )
+    return Tables(
+        accuracies=accuracies,
+        models=responses.models,
+        benchmarks=responses.benchmarks,
+        sources=pd.DataFrame({"source": [_OWN]}),
+        languages=responses.languages,
+        report=replace(report, read=(*report.read, line)),
+    )
+
+
+def _accuracies_of(answers: pd.DataFrame) -> pd.DataFrame:
+    """One row a benchmark, model and language from one row an item (and prompting)."""
+    key = ["benchmark", "model", "language"]
+    sums = answers.groupby([*key, "item"], sort=False)[["n_correct", "n_trials"]].sum()
+    items = (sums["n_correct"] / sums["n_trials"]).groupby(key, sort=False)
+    frame = items.agg(accuracy="mean", n_items="size").reset_index()
+    frame["n_items"] = frame["n_items"].astype("Int64")
+    return frame.assign(source=_OWN, version="", setup="", reasoning="none", prompting="")
+
+
 def _own_accuracies(
     path: Path,
     benchmark: str,
@@ -396,7 +465,7 @@ def _own_accuracies(
         dropped.append(f"{place.file}: columns that no analysis uses: {listing(unused)}.")
     stem = re.sub(r"(\.csv)?(\.gz)?$|\.parquet$", "", path.name)
     defaults = {
-        "source": "your data",
+        "source": _OWN,
         "benchmark": benchmark or stem or "your benchmark",
         "version": "",
         "setup": "",

@@ -40,6 +40,7 @@ MIN_MODELS = 5
 MAX_CELLS = 30
 """Most cells that items are sorted into by their pooled difficulty."""
 
+_STEP = 0.1  # logits, over which the change of a posterior is measured
 _DIFFICULTIES = np.linspace(-8.0, 8.0, 81)
 
 
@@ -65,6 +66,11 @@ class Hardness:
         P(cell | h), for "self", with which a redraw estimates its own distribution.
     steps : int
         Steps of the EM algorithm behind the distribution; 0 for pooled hardness.
+    influence : ndarray, shape (n_models, n_items), or None
+        For pooled hardness: by how much one more copy of an item moves the ability of a model
+        (logits).
+    drift : ndarray, shape (n_models, n_cells, n_grid), or None
+        For pooled hardness: change of the posterior for each logit of ability.
     """
 
     method: str
@@ -76,6 +82,8 @@ class Hardness:
     distribution: Floats
     likelihood: Floats | None
     steps: int
+    influence: Floats | None = None
+    drift: Floats | None = None
 
     def mean(self) -> Floats:
         """Posterior mean of *h* in each cell, shape (n_models, n_cells)."""
@@ -109,7 +117,9 @@ def hardness_grid(chance: float = 0.0, points: int = GRID_POINTS) -> Floats:
     return np.concatenate([below, above])
 
 
-def binomial_likelihood(correct: ArrayLike, trials: ArrayLike, grid: Floats) -> Floats:
+def binomial_likelihood(
+    correct: ArrayLike, trials: ArrayLike, grid: Floats, correlation: float = 0.0
+) -> Floats:
     """P(correct | trials, h) for every cell and grid point.
 
     Parameters
@@ -118,6 +128,9 @@ def binomial_likelihood(correct: ArrayLike, trials: ArrayLike, grid: Floats) -> 
         Counts of each cell.
     grid : ndarray, shape (n_grid,)
         Probabilities *h*.
+    correlation : float
+        Correlation of the answers to one item beyond its *h*, 0 to below 1. Above 0 the counts
+        are beta-binomial: ten answers then show less than ten.
 
     Returns
     -------
@@ -129,7 +142,14 @@ def binomial_likelihood(correct: ArrayLike, trials: ArrayLike, grid: Floats) -> 
     [[1.0, 0.25, 0.0], [0.0, 0.5, 0.0], [0.0, 0.25, 1.0]]
     """
     k, n = np.asarray(correct)[:, None], np.asarray(trials)[:, None]
-    return stats.binom.pmf(k, n, grid[None, :])
+    if correlation == 0:
+        return stats.binom.pmf(k, n, grid[None, :])
+    inner = grid.clip(1e-6, 1 - 1e-6)[None, :]
+    scale = 1 / correlation - 1
+    mixed = stats.betabinom.pmf(k, n, inner * scale, (1 - inner) * scale)
+    mixed[:, grid <= 0] = k == 0
+    mixed[:, grid >= 1] = k == n
+    return mixed
 
 
 def em_steps(n_items: float) -> int:
@@ -217,7 +237,9 @@ def posterior_of(distribution: Floats, likelihood: Floats) -> Floats:
     return np.where(evidence > 1e-200, joint / np.maximum(evidence, 1e-200), plain)
 
 
-def self_hardness(counts: Counts, *, steps: int | None = None) -> Hardness:
+def self_hardness(
+    counts: Counts, *, steps: int | None = None, correlation: float = 0.0
+) -> Hardness:
     """Hardness of each item for a model from the model's own answers in the source language.
 
     Parameters
@@ -226,6 +248,8 @@ def self_hardness(counts: Counts, *, steps: int | None = None) -> Hardness:
         Answers to one benchmark.
     steps : int, optional
         Steps of the EM algorithm; by default `em_steps` of the items that a model usually has.
+    correlation : float
+        Correlation of the answers to one item, see `binomial_likelihood`.
 
     Returns
     -------
@@ -241,7 +265,13 @@ def self_hardness(counts: Counts, *, steps: int | None = None) -> Hardness:
     """
     cell, correct, trials = _count_cells(counts.source_correct, counts.source_trials)
     return hardness_of_cells(
-        cell, correct, trials, _items_in_cells(cell, len(correct)), counts.chance, steps=steps
+        cell,
+        correct,
+        trials,
+        _items_in_cells(cell, len(correct)),
+        counts.chance,
+        steps=steps,
+        correlation=correlation,
     )
 
 
@@ -253,6 +283,7 @@ def hardness_of_cells(
     chance: float,
     *,
     steps: int | None = None,
+    correlation: float = 0.0,
 ) -> Hardness:
     """Hardness from how many items each cell has, which is all that it needs to know.
 
@@ -266,7 +297,7 @@ def hardness_of_cells(
         Items of each model in each cell.
     chance : float
         Accuracy of a guess.
-    steps : int, optional
+    steps, correlation
         As in `self_hardness`.
 
     Returns
@@ -274,7 +305,7 @@ def hardness_of_cells(
     Hardness
     """
     grid = hardness_grid(chance)
-    likelihood = binomial_likelihood(correct, trials, grid)
+    likelihood = binomial_likelihood(correct, trials, grid, correlation)
     if steps is None:
         steps = em_steps(float(np.median(items.sum(axis=1))))
     distribution = mixing_distribution(items, likelihood, steps)
@@ -328,6 +359,24 @@ class ItemResponse:
     share: Floats
     log_likelihood: Floats
 
+    def influence(self, right: Floats, trials: Floats, chance: float) -> Floats:
+        """By how much one more copy of an item would move each ability (logits).
+
+        Scores of the marginal likelihood times the inverse of their information.
+
+        Returns
+        -------
+        ndarray, shape (n_models, n_items)
+        """
+        s = special.expit(self.ability[:, None] - self.difficulty)
+        p = np.clip(chance + (1 - chance) * s, 1e-9, 1 - 1e-9)
+        slope = (1 - chance) * s * (1 - s) / (p * (1 - p))
+        weight = self.posterior()
+        score = right * (slope @ weight.T) - trials * ((slope * p) @ weight.T)
+        information = score @ score.T + np.eye(len(score)) / 9
+        move = np.linalg.solve(information, score)
+        return np.asarray(move - move.mean(axis=0), dtype=np.float64)
+
     def posterior(self, without: int | None = None) -> Floats:
         """P(difficulty | answers) of each item, perhaps without one model's answers.
 
@@ -344,8 +393,9 @@ class ItemResponse:
 def fit_item_response(counts: Counts, *, steps: int = 100) -> ItemResponse:
     """Fit item difficulty and model ability to the answers in the source language.
 
-    Marginal maximum likelihood by EM (Bock and Aitkin 1981): a model of ability *t* answers an
-    item of difficulty *b* correctly with probability ``c + (1 - c) · sigmoid(t - b)``.
+    Marginal maximum likelihood by EM (Bock and Aitkin 1981), with abilities held loosely to their
+    mean (standard deviation 3 logits), so that a model with everything right stays finite. A model
+    of ability *t* answers an item of difficulty *b* correctly with probability ``c + (1 - c) · sigmoid(t - b)``.
 
     Parameters
     ----------
@@ -446,12 +496,19 @@ def pooled_hardness(counts: Counts, *, leave_one_out: bool = False) -> Hardness:
     answered = counts.source_trials > 0
     cell = np.full((n_models, n_items), -1, dtype=np.int64)
     posterior = np.full((n_models, MAX_CELLS, len(grid)), 1 / len(grid))
+    drift = np.zeros_like(posterior)
     distribution = np.zeros((n_models, len(grid)))
     common = fit.posterior()
     for m in range(n_models):
         items = fit.posterior(without=m) if leave_one_out else common
-        h = special.expit(fit.ability[m] - fit.difficulty)
-        onto = onto_grid(counts.chance + (1 - counts.chance) * h, grid)
+        onto, higher, lower = (
+            onto_grid(
+                counts.chance
+                + (1 - counts.chance) * special.expit(fit.ability[m] + step - fit.difficulty),
+                grid,
+            )
+            for step in (0.0, _STEP, -_STEP)
+        )
         has = answered[m]
         if not has.any():
             distribution[m] = 1 / len(grid)
@@ -462,11 +519,18 @@ def pooled_hardness(counts: Counts, *, leave_one_out: bool = False) -> Hardness:
         np.add.at(sums, codes, items[has])
         size = np.bincount(codes, minlength=MAX_CELLS)[:, None]
         filled = size[:, 0] > 0
-        posterior[m, filled] = (sums[filled] / size[filled]) @ onto
+        shares = sums[filled] / size[filled]
+        posterior[m, filled] = shares @ onto
+        drift[m, filled] = shares @ (higher - lower) / (2 * _STEP)
         distribution[m] = items[has].mean(axis=0) @ onto
     method = "leave-one-out" if leave_one_out else "pooled"
     none = np.array([], dtype=np.int64)
-    return Hardness(method, grid, cell, none, none, posterior, distribution, None, 0)
+    influence = fit.influence(
+        counts.source_correct.astype(float), counts.source_trials.astype(float), counts.chance
+    )
+    return Hardness(
+        method, grid, cell, none, none, posterior, distribution, None, 0, influence, drift
+    )
 
 
 def _slices(values: Floats) -> Ints:

@@ -11,6 +11,7 @@ import json
 import re
 import shlex
 import shutil
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, isnan
 from pathlib import Path
@@ -23,7 +24,6 @@ from hatlib.words import markdown_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hatlib.answers import Simulated
     from hatlib.results import HatScores
 
 #: What stands where there is no number.
@@ -65,7 +65,7 @@ def score_cells(table: pd.DataFrame) -> pd.DataFrame:
             "T": number(row["target_accuracy"]),
             "gap": number(row["xlt_gap"]),
             "ratio": number(row["ratio"]),
-            "flag": row["flag"],
+            "flag": short_flag(row["flag"]),
         }
         for row in table.to_dict("records")
     ]
@@ -102,7 +102,7 @@ def scores_text(table: pd.DataFrame, form: str) -> str:
         if macro_only:
             cells = cells.drop(columns="target")
         parts.append(titled(str(name), _settings(rows.iloc[0]), cells, form))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *flag_legend(table["flag"], form)])
 
 
 def _settings(row: pd.Series) -> str:
@@ -144,18 +144,19 @@ def comparison(scores: HatScores, a: str, b: str, *, benchmark: str, target: str
     two = hatlib.compare_models(scores, a, b, benchmark=benchmark, target=target)
     every = hatlib.compare_all(scores, benchmark=benchmark, target=target)
     models, pairs = every.ranks(), every.table()
-    both = [two.model_a, two.model_b]
-    pair = pairs[pairs["model_a"].isin(both) & pairs["model_b"].isin(both)]
-    groups = dict(zip(models["display_name"], models["tie_group"], strict=True))
-    names = dict(zip(scores.models["display_name"], scores.models["model"], strict=True))
-    there = scores.benchmark(benchmark).models
-    table = scores.table()
+    rows = scores.table().query("benchmark == @benchmark and target == @target")
+    # A display name that stands for two models was refused above.
+    names = dict(zip(rows["display_name"], rows["model"], strict=True))
+    id_a, id_b = (name if name in set(rows["model"]) else names[name] for name in (a, b))
+    pair = pairs[pairs["id_a"].isin([id_a, id_b]) & pairs["id_b"].isin([id_a, id_b])]
+    groups = dict(zip(models["model"], models["tie_group"], strict=True))
+    flags = dict(zip(rows["model"], rows["flag"], strict=True))
     return {
         "benchmark": benchmark,
         "target": target,
-        "settings": _settings(table[table["benchmark"] == benchmark].iloc[0]),
-        "model_a": a if a in there else names[a],
-        "model_b": b if b in there else names[b],
+        "settings": _settings(rows.iloc[0]),
+        "model_a": id_a,
+        "model_b": id_b,
         "hat_a": _plain(two.hat_a),
         "hat_b": _plain(two.hat_b),
         "difference": _plain(two.difference),
@@ -164,18 +165,19 @@ def comparison(scores: HatScores, a: str, b: str, *, benchmark: str, target: str
         "p_value": _plain(two.p_value),
         "q_value": _plain(pair["q_value"].iloc[0]) if len(pair) else None,
         "told_apart": bool(pair["told_apart"].iloc[0]) if len(pair) else None,
-        "tie_group_a": groups.get(two.model_a),
-        "tie_group_b": groups.get(two.model_b),
-        "flags": list(two.flags),
+        "tie_group_a": groups.get(id_a),
+        "tie_group_b": groups.get(id_b),
+        "flag_a": _plain(flags[id_a]),
+        "flag_b": _plain(flags[id_b]),
+        "flags": flag_parts(two.flags),
         "metrics": [_plain_row(row) for row in two.metrics.to_dict("records")],
-        "models": [
-            _plain_row({name: row[name] for name in _RANK_COLUMNS})
-            for row in models.to_dict("records")
-        ],
+        "models": _plain_rows(models, _RANK_COLUMNS),
+        "left_out": _plain_rows(rows[~rows["model"].isin(models["model"])], _SCORE_COLUMNS),
     }
 
 
-_RANK_COLUMNS = ("model", "hat", "low", "high", "flag", "tie_group", "rank_low", "rank_high")
+_SCORE_COLUMNS = ("model", "hat", "low", "high", "flag")
+_RANK_COLUMNS = (*_SCORE_COLUMNS, "tie_group", "rank_low", "rank_high")
 
 _MEASURES = {
     "source_accuracy": "source accuracy",
@@ -197,6 +199,10 @@ def _plain(value: Any) -> Any:
 
 def _plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): _plain(value) for name, value in row.items()}
+
+
+def _plain_rows(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+    return [_plain_row(row) for row in frame[list(columns)].to_dict("records")]
 
 
 def comparisons_text(scores: HatScores, found: Sequence[Mapping[str, Any]], form: str) -> str:
@@ -236,7 +242,7 @@ def comparisons_text(scores: HatScores, found: Sequence[Mapping[str, Any]], form
         }
         return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     if form == "csv":
-        rows = [_without(each, "settings", "metrics", "models") for each in found]
+        rows = [_without(each, "settings", "metrics", "models", "left_out") for each in found]
         return csv_text(pd.DataFrame(rows).assign(flags=["; ".join(row["flags"]) for row in rows]))
     parts = []
     for each in found:
@@ -244,7 +250,19 @@ def comparisons_text(scores: HatScores, found: Sequence[Mapping[str, Any]], form
         over = "mean over the targets" if each["target"] == "macro" else f"target {each['target']}"
         parts.append(titled(f"{name}, {over}", each["settings"], _pair_cells(each), form))
         parts.append(titled("All models", "from the best", _rank_cells(each), form))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *flag_legend(flags_of(found), form)])
+
+
+def flags_of(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """All flags that stand in some comparisons.
+
+    Examples
+    --------
+    >>> flags_of([{"models": [{"flag": None}], "left_out": [{"flag": "too few items"}]}])
+    ['too few items']
+    """
+    rows = [row for each in found for row in (*each["models"], *each["left_out"])]
+    return flag_parts(row["flag"] or "" for row in rows)
 
 
 def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -264,8 +282,8 @@ def _pair_cells(found: Mapping[str, Any]) -> pd.DataFrame:
         number(found["hat_a"]),
         number(found["hat_b"]),
         estimate(found["difference"], found["low"], found["high"]),
-        number(found["p_value"], 3),
-        number(found["q_value"], 3),
+        probability(found["p_value"]),
+        probability(found["q_value"]),
     )
     metrics = [
         row(
@@ -276,7 +294,9 @@ def _pair_cells(found: Mapping[str, Any]) -> pd.DataFrame:
     ]
     groups = row("tie group", found["tie_group_a"] or NONE, found["tie_group_b"] or NONE, "")
     names = row("model", found["model_a"], found["model_b"], "")
-    return pd.DataFrame([names, hat, *metrics, groups], columns=columns)
+    flag_a, flag_b = (short_flag(found[name] or "") for name in ("flag_a", "flag_b"))
+    last = [row("flag", flag_a, flag_b, "")] if flag_a or flag_b else []
+    return pd.DataFrame([names, hat, *metrics, groups, *last], columns=columns)
 
 
 def _rank_cells(found: Mapping[str, Any]) -> pd.DataFrame:
@@ -284,15 +304,15 @@ def _rank_cells(found: Mapping[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for each in found["models"]:
-        first, last = each["rank_low"], each["rank_high"]
+    for each in (*found["models"], *found["left_out"]):
+        first, last = each.get("rank_low", NONE), each.get("rank_high", NONE)
         rows.append(
             {
                 "model": each["model"],
                 "HAT": estimate(each["hat"], each["low"], each["high"]),
                 "rank": f"{first}" if first == last else f"{first} to {last}",
-                "tie group": each["tie_group"],
-                "flag": each["flag"] or "",
+                "tie group": each.get("tie_group", NONE),
+                "flag": short_flag(each["flag"] or ""),
             }
         )
     return pd.DataFrame(rows, columns=["model", "HAT", "rank", "tie group", "flag"])
@@ -336,8 +356,69 @@ def titled(title: str, about: str, cells: pd.DataFrame, form: str) -> str:
     return "\n".join((printable(title), about, plain_table(cells, terminal_width())))
 
 
+def flag_parts(flags: Iterable[str]) -> list[str]:
+    """The single flags that stand in some flags, each once; two in one are joined by a semicolon.
+
+    Examples
+    --------
+    >>> flag_parts(["extrapolated; other languages than most", "", "extrapolated"])
+    ['extrapolated', 'other languages than most']
+    """
+    return list(dict.fromkeys(part for flag in flags for part in flag.split("; ") if part))
+
+
+def short_flag(flag: str) -> str:
+    """A flag as it stands in a table.
+
+    Examples
+    --------
+    >>> short_flag("extrapolated; other languages than most")
+    'extrapolated; other languages'
+    """
+    return "; ".join(_SHORT.get(part, part) for part in flag_parts([flag]))
+
+
+_SHORT = {"other languages than most": "other languages"}
+
+
+def flag_legend(flags: Iterable[str], form: str) -> list[str]:
+    """What the flags of a table mean; nothing if it has none.
+
+    Parameters
+    ----------
+    flags : iterable of str
+        All flags of the table, in any number.
+    form : {"table", "csv", "json", "md"}
+        The form of the table: CSV and JSON have the flags in full.
+
+    Returns
+    -------
+    list of str
+        One text, or none.
+
+    Examples
+    --------
+    >>> print(flag_legend(["one answer an item; extrapolated"], "md")[0][:48])
+    - **one answer an item**: Each item was answered
+    """
+    from hatlib.score import FLAGS
+
+    short = _SHORT if form in ("table", "md") else {}
+    meanings = [(short.get(part, part), FLAGS[part]) for part in flag_parts(flags)]
+    if not meanings:
+        return []
+    if form == "md":
+        lines = [f"- **{flag}**: {markdown_text(meaning)}" for flag, meaning in meanings]
+    else:
+        lines = [
+            textwrap.fill(f"{flag}: {meaning}", terminal_width(), subsequent_indent="  ")
+            for flag, meaning in meanings
+        ]
+    return ["\n".join(lines)]
+
+
 def notes(scores: HatScores) -> list[str]:
-    """What a reader of scores must know: how to read them, what was chosen, what the flags mean.
+    """What a reader of scores must know: how to read them, and what was chosen.
 
     Examples
     --------
@@ -346,9 +427,6 @@ def notes(scores: HatScores) -> list[str]:
     >>> notes(hatlib.hat_scores(answers, draws=0))[0][:30]
     'HAT: 0 no transfer, 1 perfect '
     """
-    from hatlib.score import FLAGS
-
-    flags = set(scores.table()["flag"])
     interval = (
         f", with {100 * scores.level:g} % intervals from {scores.n_draws} redraws of the items"
         if scores.n_draws
@@ -359,35 +437,25 @@ def notes(scores: HatScores) -> list[str]:
         "the model has items. S, T: accuracy in the source and target languages. gap: S - T. "
         "ratio: T / S."
     )
-    return [
-        legend,
-        *scores.notes,
-        *(f"{flag}: {meaning}" for flag, meaning in FLAGS.items() if flag in flags),
-    ]
+    return [legend, *scores.notes]
 
 
-def score_commands(simulated: Simulated, paths: Sequence[Path]) -> list[str]:
-    """The commands that score simulated answers, one a benchmark.
+def score_command(paths: Sequence[Path]) -> str:
+    """The command that scores simulated answers.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        From `hatlib.answers.Simulated.write`: answers, models, benchmarks.
 
     Examples
     --------
-    >>> from hatlib import simulate_answers
-    >>> score_commands(simulate_answers([1, 2], chance=0.1), [Path("a b.csv"), Path("models.csv")])
-    ["hat score 'a b.csv' --models models.csv --chance 0.1"]
+    >>> score_command([Path("a b.csv"), Path("models.csv"), Path("benchmarks.csv")])
+    "hat score 'a b.csv' --models models.csv --benchmarks benchmarks.csv"
     """
-    answers, models = (shlex.quote(str(path)) for path in paths[:2])
-    commands = []
-    benchmarks = simulated.responses.benchmarks
-    for row in benchmarks.to_dict("records"):
-        words = ["hat score", answers, "--models", models]
-        if len(benchmarks) > 1:
-            words += ["--benchmark", shlex.quote(row["benchmark"])]
-        if row["source_language"] != "en":
-            words += ["--source", shlex.quote(row["source_language"])]
-        if row["chance_level"]:
-            words += ["--chance", f"{row['chance_level']:g}"]
-        commands.append(" ".join(words))
-    return commands
+    answers, models, benchmarks = paths[:3]
+    words = ["hat", "score", answers, "--models", models, "--benchmarks", benchmarks]
+    return shlex.join(map(str, words))
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -399,6 +467,17 @@ def number(value: float | None, digits: int = 2) -> str:
     ('-0.13', '–', '–')
     """
     return NONE if value is None or isnan(value) else f"{value:.{digits}f}"
+
+
+def probability(value: float | None) -> str:
+    """A p-value for a table.
+
+    Examples
+    --------
+    >>> probability(0.0401), probability(1e-9), probability(None)
+    ('0.040', '<0.001', '–')
+    """
+    return "<0.001" if value is not None and value < 0.0005 else number(value, 3)
 
 
 def estimate(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:

@@ -108,7 +108,8 @@ def answers(root: Path) -> str:
     ''
     """
     lines = []
-    order = ["fit", "inflation", "scaling", "time-trend", "small-models"]
+    order = ["fit", "inflation", "profile", "scaling", "time-trend", "small-models"]
+    order += ["all-models", "languages"]
     executed = {p.stem: p for p in (root / "book/_generated/executed").glob("*.ipynb")}
     for name in [*(n for n in order if n in executed), *sorted(set(executed) - set(order))]:
         notebook = nbformat.read(executed[name], as_version=4)

@@ -299,6 +299,9 @@ TERMS = 5
 SOFT = 0.02
 """Added to both odds on the horizontal logit scale, so that "never" and "always" have a place."""
 
+TINY = 1e-3
+"""Keeps the logit of the straight line finite where the line is 0 or 1."""
+
 SHIFT_SD, SLOPE_SD, BEND_SD = 2.0, 0.5, 0.35
 """How much models differ in shift, slope and bends, before the data speak (logits)."""
 
@@ -505,8 +508,7 @@ def _level(table: SufficientTable) -> Floats:
 
 def _logit_of_line(level: Floats, u: Floats) -> Floats:
     """Logit of ``level · u``, kept finite at 0 and 1; shape (n_targets + 1, n_grid)."""
-    tiny = 0.005
-    share = (level[:, None] * u + tiny) / (1 + 2 * tiny)
+    share = (level[:, None] * u + TINY) / (1 + 2 * TINY)
     return special.logit(share)
 
 

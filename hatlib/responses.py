@@ -17,12 +17,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hatlib import schema
+from hatlib.about import BY_ITEM, ENGLISH, about_benchmarks, own_benchmarks, source_of_items
 from hatlib.data import (
     UNKNOWN,
     LoadReport,
     book,
     data_folder,
-    describe_benchmarks,
     describe_languages,
     describe_models,
     duplicates,
@@ -35,9 +35,6 @@ from hatlib.data import (
 from hatlib.errors import InputError, Problem, listing
 from hatlib.files import columns_of, read_typed
 from hatlib.words import counted
-
-#: The source language of a benchmark where it varies by item.
-BY_ITEM = "item"
 
 #: The bundled sets by benchmark, each with its source, which also names its file.
 SETS = {
@@ -307,17 +304,20 @@ def load_responses(
     *,
     sets: str | Sequence[str] | None = None,
     models: str | Path | None = None,
-    source_language: str = "en",
+    benchmarks: str | Path | None = None,
+    source_language: str = ENGLISH,
     chance: float | None = None,
     benchmark: str = "",
+    override: bool = False,
 ) -> Responses:
     """Load the item-level sets of the book, or your own answers.
 
     Your file needs the columns ``model``, ``language`` and ``item``, and either ``n_correct`` and
     ``n_trials``, or one row a trial with ``correct`` (1 or 0, true or false); trials are added up.
     It may have ``benchmark``, ``prompting``, ``source_language`` (where the transfer of the item
-    starts), ``cluster`` (items that belong together) and any column of the models table.
-    ``item_id`` is read as ``item`` and ``n_samples`` as ``n_trials``.
+    starts), ``chance_level`` (one for each benchmark), ``cluster`` (items that belong together)
+    and any column of the models table. ``item_id`` is read as ``item`` and ``n_samples`` as
+    ``n_trials``.
 
     Parameters
     ----------
@@ -329,14 +329,21 @@ def load_responses(
     models : path, optional
         Table that describes your models; without it, models that the book knows by name are
         described from its own table.
+    benchmarks : path, optional
+        Table that describes your benchmarks: ``benchmark``, and any of ``name``,
+        ``source_language`` (a code, or ``item``) and ``chance_level``, as
+        `hatlib.answers.Simulated.write` keeps it.
     source_language : str
         Language that transfer starts from; ``item`` if the column ``source_language`` says it for
-        each item.
+        each item. At its default, it gives way to that column and to the table of benchmarks.
     chance : float, optional
-        Accuracy of a guess, 0 to 1. If not given (or -1) it is that of the benchmarks table of
-        the book, and 0 for a benchmark that the book does not know.
+        Accuracy of a guess, 0 to 1. If not given (or -1) it is what the column ``chance_level`` or
+        the table of benchmarks says; where neither does, that of the book, and 0 for a benchmark
+        that the book does not know.
     benchmark : str
         Name of the benchmark, for files without such a column; the file's name if not given.
+    override : bool
+        Whether `source_language` counts even if it is the default and the files say otherwise.
 
     Returns
     -------
@@ -362,6 +369,8 @@ def load_responses(
                 value=str(source_language),
             )
         )
+    if source_language != BY_ITEM:
+        source_language = standard_language(source_language)
     if chance == UNKNOWN:
         chance = None
     if chance is not None and not 0 <= chance < 1:
@@ -371,10 +380,13 @@ def load_responses(
     names = [sets] if isinstance(sets, str) else sets
     paths = [files] if isinstance(files, str | Path) else list(files or [])
     if paths:
-        loaded = _load_own(paths, models, source_language, chance, benchmark)
+        given = source_language if override or source_language != ENGLISH else ""
+        loaded = _load_own(paths, models, benchmarks, given, chance, benchmark)
         return loaded if names is None else loaded.subset(benchmarks=names)
-    if models or benchmark:
-        raise InputError("A models table or a benchmark was named without a file of answers.")
+    if models or benchmarks or benchmark:
+        raise InputError(
+            "A table of models or benchmarks, or a benchmark, was named without a file of answers."
+        )
     return _load_bundled(names, source_language, chance)
 
 
@@ -401,7 +413,7 @@ def _load_bundled(
     if chance is not None:
         benchmarks["chance_level"] = chance
         assumed.append(f"Chance level: {chance:.3g} for every set, as given.")
-    problems = _source_problems(frame, source_language)
+    problems = _source_problems(frame)
     if problems:
         raise InputError(problems)
     read = [f"{len(frame):,} rows of answers in {counted(len(wanted), 'set')} of the book."]
@@ -464,6 +476,7 @@ def item_file(source: str) -> Path:
 def _load_own(
     paths: Sequence[str | Path],
     models: str | Path | None,
+    benchmarks: str | Path | None,
     source_language: str,
     chance: float | None,
     benchmark: str,
@@ -473,14 +486,14 @@ def _load_own(
     assumed: list[str] = []
     dropped: list[str] = []
     described_by = own_models(Path(models), problems) if models else None
-    by_item = source_language == BY_ITEM
+    table = own_benchmarks(Path(benchmarks), problems) if benchmarks else None
     frames, trials, places, seen = [], [], [], set()
     for path in map(Path, paths):
         if path.resolve() in seen:  # its trials would count twice
             problems.append(Problem("the file is given twice.", "Name it once.", str(path)))
             continue
         seen.add(path.resolve())
-        found = _own_answers(path, benchmark, by_item, problems, read, assumed, dropped)
+        found = _own_answers(path, benchmark, source_language, problems, read, assumed, dropped)
         if found is None:
             continue
         frame, place = found
@@ -497,25 +510,22 @@ def _load_own(
         places.append(schema.Place("the trials together", range(1, len(frames[-1]) + 1)))
         read.append(f"{len(together):,} trials added up to {len(frames[-1]):,} rows.")
     frame = pd.concat(frames, ignore_index=True)
-    if not by_item:
-        frame["source_language"] = source_language
     if len(frames) > 1:
         problems += _repeated(frame, places)
-    for column in ("cluster", *(["source_language"] if by_item else [])):
-        problems += _two_values(frame, column)
-    problems += _source_problems(frame, source_language)
+    problems += _two_values(frame, "cluster")
+    problems += _two_values(frame[frame["source_language"] != ""], "source_language")
+    if chance is not None and frame["chance_level"].notna().any():
+        dropped.append(f"Column chance_level, as {chance:.3g} was given for all benchmarks.")
+    about = about_benchmarks(frame, table, source_language, chance, problems, read, assumed)
+    frame["source_language"] = source_of_items(frame, about)
+    problems += _source_problems(frame)
     described = describe_models(frame, described_by, problems, read, assumed)
-    if not by_item:
-        assumed.append(f"Source language: {source_language}.")
-    benchmarks = describe_benchmarks(frame, source_language, chance, assumed)
-    n_items = frame.groupby("benchmark")["item"].nunique()
-    benchmarks["n_items"] = benchmarks["benchmark"].map(n_items).astype("Int64")
     if problems:
         raise InputError(problems)
     frame = frame[list(COLUMNS)].astype({"n_correct": np.int64, "n_trials": np.int64})
     return Responses(
         frame=frame,
-        benchmarks=benchmarks,
+        benchmarks=about,
         models=described,
         languages=describe_languages(sorted(frame["language"].unique())),
         report=LoadReport((*read, *_summary(frame)), tuple(assumed), tuple(dropped)),
@@ -525,7 +535,7 @@ def _load_own(
 def _own_answers(
     path: Path,
     benchmark: str,
-    by_item: bool,
+    source_language: str,
     problems: list[Problem],
     read: list[str],
     assumed: list[str],
@@ -549,15 +559,16 @@ def _own_answers(
     by_trial = "correct" in frame and "n_correct" not in frame
     if not by_trial:
         missing += [c for c in ("n_correct", "n_trials") if c not in frame]
-    if by_item and "source_language" not in frame:
+    if source_language == BY_ITEM and "source_language" not in frame:
         missing.append("source_language")
     if missing:
         problems.append(
             Problem(
                 f"there is no column {listing(missing)}.",
-                "A file of answers needs the columns model, language and item, and n_correct and "
-                "n_trials, or one row a trial with correct (1 or 0); source_language too if it "
-                f"varies by item. Columns found: {listing(frame.columns, 20)}.",
+                f"{'These are accuracies. ' if 'accuracy' in frame else ''}A file of answers needs "
+                "the columns model, language and item, and n_correct and n_trials, or one row a "
+                "trial with correct (1 or 0); source_language too if it varies by item. Columns "
+                f"found: {listing(frame.columns, 20)}.",
                 file,
                 1,
             )
@@ -566,17 +577,16 @@ def _own_answers(
     if len(frame) == 0:
         problems.append(Problem("there is no row below the header.", "Add the answers.", file))
         return None
-    used = {*COLUMNS, *schema.MODEL_COLUMNS} | ({"correct"} if by_trial else set())
+    used = {*COLUMNS, *schema.MODEL_COLUMNS, "chance_level"} | ({"correct"} if by_trial else set())
     if by_trial:
         used -= {"n_trials"}
     unused = [c for c in frame if c not in used]
     if unused:
         dropped.append(f"{file}: columns that no analysis uses: {listing(unused)}.")
         frame = frame.drop(columns=unused)
-    if "source_language" in frame and not by_item:
+    if "source_language" in frame and source_language not in ("", BY_ITEM):
         dropped.append(
-            f"{file}: column source_language, as one source language was chosen for all items; "
-            f"choose {BY_ITEM} to use the column."
+            f"{file}: column source_language, as {source_language} was chosen for all items."
         )
         frame = frame.drop(columns="source_language")
     stem = re.sub(r"(\.csv)?(\.gz)?$|\.parquet$", "", path.name)
@@ -584,11 +594,17 @@ def _own_answers(
         frame["benchmark"] = benchmark or stem or "your benchmark"
         name = frame["benchmark"].iloc[0]
         assumed.append(f"{file}: benchmark is {name}, as there is no such column.")
-    for column in ("prompting", "cluster"):
+    for column, empty in (
+        ("prompting", ""),
+        ("cluster", ""),
+        ("source_language", ""),
+        ("chance_level", np.nan),
+    ):
         if column not in frame:
-            frame[column] = ""
+            frame[column] = empty
     found: list[Problem] = []
     frame = _with_counts(typed(frame, place, found), by_trial, place, found)
+    frame["chance_level"] = frame["chance_level"].astype(float)
     frame = _standard_languages(frame, file, assumed)
     rules = schema.check(frame, schema.RESPONSES, place)
     noted = {(p.row, p.column) for p in found}
@@ -694,14 +710,15 @@ def _two_values(frame: pd.DataFrame, column: str) -> list[Problem]:
 # Both ---------------------------------------------------------------------------------------
 
 
-def _source_problems(frame: pd.DataFrame, source_language: str) -> list[Problem]:
+def _source_problems(frame: pd.DataFrame) -> list[Problem]:
     """Benchmarks without an answer in the source language, or in no other."""
     problems = []
     pairs = frame[["benchmark", "language", "source_language"]].drop_duplicates()
     for benchmark, part in pairs.groupby("benchmark"):
         codes = sorted(part["language"].unique())
         is_source = part["language"] == part["source_language"]
-        named = "of its items" if source_language == BY_ITEM else source_language
+        sources = part["source_language"].unique()
+        named = sources[0] if len(sources) == 1 else "of its items"
         if len(codes) == 1:
             problems.append(
                 Problem(

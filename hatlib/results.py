@@ -378,10 +378,10 @@ class HatScores:
                 f"{counted(len(weak), 'score')} {'is' if len(weak) == 1 else 'are'} extrapolated: "
                 "the model has few items over much of the reference."
             )
-        fewer = known[known["flag"].str.contains("fewer languages")]
+        fewer = known[known["flag"].str.contains("other languages")]
         if len(fewer):
             names = joined([markdown_text(name) for name in fewer["display_name"]])
-            parts.append(f"Over fewer languages than the others, so not to be ranked: {names}.")
+            parts.append(f"Over other languages than most, so not to be ranked: {names}.")
         left = rows[rows["hat"].isna()]
         if len(left):
             parts.append(

@@ -71,6 +71,18 @@ def _share(column_is_required: bool = True) -> pa.Column:
     )
 
 
+def _chance(column_is_required: bool = True) -> pa.Column:
+    return pa.Column(
+        float,
+        [
+            pa.Check(lambda s: ~(s >= 1), error="is not below 1", name="above"),
+            pa.Check(lambda s: ~(s < 0), error="is below 0", name="below"),
+        ],
+        nullable=True,
+        required=column_is_required,
+    )
+
+
 def _positive(kind: object) -> pa.Column:
     return pa.Column(kind, pa.Check.gt(0, error="is not above 0"), nullable=True)
 
@@ -78,6 +90,11 @@ def _positive(kind: object) -> pa.Column:
 def _languages(values: pd.Series) -> pd.Series:
     """Which values are language codes; each code is looked up once."""
     return values.isin([code for code in values.unique() if is_language(code)])
+
+
+def _languages_if_any(values: pd.Series) -> pd.Series:
+    """Which values are language codes, or empty."""
+    return _languages(values) | (values == "")
 
 
 def _count(zero: bool) -> pa.Column:
@@ -119,8 +136,9 @@ RESPONSES = pa.DataFrameSchema(
         "n_trials": _count(zero=False),
         "prompting": pa.Column(str, required=False),
         "source_language": pa.Column(
-            str, pa.Check(_languages, error="is not a language code"), required=False
+            str, pa.Check(_languages_if_any, error="is not a language code"), required=False
         ),
+        "chance_level": _chance(column_is_required=False),
         "cluster": pa.Column(str, required=False),
     },
     checks=pa.Check(
@@ -176,6 +194,27 @@ BENCHMARKS = pa.DataFrameSchema(
     name="benchmarks",
 )
 
+#: What a user may say of the benchmarks of the answers; empty if it is not said.
+OWN_BENCHMARKS = pa.DataFrameSchema(
+    {
+        "benchmark": pa.Column(
+            str, pa.Check.str_length(min_value=1, error="is empty"), unique=True
+        ),
+        "name": pa.Column(str),
+        "source_language": pa.Column(
+            str,
+            pa.Check(
+                lambda code: code in ("", "item") or is_language(code),
+                element_wise=True,
+                error="is neither a language code nor the word item",
+            ),
+        ),
+        "chance_level": _chance(),
+    },
+    strict=False,
+    name="own benchmarks",
+)
+
 SOURCES = pa.DataFrameSchema(
     {
         "source": pa.Column(str, unique=True),
@@ -198,6 +237,9 @@ LANGUAGES = pa.DataFrameSchema(
 REMEDIES = {
     "is above 1": "Accuracies are shares between 0 and 1: write 0.87 for 87 %.",
     "is below 0": "Accuracies are shares between 0 and 1.",
+    "is not below 1": "Write the accuracy of a guess: 0.25 for four options, 0 for free answers.",
+    "is neither a language code nor the word item": "Use a code of ISO 639, such as en, or item if "
+    "the answers have a column source_language that says it for each item.",
     "is not a language code": "Use a code of ISO 639, such as en, de or sw.",
     "is not a known reasoning setting": f"Use one of {', '.join(REASONING)}.",
     "is empty": "Fill it in, or remove the row.",

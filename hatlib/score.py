@@ -12,6 +12,7 @@ model and every language is redrawn with the same weights, so that paired differ
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -76,6 +77,7 @@ def hat_scores(
     hardness: str = "auto",
     profile: str = "adaptive",
     reference: str | Standard = "auto",
+    correlation: float = 0.0,
     draws: int = 2000,
     level: float = resample.LEVEL,
     rng: np.random.Generator | int = 0,
@@ -99,6 +101,10 @@ def hat_scores(
     reference : str or Standard
         "uniform", "pooled", a frozen standard, or "auto": uniform, unless it would make the scores
         of more than half of the models an extrapolation; then pooled.
+    correlation : float
+        Correlation of a model's answers to one item in the source language, beyond how hard the
+        item is for it; 0 if they are independent draws. It cannot be seen in the counts
+        themselves; `hatlib.answer_correlation` estimates it from promptings with several answers.
     draws : int
         Redraws of the items; 0 for no interval.
     level : float
@@ -130,7 +136,7 @@ def hat_scores(
     >>> bool((abs(scores.macro()["hat"] - 0.7) < 0.1).all())
     True
     """
-    _check_options(hardness, profile, reference, draws, level)
+    _check_options(hardness, profile, reference, draws, level, correlation)
     chosen = _chosen(responses, benchmarks)
     if isinstance(targets, str):
         targets = [targets]
@@ -150,6 +156,7 @@ def hat_scores(
                 hardness=hardness,
                 profile=profile,
                 reference=reference,
+                correlation=correlation,
                 draws=draws,
                 level=level,
                 rng=generator,
@@ -166,6 +173,7 @@ def score_counts(
     hardness: str = "auto",
     profile: str = "adaptive",
     reference: str | Standard = "auto",
+    correlation: float = 0.0,
     draws: int = 2000,
     level: float = resample.LEVEL,
     rng: np.random.Generator | int = 0,
@@ -179,11 +187,16 @@ def score_counts(
     BenchmarkScores
         Arrays of models × (macro + targets).
     """
-    _check_options(hardness, profile, reference, draws, level)
+    _check_options(hardness, profile, reference, draws, level, correlation)
     method, notes = _method(counts, hardness)
     if method is None:
         return _no_scores(counts, profile, reference, notes, draws)
-    found = self_hardness(counts) if method == "self" else _pooled(counts, method)
+    if method == "self":
+        found = self_hardness(counts, correlation=correlation)
+        if correlation:
+            notes = [*notes, f"Answers to one item taken to be correlated by {correlation:g}."]
+    else:
+        found = _pooled(counts, method)
     table = tabulate(counts, found)
     fit, base = _point(table, found, profile, reference)
     notes += base.notes
@@ -194,7 +207,11 @@ def score_counts(
 
 
 def score_table(
-    table: SufficientTable, *, profile: str = "adaptive", reference: str | Standard = "auto"
+    table: SufficientTable,
+    *,
+    profile: str = "adaptive",
+    reference: str | Standard = "auto",
+    correlation: float = 0.0,
 ) -> BenchmarkScores:
     """The scores of one benchmark from a sufficient table, such as a merged one.
 
@@ -204,7 +221,7 @@ def score_table(
     ----------
     table : SufficientTable
         From `hatlib.sufficient.tabulate` with hardness "self", or merged from several.
-    profile, reference
+    profile, reference, correlation
         As in `hat_scores`.
 
     Returns
@@ -220,10 +237,15 @@ def score_table(
     >>> bool(np.allclose(score_table(table).hat, whole.hat, equal_nan=True))
     True
     """
-    _check_options("self", profile, reference, 0, resample.LEVEL)
+    _check_options("self", profile, reference, 0, resample.LEVEL, correlation)
     no_items = np.zeros((len(table.models), 0), dtype=np.int64)
     found = hardness_of_cells(
-        no_items, table.correct, table.trials, table.source_items, table.chance
+        no_items,
+        table.correct,
+        table.trials,
+        table.source_items,
+        table.chance,
+        correlation=correlation,
     )
     fit, base = _point(table, found, profile, reference)
     return _result(None, table, found, fit, base, None, resample.LEVEL, tuple(base.notes))
@@ -233,7 +255,12 @@ def score_table(
 
 
 def _check_options(
-    hardness: str, profile: str, reference: str | Standard, draws: int, level: float
+    hardness: str,
+    profile: str,
+    reference: str | Standard,
+    draws: int,
+    level: float,
+    correlation: float,
 ) -> None:
     problems = [
         Problem(f"{what} is not known.", f"Use one of {', '.join(known)}.", value=str(value))
@@ -248,6 +275,12 @@ def _check_options(
         problems.append(
             Problem(
                 "draws is not 0 and below 20.", "Use 2000, or 0 for no interval.", value=str(draws)
+            )
+        )
+    if not 0 <= correlation < 1:
+        problems.append(
+            Problem(
+                "correlation is not from 0 to below 1.", "Use 0, or 0.1.", value=str(correlation)
             )
         )
     if not 0 < level < 1:
@@ -507,10 +540,12 @@ def _one_model(
             means = np.nan_to_num(means)
         rates[:, 1:, cell] = means
     if hardness.likelihood is None:
-        posterior = hardness.posterior[m][None]
-        distribution = np.broadcast_to(
-            hardness.distribution[m], (n_draws, hardness.distribution.shape[1])
-        )
+        # Other items give the model another ability, and its items another place.
+        assert hardness.influence is not None and hardness.drift is not None
+        move = (weights - 1) @ hardness.influence[m]
+        posterior = hardness.posterior[m] + move[:, None, None] * hardness.drift[m]
+        share = source / np.maximum(source.sum(axis=1, keepdims=True), 1)
+        distribution = np.einsum("bc,bcg->bg", share, posterior)
     else:
         distribution = mixing_distribution(source, hardness.likelihood, hardness.steps)
         posterior = posterior_of(distribution, hardness.likelihood)
@@ -597,7 +632,7 @@ NEAR_CHANCE = "source accuracy is not above chance"
 FEW_ITEMS = "too few items"
 ONE_ANSWER = "one answer an item"
 EXTRAPOLATED = "extrapolated"
-FEWER_LANGUAGES = "fewer languages than others"
+OTHER_LANGUAGES = "other languages than most"
 _WITHHELD = (NO_SUCCESS, NEAR_CHANCE, FEW_ITEMS, ONE_ANSWER)
 
 FLAGS: Mapping[str, str] = {
@@ -612,7 +647,7 @@ FLAGS: Mapping[str, str] = {
     EXTRAPOLATED: f"Less than {SUPPORTED:.0%} of the reference weight lies where the model has "
     f"items ({ENOUGH_ITEMS} in a fifth of the weight count fully). The score rests on the shape "
     "of the profile elsewhere; its interval allows for that only in part.",
-    FEWER_LANGUAGES: "The mean covers fewer target languages than that of other models, so the "
+    OTHER_LANGUAGES: "The mean covers other target languages than that of most models, so the "
     "model is not ranked with them.",
 }
 """What each flag of a score means; a score may have two, joined by a semicolon."""
@@ -639,11 +674,13 @@ def _flags(
         flags[single > table.source_items.sum(axis=1) / 2] = ONE_ANSWER
     flags[source == 0] = NO_SUCCESS
     few = n_items < MIN_ITEMS
-    # A mean over fewer languages than others have is a mean over other languages.
-    asked = ~few[:, 1:]
-    fewer = asked.sum(axis=1) < asked.any(axis=0).sum()
-    for m in np.flatnonzero(fewer & ~np.isin(flags[:, 0], _WITHHELD)):
-        flags[m, 0] = "; ".join(filter(None, (flags[m, 0], FEWER_LANGUAGES)))
+    # Means over other languages do not compare: most models say which languages count.
+    scored = ~np.isin(flags[:, 0], _WITHHELD) & ~few[:, 0]
+    asked = [tuple(row) for row in ~few[:, 1:]]
+    usual = Counter(asked[m] for m in np.flatnonzero(scored))
+    most = max(usual, key=lambda languages: (usual[languages], sum(languages)), default=())
+    for m in [m for m in np.flatnonzero(scored) if asked[m] != most]:
+        flags[m, 0] = "; ".join(filter(None, (flags[m, 0], OTHER_LANGUAGES)))
     flags[few] = FEW_ITEMS
     return flags
 

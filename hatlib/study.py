@@ -70,6 +70,8 @@ class Design:
         As in `hatlib.simulate_answers`.
     hardness : str
         How hardness is estimated.
+    assumed_correlation : float
+        Correlation of the answers to one item that the estimators are told.
     """
 
     axis: str = "base"
@@ -83,6 +85,7 @@ class Design:
     item_spread: float = 0.0
     overdispersion: float = 0.0
     hardness: str = "self"
+    assumed_correlation: float = 0.0
 
     def truth(self) -> Floats:
         """True scores with the uniform reference, one a model."""
@@ -146,6 +149,8 @@ def _variations() -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield "models", f"{n} model{'s' * (n > 1)}", {"abilities": spread}
     for rho in (0.1, 0.3):
         yield "correlated answers", f"correlation {rho:g}", {"overdispersion": rho}
+        told = {"overdispersion": rho, "assumed_correlation": rho}
+        yield "correlated answers", f"correlation {rho:g}, known", told
     yield "items scatter", "spread .25", {"item_spread": 0.25}
     one = {"n_trials": 1, "n_items": 588}
     yield "one answer an item", "pooled hardness", {**one, "hardness": "pooled"}
@@ -214,7 +219,12 @@ def run_design(
                 continue
             n = draws if name in with_intervals else 0
             found = score_counts(
-                counts, hardness=design.hardness, draws=n, rng=replication, **options
+                counts,
+                hardness=design.hardness,
+                correlation=design.assumed_correlation,
+                draws=n,
+                rng=replication,
+                **options,
             )
             frames.append(_rows(name, replication, found, truth[options["reference"]], order))
         frames += _traditional(replication, found, order)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from importlib.resources import files
@@ -79,6 +80,7 @@ def valid(text: str, command: str = "score") -> dict[str, Any]:
     Draft202012Validator(schema).validate(document)
     result = schema["$defs"]["result"]["properties"]
     parts = {"scores": schema["$defs"].get("score"), "models": None, "metrics": None}
+    parts["left_out"] = None
     assert set(document) == set(schema["properties"])
     for found in document["results"]:
         assert set(found) == set(result)
@@ -102,20 +104,43 @@ def test_simulate_writes_the_design_and_says_how_to_score_it(hat, tmp_path):
     assert all(path.is_file() for path in paths)
     assert "a built-in transfer of" in err
     commands = [line.strip() for line in err.splitlines() if line.startswith("  hat score")]
-    assert len(commands) == 3
-    assert commands[1].startswith("hat score 'new dir/sim/responses.parquet' --models")
-    assert commands[1].endswith("--benchmark sim-factual --source item")
-    assert commands[2].endswith("--chance 0.1")
+    folder = "'new dir/sim/"
+    assert commands == [
+        f"hat score {folder}responses.parquet' --models {folder}models.csv' "
+        f"--benchmarks {folder}benchmarks.csv'"
+    ]
 
 
 def test_what_simulate_says_can_be_typed(hat):
-    import shlex
+    for arguments, facts in (
+        (["--items", "60", "--models", "3", "--chance", "0.25"], {"sim": ("en", 0.25)}),
+        (
+            ["--trials", "2", "--format", "parquet"],
+            {
+                "sim-factual": ("item", 0),
+                "sim-free-form": ("en", 0),
+                "sim-ten-options": ("en", 0.1),
+            },
+        ),
+    ):
+        _, _, err = hat("simulate", "-o", "sim", "--force", *arguments)
+        (command,) = (line for line in err.splitlines() if line.startswith("  hat score"))
+        code, out, err = hat(*shlex.split(command)[1:], "--draws", "0", "--format", "json")
+        assert code == 0
+        results = valid(out)["results"]
+        found = {each["benchmark"]: (each["source"], each["chance"]) for each in results}
+        assert found == facts
+        assert "none was given" not in err
 
-    _, _, err = hat("simulate", "-o", "sim", "--items", "60", "--models", "3", "--chance", "0.25")
-    (command,) = (line for line in err.splitlines() if line.startswith("  hat score"))
-    code, out, _ = hat(*shlex.split(command)[1:], "--draws", "0", "--format", "json")
-    assert code == 0
-    assert valid(out)["results"][0]["chance"] == 0.25
+
+def test_what_is_typed_counts_more_than_the_files(hat):
+    assert hat("simulate", "-o", "sim", "--items", "60", "--chance", "0.25")[0] == 0
+    options = ["--benchmarks", "sim/benchmarks.csv", "--draws", 0, "--format", "json"]
+    more = ["--source", "de", "--chance", 0.1]
+    _, out, err = hat("score", "sim/responses.csv.gz", *options, *more)
+    result = valid(out)["results"][0]
+    assert (result["source"], result["chance"]) == ("de", 0.1)
+    assert "column source_language, as de was chosen" in err
 
 
 def test_simulate_with_options(hat):
@@ -179,7 +204,8 @@ def test_simulate_refuses(hat, tmp_path, arguments, expected, message):
 def test_score_as_a_table(hat, answers):
     code, out, err = hat("score", answers, "--draws", 50)
     assert code == 0
-    lines = out.splitlines()
+    table, *legend = out.split("\n\n")
+    lines = table.splitlines()
     assert lines[0] == "sim"
     assert lines[1].startswith("source en, chance 0, hardness self, profile")
     assert lines[2].split() == ["model", "HAT", "support", "S", "T", "gap", "ratio", "flag"]
@@ -189,8 +215,10 @@ def test_score_as_a_table(hat, answers):
         assert re.fullmatch(row, line), line
     scores = [float(line.split()[1]) for line in lines[3:]]
     assert scores == sorted(scores, reverse=True)
-    assert "Source language: en" in err
-    assert "Chance level of sim: 0, as none was given" in err
+    assert all(text.startswith("extrapolated: Less than") for text in legend)
+    assert bool(legend) == ("extrapolated" in table)
+    assert "Source language of sim: en (column source_language)" in err
+    assert "Chance level of sim: 0 (column chance_level)" in err
     assert "HAT: 0 no transfer, 1 perfect transfer, with 95 % intervals from 50 redraws" in err
 
 
@@ -198,7 +226,7 @@ def test_a_table_fits_into_eighty_columns(hat, answers, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     _, out, _ = hat("score", answers, "--draws", 50, "--all-targets")
     assert max(map(len, out.splitlines())) <= 80
-    assert len(out.splitlines()) == 3 + 4 * 3
+    assert len(out.split("\n\n")[0].splitlines()) == 3 + 4 * 3
 
 
 def test_targets_are_chosen_and_shown(hat, answers):
@@ -241,14 +269,53 @@ def test_scores_that_cannot_be_given_are_null_with_a_flag(hat, tmp_path):
     code, out, err = hat("score", path, "--draws", 30)
     assert code == 0
     assert re.search(r"Alder +– ", out)
-    assert "no source answer is right: The model solves nothing" in err
+    assert "no source answer is right: The model solves nothing" in " ".join(out.split())
+    assert "The model solves nothing" not in err
+    code, _, err = hat("score", path, "--draws", 0, "--format", "csv")
+    assert "no source answer is right: The model solves nothing" in " ".join(err.split())
+    _, out, _ = hat("score", path, "--draws", 0, "--format", "md")
+    assert "\n\n- **no source answer is right**: The model solves nothing" in out
+
+
+@pytest.fixture
+def fewer(tmp_path) -> Path:
+    """Answers of three models, of which the best was asked in one language only."""
+    frame = hatlib.simulate_answers(
+        [2, 0.5, -0.5], profiles="linear", n_items=150, targets=["de", "sw"]
+    ).responses.frame
+    path = tmp_path / "fewer.parquet"
+    frame[(frame["model"] != "Alder") | (frame["language"] != "sw")].to_parquet(path)
+    return path
+
+
+def test_two_flags_in_one(hat, fewer):
+    options = ["--draws", 20, "--reference", "uniform"]
+    rows = valid(hat("score", fewer, *options, "--format", "json")[1])["results"][0]["scores"]
+    (flag,) = (r["flag"] for r in rows if (r["model"], r["target"]) == ("Alder", "macro"))
+    assert flag == "extrapolated; other languages than most"
+    _, out, _ = hat("score", fewer, *options)
+    assert re.search(r"Alder .* extrapolated; other languages$", out, re.MULTILINE)
+    legend = " ".join(out.split("\n\n")[-1].split())
+    assert "extrapolated: Less than" in legend
+    assert "other languages: The mean covers other" in legend
+    _, out, _ = hat("score", fewer, *options, "--format", "md")
+    legend = [line for line in out.splitlines() if line.startswith("- ")]
+    assert [line.split("**")[1] for line in legend] == ["extrapolated", "other languages"]
+    _, out, err = hat("score", fewer, *options, "--format", "csv")
+    assert "extrapolated; other languages than most" in out
+    assert "other languages than most: The mean covers other" in " ".join(err.split())
 
 
 def test_the_schema_knows_every_flag_and_every_method():
     for schema in SCHEMAS.values():
         Draft202012Validator.check_schema(schema)
     parts = SCHEMAS["score"]["$defs"]
-    assert set(parts["score"]["properties"]["flag"]["enum"]) == {None, *FLAGS}
+    flag = parts["flag"]
+    assert flag == SCHEMAS["compare"]["$defs"]["flag"]
+    known = Draft202012Validator(flag)
+    assert flag["pattern"] == f"^({'|'.join(FLAGS)})(; ({'|'.join(FLAGS)}))?$"
+    assert all(known.is_valid(value) for value in (None, *FLAGS, "; ".join(list(FLAGS)[:2])))
+    assert not any(known.is_valid(value) for value in ("", "odd", "extrapolated; ", 1))
     result = parts["result"]["properties"]
     assert set(result["profile"]["enum"]) == set(PROFILE_NAMES)
     assert {"auto", *result["hardness"]["enum"]} == set(HARDNESS_NAMES)
@@ -289,9 +356,29 @@ def test_one_benchmark_of_several(hat, two_benchmarks):
 
 
 def test_a_file_without_a_benchmark_is_named_by_the_option(hat, answers, tmp_path):
-    pd.read_parquet(answers).drop(columns="benchmark").to_csv("mine.csv", index=False)
-    _, out, _ = hat("score", "mine.csv", "--draws", 0, "--benchmark", "ours", "--format", "json")
+    unsaid = ["benchmark", "source_language", "chance_level"]
+    pd.read_parquet(answers).drop(columns=unsaid).to_csv("mine.csv", index=False)
+    _, out, err = hat("score", "mine.csv", "--draws", 0, "--benchmark", "ours", "--format", "json")
     assert valid(out)["results"][0]["benchmark"] == "ours"
+    assert "Source language of ours: en, as none was given" in err
+    assert "Chance level of ours: 0, as none was given" in err
+
+
+def test_benchmarks_are_checked_with_the_answers(hat, answers):
+    Path("b.csv").write_text("benchmark,name,source_language\nsim,My test,sw\n")
+    code, out, err = hat("check", answers, "--benchmarks", "b.csv")
+    assert (code, out) == (1, "")
+    assert "the source language of sim is sw in the table of benchmarks" in err
+    code, out, err = hat("check", answers, "--benchmarks", "b.csv", "--source", "de")
+    assert (code, err) == (0, "")
+    assert "column source_language, as de was chosen" in out
+    code, out, err = hat("check", answers)
+    assert "Source language of sim: en (column source_language)" in out
+    Path("accuracies.csv").write_text("model,language,accuracy\nm,en,0.5\nm,de,0.4\n")
+    code, out, err = hat("check", "accuracies.csv", "--benchmarks", "b.csv")
+    assert (code, out) == (1, "")
+    assert "a table of benchmarks goes with answers item by item" in err
+    assert hat("check", "accuracies.csv", "--source", "de")[0] == 0
 
 
 def test_sets_of_the_book_by_name(hat):
@@ -359,7 +446,8 @@ def test_a_standard_is_of_one_benchmark(hat, two_benchmarks, tmp_path):
         (["--draws", "x"], 2, "valid integer"),
         (["--chance", "1.5"], 1, "chance is not a share. (found: 1.5)"),
         (["--benchmark", "b"], 1, "there is no such benchmark. (found: b) There are: sim."),
-        (["--target", "fr"], 1, "no answer is in this language. (found: fr) There are: de, en, sw"),
+        (["--target", "fr"], 1, "this is not a target language. (found: fr) There are: de, sw."),
+        (["--target", "en"], 1, "this is not a target language. (found: en) There are: de, sw."),
         (["--target", ","], 1, "no target language is named"),
         (["--source", "fr"], 1, "no answer to sim is in the source language fr"),
         (["--source", "klingon"], 1, "source_language is not a language code"),
@@ -369,6 +457,8 @@ def test_a_standard_is_of_one_benchmark(hat, two_benchmarks, tmp_path):
         (["--level", "95"], 1, "level is not between 0 and 1"),
         (["--seed", "-1"], 1, "seed is below 0"),
         (["--models", "none.csv"], 1, "none.csv: there is no such file"),
+        (["--benchmarks", "none.csv"], 1, "none.csv: there is no such file"),
+        (["--benchmarks", "bad.csv"], 1, "bad.csv, line 1: there is no column benchmark"),
         (["none.csv"], 1, "none.csv: there is no such file, and no set of the book of this name."),
         (["mgsm"], 1, "sets of the book and files cannot be mixed"),
         (["bad.csv"], 1, "bad.csv, line 1: there is no column language, item"),
@@ -414,14 +504,16 @@ def test_compare_as_a_table(hat, unlike):
     assert re.fullmatch(r"model +Alder +Beech", lines[3])
     number = r"-?\d\.\d\d"
     assert re.fullmatch(
-        rf"HAT +{number} +{number} +{number} \[{number}, {number}\] +0\.000 +0\.000", lines[4]
+        rf"HAT +{number} +{number} +{number} \[{number}, {number}\] +<0\.001 +<0\.001", lines[4]
     )
     assert re.fullmatch(r"tie group +A +B", lines[9])
-    ranks = [line.split() for line in lines[lines.index("All models") + 3 :]]
+    rest = lines[lines.index("All models") + 3 :]
+    ranks = [line.split() for line in rest[: rest.index("")]]
     assert {row[0] for row in ranks[:2]} == {"Alder", "Aspen"}
-    assert [row[-1] for row in ranks] == ["A", "A", "B", "B"]
+    assert [row[-1] for row in ranks[:4]] == ["A", "A", "B", "B"]
+    assert ranks[4] == ["Cedar", *"–––", "no", "source", "answer", "is", "right"]
     assert "Models that share a letter" in err
-    assert "no source answer is right" in err
+    assert "no source answer is right: The model solves nothing" in out
 
 
 def test_compare_as_json(hat, unlike):
@@ -449,9 +541,46 @@ def test_a_model_without_a_score_cannot_be_compared(hat, unlike):
     assert (found["hat_b"], found["difference"], found["p_value"], found["q_value"]) == (None,) * 4
     assert (found["told_apart"], found["tie_group_b"]) == (None, None)
     assert found["flags"] == ["no source answer is right"]
+    assert (found["flag_a"], found["flag_b"]) == (None, "no source answer is right")
     assert "Cedar" not in {row["model"] for row in found["models"]}
+    assert [row["model"] for row in found["left_out"]] == ["Cedar"]
     for form in ("table", "md", "csv"):
         assert hat(*options, "--format", form)[0] == 0
+
+
+def test_a_mean_over_fewer_languages_is_compared_but_not_ranked(hat, fewer):
+    options = ["compare", fewer, "Alder", "Beech", "--draws", 50, "--reference", "uniform"]
+    (found,) = valid(hat(*options, "--format", "json")[1], "compare")["results"]
+    assert found["flags"] == ["extrapolated", "other languages than most"]
+    assert found["flag_a"] == "extrapolated; other languages than most"
+    assert found["difference"] is not None
+    assert (found["q_value"], found["tie_group_a"]) == (None, None)
+    assert [row["model"] for row in found["left_out"]] == ["Alder"]
+    _, out, _ = hat(*options)
+    assert re.search(r"flag +extrapolated; other languages", out)
+    assert "other languages: The mean covers other" in " ".join(out.split())
+
+
+def test_two_models_of_one_display_name_are_told_apart(hat, unlike):
+    frame = pd.read_parquet(unlike)
+    frame[frame["model"] != "Cedar"].to_parquet("twins.parquet")
+    Path("models.csv").write_text(
+        "model,display_name\nAlder,Twin\nAspen,Other\nBeech,Twin\nBirch,Last\n"
+    )
+    options = ["--models", "models.csv", "--draws", 200, "--format", "json"]
+    (found,) = valid(hat("compare", "twins.parquet", "Alder", "Beech", *options)[1], "compare")[
+        "results"
+    ]
+    assert (found["model_a"], found["model_b"]) == ("Alder", "Beech")
+    assert (found["tie_group_a"], found["tie_group_b"]) == ("A", "B")
+    assert found["q_value"] < 0.01
+    (found,) = valid(hat("compare", "twins.parquet", "Alder", "Last", *options)[1], "compare")[
+        "results"
+    ]
+    assert (found["model_b"], found["tie_group_b"]) == ("Birch", "B")
+    code, out, err = hat("compare", "twins.parquet", "Twin", "Other", *options)
+    assert (code, out) == (1, "")
+    assert "several models are called so. (found: Twin) Name one of: Alder, Beech." in err
 
 
 def test_compare_as_csv_and_markdown(hat, unlike):
@@ -501,7 +630,7 @@ def test_models_of_the_book_are_compared_without_a_file(hat):
         (["{file}", "Alder", "Alder"], 1, "a model is compared with itself"),
         (["{file}", "Alder", "Aspen", "--benchmark", "b"], 1, "there is no such benchmark"),
         (["{file}", "Alder", "Aspen", "--chance", "1.5"], 1, "chance is not a share"),
-        (["{file}", "Alder", "Aspen", "--target", "fr"], 1, "no answer is in this language"),
+        (["{file}", "Alder", "Aspen", "--target", "fr"], 1, "this is not a target language"),
         (["{file}", "Alder", "Aspen", "--draws", "0"], 1, "the scores have no redraws"),
         (["none.csv", "Alder", "Aspen"], 1, "none.csv: there is no such file"),
         (["{file}", "Alder", "Aspen", "-o", "bad.csv"], 1, "bad.csv: this file exists"),

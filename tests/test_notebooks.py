@@ -27,7 +27,12 @@ from hatlib.publish.page import web_page
 pytestmark = pytest.mark.notebook
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+ITEM_LEVEL = ["all-models", "languages", "profile"]  # they take answers item by item
+NOTEBOOKS = sorted(  # those that take accuracies
+    path.stem
+    for path in (ROOT / "notebooks").glob("*.ipynb")
+    if path.stem not in ITEM_LEVEL and "data: list" in path.read_text(encoding="utf-8")
+)
 LANGUAGES = ["en", "de", "fr", "sw"]
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -137,6 +142,78 @@ CASES: dict[str, Callable[[Path], Parameters]] = {
 }
 
 
+# Awkward answers -------------------------------------------------------------------------------
+
+
+def answers(
+    n: int = 6,
+    languages: list[str] = LANGUAGES,
+    names: list[str] | None = None,
+    *,
+    items: int = 60,
+    trials: int = 5,
+) -> Any:
+    """Answers of `n` models item by item; transfer differs by model and by language."""
+    rng = np.random.default_rng(0)
+    names = names or [f"model {i}" for i in range(n)]
+    difficulty = rng.normal(0, 1.5, items)
+    rows = []
+    for m, name in enumerate(names):
+        h = 1 / (1 + np.exp(difficulty - m / 3))
+        for place, language in enumerate(languages):
+            p = h if place == 0 else h * (0.95 - 0.1 * place - 0.03 * m)
+            right = rng.binomial(trials, np.clip(p, 0, 1))
+            rows += [(name, language, f"q{i}", int(k), trials) for i, k in enumerate(right)]
+    columns = ["model", "language", "item", "n_correct", "n_trials"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def hostile_answers(folder: Path) -> Parameters:
+    """Hostile names of models, benchmarks, items and promptings."""
+    frame = answers(names=HOSTILE)
+    for column in ("benchmark", "prompting"):
+        frame[column] = f"<b>{column}</b> a|b {{{{x}}}} ${{x}} [red]x[/]"
+    frame["item"] = "<script>alert(1)</script>" + frame["item"]
+    return given(folder, frame)
+
+
+def source_by_item(folder: Path) -> Parameters:
+    """Each item starts from a language of its own."""
+    frame = answers()
+    number = frame["item"].str[1:].astype(int)
+    frame["source_language"] = np.array(LANGUAGES)[number % len(LANGUAGES)]
+    return given(folder, frame, source_language="item")
+
+
+def some_languages_missing(folder: Path) -> Parameters:
+    """The weakest model was asked in one target language, the next in two."""
+    frame = answers()
+    gone = (frame["model"] == "model 0") & frame["language"].isin(["fr", "sw"])
+    gone |= (frame["model"] == "model 1") & (frame["language"] == "sw")
+    return given(folder, frame[~gone])
+
+
+ANSWERS: dict[str, Callable[[Path], Parameters]] = {
+    "ordinary": lambda folder: given(folder, answers(), models=True),
+    "one model": lambda folder: given(folder, answers(1)),
+    "two models": lambda folder: given(folder, answers(2)),
+    "one answer an item": lambda folder: given(folder, answers(trials=1)),
+    "one answer, two models": lambda folder: given(folder, answers(2, trials=1)),
+    "one target": lambda folder: given(folder, answers(languages=["en", "de"])),
+    "few items": lambda folder: given(folder, answers(items=6)),
+    "all right": lambda folder: given(folder, answers().assign(n_correct=5)),
+    "all wrong": lambda folder: given(folder, answers().assign(n_correct=0)),
+    "at chance": lambda folder: given(folder, answers(), chance=0.6),
+    "two benchmarks": lambda folder: given(
+        folder,
+        pd.concat([answers().assign(benchmark="a"), answers(3, trials=1).assign(benchmark="b")]),
+    ),
+    "languages missing": some_languages_missing,
+    "source by item": source_by_item,
+    "hostile": hostile_answers,
+}
+
+
 # Runs ------------------------------------------------------------------------------------------
 
 
@@ -214,7 +291,44 @@ def test_awkward_data(case, name, tmp_path, quick_pictures):
         assert "{{x}}" in text
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.fixture
+def small_design(monkeypatch):
+    """Simulate fewer items, as the awkward answers are what matters."""
+    from functools import partial
+
+    from hatlib import design
+
+    small = partial(design.paper_design, n_trials=4, n_items=(40, 36, 40))
+    monkeypatch.setattr(design, "paper_design", small)
+
+
+@pytest.mark.parametrize("name", ITEM_LEVEL)
+@pytest.mark.parametrize("case", ANSWERS)
+def test_awkward_answers(case, name, tmp_path, quick_pictures, small_design):
+    nb = play(name, FAST | ANSWERS[case](tmp_path))
+    page = check(nb, web_page(nb, name))
+    if case == "hostile":
+        text = page.get_text()
+        assert "a|b" in text
+        assert "{{x}}" in text
+
+
+@pytest.mark.parametrize("name", ITEM_LEVEL)
+def test_answers_without_the_source_language_are_a_message(name, tmp_path):
+    frame = answers(languages=["de", "fr"])
+    with pytest.raises(InputError, match="source language en"):
+        play(name, FAST | given(tmp_path, frame))
+
+
+def test_models_of_a_profile_can_be_named(tmp_path, quick_pictures, small_design):
+    named = {"model_a": "model 1", "model_b": "model 4"}
+    nb = play("profile", FAST | given(tmp_path, answers()) | named)
+    assert any("model 1 against model 4" in text for text in sentences(nb))
+    with pytest.raises(InputError, match="model 9"):
+        play("profile", FAST | given(tmp_path, answers()) | {"model_a": "model 9"})
+
+
+@pytest.mark.parametrize("name", [*NOTEBOOKS, *ITEM_LEVEL])
 def test_shipped_data(name, tmp_path, quick_pictures):
     nb = play(name, FAST)
     page = check(nb, web_page(nb, name))
@@ -238,3 +352,9 @@ def test_through_papermill(name, tmp_path, monkeypatch):
 def test_an_unknown_set_is_a_message(name, tmp_path, quick_pictures):
     with pytest.raises(InputError, match="nonsense"):
         play(name, FAST | given(tmp_path, table(), models=True, lead="nonsense"))
+
+
+@pytest.mark.parametrize("name", ITEM_LEVEL)
+def test_an_unknown_set_of_answers_is_a_message(name, tmp_path, quick_pictures):
+    with pytest.raises(InputError, match="nonsense"):
+        play(name, FAST | given(tmp_path, answers(), lead="nonsense"))

@@ -266,10 +266,153 @@ def test_a_source_language_by_item(tmp_path):
     assert counts.target_trials.tolist() == [[[2, 0], [0, 1]]]
 
 
-def test_a_source_language_by_item_that_is_not_asked_for_is_left_out(tmp_path):
+def test_the_column_says_the_source_language_unless_one_is_named(tmp_path):
     loaded = hatlib.load_responses(write(tmp_path, BY_ITEM))
-    assert loaded.counts("mine").source_language == "en"
-    assert any("source_language" in line for line in loaded.report.dropped)
+    assert same(loaded.counts("mine"), hatlib.load_responses(
+        tmp_path / "mine.csv", source_language="item"
+    ).counts("mine"))  # fmt: skip
+    assert (
+        "Source language of mine: its own for each item (column source_language)."
+        in loaded.report.read
+    )
+    for options in ({"source_language": "de"}, {"source_language": "EN", "override": True}):
+        named = hatlib.load_responses(tmp_path / "mine.csv", **options)
+        code = options["source_language"].lower()
+        assert named.counts("mine").source_language == code
+        assert any(f"source_language, as {code} was" in line for line in named.report.dropped)
+
+
+DESIGN = """benchmark,model,language,item,source_language,chance_level,n_correct,n_trials
+x,a,en,1,en,0.25,1,2
+x,a,de,1,en,0.25,2,2
+y,a,en,1,en,,1,2
+y,a,de,1,en,,2,2
+y,a,en,2,de,,0,1
+y,a,de,2,de,,1,1
+z,a,fr,1,,0,1,1
+z,a,en,1,,0,1,1
+"""
+TABLE = """benchmark,name,source_language,chance_level,n_items
+x,The X test,en,0.25,1
+y,,item,0.1,
+z,Z,FRA,,
+w,Never asked,en,0.5,9
+"""
+
+
+def test_each_benchmark_has_its_own_source_language_and_chance_level(tmp_path):
+    path = write(tmp_path, DESIGN)
+    loaded = hatlib.load_responses(path)
+    assert loaded.benchmarks["source_language"].tolist() == ["en", "item", "en"]
+    assert loaded.benchmarks["chance_level"].tolist() == [0.25, 0, 0]
+    assert loaded.benchmarks["n_items"].tolist() == [1, 2, 1]
+    read, assumed = "\n".join(loaded.report.read), "\n".join(loaded.report.assumed)
+    assert "Source language of x: en (column source_language)." in read
+    assert "Source language of y: its own for each item (column source_language)." in read
+    assert "Chance level of x: 0.25 (column chance_level)." in read
+    assert "Source language of z: en, as none was given." in assumed
+    assert "Chance level of y: 0, as none was given." in assumed
+    assert loaded.counts("y").source_trials.tolist() == [[2, 1]]
+    assert (loaded.counts("x").chance, loaded.counts("z").source_language) == (0.25, "en")
+
+
+def test_a_table_of_benchmarks_says_what_the_answers_do_not(tmp_path):
+    path, table = write(tmp_path, DESIGN), write(tmp_path, TABLE, "b.csv")
+    loaded = hatlib.load_responses(path, benchmarks=table)
+    assert loaded.benchmarks["name"].tolist() == ["The X test", "y", "Z"]
+    assert loaded.benchmarks["source_language"].tolist() == ["en", "item", "fr"]
+    assert loaded.benchmarks["chance_level"].tolist() == [0.25, 0.1, 0]
+    assert "Chance level of y: 0.1 (table of benchmarks)." in loaded.report.read
+    assert "Source language of z: fr (table of benchmarks)." in loaded.report.read
+    assert loaded.counts("z").targets == ("en",)
+    short = write(tmp_path, "benchmark\nx\n", "short.csv")
+    loaded = hatlib.load_responses(path, benchmarks=short)
+    assert "Not in the table of benchmarks: y, z." in loaded.report.assumed
+    with pytest.raises(hatlib.InputError, match="without a file"):
+        hatlib.load_responses(benchmarks=table)
+
+
+def test_what_the_caller_says_counts_more_than_what_the_files_say(tmp_path):
+    path, table = write(tmp_path, DESIGN), write(tmp_path, TABLE, "b.csv")
+    named = hatlib.load_responses(path, benchmarks=table, chance=0.5, override=True)
+    assert named.benchmarks["source_language"].tolist() == ["en"] * 3
+    assert named.benchmarks["chance_level"].tolist() == [0.5] * 3
+    assert named.counts("y").source_trials.tolist() == [[2, 1]]
+    assert named.counts("y").targets == ("de",)
+    dropped = "\n".join(named.report.dropped)
+    assert "column source_language, as en was chosen" in dropped
+    assert "Column chance_level, as 0.5 was given" in dropped
+
+
+def test_one_trial_a_row_and_parquet_have_chance_levels_too(tmp_path):
+    rows = TRIALS.replace("correct\n", "correct,chance_level\n", 1).splitlines()
+    text = "\n".join([rows[0], *(f"{row},0.5" for row in rows[1:])])
+    loaded = hatlib.load_responses(write(tmp_path, text))
+    assert loaded.counts("mine").chance == 0.5
+    frame = pd.read_csv(write(tmp_path, COUNTS, "c.csv"))
+    for level in ([0] * 7, pd.array([0, None, 0, 0, 0, 0, 0], dtype="Int64")):
+        frame.assign(chance_level=level).to_parquet(tmp_path / "c.parquet")
+        assert hatlib.load_responses(tmp_path / "c.parquet").counts("c").chance == 0
+
+
+def test_everything_that_is_wrong_with_the_benchmarks_is_said_at_once(tmp_path):
+    text = DESIGN.replace("x,a,de,1,en,0.25", "x,a,de,1,en,0.5").replace("y,a,de,2,de", "y,a,de,2,")
+    found = "\n".join(problems_of(write(tmp_path, text)))
+    assert "x has more than one chance_level. (found: 0.25, 0.5)" in found
+    assert "some rows of y have no source_language" in found
+    found = problems_of(write(tmp_path, text), source_language="item")
+    assert any("the rows of z have no source_language" in problem for problem in found)
+    text = DESIGN.replace("0.25", "1").replace("z,a,fr,1,,0", "z,a,fr,1,French,-1")
+    found = problems_of(write(tmp_path, text))
+    assert [problem.split(" (found")[0].split(", ", 1)[1] for problem in found] == [
+        "line 2, column chance_level: the value is not below 1.",
+        "line 3, column chance_level: the value is not below 1.",
+        "line 8, column chance_level: the value is below 0.",
+        "line 8, column source_language: the value is not a language code.",
+    ]
+
+
+def test_answers_and_the_table_of_benchmarks_do_not_contradict_each_other(tmp_path):
+    path = write(tmp_path, DESIGN)
+    text = "benchmark,source_language,chance_level\nx,de,0.5\ny,de,\nz,item,\n"
+    found = "\n".join(problems_of(path, benchmarks=write(tmp_path, text, "b.csv")))
+    assert "the source language of x is de in the table of benchmarks, and not" in found
+    assert "the chance level of x is 0.5 in the table of benchmarks, and not" in found
+    assert "the source language of y is de in the table of benchmarks, and not" in found
+    assert "the rows of z have no source_language" in found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("benchmark,", "bench,", "b.csv, line 1: there is no column benchmark."),
+        ("y,,item,0.1", "x,,item,0.1", "b.csv, line 3, column benchmark: the value stands in more"),
+        ("y,,item,0.1", "y,,items,0.1", "line 3, column source_language: the value is neither a"),
+        ("y,,item,0.1", "y,,item,1", "line 3, column chance_level: the value is not below 1."),
+        ("y,,item,0.1", "y,,item,10%", "line 3, column chance_level: the value is not a number."),
+        ("y,,item,0.1", ",,item,0.1", "line 3, column benchmark: the value is empty."),
+    ],
+)
+def test_a_table_of_benchmarks_that_is_wrong(tmp_path, old, new, message):
+    table = write(tmp_path, TABLE.replace(old, new), "b.csv")
+    found = problems_of(write(tmp_path, DESIGN), benchmarks=table)
+    assert any(message in problem for problem in found), found
+    assert "no such file" in problems_of(tmp_path / "mine.csv", benchmarks="nope.csv")[0]
+
+
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_the_simulated_design_comes_back_as_it_was(tmp_path, file_format):
+    simulated = hatlib.paper_design(n_items=(12, 24, 10), n_trials=2)
+    answers, models, benchmarks, _ = simulated.write(tmp_path, file_format=file_format)
+    loaded = hatlib.load_responses(answers, models=models, benchmarks=benchmarks)
+    alone = hatlib.load_responses(answers)
+    assert loaded.benchmarks.equals(alone.benchmarks)
+    expected = simulated.responses.benchmarks.sort_values("benchmark", ignore_index=True)
+    columns = ["benchmark", "name", "source_language", "chance_level", "n_items"]
+    pd.testing.assert_frame_equal(loaded.benchmarks[columns], expected[columns])
+    for name in loaded.benchmarks["benchmark"]:
+        assert same(loaded.counts(name), simulated.responses.counts(name))
+    assert not [line for line in loaded.report.assumed if "level" in line or "language" in line]
 
 
 def test_items_of_one_cluster_share_a_number(tmp_path):
@@ -321,7 +464,7 @@ def test_what_is_assumed_is_said(tmp_path):
     loaded = hatlib.load_responses(write(tmp_path, "Colour," + COUNTS.replace("\n", "\nred,")[:-4]))
     assumed = "\n".join(loaded.report.assumed)
     assert "benchmark is mine" in assumed
-    assert "Source language: en" in assumed
+    assert "Source language of mine: en, as none was given." in assumed
     assert "Chance level of mine: 0" in assumed
     assert any("colour" in line for line in loaded.report.dropped)
     assert not loaded.bundled
@@ -429,7 +572,7 @@ def test_everything_that_is_wrong_is_reported_at_once(tmp_path):
         (COUNTS.encode("utf-16"), "UTF-16"),
         (COUNTS.splitlines()[0].encode() + b"\n", "no row below the header"),
         (b"PAR1 and then nothing", "Parquet file is damaged"),
-        (gzip.compress(COUNTS.encode())[:-9], "gzip file is damaged"),
+        (gzip.compress(COUNTS.encode(), mtime=0)[:-9], "gzip file is damaged"),
         (COUNTS.replace(",de,", ",en,").replace(",fr,", ",en,").encode(), "repeats"),
         (
             b"model,language,item,n_correct,n_trials\na,en,1,1,1\n",

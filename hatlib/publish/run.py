@@ -23,7 +23,7 @@ from hatlib.publish.places import (
     write_text,
 )
 
-PATHS = ("data", "models")  # parameters that hold file names
+PATHS = ("data", "answers", "models")  # parameters that hold file names
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,14 @@ def load_report(values: Mapping[str, Any]) -> Any:
     if not any(values.get(name) for name in PATHS):
         return None
     import hatlib
+    from hatlib.responses import has_items
 
     options = {key: values[key] for key in ("models", "source_language", "chance") if key in values}
-    return hatlib.load(values.get("data"), **options).report
+    data, answers = values.get("data"), values.get("answers")
+    if data and all(map(has_items, data)):
+        data, answers = answers, data  # as item-level pages take them
+    report = hatlib.load_responses(answers, **options).report if answers else None
+    return hatlib.load(data, **options).report if data or not answers else report
 
 
 def execute(

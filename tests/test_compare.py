@@ -1,0 +1,322 @@
+"""Comparisons of models: against loops, fabricated scores whose answer is known, and bad input."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from hatlib import InputError, compare_all, compare_models, hat_scores, simulate_answers
+from hatlib.compare import _letter, _tie_groups
+from hatlib.results import HatScores
+
+_path = Path(__file__).parent / "oracles" / "hat.py"
+_spec = importlib.util.spec_from_file_location("oracle_hat", _path)
+oracle = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(oracle)
+
+
+@pytest.fixture(scope="module")
+def scores() -> HatScores:
+    profiles = ["linear", "linear", "strong shift", "square", "linear"]
+    data = simulate_answers([0, 1, 0, 0.5, -1], profiles=profiles, n_items=200, rng=1)
+    return hat_scores(data.responses, reference="uniform", draws=300)
+
+
+def made(scores, hats, draws, effective=1000.0, flags=None):
+    """The same scores with other numbers: hats of the models, draws × models."""
+    b = scores.benchmark()
+    n = len(hats)
+    shape = (n, len(b.targets))
+    wide = np.repeat(np.asarray(hats, dtype=float)[:, None], shape[1], axis=1)
+    other = replace(
+        b,
+        models=b.models[:n],
+        hat=wide,
+        low=wide - 0.1,
+        high=wide + 0.1,
+        effective_items=np.full(shape, effective),
+        flags=np.full(shape, "", dtype="<U64") if flags is None else np.array(flags),
+        metrics={name: values[:n] for name, values in b.metrics.items()},
+        draws=np.repeat(np.asarray(draws)[:, :, None], shape[1], axis=2),
+    )
+    return replace(scores, benchmarks=(other,))
+
+
+def noise(hats, sd, n_draws=400, seed=2):
+    rng = np.random.default_rng(seed)
+    return np.asarray(hats) + rng.normal(0, sd, (n_draws, len(hats)))
+
+
+# --- two models ------------------------------------------------------------------------------
+
+
+def test_a_difference_by_hand(scores):
+    b = scores.benchmark()
+    i, j = 0, 2
+    found = compare_models(scores, b.models[i], b.models[j])
+    gaps = [d[i, 0] - d[j, 0] for d in b.draws]
+    mean = sum(gaps) / len(gaps)
+    se = (sum((g - mean) ** 2 for g in gaps) / (len(gaps) - 1)) ** 0.5
+    freedom = min(b.effective_items[i, 0], b.effective_items[j, 0]) - 1
+    assert found.difference == pytest.approx(b.hat[i, 0] - b.hat[j, 0])
+    assert found.se == pytest.approx(se)
+    reach = stats.t.ppf(0.975, freedom) * se
+    assert (found.low, found.high) == pytest.approx(
+        (found.difference - reach, found.difference + reach)
+    )
+    p = 2 * stats.t.sf(abs(found.difference) / se, freedom)
+    assert found.p_value == pytest.approx(p)
+    alone = np.sqrt(b.draws[:, i, 0].var(ddof=1) + b.draws[:, j, 0].var(ddof=1))
+    assert found.unpaired_se == pytest.approx(alone)
+    assert "transfers better" in found.summary()
+
+
+def test_the_other_way_round_changes_the_sign(scores):
+    a, b = (compare_models(scores, *pair) for pair in (("Alder", "Beech"), ("Beech", "Alder")))
+    assert a.difference == pytest.approx(-b.difference)
+    assert (a.low, a.high) == pytest.approx((-b.high, -b.low))
+    assert a.p_value == pytest.approx(b.p_value)
+
+
+def test_the_table_has_the_score_and_the_traditional_metrics(scores):
+    found = compare_models(scores, "Alder", "Aspen", target="sw")
+    table = found.table().set_index("measure")
+    assert list(table.index) == ["hat", "source_accuracy", "target_accuracy", "xlt_gap", "ratio"]
+    assert (table["a"] - table["b"]).to_numpy() == pytest.approx(table["difference"].to_numpy())
+    row = scores.table().query("target == 'sw' and display_name == 'Aspen'").iloc[0]
+    for name in table.index:
+        assert table.loc[name, "b"] == pytest.approx(row[name])
+
+
+def test_models_are_found_by_name_or_display_name(scores):
+    shown = replace(scores, models=scores.models.assign(display_name=lambda t: "The " + t["model"]))
+    a = compare_models(shown, "The Alder", "Beech")
+    b = compare_models(scores, "Alder", "Beech")
+    assert a.difference == b.difference
+    assert (a.model_a, a.model_b) == ("The Alder", "The Beech")
+
+
+def test_a_display_name_of_two_models_names_none(scores):
+    twins = replace(scores, models=scores.models.assign(display_name="Twin"))
+    with pytest.raises(InputError, match=r"no such model.*Twin.*There are: Alder, Aspen"):
+        compare_models(twins, "Twin", "Alder")
+    assert compare_models(twins, "Alder", "Aspen").model_a == "Twin"
+
+
+def test_a_tie_is_called_a_tie(scores):
+    tie = made(scores, [0.7, 0.69], noise([0.7, 0.69], 0.05))
+    text = compare_models(tie, "Alder", "Aspen").summary()
+    assert "a tie" in text
+    assert "do not tell the two apart" in text
+
+
+def test_a_difference_without_spread_is_clear(scores):
+    sure = made(scores, [0.7, 0.6], np.tile([0.7, 0.6], (50, 1)))
+    found = compare_models(sure, "Alder", "Aspen")
+    assert found.se == pytest.approx(0, abs=1e-12)
+    assert found.p_value < 1e-9
+    none = made(scores, [0.7, 0.7], np.tile([0.7, 0.7], (50, 1)))
+    assert compare_models(none, "Alder", "Aspen").p_value == pytest.approx(1)
+
+
+def test_a_missing_score_cannot_be_compared(scores):
+    flags = [["too few items"] * 3, [""] * 3]
+    draws = noise([np.nan, 0.7], 0.05)
+    found = compare_models(made(scores, [np.nan, 0.7], draws, flags=flags), "Alder", "Aspen")
+    assert np.isnan([found.difference, found.low, found.high, found.se, found.p_value]).all()
+    assert "cannot tell" in found.summary()
+    assert "too few items" in found.summary()
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "options", "message"),
+    [
+        ("Alder", "Oak", {}, "no such model on sim.*Oak.*There are: Alder"),
+        ("Alder", "Alder", {}, "compared with itself"),
+        ("Alder", "Aspen", {"benchmark": "x"}, "no such benchmark.*There are: sim"),
+        ("Alder", "Aspen", {"target": "fr"}, "no such target.*There are: macro, de, sw"),
+    ],
+)
+def test_unknown_names_are_answered_with_those_there_are(scores, a, b, options, message):
+    with pytest.raises(InputError, match=message):
+        compare_models(scores, a, b, **options)
+
+
+def test_no_redraws_no_comparison():
+    data = simulate_answers([0, 1], n_items=50)
+    bare = hat_scores(data.responses, draws=0)
+    for call in (lambda: compare_models(bare, "Alder", "Aspen"), lambda: compare_all(bare)):
+        with pytest.raises(InputError, match="no redraws"):
+            call()
+
+
+def test_the_first_benchmark_that_has_both_models(scores):
+    b = scores.benchmark()
+    short = made(scores, [0.5, 0.6], noise([0.5, 0.6], 0.01)).benchmark()
+    both = replace(scores, benchmarks=(replace(short, benchmark="small"), b))
+    assert compare_models(both, "Alder", "Aspen").benchmark == "small"
+    assert compare_models(both, "Alder", b.models[4]).benchmark == "sim"
+
+
+# --- all models ------------------------------------------------------------------------------
+
+
+def test_all_pairs_agree_with_two_at_a_time(scores):
+    table = compare_all(scores).table()
+    assert len(table) == 10
+    for row in table.to_dict("records"):
+        pair = compare_models(scores, row["model_a"], row["model_b"])
+        for name in ("difference", "low", "high", "p_value"):
+            assert row[name] == pytest.approx(getattr(pair, name), rel=1e-6)
+        assert row["difference"] >= 0
+    p = np.sort(table["p_value"])
+    q = [min(p[j] * 10 / (j + 1) for j in range(i, 10)) for i in range(10)]
+    assert np.sort(table["q_value"]) == pytest.approx(q)
+
+
+@settings(max_examples=15)
+@given(st.integers(2, 6), st.sampled_from([12.0, 40.0, 1000.0]), st.integers(0, 10**6))
+def test_ranks_and_ties_agree_with_loops(scores, n_models, effective, seed):
+    rng = np.random.default_rng(seed)
+    hats = rng.normal(0.6, 0.15, n_models)[: len(scores.benchmark().models)]
+    shared = rng.normal(0, 0.1, (60, 1))
+    draws = hats + shared + rng.normal(0, 0.05, (60, len(hats)))
+    found = compare_all(made(scores, hats, draws, effective))
+    apart = oracle.told_apart(hats, draws, [effective] * len(hats), 0.95)
+    models = scores.benchmark().models
+    assert {
+        frozenset(pair)
+        for pair in found.pairs.loc[found.pairs["told_apart"], ["id_a", "id_b"]].to_numpy().tolist()
+    } == {frozenset((models[i], models[j])) for i, j in apart}
+    ranks = found.ranks().set_index("model")
+    for i, (best, worst) in enumerate(oracle.rank_intervals(hats, apart)):
+        assert tuple(ranks.loc[models[i], ["rank_low", "rank_high"]]) == (best, worst)
+    groups = {frozenset(models[i] for i in g) for g in oracle.largest_groups(len(hats), apart)}
+    assert {frozenset(group) for group in found.ties()} == groups
+
+
+@given(st.integers(1, 7), st.data())
+@settings(max_examples=40)
+def test_tie_groups_are_the_largest_without_a_difference(n, data):
+    pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
+    apart = data.draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
+    found = {frozenset(group) for group in _tie_groups(n, apart)}
+    assert found == {frozenset(group) for group in oracle.largest_groups(n, apart)}
+
+
+def test_letters_go_on_after_z():
+    assert [_letter(i) for i in (0, 25, 26, 27, 701, 702)] == ["A", "Z", "AA", "AB", "ZZ", "AAA"]
+
+
+def test_the_group_after_z_comes_last(scores):
+    found = compare_all(made(scores, [0.9, 0.5, 0.1], noise([0.9, 0.5, 0.1], 0.02)))
+    many = replace(found, models=found.models.assign(tie_group=["B", "Z", "AA"]))
+    assert many.ties() == [("Alder",), ("Aspen",), ("Beech",)]
+
+
+def test_letters_of_a_chain(scores):
+    # Neighbours cannot be told apart, the ends can.
+    hats = [0.8, 0.7, 0.6]
+    found = compare_all(made(scores, hats, noise(hats, 0.045)))
+    assert found.ranks()["tie_group"].tolist() == ["A", "A B", "B"]
+    assert found.ties() == [("Alder", "Aspen"), ("Aspen", "Beech")]
+    assert found.ranks()[["rank_low", "rank_high"]].to_numpy().tolist() == [[1, 2], [1, 3], [2, 3]]
+    assert "2 of 3 models may be the best" in found.summary()
+
+
+def test_the_best_is_ahead(scores):
+    hats = [0.5, 0.9, 0.5]
+    found = compare_all(made(scores, hats, noise(hats, 0.02)))
+    assert found.ranks()["display_name"].iloc[0] == "Aspen"
+    assert "Aspen is ahead" in found.summary()
+    assert found.ties() == [("Aspen",), ("Alder", "Beech")]
+    assert sorted(found.table().query("told_apart")["model_a"]) == ["Aspen", "Aspen"]
+
+
+def test_equal_scores_without_spread_are_a_tie(scores):
+    found = compare_all(made(scores, [0.7, 0.7, 0.7], np.full((50, 3), 0.7)))
+    assert not found.table()["told_apart"].any()
+    assert found.ranks()["tie_group"].tolist() == ["A"] * 3
+
+
+def test_the_order_of_the_models_does_not_matter(scores):
+    hats, order = np.array([0.5, 0.62, 0.7, 0.55]), [2, 0, 3, 1]
+    draws = noise(hats, 0.03)
+    one = compare_all(made(scores, hats, draws)).ranks()
+    b = made(scores, hats[order], draws[:, order])
+    names = scores.benchmark().models
+    renamed = replace(b.benchmark(), models=tuple(names[i] for i in order))
+    two = compare_all(replace(b, benchmarks=(renamed,))).ranks()
+    columns = ["model", "hat", "rank_low", "rank_high", "tie_group"]
+    assert one[columns].to_numpy().tolist() == two[columns].to_numpy().tolist()
+
+
+def test_one_model_has_nothing_to_be_compared_with(scores):
+    found = compare_all(made(scores, [0.7], noise([0.7], 0.05)))
+    assert len(found.table()) == 0
+    assert found.ties() == [("Alder",)]
+    assert found.ranks()[["rank_low", "rank_high"]].to_numpy().tolist() == [[1, 1]]
+    assert "nothing to compare" in found.summary()
+    assert found.chart() is not None
+
+
+def test_models_without_a_score_are_left_out(scores):
+    hats = [0.7, np.nan, 0.6]
+    flags = [[""] * 3, ["too few items"] * 3, [""] * 3]
+    found = compare_all(made(scores, hats, noise(hats, 0.01), flags=flags))
+    assert found.left_out == ("Aspen",)
+    assert found.ranks()["model"].tolist() == ["Alder", "Beech"]
+    assert found.ranks()["rank_high"].tolist() == [1, 2]
+    assert np.isfinite(found.table()["p_value"]).all()
+
+
+def test_no_model_with_a_score(scores):
+    hats = [np.nan, np.nan]
+    found = compare_all(made(scores, hats, noise(hats, 0.01), flags=[["x"] * 3] * 2))
+    assert found.left_out == ("Alder", "Aspen")
+    assert found.ties() == []
+    assert len(found.table()) == len(found.ranks()) == 0
+    assert "nothing to compare" in found.summary()
+    assert found.chart() is not None
+
+
+def test_a_mean_over_fewer_languages_is_not_ranked(scores):
+    counts_of_one = "extrapolated; other languages than most"
+    flags = [[counts_of_one, "", ""], [""] * 3, [""] * 3]
+    odd = made(scores, [0.9, 0.7, 0.6], noise([0.9, 0.7, 0.6], 0.01), flags=flags)
+    assert compare_all(odd).left_out == ("Alder",)
+    assert compare_all(odd, target="de").left_out == ()
+
+
+def test_few_effective_items_tell_fewer_models_apart(scores):
+    hats = [0.8, 0.7, 0.6, 0.5]
+    many, few = (
+        int(compare_all(made(scores, hats, noise(hats, 0.0255), n)).table()["told_apart"].sum())
+        for n in (1000.0, 11.0)
+    )
+    assert few < many
+
+
+def test_one_target_has_a_comparison_of_its_own(scores):
+    found = compare_all(scores, target="sw")
+    rows = scores.table().query("target == 'sw'").sort_values("hat", ascending=False)
+    assert found.ranks()["hat"].to_numpy() == pytest.approx(rows["hat"].to_numpy())
+    with pytest.raises(InputError, match="There are: macro, de, sw"):
+        compare_all(scores, target="xx")
+    with pytest.raises(InputError, match="no such benchmark"):
+        compare_all(scores, benchmark="xx")
+
+
+def test_hostile_names_do_no_harm_in_sentences(scores):
+    nasty = "<script>alert(1)</script>"
+    shown = scores.models.assign(display_name=[nasty, *scores.models["display_name"][1:]])
+    text = compare_models(replace(scores, models=shown), "Alder", "Beech").summary()
+    assert "<script>" not in text
+    assert "<script>" not in compare_all(replace(scores, models=shown)).summary()

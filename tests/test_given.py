@@ -1,0 +1,115 @@
+"""Answers item by item in place of accuracies, and which answers a page uses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hatlib
+from hatlib import publish
+from hatlib.errors import InputError
+from hatlib.given import NO_ANSWERS
+from hatlib.publish.run import load_report
+
+
+@pytest.fixture
+def answers(tmp_path):
+    """Two models, three languages, four items, two promptings; one item not asked in Swahili."""
+    rng = np.random.default_rng(0)
+    keys = [
+        (m, c, i, p)
+        for m in ("tree 1B", "tree 8B")
+        for c in ("en", "de", "sw")
+        for i in range(4)
+        for p in ("a", "b")
+        if (c, i) != ("sw", 3)
+    ]
+    frame = pd.DataFrame(keys, columns=["model", "language", "item", "prompting"])
+    frame["n_trials"] = np.where(frame["prompting"] == "a", 2, 3)
+    frame["n_correct"] = rng.binomial(frame["n_trials"], 0.6)
+    frame["params_total_b"] = frame["model"].map({"tree 1B": 1.0, "tree 8B": 8.0})
+    frame["family"] = "tree"
+    path = tmp_path / "answers.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def accuracies(tmp_path):
+    path = tmp_path / "accuracies.csv"
+    path.write_text("model,language,accuracy\na,en,0.8\na,de,0.7\nb,en,0.6\nb,de,0.4\n")
+    return path
+
+
+def test_answers_become_accuracies(answers):
+    tables = hatlib.load(answers)
+    given = pd.read_csv(answers)
+    sums = given.groupby(["model", "language", "item"])[["n_correct", "n_trials"]].sum()
+    wanted = (sums["n_correct"] / sums["n_trials"]).groupby(["model", "language"]).mean()
+    found = tables.accuracies.set_index(["model", "language"])["accuracy"]
+    pd.testing.assert_series_equal(found.sort_index(), wanted, check_names=False)
+    n_items = tables.accuracies.set_index(["model", "language"])["n_items"]
+    assert n_items["tree 1B", "sw"] == 3
+    assert n_items["tree 1B", "de"] == 4
+    assert "turned into 6 accuracies" in str(tables.report)
+
+
+def test_what_describes_the_models_comes_along(answers):
+    table = hatlib.summarise(hatlib.load(answers)).table()
+    assert table["params_total_b"].tolist() == [1.0, 8.0]
+    assert table["ladder"].tolist() == ["tree", "tree"]
+
+
+def test_accuracies_and_answers_cannot_be_mixed_in_one_list(answers, accuracies):
+    with pytest.raises(InputError, match=r"answers\.csv: the file has answers item by item"):
+        hatlib.load([answers, accuracies])
+
+
+def test_answers_come_first_then_data_with_items(answers, accuracies):
+    assert hatlib.answers_of(accuracies, answers).responses is not None
+    assert hatlib.answers_of([answers]).responses.frame["model"].nunique() == 2
+
+
+def test_accuracies_alone_have_no_answers_and_say_how_to_give_them(accuracies):
+    given = hatlib.answers_of([accuracies])
+    assert given.responses is None
+    assert given.summary() == NO_ANSWERS
+    assert given.table().empty
+    assert given.scores().benchmarks == ()
+
+
+def test_nothing_given_means_the_sets_of_the_book():
+    given = hatlib.answers_of(sets=["copa-dialects"])
+    assert given.responses.bundled
+    assert "One answer an item and language" in given.summary()
+
+
+def test_a_source_language_that_no_set_has():
+    assert "in tlh" in hatlib.answers_of(sets=["mgsm"], source_language="tlh").summary()
+
+
+def test_models_are_compared_in_languages_that_all_have():
+    for keep, models, languages in (("languages", 3, 8), ("models", 4, 3)):
+        frame = hatlib.answers_of(sets=["mgsm"], keep=keep).responses.frame
+        has = pd.crosstab(frame["model"], frame["language"]) > 0
+        assert has.shape == (models, languages + 1)
+        assert has.to_numpy().all()
+
+
+def test_a_run_reads_answers_and_accuracies_before_it_starts(answers, accuracies):
+    assert "44 rows" in str(load_report({"data": [str(answers)], "answers": []}))
+    assert "44 rows" in str(load_report({"data": [], "answers": [str(answers)]}))
+    assert "4 rows" in str(load_report({"data": [str(accuracies)], "answers": [str(answers)]}))
+    answers.write_text("model,language,item\n")
+    with pytest.raises(InputError, match="n_correct"):
+        load_report({"data": [str(accuracies)], "answers": [str(answers)]})
+
+
+@pytest.mark.notebook
+def test_hat_run_takes_answers_as_data(answers, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = publish.run_notebook("scaling", {"draws": 20}, data=["answers.csv"])
+    text = run.page.read_text(encoding="utf-8")
+    assert "turned into 6 accuracies" in text
+    assert "Your data have accuracies only" not in text
