@@ -1066,7 +1066,7 @@ def _lines_chart(
         f"{title_x} runs from {drawing.ends_in_words(frame.x, kind)}.",
         f"{title_y} runs from {drawing.span_in_words(frame.y)}.",
         f"{rising} of {len(many)} lines end higher than they start." if many and join else "",
-        f"Below the lines are {len(spots)} dots." if len(spots) else "",
+        f"{len(spots)} dot{'s' * (len(spots) > 1)} below the lines." if len(spots) else "",
     ]
     keep = [series, facet, x, y, low, high, size]
     drawn = table.iloc[frame.index]

@@ -36,6 +36,12 @@ BUNDLED = {
     "corrections": "corrections.csv",
 }
 
+#: Results of simulations that take long, as their benchmarks last wrote them.
+STUDIES = {
+    "study-estimators": "studies/estimators.csv",
+    "study-power": "studies/power.csv",
+}
+
 _OWN = "your data"  # the source of a user's figures, unless the file says it
 _USED = {*schema.KEY, *schema.MODEL_COLUMNS, "accuracy", "n_items", "margin", "locator", "note"}
 #: Columns that count something.

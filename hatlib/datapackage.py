@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 import pandera.pandas as pa
@@ -17,7 +16,7 @@ import pyarrow as arrow
 import pyarrow.parquet as parquet
 
 from hatlib import schema
-from hatlib.data import BUNDLED, data_folder
+from hatlib.data import BUNDLED, STUDIES, data_folder
 from hatlib.responses import SETS, item_file
 
 SCHEMAS: dict[str, pa.DataFrameSchema] = {
@@ -36,6 +35,8 @@ DESCRIPTIONS = {
     "languages": "Name, script and family of each language.",
     "names": "How each source calls each model, and which model that is here.",
     "corrections": "Where the tables differ from what a source prints, and why.",
+    "study-estimators": "Simulated: error and coverage of each estimator of the HAT score.",
+    "study-power": "Simulated: how small a difference between two models can be seen.",
 }
 
 COLUMNS = {
@@ -85,20 +86,21 @@ def describe() -> dict[str, Any]:
         "name": "hat-book-data",
         "title": "Published accuracies and item-level answers of language models by language",
         "resources": [
-            *(_resource(name, data_folder() / path) for name, path in BUNDLED.items()),
+            *(_resource(name, path) for name, path in {**BUNDLED, **STUDIES}.items()),
             *(_item_resource(source) for source in sorted(set(SETS.values()))),
         ],
     }
 
 
-def _resource(name: str, path: Path) -> dict[str, Any]:
+def _resource(name: str, place: str) -> dict[str, Any]:
+    path = data_folder() / place
     content = path.read_bytes()
     with path.open(encoding="utf-8", newline="") as stream:
         columns = next(csv.reader(stream))
     return {
         "profile": "tabular-data-resource",
         "name": name,
-        "path": BUNDLED[name],
+        "path": place,
         "description": DESCRIPTIONS[name],
         "format": "csv",
         "mediatype": "text/csv",
@@ -140,7 +142,10 @@ def _item_field(column: arrow.Field) -> dict[str, Any]:
 
 
 def _field(table: str, column: str) -> dict[str, Any]:
-    kind = "number" if column in _NUMBERS else "integer" if column == "n_items" else "string"
+    if table in STUDIES:
+        kind = "string" if column in ("axis", "value", "profiles", "estimator") else "number"
+    else:
+        kind = "number" if column in _NUMBERS else "integer" if column == "n_items" else "string"
     field: dict[str, Any] = {"name": column, "type": kind}
     if column in COLUMNS:
         field["description"] = COLUMNS[column]

@@ -436,8 +436,12 @@ def along(kind: str, title: str | list[str], domain: list[Any]) -> alt.X:
         scale = alt.Scale(type="log", domain=domain, nice=False)
         axis = alt.Axis(values=_log_ticks(domain), format="~g", labelOverlap="greedy")
         return alt.X("x:Q", title=title, scale=scale, axis=axis)
-    field = "x:T" if kind == "time" else "x:Q"
-    return alt.X(field, title=title, scale=alt.Scale(domain=domain, nice=False))
+    scale = alt.Scale(domain=domain, nice=False)
+    if kind == "time" and domain[1]["year"] - domain[0]["year"] <= 2:
+        # Over so short a time the ticks are months, and no label would say the year.
+        axis = alt.Axis(format="%b %Y", labelOverlap="greedy", tickCount=4)
+        return alt.X("x:T", title=title, scale=scale, axis=axis)
+    return alt.X("x:T" if kind == "time" else "x:Q", title=title, scale=scale)
 
 
 def _along_axis(values: pd.Series[Any], kind: str) -> pd.Series[float]:

@@ -292,7 +292,7 @@ class Gains:
         name = benchmark or self.lead
         frame = self.models[(self.models["benchmark"] == name) & self.models["used"]]
         if frame.empty:
-            return charts.Notice(self.summary(benchmark))
+            return charts.Notice(self._nothing)
         return _DRAWN[self.question.name](self, frame)
 
     def chart_of_gains(self) -> Figure | Notice:
@@ -301,7 +301,7 @@ class Gains:
 
         known = self.sets[self.sets["hat_gain"].notna()]
         if known.empty:
-            return charts.Notice(self.summary())
+            return charts.Notice(self._nothing)
         parts = [
             known.assign(measure="HAT score", kind="adjusted", gain=known["hat_gain"]),
             *(
@@ -375,6 +375,13 @@ class Gains:
             ["doubtful", "n_models"], ascending=[True, False], kind="stable"
         )
         return str(ranked["benchmark"].iloc[0])
+
+    @property
+    def _nothing(self) -> str:
+        """What stands in place of a chart; `summary` says why."""
+        if self.sets.empty:
+            return "Nothing to draw: there are no answers item by item."
+        return f"Nothing to draw: these data cannot show {self.question.asks}."
 
     @property
     def _whose(self) -> str:

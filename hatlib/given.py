@@ -20,7 +20,7 @@ from hatlib.resample import LEVEL
 from hatlib.responses import SETS, Responses, has_items, load_responses
 from hatlib.results import HatScores
 from hatlib.score import hat_scores
-from hatlib.words import counted, markdown_text
+from hatlib.words import counted, joined, markdown_text
 
 NO_ANSWERS = (
     "**Your data have accuracies only.** The HAT score needs answers item by item: a file with one "
@@ -71,11 +71,25 @@ class Given:
         if self.responses is None:
             return self.reason
         facts = self.responses.table().reset_index().to_dict("records")
-        return "\n".join(f"- {_about(self.responses, row)}" for row in facts)
+        lines = [f"- {_about(self.responses, row)}" for row in facts]
+        if self.responses.bundled:
+            lines += ["", *_caveats([str(row["benchmark"]) for row in facts], self.responses)]
+        return "\n".join(lines)
+
+
+def _caveats(benchmarks: Sequence[str], responses: Responses) -> list[str]:
+    """What the source of each set says against it, once for the sets that share one."""
+    names = responses.benchmarks.set_index("benchmark")["name"]
+    told = book().sources.set_index("source")["caveats"]
+    lines = []
+    for source in dict.fromkeys(SETS[benchmark] for benchmark in benchmarks):
+        shared = [markdown_text(names[b]) for b in benchmarks if SETS[b] == source]
+        lines += [f"What to mind in {joined(shared)}: {markdown_text(told[source])}", ""]
+    return lines
 
 
 def _about(responses: Responses, facts: Mapping[Hashable, Any]) -> str:
-    """One set: how much there is, what was left out, and the caveats of its source."""
+    """One set: how much there is, and what was left out."""
     benchmark = str(facts["benchmark"])
     name = responses.benchmarks.set_index("benchmark").loc[benchmark, "name"]
     there = responses.frame.loc[responses.frame["benchmark"] == benchmark, "model"].unique()
@@ -96,9 +110,6 @@ def _about(responses: Responses, facts: Mapping[Hashable, Any]) -> str:
     ]
     if dropped:
         text += f" Left out here: {markdown_text(' '.join(dropped))}"
-    if responses.bundled:
-        caveats = book().sources.set_index("source").loc[SETS[benchmark], "caveats"]
-        text += f" To mind: {markdown_text(caveats)}"
     return text
 
 

@@ -395,7 +395,8 @@ def fit_item_response(counts: Counts, *, steps: int = 100) -> ItemResponse:
 
     Marginal maximum likelihood by EM (Bock and Aitkin 1981), with abilities held loosely to their
     mean (standard deviation 3 logits), so that a model with everything right stays finite. A model
-    of ability *t* answers an item of difficulty *b* correctly with probability ``c + (1 - c) · sigmoid(t - b)``.
+    of ability *t* answers an item of difficulty *b* correctly with probability
+    ``c + (1 - c) · sigmoid(t - b)``.
 
     Parameters
     ----------

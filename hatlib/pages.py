@@ -10,7 +10,7 @@ import nbformat
 import pandas as pd
 
 from hatlib import charts
-from hatlib.data import BUNDLED, book, data_folder, load
+from hatlib.data import BUNDLED, STUDIES, book, data_folder, load
 from hatlib.files import read_table
 from hatlib.metrics import summarise
 from hatlib.responses import SETS, item_file, load_responses
@@ -19,6 +19,9 @@ from hatlib.words import counted, markdown_text
 
 #: Executed notebooks mark the cell whose output is their answer with this tag.
 ANSWER = "answer"
+
+#: Notebooks that teach, and ask nothing of the data.
+LESSONS = ("why-hard", "the-score", "ten-samples")
 
 METRIC_TITLES = {
     "source_accuracy": "Source accuracy",
@@ -109,9 +112,10 @@ def answers(root: Path) -> str:
     """
     lines = []
     order = ["fit", "inflation", "profile", "scaling", "time-trend", "small-models"]
-    order += ["all-models", "languages"]
+    order += ["all-models", "languages", "estimator-study"]
     executed = {p.stem: p for p in (root / "book/_generated/executed").glob("*.ipynb")}
-    for name in [*(n for n in order if n in executed), *sorted(set(executed) - set(order))]:
+    others = sorted(set(executed) - {*order, *LESSONS})
+    for name in [*(n for n in order if n in executed), *others]:
         notebook = nbformat.read(executed[name], as_version=4)
         question = notebook.metadata.get("hat", {}).get("question", name)
         lines.append(f"[{question}](analyses/{name}.ipynb)")
@@ -136,7 +140,7 @@ def data_and_sources(root: Path) -> str:
         "# Data and sources",
         "All figures in the analyses were published by others. They stand here as printed, with "
         "where each one stands in its source (column `locator` of `accuracies.csv`) and what the "
-        "source calls each model (`names.csv`). Nothing in the data is simulated.",
+        "source calls each model (`names.csv`). Only the tables in `studies/` are simulated.",
         counts(root),
         "## Sources",
         *[
@@ -322,7 +326,8 @@ def _files() -> str:
 
     rows = []
     items = sorted({item_file(source) for source in SETS.values()})
-    for path in [*(data_folder() / name for name in BUNDLED.values()), *items]:
+    tables = [data_folder() / name for name in (*BUNDLED.values(), *STUDIES.values())]
+    for path in [*tables, *items]:
         content = path.read_bytes()
         rows.append(
             (

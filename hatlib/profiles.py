@@ -203,15 +203,15 @@ class ProfilePair:
         if not self._supported.any():
             return text
         if self.stretches.empty:
-            return f"{text} There the band round their difference holds 0."
+            return f"{text} Where both have items, the band round their difference holds 0."
         better = self.stretches["better"].unique()
         parts = [
             f"{markdown_text(row['better'])} is ahead from {row['start']:.2f} to {row['end']:.2f}, "
             f"by up to {abs(row['difference']):.2f}"
             for row in self.stretches.to_dict("records")
         ]
-        crossed = " The profiles cross:" if len(better) > 1 else ""
-        return f"{text}{crossed or ' There'} {joined(parts)}."
+        cross = "The profiles cross: where" if len(better) > 1 else "Where"
+        return f"{text} {cross} both have items, {joined(parts)}."
 
     @property
     def _supported(self) -> pd.Series:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from hatlib.answers import simulate_answers
-from hatlib.data import data_folder
+from hatlib.data import STUDIES, data_folder
 from hatlib.files import read_table
 from hatlib.results import BenchmarkScores
 from hatlib.score import interval_quantile, score_counts
@@ -47,7 +47,7 @@ ESTIMATORS: Mapping[str, Mapping[str, Any]] = {
 #: Metrics that are not corrected for hardness, for comparison.
 TRADITIONAL = ("target_accuracy", "xlt_gap", "ratio", "conditional_transfer")
 
-RESULTS = "studies/estimators.csv"
+RESULTS = STUDIES["study-estimators"]
 """Where the full study is kept, below the data folder."""
 
 
@@ -381,7 +381,7 @@ def _task(task: tuple[Design, int, int]) -> pd.DataFrame:
     return frame
 
 
-POWER_RESULTS = "studies/power.csv"
+POWER_RESULTS = STUDIES["study-power"]
 """Where the power of paired comparisons is kept, below the data folder."""
 
 #: Differences in HAT that the power study looks for.
