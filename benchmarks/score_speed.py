@@ -44,7 +44,7 @@ MIB = 1 / 1024  # of the KiB in which Linux reports memory
 
 
 def best_of(repeats, task):
-    """The shortest of several times in seconds: by the clock, and of the processor (all threads)."""
+    """The shortest of several times in seconds: by the clock, and of the processor."""
     times = []
     for _ in range(repeats):
         started = time.perf_counter(), time.process_time()
@@ -175,6 +175,8 @@ def main():
     options = parser.parse_args()
     load = os.getloadavg()[0]
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    # Threads of linear algebra beside our own, a model each, may hinder more than they help.
+    machine += f", OPENBLAS_NUM_THREADS {os.environ.get('OPENBLAS_NUM_THREADS', 'not set')}"
     print(f"{machine}; load average {load:.1f} before the run")
     table = paper(options.draws, options.repeats, options.resamples)
     clock, ours = table["seconds"].sum(), table["cpu_seconds"].sum()

@@ -176,7 +176,10 @@ accuracy in the target languages runs from 0.400 to 0.800. The highest is b-1.
         )
     for end, axis in (("x", "y"), ("y", "x")):
         if {f"{end}_low", f"{end}_high"} <= set(frame):
-            span = {end: alt.X(f"{end}_low:Q") if end == "x" else alt.Y(f"{end}_low:Q")}
+            # Its own scale, or this layer would draw 0 into the axis.
+            scale = alt.Scale(domain=x_domain if end == "x" else y_domain, nice=False)
+            channel = alt.X if end == "x" else alt.Y
+            span = {end: channel(f"{end}_low:Q", scale=scale)}
             layers.append(
                 drawing.only("dot")
                 .mark_rule(strokeWidth=1.2, clip=True)

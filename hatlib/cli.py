@@ -126,6 +126,13 @@ ReferenceOption = Annotated[
         metavar="NAME|FILE",
     ),
 ]
+CorrelationOption = Annotated[
+    float,
+    typer.Option(
+        "--correlation",
+        help="Correlation of a model's answers to one item beyond its hardness; 0 if independent.",
+    ),
+]
 DrawsOption = Annotated[
     int, typer.Option("--draws", help="Redraws of the items; 0 for no intervals.")
 ]
@@ -294,6 +301,7 @@ def score(
     hardness: HardnessOption = "auto",
     profile: ProfileOption = "adaptive",
     reference: ReferenceOption = "auto",
+    correlation: CorrelationOption = 0.0,
     draws: DrawsOption = 2000,
     seed: SeedOption = 0,
     level: LevelOption = 0.95,
@@ -323,6 +331,7 @@ def score(
         hardness=hardness,
         profile=profile,
         reference=reference,
+        correlation=correlation,
         draws=draws,
         level=level,
         rng=seed,
@@ -364,6 +373,7 @@ def compare(
     hardness: HardnessOption = "auto",
     profile: ProfileOption = "adaptive",
     reference: ReferenceOption = "auto",
+    correlation: CorrelationOption = 0.0,
     draws: DrawsOption = 2000,
     seed: SeedOption = 0,
     level: LevelOption = 0.95,
@@ -389,6 +399,7 @@ def compare(
         hardness=hardness,
         profile=profile,
         reference=reference,
+        correlation=correlation,
         draws=draws,
         level=level,
         rng=seed,

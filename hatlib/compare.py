@@ -424,6 +424,10 @@ def _model(scores: HatScores, b: BenchmarkScores, name: str) -> int:
         return b.models.index(name)
     if shown.count(name) == 1:
         return shown.index(name)
+    if name in shown:
+        twins = [m for m, display in zip(b.models, shown, strict=True) if display == name]
+        remedy = f"Use one of {listing(twins)}."
+        raise InputError(Problem("several models have this name.", remedy, value=name))
     there = f"There are: {listing(b.models, 40)}."
     raise InputError(Problem(f"there is no such model on {b.benchmark}.", there, value=name))
 

@@ -867,6 +867,8 @@ def _ask(
             "n_above": 0,
             "span": np.nan,
         }
+        if truth is not None:
+            row["true_gain"] = np.nan
         gain, raw = _Estimate(np.nan), dict.fromkeys(_GAINS, np.nan)
         if len(used):
             contrast = within_groups(used["x"], used["group"].tolist(), used.get("held"))
@@ -1117,6 +1119,8 @@ class KnownTruth:
             ]
         )
         first = next(iter(self.scenarios.values()))
+        if frame["hat_gain"].isna().all():
+            return charts.Notice("Nothing to draw: no simulated model has a score.")
         return charts.intervals(
             long.dropna(subset="gain"),
             value="gain",
@@ -1138,6 +1142,8 @@ class KnownTruth:
     def summary(self) -> str:
         """How often the intervals hold the truth, and how far each measure is from it."""
         frame = self.table().dropna(subset=["hat_gain", "low"])
+        if frame.empty:
+            return "No simulated model has a score with an interval to hold against the truth."
         error = (frame["hat_gain"] - frame["true_gain"]).abs()
         raw = (frame["target_gain"] - frame["true_gain"]).abs()
         return (

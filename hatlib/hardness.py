@@ -425,8 +425,10 @@ def fit_item_response(counts: Counts, *, steps: int = 100) -> ItemResponse:
     share = stats.norm.pdf(_DIFFICULTIES, scale=2)
     share /= share.sum()
     for _ in range(steps):
-        logs = _log_likelihood(ability, right, trials, counts.chance)
-        weight = special.softmax(logs.sum(axis=0) + np.log(share), axis=1)
+        solved, failed = _log_probabilities(ability, counts.chance)
+        # A product sums over the models at once, without an array of models × items × grid.
+        logs = right.T @ solved + (trials - right).T @ failed
+        weight = special.softmax(logs + np.log(share), axis=1)
         share = np.maximum(weight.mean(axis=0), 1e-12)
         share /= share.sum()
         ability = _ability_step(ability, right @ weight, trials @ weight, counts.chance)
@@ -436,10 +438,16 @@ def fit_item_response(counts: Counts, *, steps: int = 100) -> ItemResponse:
 
 
 def _log_likelihood(ability: Floats, right: Floats, trials: Floats, chance: float) -> Floats:
+    solved, failed = _log_probabilities(ability, chance)
+    wrong = trials - right
+    return right[:, :, None] * solved[:, None, :] + wrong[:, :, None] * failed[:, None, :]
+
+
+def _log_probabilities(ability: Floats, chance: float) -> tuple[Floats, Floats]:
+    """Logs of solving and of failing an item of each difficulty, (n_models, n_grid) each."""
     p = chance + (1 - chance) * special.expit(ability[:, None] - _DIFFICULTIES)
     p = np.clip(p, 1e-9, 1 - 1e-9)
-    wrong = trials - right
-    return right[:, :, None] * np.log(p)[:, None, :] + wrong[:, :, None] * np.log1p(-p)[:, None, :]
+    return np.log(p), np.log1p(-p)
 
 
 def _ability_step(ability: Floats, right: Floats, trials: Floats, chance: float) -> Floats:

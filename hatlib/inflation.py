@@ -477,7 +477,10 @@ def hat_correlations(scores: HatScores, *, simulated: bool = False) -> Correlati
         used = mine[mine["hat"].notna() & (mine["flag"] == "")]
         name = str(mine["benchmark_name"].iloc[0])
         if len(used) < distance.MIN_RUNS:
-            reasons[name] = f"{counted(len(used), 'model')} with a score that can be relied on"
+            reasons[name] = (
+                f"{counted(len(used), 'model')} with a score that can be relied on, and it takes "
+                f"{distance.MIN_RUNS}"
+            )
             continue
         source = used["source_accuracy"].to_numpy(float)
         drawn = np.zeros((0, len(used))) if b.draws is None else b.draws[:, used.index, 0]

@@ -184,16 +184,16 @@ class LanguageEffects:
         ranked = ranked.sort_values(["mean", "model", "place"], ascending=[False, True, True])
         return charts.heat(
             ranked,
-            x="name",
+            x="language",
             y="display_name",
             value="hat",
             grey="weak",
             name=f"model-by-language-{self.benchmark}",
             title_value="HAT",
             caption=(
-                f"{self.benchmark_name}: HAT of each model in each language. Grey numbers have a "
-                "flag: the model has few items over much of the reference. Where there is no "
-                "tile there is no score."
+                f"{self.benchmark_name}: HAT of each model in each language, by its code. Grey "
+                "tiles have a flag: the model has few items over much of the reference. Where "
+                "there is no tile there is no score."
             ),
         )
 

@@ -20,6 +20,9 @@ from hatlib.words import counted, markdown_text
 #: Executed notebooks mark the cell whose output is their answer with this tag.
 ANSWER = "answer"
 
+#: Most answers of one notebook on the first page; its own page has them all.
+MOST_ANSWERS = 3
+
 #: Notebooks that teach, and ask nothing of the data.
 LESSONS = ("why-hard", "the-score", "ten-samples")
 
@@ -119,8 +122,9 @@ def answers(root: Path) -> str:
         notebook = nbformat.read(executed[name], as_version=4)
         question = notebook.metadata.get("hat", {}).get("question", name)
         lines.append(f"[{question}](analyses/{name}.ipynb)")
-        for cell in filter(_is_answer, notebook.cells):
-            lines += [f": {_beginning(text)}\n" for text in _paragraphs(cell)]
+        answer = [text for cell in filter(_is_answer, notebook.cells) for text in _paragraphs(cell)]
+        real = [text for text in answer if "simulated" not in text.partition("**:")[0].lower()]
+        lines += [f": {_beginning(text)}\n" for text in (real or answer)[:MOST_ANSWERS]]
     return "\n".join(lines)
 
 

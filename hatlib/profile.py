@@ -322,7 +322,7 @@ _EVIDENCE = 4  # steps before the differences between models are estimated
 class Shape:
     """The common shape of a set of profiles, on the logit scale.
 
-    It can be stored (`hatlib.standard`) so that a model that comes later is judged with the same
+    It can be stored (`hatlib.Standard`) so that a model that comes later is judged with the same
     one.
 
     Attributes

@@ -367,8 +367,8 @@ def pair_table(scores: HatScores) -> pd.DataFrame:
                 "where": "; ".join(where) or "nowhere clearly",
             }
         )
-    columns = ["benchmark_name", "model_a", "model_b", "difference"]
-    return pd.DataFrame(rows, columns=[*columns, "low", "high", "where"])
+    columns = ["benchmark_name", "where", "model_a", "model_b", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def band_check(scores: HatScores, simulated: Simulated) -> pd.DataFrame:
@@ -483,7 +483,9 @@ def _stretches(
     for _, part in points[side != 0].groupby(run[side != 0]):
         first, last = int(part.index[0]), int(part.index[-1])
         inside = (b.hardness.grid > edges[first]) & (b.hardness.grid <= edges[last + 1])
-        items = [float(b.n_items[m, 0] * b.hardness.distribution[m, inside].sum()) for m in at]
+        items = [
+            round(float(b.n_items[m, 0] * b.hardness.distribution[m, inside].sum())) for m in at
+        ]
         most = part["difference"].abs().idxmax()
         rows.append(
             {

@@ -34,7 +34,7 @@ METRICS = {"target_accuracy": "target accuracy", "ratio": "ratio", "xlt_gap": "X
 #: Metrics of which less is better.
 _LESS_IS_BETTER = ("xlt_gap",)
 
-_FEW = 12  # models that can all be named in a chart
+_NAMED = 2  # reversals whose models are named in a chart
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,14 @@ class Reversals:
         """HAT of each model against a metric; models of clear reversals are named."""
         from hatlib import charts
 
-        mine = self.table()
+        mine = self.pairs[self.pairs["reversed"].astype(bool)]
         mine = mine[mine["metric"] == METRICS[metric]]
-        named = [*mine["ahead_by_hat"], *mine["ahead_by_metric"]]
-        often = pd.Series(named, dtype=object).value_counts().index[:8].tolist()
-        if len(self.models) <= _FEW:
-            often = self.models["display_name"].tolist()
+        clear = mine[mine["clear"].astype(bool)]
+        # The largest reversals; if none is clear, the largest of all.
+        largest = (clear if len(clear) else mine).copy()
+        largest["size"] = largest["hat_difference"].abs().astype(float)
+        largest = largest.nlargest(_NAMED, "size") if len(clear) else largest.nlargest(1, "size")
+        named = [*largest["ahead_by_hat"], *largest["ahead_by_metric"]]
         frame = self.models.rename(columns={"low": "y_low", "high": "y_high"})
         return charts.scatter(
             frame,
@@ -102,7 +104,7 @@ class Reversals:
             y="hat",
             color=None,
             diagonal=False,
-            emphasise=often,
+            emphasise=named,
             name=f"hat-against-{metric.replace('_', '-')}",
             title_x=METRICS[metric].capitalize() if metric != "xlt_gap" else "XLT gap",
             title_y="HAT score",
@@ -110,7 +112,7 @@ class Reversals:
                 f"{self.benchmark_name}: HAT of each model, with its interval, against its "
                 f"{METRICS[metric]}. Were the two rankings the same, the dots would rise from "
                 "left to right without a step down."
-                + ("" if len(self.models) <= _FEW else " Named are models of clear reversals.")
+                + (f" Named: the largest {'clear ' * bool(len(clear))}reversal." if named else "")
             ),
         )
 

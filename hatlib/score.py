@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from hatlib import resample
 from hatlib.errors import InputError, Problem, listing
@@ -66,7 +67,8 @@ MIN_ITEMS = 10
 CLEAR_OF_CHANCE = 2.0
 """Source accuracy must be this many standard errors above chance."""
 
-_CHUNK = 4_000_000  # weights drawn at a time, to bound memory
+_CHUNK = 500  # redraws at a time, so that their arrays fit into the processor's cache
+_WEIGHTS = 4_000_000  # weights at a time, to bound memory
 
 
 def hat_scores(
@@ -457,7 +459,7 @@ def _redraw(
     rates = target_rates(counts)
     n_clusters = int(counts.clusters.max()) + 1
     plan = [_Plan.of(hardness.cell[m], rates[m], hardness) for m in range(len(counts.models))]
-    step = max(20, min(draws, _CHUNK // max(n_clusters, 1)))
+    step = max(20, min(draws, _CHUNK, _WEIGHTS // max(n_clusters, 1)))
     hats, bands = [], []
     for start in range(0, draws, step):
         n = min(step, draws - start)
@@ -465,7 +467,11 @@ def _redraw(
         # A seed a model, so that the order in which threads end does not matter.
         noise = np.random.default_rng(rng.integers(2**63))
         tasks = [(m, plan[m], weights, hardness, fit) for m in range(len(plan))]
-        with ThreadPoolExecutor(min(len(plan), os.cpu_count() or 1)) as pool:
+        # One thread a model; threads of the matrix library would get in each other's way.
+        with (
+            threadpool_limits(1, user_api="blas"),
+            ThreadPoolExecutor(min(len(plan), os.cpu_count() or 1)) as pool,
+        ):
             found = list(pool.map(_one_model, tasks))
             parameters = fit.update(np.stack([evidence for evidence, _ in found]), noise)
             distributions = np.stack([d for _, d in found])

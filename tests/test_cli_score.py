@@ -715,3 +715,15 @@ def test_text_that_looks_like_a_formula_is_quoted_and_numbers_are_not():
     frame = pd.DataFrame({"a": ["=x", "x=", None, "-"], "b": [-1.5, 2, None, 0]})
     rows = list(csv.reader(io.StringIO(output.csv_text(frame))))
     assert rows[1:] == [["'=x", "-1.5"], ["x=", "2.0"], ["", ""], ["'-", "0.0"]]
+
+
+def test_a_correlation_is_told_to_the_score(hat, answers):
+    code, out, err = hat(
+        "score", answers, "--draws", 50, "--correlation", "0.2", "--format", "json"
+    )
+    assert code == 0
+    notes = valid(out)["results"][0]["notes"]
+    assert notes == ["Answers to one item taken to be correlated by 0.2."]
+    code, _, err = hat("score", answers, "--draws", 50, "--correlation", "2")
+    assert code == 1
+    assert "correlation is not from 0 to below 1" in err

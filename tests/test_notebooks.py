@@ -28,6 +28,7 @@ pytestmark = pytest.mark.notebook
 
 ROOT = Path(__file__).parents[1]
 ITEM_LEVEL = ["all-models", "languages", "profile"]  # they take answers item by item
+BOTH = ["inflation", "scaling", "small-models", "time-trend"]  # accuracies, and such answers
 NOTEBOOKS = sorted(  # those that take accuracies
     path.stem
     for path in (ROOT / "notebooks").glob("*.ipynb")
@@ -311,6 +312,23 @@ def test_awkward_answers(case, name, tmp_path, quick_pictures, small_design):
         text = page.get_text()
         assert "a|b" in text
         assert "{{x}}" in text
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("case", [case for case in ANSWERS if case != "source by item"])
+def test_awkward_answers_in_place_of_accuracies(case, name, tmp_path, quick_pictures, small_design):
+    nb = play(name, FAST | ANSWERS[case](tmp_path))
+    page = check(nb, web_page(nb, name))
+    if case == "hostile":
+        assert "a|b" in page.get_text()
+    assert "Your data have accuracies only" not in page.get_text()
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_accuracies_alone_bring_no_answers_of_the_book(name, tmp_path, quick_pictures):
+    text = web_page(play(name, FAST | given(tmp_path, table(), models=True)), name)
+    assert "Your data have accuracies only" in text
+    assert "GSM-Symbolic" not in text
 
 
 @pytest.mark.parametrize("name", ITEM_LEVEL)

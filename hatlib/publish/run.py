@@ -216,6 +216,8 @@ def _kernel_environment(work: Path, reads: Path) -> Iterator[None]:
         "JUPYTER_RUNTIME_DIR": str(work / "runtime"),
         "JUPYTER_PREFER_ENV_PATH": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        # Scores have threads of their own; those of the matrix library would get in their way.
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
     }
     before = dict(os.environ)
     os.environ.update(changes)
