@@ -41,6 +41,7 @@ __version__ = "0.2.0"
 # Public names and their modules.  They are imported at first use, so that the command line
 # answers at once.
 _HOMES = {
+    "bundled_standard": "standards",
     "answer_correlation": "promptings",
     "Comparisons": "compare",
     "Difference": "compare",
@@ -144,6 +145,7 @@ __all__ = [
     "Trends",
     "answer_correlation",
     "answers_of",
+    "bundled_standard",
     "compare_all",
     "compare_models",
     "fit_languages",

@@ -121,8 +121,8 @@ ReferenceOption = Annotated[
     str,
     typer.Option(
         "--reference",
-        help="Hardness that all models are compared at: auto, uniform, pooled, or the file of a "
-        "frozen standard.",
+        help="Hardness that all models are compared at: auto, uniform, pooled, standard (the one "
+        "of the book for this benchmark), or the file of a frozen standard.",
         metavar="NAME|FILE",
     ),
 ]
@@ -573,9 +573,17 @@ def _scores(
     from hatlib.score import REFERENCE_NAMES
 
     base: Any = reference
-    if reference not in REFERENCE_NAMES:
+    if reference == "standard":
+        names = list(benchmarks or responses.benchmarks["benchmark"])
+        if len(names) > 1:
+            raise InputError(
+                Problem("a standard is of one benchmark.", "Name it with --benchmark NAME.")
+            )
+        base = hatlib.bundled_standard(names[0])
+    elif reference not in REFERENCE_NAMES:
         if not Path(reference).exists():
-            remedy = f"Use {', '.join(REFERENCE_NAMES)}, or the file of a frozen standard."
+            known = ", ".join((*REFERENCE_NAMES, "standard"))
+            remedy = f"Use {known}, or the file of a frozen standard."
             raise InputError(Problem("there is no such reference.", remedy, value=reference))
         base = hatlib.Standard.read(reference)
     with _progress() as progress:

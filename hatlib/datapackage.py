@@ -18,6 +18,7 @@ import pyarrow.parquet as parquet
 from hatlib import schema
 from hatlib.data import BUNDLED, STUDIES, data_folder
 from hatlib.responses import SETS, item_file
+from hatlib.standards import STANDARDS, standard_file
 
 SCHEMAS: dict[str, pa.DataFrameSchema] = {
     "accuracies": schema.ACCURACIES,
@@ -88,6 +89,7 @@ def describe() -> dict[str, Any]:
         "resources": [
             *(_resource(name, path) for name, path in {**BUNDLED, **STUDIES}.items()),
             *(_item_resource(source) for source in sorted(set(SETS.values()))),
+            *(_standard_resource(benchmark) for benchmark in STANDARDS),
         ],
     }
 
@@ -129,6 +131,24 @@ def _item_resource(source: str) -> dict[str, Any]:
         "bytes": len(content),
         "hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
         "schema": {"fields": [_item_field(column) for column in columns]},
+    }
+
+
+def _standard_resource(benchmark: str) -> dict[str, Any]:
+    """The JSON file of a frozen standard."""
+    path = standard_file(benchmark)
+    content = path.read_bytes()
+    return {
+        "profile": "data-resource",
+        "type": "file",
+        "name": f"standard-{benchmark}",
+        "path": path.relative_to(data_folder()).as_posix(),
+        "description": f"Frozen standard of {benchmark}: reference hardness and common shape.",
+        "format": "json",
+        "mediatype": "application/json",
+        "encoding": "utf-8",
+        "bytes": len(content),
+        "hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
     }
 
 

@@ -15,6 +15,7 @@ from hatlib.files import read_table
 from hatlib.metrics import summarise
 from hatlib.responses import SETS, item_file, load_responses
 from hatlib.simulate import identical_transfer
+from hatlib.standards import STANDARDS, standard_file
 from hatlib.words import counted, markdown_text
 
 #: Executed notebooks mark the cell whose output is their answer with this tag.
@@ -331,7 +332,8 @@ def _files() -> str:
     rows = []
     items = sorted({item_file(source) for source in SETS.values()})
     tables = [data_folder() / name for name in (*BUNDLED.values(), *STUDIES.values())]
-    for path in [*tables, *items]:
+    standards = [standard_file(benchmark) for benchmark in STANDARDS]
+    for path in [*tables, *items, *standards]:
         content = path.read_bytes()
         rows.append(
             (
