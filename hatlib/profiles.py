@@ -206,7 +206,7 @@ class ProfilePair:
             return f"{text} Where both have items, the band round their difference holds 0."
         better = self.stretches["better"].unique()
         parts = [
-            f"{markdown_text(row['better'])} is ahead from {row['start']:.2f} to {row['end']:.2f}, "
+            f"{markdown_text(row['better'])} is ahead {_span(row['start'], row['end'])}, "
             f"by up to {abs(row['difference']):.2f}"
             for row in self.stretches.to_dict("records")
         ]
@@ -353,7 +353,7 @@ def pair_table(scores: HatScores) -> pd.DataFrame:
             rows.append(row | {"where": pair.reason})
             continue
         where = [
-            f"{each['better']} ahead from {each['start']:.2f} to {each['end']:.2f}"
+            f"{each['better']} ahead {_span(each['start'], each['end'])}"
             for each in pair.stretches.to_dict("records")
         ]
         rows.append(
@@ -498,6 +498,12 @@ def _stretches(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _span(start: float, end: float) -> str:
+    """Where a stretch lies, in words."""
+    ends = f"{start:.2f}", f"{end:.2f}"
+    return f"near {ends[0]}" if ends[0] == ends[1] else f"from {ends[0]} to {ends[1]}"
 
 
 def _furthest(b: BenchmarkScores, named: list[int]) -> list[int]:
