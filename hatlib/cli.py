@@ -167,7 +167,9 @@ def book(
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder with your accuracies*.csv and models.csv; the book is on these."),
+        typer.Option(
+            help="Folder with your accuracies*.csv, answers*.csv and models.csv; the book is on these."
+        ),
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Rerun these analyses only.", metavar="NAME…")

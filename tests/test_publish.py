@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import threading
@@ -439,3 +440,39 @@ def test_the_book_is_served_with_a_policy(built):
 def test_there_must_be_a_book_to_serve(tmp_path):
     with pytest.raises(InputError, match="hat book"):
         publish.serve(0, root=repository(tmp_path, "a"))
+
+
+def folder_with(folder: Path, *names: str) -> Path:
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("model,language\n")
+    return folder
+
+
+def test_each_page_of_a_book_gets_the_data_that_it_needs(tmp_path):
+    site = publish.building.standard_site(None)
+    by_name = {each.name: each for each in publish.notebooks(site.root)}
+    both = folder_with(tmp_path / "both", "accuracies.csv", "answers.csv", "models.csv")
+    mine = dataclasses.replace(site, parameters=building._data_parameters(both))
+    fit = building._parameters_for(mine, by_name["fit"])
+    assert [Path(file).name for file in fit["data"]] == ["accuracies.csv"]
+    assert "answers" not in fit
+    scaling = building._parameters_for(mine, by_name["scaling"])
+    assert [Path(file).name for file in scaling["answers"]] == ["answers.csv"]
+    profile = building._parameters_for(mine, by_name["profile"])
+    assert [Path(file).name for file in profile["data"]] == ["answers.csv"]
+    assert profile["models"].endswith("models.csv")
+    assert building._parameters_for(mine, by_name["why-hard"]) == {}
+
+
+def test_a_page_that_needs_answers_says_so_in_a_book_of_accuracies(tmp_path):
+    site = publish.building.standard_site(None)
+    by_name = {each.name: each for each in publish.notebooks(site.root)}
+    folder = folder_with(tmp_path / "some", "accuracies.csv")
+    mine = dataclasses.replace(site, parameters=building._data_parameters(folder))
+    assert building._parameters_for(mine, by_name["scaling"]) is not None
+    assert building._parameters_for(mine, by_name["languages"]) is None
+    page = building._without_data(by_name["languages"])
+    assert by_name["languages"].title in page.cells[0].source
+    assert "answers.csv" in page.cells[0].source
+    assert building._parameters_for(site, by_name["languages"]) == {}

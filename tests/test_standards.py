@@ -45,7 +45,17 @@ def test_there_is_none_of_another_benchmark():
 
 
 def test_the_command_takes_it_by_name(capsys, monkeypatch):
-    arguments = "hat score mgsm --reference standard --draws 20 --format json".split()
+    arguments = [
+        "hat",
+        "score",
+        "mgsm",
+        "--reference",
+        "standard",
+        "--draws",
+        "20",
+        "--format",
+        "json",
+    ]
     monkeypatch.setattr("sys.argv", arguments)
     with pytest.raises(SystemExit) as end:
         cli.main()

@@ -21,11 +21,11 @@ from typing import Any
 
 from hatlib.errors import InputError, Problem, RunError
 from hatlib.publish.catalogue import (
+    Notebook,
     notebook_files,
     notebook_named,
     notebooks,
     notebooks_markdown,
-    read_parameters,
 )
 from hatlib.publish.page import mathjax, with_figures
 from hatlib.publish.places import (
@@ -49,6 +49,8 @@ from hatlib.publish.stale import (
     write_state,
 )
 from hatlib.words import markdown_text
+
+_ITEM_LEVEL = "answers item by item"  # how notebooks say that accuracies are not enough
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ def build_book(
     root : Path, optional
         The repository; by default the one around the working directory.
     data : path, optional
-        A folder with `accuracies*.csv` (or `.csv.gz`, `.parquet`) and perhaps `models.csv`. The
+        A folder with `accuracies*.csv` or `answers*.csv` (or `.csv.gz`, `.parquet`), and perhaps
+        `models.csv`. Pages that need answers item by item say so where there are none. The
         book is then built on these in place of the bundled data, beside the standard book.
     only : sequence of str
         The notebooks that may be rerun; by default all. One that never ran is run anyway.
@@ -149,13 +152,34 @@ def _data_parameters(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         remedy = "Name a folder with accuracies.csv in it."
         raise InputError(Problem("there is no such folder.", remedy, file=str(folder)))
-    found = [folder.glob(f"accuracies*{ending}") for ending in (".csv", ".csv.gz", ".parquet")]
-    files = sorted(str(path.absolute()) for paths in found for path in paths)
-    if not files:
-        what = "the folder has no file accuracies*.csv, accuracies*.csv.gz or accuracies*.parquet."
+    accuracies, answers = (
+        sorted(
+            str(path.absolute())
+            for ending in (".csv", ".csv.gz", ".parquet")
+            for path in folder.glob(f"{kind}*{ending}")
+        )
+        for kind in ("accuracies", "answers")
+    )
+    if not accuracies and not answers:
+        what = "the folder has no file accuracies* or answers* (.csv, .csv.gz or .parquet)."
         raise InputError(Problem(what, "Put your table there.", file=str(folder)))
     models = folder / "models.csv"
-    return {"data": files} | ({"models": str(models.absolute())} if models.is_file() else {})
+    return {
+        "data": accuracies or answers,
+        **({"answers": answers} if answers else {}),
+        **({"models": str(models.absolute())} if models.is_file() else {}),
+    }
+
+
+def _parameters_for(site: Site, notebook: Notebook) -> dict[str, Any] | None:
+    """The parameters of a notebook in this book; None if the data are not what it needs."""
+    known = {parameter.name for parameter in notebook.parameters}
+    parameters = {name: value for name, value in site.parameters.items() if name in known}
+    if "data" in parameters and notebook.needs.startswith(_ITEM_LEVEL):
+        if "answers" not in site.parameters:
+            return None
+        parameters["data"] = site.parameters["answers"]
+    return parameters
 
 
 def _slug(name: str) -> str:
@@ -267,11 +291,15 @@ def _leave_ctrl_c_to_parent() -> None:
 def _run_for_book(site: Site, source: Path) -> dict[str, str]:
     """Run one notebook, put its two copies in place, and return the sha256 of what it read."""
     started = time.time()
-    known = {parameter.name for parameter in read_parameters(source)}
-    parameters = {name: value for name, value in site.parameters.items() if name in known}
-    with tempfile.TemporaryDirectory(prefix="hat-") as scratch:
-        keep = site.generated / "failed"
-        nb, reads = execute(source, parameters, Path(scratch), cwd=site.root, keep=keep)
+    notebook = notebook_named(source.stem, site.root)
+    parameters = _parameters_for(site, notebook)
+    keep = site.generated / "failed"
+    reads: list[Path] = []
+    if parameters is None:
+        nb = _without_data(notebook)
+    else:
+        with tempfile.TemporaryDirectory(prefix="hat-") as scratch:
+            nb, reads = execute(source, parameters, Path(scratch), cwd=site.root, keep=keep)
     (keep / source.name).unlink(missing_ok=True)
     write_notebook(nb, site.executed / source.name)
     page = with_figures(nb)
@@ -280,6 +308,18 @@ def _run_for_book(site: Site, source: Path) -> dict[str, str]:
     # A file that changed while the notebook ran counts as changed the next time.
     shas = {path: sha_file(path) if path.stat().st_mtime < started else "" for path in reads}
     return {_relative(path, site.root): sha for path, sha in shas.items()}
+
+
+def _without_data(notebook: Notebook) -> Any:
+    """What stands for a notebook that a book on a user's accuracies cannot run."""
+    import nbformat
+
+    text = (
+        f"# {notebook.title}\n\nThis page needs {notebook.needs}. The data of this book have "
+        "accuracies only. Put a file `answers.csv` beside them, with the columns model, language, "
+        "item, n_correct and n_trials."
+    )
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text, id="no-answers")])
 
 
 def _relative(path: Path, root: Path) -> str:
