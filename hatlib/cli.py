@@ -168,7 +168,7 @@ def book(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with your accuracies*.csv, answers*.csv and models.csv; the book is on these."
+            help="Folder with your accuracies*.csv, answers*.csv, models.csv; the book is on these."
         ),
     ] = None,
     only: Annotated[
