@@ -214,6 +214,8 @@ def assemble(
     data = records(parts)
     layout = "facet" if facet else "rows" if rows else "single"
     columns = 3 if len(panels) == 3 else min(2, len(panels))
+    if rows and resolve:  # panels with rows of their own need room for the names
+        columns = 1
     wished = {"layout": layout, "columns": columns, "rows": rows, "margin": margin}
     config = look()
     if facet is None:
@@ -225,7 +227,7 @@ def assemble(
         if margin:  # names beside the lines take the place of the legend
             config["legend"]["disable"] = True
     else:
-        width = panel_width(facet, panels)
+        width = panel_width(facet, panels) if columns > 1 else WIDTH - 200
         cell = alt.layer(*layers).properties(width=width, height=height)
         header = alt.Header(title=None, labelLimit=width)
         chart = alt.FacetChart(

@@ -105,7 +105,9 @@ def test_models_are_found_by_name_or_display_name(scores):
 
 def test_a_display_name_of_two_models_names_none(scores):
     twins = replace(scores, models=scores.models.assign(display_name="Twin"))
-    with pytest.raises(InputError, match=r"no such model.*Twin.*There are: Alder, Aspen"):
+    with pytest.raises(
+        InputError, match=r"several models have this name.*Twin.*Use one of Alder, Aspen"
+    ):
         compare_models(twins, "Twin", "Alder")
     assert compare_models(twins, "Alder", "Aspen").model_a == "Twin"
 

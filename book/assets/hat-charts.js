@@ -101,6 +101,7 @@
       spec.columns = columns;
       spec.spec.width = Math.floor((width - 60) / columns - (columns > 1 ? 30 : 0) - less / columns);
       if (config.header) config.header.labelLimit = spec.spec.width;
+      if (spec.facet && spec.facet.header) spec.facet.header.labelLimit = spec.spec.width;
       wrapTitles(spec, "x", spec.spec.width);
     } else if (wish.layout === "concat") {
       spec.vconcat[0].width = Math.floor(width - 62 - less);

@@ -140,7 +140,7 @@ class Regression:
             x="seen_rate",
             y="true_mean",
             color="model",
-            name="regression-to-the-mean",
+            name="what-a-count-shows",
             title_x="Share of right answers that is seen",
             title_y="Mean true probability of these items",
             caption=(

@@ -138,7 +138,11 @@ def _draw_all(page: Any, redrawn: bool = False) -> list[dict[str, Any]]:
         page.wait_for_timeout(300)
     seen = []
     for figure in page.query_selector_all("figure.hat-chart"):
-        figure.evaluate("f => f.scrollIntoView({block: 'center'})")
+        # A chart of a folded solution is drawn when the reader opens it.
+        figure.evaluate(
+            "f => { for (let d = f; (d = d.parentElement && d.parentElement.closest('details'));)"
+            " d.open = true; f.scrollIntoView({block: 'center'}) }"
+        )
         page.wait_for_function(
             "f => f.dataset.state && Math.abs(f.hatWidth - f.clientWidth) < 9"
             " && f.hatTheme === (document.documentElement.dataset.theme === 'dark')"
