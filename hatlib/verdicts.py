@@ -19,6 +19,9 @@ DEFAULT = "adaptive"
 
 _MOST = 0.5  # larger errors are all the same to a user
 
+#: What a narrow page has room for.
+_COMPARED = ("plugin", "quadratic", "direct", "shared", "adaptive", "ratio")
+
 UNIFORM = tuple(name for name, options in ESTIMATORS.items() if options["reference"] == "uniform")
 
 
@@ -146,7 +149,7 @@ class Study:
         from hatlib import charts
 
         part = self._of(axis)
-        part = part[part["estimator"].isin([*UNIFORM, "ratio", "conditional_transfer"])]
+        part = part[part["estimator"].isin(_COMPARED)]
         return charts.heat(
             part.assign(
                 estimator=part["estimator"].str.replace("_", " "),
@@ -172,9 +175,7 @@ class Study:
         part = self.results[self.results["estimator"].isin(UNIFORM)]
         part = part[~part["axis"].isin(["base", "two shapes", "models"])]
         worst = part.groupby(["axis", "value", "estimator"], sort=False)["rmse"].max().reset_index()
-        worst["design"] = worst["value"].where(
-            worst["axis"] != "difficulty", worst["value"] + " difficulty"
-        )
+        worst["design"] = _short_names(worst)
         return charts.heat(
             worst.assign(rmse=worst["rmse"].clip(upper=_MOST)),
             x="estimator",
@@ -200,7 +201,7 @@ class Study:
             coverage=("coverage_supported", "mean"),
             se=("coverage_se", lambda v: float(np.sqrt((v**2).sum()) / len(v))),
         ).reset_index()
-        frame["design"] = frame["axis"] + ": " + frame["value"]
+        frame["design"] = _short_names(frame)
         frame["low"] = frame["coverage"] - 2 * frame["se"]
         frame["high"] = (frame["coverage"] + 2 * frame["se"]).clip(upper=1)
         return charts.intervals(
@@ -252,6 +253,24 @@ class Study:
         ]
         columns = ["value", "profiles", "estimator", "range", "bias", "rmse", "coverage"]
         return part[columns].reset_index(drop=True)
+
+
+def _short_names(frame: pd.DataFrame) -> pd.Series:
+    """Names of designs that fit beside a chart on a phone."""
+    short = frame["value"].replace(
+        {
+            "K = 10, N = 400": "base",
+            "c = .1, N = 588": "c = 0.1",
+            "up to saturated, N = 250": "saturated",
+            "correlation 0.1": "correlated .1",
+            "correlation 0.3": "correlated .3",
+            "correlation 0.1, known": "… .1, known",
+            "correlation 0.3, known": "… .3, known",
+            "pooled hardness": "K = 1, pooled",
+            "leave-one-out": "K = 1, l.-o.-o.",
+        }
+    )
+    return short.where(frame["axis"] != "difficulty", short + " items")
 
 
 _SHOWN = ("plugin", "direct", "shared", "adaptive", "ratio")
