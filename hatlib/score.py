@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -767,16 +766,3 @@ def _no_scores(
         draws=np.full((draws, *shape), np.nan) if draws else None,
         notes=tuple(notes),
     )
-
-
-def estimators() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every estimator and reference that can be asked for, by name.
-
-    Examples
-    --------
-    >>> [name for name, _ in estimators()][:2]
-    ['adaptive, uniform', 'direct, uniform']
-    """
-    for reference in ("uniform", "pooled"):
-        for profile in PROFILE_NAMES:
-            yield f"{profile}, {reference}", {"profile": profile, "reference": reference}
