@@ -156,7 +156,8 @@ def em_steps(n_items: float) -> int:
     """How many steps of the EM algorithm to take: one for every ten items.
 
     Stopping early keeps the distribution smooth where few items cannot say better. Many items
-    can, and there the same number of steps would leave a bias far above the standard error.
+    can, and there the same number of steps would leave an avoidable error
+    (`benchmarks/score_choices.py`).
 
     Examples
     --------

@@ -706,7 +706,7 @@ def interval_quantile(effective: ArrayLike, level: float) -> Floats:
     """How many standard errors an interval reaches: Student's t, by the effective items.
 
     Around the estimate this covers better than the quantiles of the draws, which are as biased as
-    the estimate, twice (`benchmarks/estimator_study.py`).
+    the estimate, twice (`benchmarks/score_choices.py`).
 
     Examples
     --------

@@ -232,12 +232,12 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
     paired = np.zeros((4, *shape[:2]))
     for t in tables:
         m = np.array([models.index(name) for name in t.models])
-        l = np.array([targets.index(name) for name in t.targets])  # noqa: E741
+        at = np.array([targets.index(name) for name in t.targets])
         c = np.array([cells.index(cell) for cell in _cells_of(t)])
         source_items[np.ix_(m, c)] += t.source_items
         for total, part in ((items, t.items), (rates, t.rates), (squares, t.squares)):
-            total[np.ix_(m, l, c)] += part
-        paired[np.ix_(np.arange(4), m, l)] += t.paired
+            total[np.ix_(m, at, c)] += part
+        paired[np.ix_(np.arange(4), m, at)] += t.paired
     trials, correct = (np.array(column, dtype=np.int64) for column in zip(*cells, strict=True))
     return SufficientTable(
         first.benchmark,
