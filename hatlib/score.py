@@ -6,7 +6,8 @@ average over a reference distribution of hardness (`hatlib.reference`),
     HAT = (mean of f - chance) / (mean of h - chance),
 
 so that perfect transfer is 1 and no transfer is 0.  Intervals come from redrawing items: every
-model and every language is redrawn with the same weights, so that paired differences are sharp.
+model and every language is redrawn with the same weights, so that noise which models share cancels
+in their differences.
 """
 
 from __future__ import annotations
@@ -463,7 +464,7 @@ def _redraw(
     for start in range(0, draws, step):
         n = min(step, draws - start)
         weights = resample.weights(rng, counts.clusters, n).astype(float)
-        # A seed a model, so that the order in which threads end does not matter.
+        # Noise is drawn here and not in the threads, whose order is left to chance.
         noise = np.random.default_rng(rng.integers(2**63))
         tasks = [(m, plan[m], weights, hardness, fit) for m in range(len(plan))]
         # One thread a model; threads of the matrix library would get in each other's way.
