@@ -29,6 +29,7 @@ from scipy import stats
 
 from hatlib import resample
 from hatlib.lines import Scale, from_scale, to_scale
+from hatlib.thresholds import BOOK
 from hatlib.words import counted, markdown_text
 
 if TYPE_CHECKING:
@@ -41,14 +42,14 @@ MIN_RUNS = 5
 #: A ladder needs at least this many sizes, a trend this many release dates.
 MIN_STEPS = 3
 #: A run whose accuracy is less than this share of the way from chance to 1 is near chance.
-NEAR_CHANCE = 0.1
+NEAR_CHANCE = BOOK["near_chance"]
 #: A run whose target accuracy is above its source accuracy by more than this is doubtful.
-DOUBTFUL = 0.1
+DOUBTFUL = BOOK["doubtful"]
 #: Source accuracy must keep this share of its variance when the control is held fixed. Below it
 #: the two cannot be told apart, and the line would be a guess far from every run.
 ENTANGLED = 0.01
 #: Differences whose false-discovery rate is below this are called clear.
-CLEAR = 0.05
+CLEAR = BOOK["clear"]
 
 DAYS_A_YEAR = 365.25
 

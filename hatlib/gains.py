@@ -33,6 +33,7 @@ from hatlib.schema import REASONING
 from hatlib.score import hat_scores
 from hatlib.small import THRESHOLD
 from hatlib.sufficient import MACRO
+from hatlib.thresholds import BOOK
 from hatlib.words import counted, headline, joined, markdown_text, moves, signed
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ MEASURES = {
 }
 
 #: A mean HAT score of small models this far below that of larger ones counts as broken transfer.
-BROKEN = 0.15
+BROKEN = BOOK["broken"]
 
 THESE = "these models"
 GENERAL = "models in general"

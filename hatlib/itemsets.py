@@ -23,15 +23,16 @@ from hatlib.resample import LEVEL
 from hatlib.responses import SETS, Responses
 from hatlib.results import BenchmarkScores, HatScores
 from hatlib.score import EXTRAPOLATED, FLAGS, OTHER_LANGUAGES, hat_scores
+from hatlib.thresholds import BOOK
 from hatlib.words import counted, headline, joined, markdown_text
 
 if TYPE_CHECKING:
     from hatlib.charts import Figure, Notice
 
-NEAR_CEILING = 0.95
+NEAR_CEILING = BOOK["near_ceiling"]
 """A model that solves this share of the items in the source language has few hard ones."""
 
-ABOVE_PERFECT = 0.1
+ABOVE_PERFECT = BOOK["above_perfect"]
 """If this share of the scores lies above perfect transfer, interval and all, a set is doubtful."""
 
 _FLAGGED = {EXTRAPOLATED: "extrapolated", OTHER_LANGUAGES: "over other languages than most"}

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from hatlib.errors import InputError, Problem
 from hatlib.profile import TERMS, Shape
 from hatlib.sufficient import MACRO
+from hatlib.thresholds import BOOK
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ SLICES = 5
 ENOUGH_ITEMS = 10
 """Items that support a slice fully."""
 
-SUPPORTED = 0.7
+SUPPORTED = BOOK["supported"]
 """Below this support a score is extrapolated, and `reference="auto"` leaves the uniform one."""
 
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from hatlib.errors import InputError, Problem
+from hatlib.thresholds import BOOK
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,7 +24,7 @@ Ints = NDArray[np.int64]
 FEW_CLUSTERS = 8
 """With fewer families than this, no interval across models is trustworthy."""
 
-LEVEL = 0.95
+LEVEL = BOOK["level"]
 """Nominal coverage of an interval."""
 
 MOST_FAILED_DRAWS = 0.05

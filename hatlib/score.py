@@ -54,6 +54,7 @@ from hatlib.reference import (
 from hatlib.responses import Counts, Responses
 from hatlib.results import BenchmarkScores, HatScores, thinned
 from hatlib.sufficient import SufficientTable, mean_over_targets, tabulate, target_rates
+from hatlib.thresholds import BOOK
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -64,7 +65,7 @@ REFERENCE_NAMES = ("auto", "uniform", "pooled")
 MIN_ITEMS = 10
 """With fewer items in source and target no score is given."""
 
-CLEAR_OF_CHANCE = 2.0
+CLEAR_OF_CHANCE = BOOK["clear_of_chance"]
 """Source accuracy must be this many standard errors above chance."""
 
 _CHUNK = 500  # redraws at a time, so that their arrays fit into the processor's cache

@@ -30,6 +30,7 @@ from hatlib.lines import (
     normal_loglik,
     usable_points,
 )
+from hatlib.thresholds import BOOK
 from hatlib.words import capital, joined, markdown_text
 
 MODELS_PER_LINE = 5
@@ -44,13 +45,13 @@ LEAST_SIDE_SHARE = 0.1
 EXACT_UP_TO = 13
 """Up to this many models every partition into two lines is tried."""
 
-CLEAR_P = 0.05
+CLEAR_P = BOOK["clear"]
 """A shape fits better than chance would if its adjusted p-value is at most this."""
 
-UNCLEAR_P = 0.20
+UNCLEAR_P = BOOK["unclear"]
 """One line is enough only if every adjusted p-value is above this."""
 
-CLEAR_BIC = 2.0
+CLEAR_BIC = BOOK["clear_bic"]
 """Of several shapes that beat chance one is named if its BIC is lower by at least this."""
 
 MODELS_FOR_ONE_LINE = 15

@@ -12,13 +12,14 @@ from hatlib import distance
 from hatlib.errors import InputError
 from hatlib.ladders import SIZES, WORDS
 from hatlib.lines import Scale
+from hatlib.thresholds import BOOK
 from hatlib.words import counted, headline, signed
 
 if TYPE_CHECKING:
     from hatlib.charts import Figure, Notice
 
 #: A model that is sold as "4B" has up to this many thousand million parameters.
-THRESHOLD = 4.5
+THRESHOLD = BOOK["small"]
 
 #: What becomes of a run, in the order of the legend.
 ROLES = (

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hatlib.study import ESTIMATORS, power_results, study_results
+from hatlib.thresholds import BOOK
 from hatlib.words import counted, headline, joined
 
 if TYPE_CHECKING:
@@ -50,10 +51,28 @@ class Target:
 
 
 TARGETS = (
-    Target("range over abilities, one shape", "base", "K = 10, N = 400", "range", 0, 0.04),
-    Target("root mean square error, one shape", "base", "K = 10, N = 400", "rmse", 0, 0.05),
-    Target("range over abilities, chance .1", "chance", "c = .1, N = 588", "range", 0, 0.04),
-    Target("range within each of two shapes", "two shapes", "", "range", 0, 0.06),
+    Target(
+        "range over abilities, one shape",
+        "base",
+        "K = 10, N = 400",
+        "range",
+        0,
+        BOOK["range_one_shape"],
+    ),
+    Target(
+        "root mean square error, one shape", "base", "K = 10, N = 400", "rmse", 0, BOOK["rms_error"]
+    ),
+    Target(
+        "range over abilities, chance .1",
+        "chance",
+        "c = .1, N = 588",
+        "range",
+        0,
+        BOOK["range_one_shape"],
+    ),
+    Target(
+        "range within each of two shapes", "two shapes", "", "range", 0, BOOK["range_two_shapes"]
+    ),
     Target(
         "correlation of error and source accuracy", "base", "K = 10, N = 400", "correlation", 0, 0
     ),
@@ -62,11 +81,16 @@ TARGETS = (
         "base",
         "K = 10, N = 400",
         "coverage_supported",
-        0.93,
-        0.97,
+        BOOK["coverage_low"],
+        BOOK["coverage_high"],
     ),
     Target(
-        "coverage of 95 % intervals, two shapes", "two shapes", "", "coverage_supported", 0.93, 0.97
+        "coverage of 95 % intervals, two shapes",
+        "two shapes",
+        "",
+        "coverage_supported",
+        BOOK["coverage_low"],
+        BOOK["coverage_high"],
     ),
 )
 
