@@ -22,6 +22,7 @@ from hatlib.output import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hatlib.judge import Judge
     from hatlib.publish import Notebook
     from hatlib.publish.places import Progress
     from hatlib.responses import Responses
@@ -110,7 +111,7 @@ TargetOption = Annotated[
     ),
 ]
 HardnessOption = Annotated[
-    Literal["auto", "self", "pooled", "leave-one-out"],
+    Literal["auto", "self", "pooled", "leave-one-out", "other-lineages"],
     typer.Option("--hardness", help="From which answers the hardness of an item is estimated."),
 ]
 ProfileOption = Annotated[
@@ -124,6 +125,22 @@ ReferenceOption = Annotated[
         help="Hardness that all models are compared at: auto, uniform, pooled, standard (the one "
         "of the book for this benchmark), or the file of a frozen standard.",
         metavar="NAME|FILE",
+    ),
+]
+JudgeOption = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--judge",
+        help="Sensitivity and specificity of the judge of the answers; scores are corrected.",
+        metavar="SENS SPEC",
+    ),
+]
+JudgeLabelsOption = Annotated[
+    tuple[int, int],
+    typer.Option(
+        "--judge-labels",
+        help="Right and wrong answers, labelled by people, behind the two; they widen intervals.",
+        metavar="RIGHT WRONG",
     ),
 ]
 CorrelationOption = Annotated[
@@ -304,6 +321,8 @@ def score(
     profile: ProfileOption = "adaptive",
     reference: ReferenceOption = "auto",
     correlation: CorrelationOption = 0.0,
+    judge: JudgeOption = None,
+    judge_labels: JudgeLabelsOption = (0, 0),
     draws: DrawsOption = 2000,
     seed: SeedOption = 0,
     level: LevelOption = 0.95,
@@ -334,6 +353,7 @@ def score(
         profile=profile,
         reference=reference,
         correlation=correlation,
+        judge=_judge(judge, judge_labels),
         draws=draws,
         level=level,
         rng=seed,
@@ -376,6 +396,8 @@ def compare(
     profile: ProfileOption = "adaptive",
     reference: ReferenceOption = "auto",
     correlation: CorrelationOption = 0.0,
+    judge: JudgeOption = None,
+    judge_labels: JudgeLabelsOption = (0, 0),
     draws: DrawsOption = 2000,
     seed: SeedOption = 0,
     level: LevelOption = 0.95,
@@ -402,6 +424,7 @@ def compare(
         profile=profile,
         reference=reference,
         correlation=correlation,
+        judge=_judge(judge, judge_labels),
         draws=draws,
         level=level,
         rng=seed,
@@ -724,6 +747,17 @@ def _progress() -> Iterator[Progress | None]:
             bar.update(task, description=message, completed=done, total=total)
 
         yield show
+
+
+def _judge(shares: tuple[float, float] | None, labels: tuple[int, int]) -> Judge | None:
+    """The judge that scores are corrected for, if one is named."""
+    from hatlib.judge import Judge
+
+    if shares is None:
+        if any(labels):
+            raise typer.BadParameter("--judge-labels goes with --judge.")
+        return None
+    return Judge(*shares, *labels)
 
 
 def _as_json(found: Sequence[Notebook]) -> str:

@@ -8,8 +8,9 @@ to get one:
   items is estimated by nonparametric maximum likelihood; the posterior of an item then depends on
   its count of correct answers only.
 - **pooled**: from the answers of all models, by an item-response model (Rasch, with a free
-  distribution of difficulty). It works with one answer an item, and *leave-one-out* keeps a model
-  from helping to define the hardness that it is judged by.
+  distribution of difficulty). It works with one answer an item. *Leave-one-out* keeps a model
+  from helping to define the hardness that it is judged by, *other-lineages* keeps its relatives
+  from it, too, and *lineage:NAME* takes the hardness from the models of one lineage.
 
 Both give the same thing: items sorted into *cells* that share a posterior on a grid of *h*.
 """
@@ -22,7 +23,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError, Problem, listing
+from hatlib.judge import Judge
 from hatlib.responses import Counts
 
 Floats = NDArray[np.float64]
@@ -40,6 +42,9 @@ MIN_MODELS = 5
 MAX_CELLS = 30
 """Most cells that items are sorted into by their pooled difficulty."""
 
+LINEAGE = "lineage:"
+"""Hardness from the models of one lineage is called by this and the lineage's name."""
+
 _STEP = 0.1  # logits, over which the change of a posterior is measured
 _DIFFICULTIES = np.linspace(-8.0, 8.0, 81)
 
@@ -51,7 +56,7 @@ class Hardness:
     Attributes
     ----------
     method : str
-        "self", "pooled" or "leave-one-out".
+        "self", or one of `donors`.
     grid : ndarray, shape (n_grid,)
         Probabilities *h*, from 0 to 1.
     cell : ndarray of int, shape (n_models, n_items)
@@ -273,6 +278,7 @@ def self_hardness(
         counts.chance,
         steps=steps,
         correlation=correlation,
+        judge=counts.judge.of(counts.source_language) if counts.judge else None,
     )
 
 
@@ -285,6 +291,7 @@ def hardness_of_cells(
     *,
     steps: int | None = None,
     correlation: float = 0.0,
+    judge: Judge | None = None,
 ) -> Hardness:
     """Hardness from how many items each cell has, which is all that it needs to know.
 
@@ -300,13 +307,16 @@ def hardness_of_cells(
         Accuracy of a guess.
     steps, correlation
         As in `self_hardness`.
+    judge : Judge, optional
+        Who accepted the answers in the source language. The grid stays that of right answers.
 
     Returns
     -------
     Hardness
     """
     grid = hardness_grid(chance)
-    likelihood = binomial_likelihood(correct, trials, grid, correlation)
+    accepted = judge.observed(grid) if judge else grid
+    likelihood = binomial_likelihood(correct, trials, accepted, correlation)
     if steps is None:
         steps = em_steps(float(np.median(items.sum(axis=1))))
     distribution = mixing_distribution(items, likelihood, steps)
@@ -378,16 +388,19 @@ class ItemResponse:
         move = np.linalg.solve(information, score)
         return np.asarray(move - move.mean(axis=0), dtype=np.float64)
 
-    def posterior(self, without: int | None = None) -> Floats:
-        """P(difficulty | answers) of each item, perhaps without one model's answers.
+    def posterior(self, of: ArrayLike | None = None) -> Floats:
+        """P(difficulty | answers) of each item, from all models or from some.
+
+        Parameters
+        ----------
+        of : array_like of bool, shape (n_models,), optional
+            The models whose answers count.
 
         Returns
         -------
         ndarray, shape (n_items, n_grid)
         """
-        logs = self.log_likelihood.sum(axis=0)
-        if without is not None:
-            logs = logs - self.log_likelihood[without]
+        logs = self.log_likelihood.sum(axis=0, where=_columns(of))
         return special.softmax(logs + np.log(np.maximum(self.share, 1e-300)), axis=1)
 
 
@@ -463,15 +476,68 @@ def _ability_step(ability: Floats, right: Floats, trials: Floats, chance: float)
     return ability + np.clip(step, -1, 1)
 
 
-def pooled_hardness(counts: Counts, *, leave_one_out: bool = False) -> Hardness:
-    """Hardness of each item for a model from the answers of all models.
+def donors(counts: Counts, method: str) -> NDArray[np.bool_]:
+    """Whose answers tell how hard an item is for each model.
+
+    Parameters
+    ----------
+    counts : Counts
+        Answers to one benchmark.
+    method : str
+        "pooled" (all models), "leave-one-out" (all others), "other-lineages" (all of other
+        lineages) or "lineage:NAME" (those of one lineage, whether the model is one of them or
+        not).
+
+    Returns
+    -------
+    ndarray of bool, shape (n_models, n_models)
+        Row: the model that is judged; column: a model whose answers count.
+
+    Raises
+    ------
+    InputError
+        If the method is not known, or leaves no answers for a model.
+
+    Examples
+    --------
+    >>> from hatlib import simulate_answers
+    >>> counts = simulate_answers(abilities=[0, 1, 2], n_items=20).responses.counts("sim")
+    >>> donors(counts, "leave-one-out").sum(axis=1).tolist()
+    [2, 2, 2]
+    """
+    n = len(counts.models)
+    lineages = np.array(counts.lineages or counts.models, dtype=object)
+    if method == "pooled":
+        return np.ones((n, n), dtype=bool)
+    if method == "leave-one-out":
+        return ~np.eye(n, dtype=bool)
+    if method == "other-lineages":
+        found = lineages[:, None] != lineages[None, :]
+    elif method.startswith(LINEAGE):
+        found = np.tile(lineages == method.removeprefix(LINEAGE), (n, 1))
+    else:
+        raise InputError(Problem("hardness is not known.", value=method))
+    if not found.any(axis=1).all():
+        there = sorted(set(lineages.tolist()))
+        raise InputError(
+            Problem(
+                f"{counts.benchmark} has no answers from which hardness {method} could come.",
+                f"Lineages there: {listing(there)}. Fill in the column lineage of the models "
+                "table, or use hardness pooled.",
+            )
+        )
+    return found
+
+
+def pooled_hardness(counts: Counts, method: str = "pooled") -> Hardness:
+    """Hardness of each item for a model from the answers of several models.
 
     Parameters
     ----------
     counts : Counts
         Answers to one benchmark of at least `MIN_MODELS` models.
-    leave_one_out : bool
-        Whether a model's own answers are left out of the difficulty of the items.
+    method : str
+        Whose answers count, see `donors`. The ability of a model always comes from its own.
 
     Returns
     -------
@@ -481,7 +547,7 @@ def pooled_hardness(counts: Counts, *, leave_one_out: bool = False) -> Hardness:
     Raises
     ------
     InputError
-        If there are too few models.
+        If there are too few models, or a judge is to be corrected for.
 
     Examples
     --------
@@ -500,6 +566,14 @@ def pooled_hardness(counts: Counts, *, leave_one_out: bool = False) -> Hardness:
                 "Add models, or give several answers an item and use hardness self.",
             )
         )
+    if counts.judge:
+        raise InputError(
+            Problem(
+                "the correction for a judge needs hardness self.",
+                "Give several answers an item, or leave the correction out.",
+            )
+        )
+    whose = donors(counts, method)
     fit = fit_item_response(counts)
     grid = hardness_grid(counts.chance)
     n_models, n_items = counts.source_trials.shape
@@ -508,9 +582,12 @@ def pooled_hardness(counts: Counts, *, leave_one_out: bool = False) -> Hardness:
     posterior = np.full((n_models, MAX_CELLS, len(grid)), 1 / len(grid))
     drift = np.zeros_like(posterior)
     distribution = np.zeros((n_models, len(grid)))
-    common = fit.posterior()
+    known: dict[bytes, Floats] = {}  # models with the same donors share what they know of items
     for m in range(n_models):
-        items = fit.posterior(without=m) if leave_one_out else common
+        key = whose[m].tobytes()
+        if key not in known:
+            known[key] = fit.posterior(of=whose[m])
+        items = known[key]
         onto, higher, lower = (
             onto_grid(
                 counts.chance
@@ -533,7 +610,6 @@ def pooled_hardness(counts: Counts, *, leave_one_out: bool = False) -> Hardness:
         posterior[m, filled] = shares @ onto
         drift[m, filled] = shares @ (higher - lower) / (2 * _STEP)
         distribution[m] = items[has].mean(axis=0) @ onto
-    method = "leave-one-out" if leave_one_out else "pooled"
     none = np.array([], dtype=np.int64)
     influence = fit.influence(
         counts.source_correct.astype(float), counts.source_trials.astype(float), counts.chance
@@ -541,6 +617,11 @@ def pooled_hardness(counts: Counts, *, leave_one_out: bool = False) -> Hardness:
     return Hardness(
         method, grid, cell, none, none, posterior, distribution, None, 0, influence, drift
     )
+
+
+def _columns(of: ArrayLike | None) -> NDArray[np.bool_] | bool:
+    """Some models of an array of models × items × grid."""
+    return True if of is None else np.asarray(of, dtype=bool)[:, None, None]
 
 
 def _slices(values: Floats) -> Ints:

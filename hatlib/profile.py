@@ -173,7 +173,10 @@ def _observed_rates(table: SufficientTable, hardness: Hardness, profile: str) ->
                 "Use adaptive, direct, shared or logit with pooled hardness.",
             )
         )
-    return table.correct / table.trials
+    rate = table.correct / table.trials
+    if table.judge:
+        rate = table.judge.corrected(rate, table.source_language).clip(0, 1)
+    return rate
 
 
 def _fit_plugin(table: SufficientTable, hardness: Hardness) -> _Plugin:
@@ -208,6 +211,10 @@ class _Quadratic(_Linear):
 
 def _fit_quadratic(table: SufficientTable, hardness: Hardness) -> _Quadratic:
     _observed_rates(table, hardness, "quadratic")
+    if table.judge:
+        raise InputError(
+            Problem("profile quadratic cannot be corrected for a judge.", "Use adaptive.")
+        )
     if table.trials.min() < 4:
         raise InputError(
             Problem(
@@ -531,7 +538,8 @@ def _cells(table: SufficientTable) -> tuple[Floats, Floats, Floats]:
     lost = (items > 0).sum(axis=2)  # a mean a cell was fitted
     n = items.sum(axis=2)
     within *= n / np.maximum(n - lost, 1)
-    possible = (items * plain * (1 - plain)).sum(axis=2)
+    # Corrected for a judge, a mean may lie outside [0, 1].
+    possible = (items * np.clip(plain * (1 - plain), 0, None)).sum(axis=2)
     factor = (within + 0.01) / (possible + 0.02)
     return items, np.nan_to_num(table.means()), factor
 

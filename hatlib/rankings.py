@@ -20,7 +20,7 @@ from hatlib import distance, resample
 from hatlib.compare import compare_all
 from hatlib.responses import Counts, Responses
 from hatlib.results import HatScores
-from hatlib.sufficient import mean_over_targets, target_rates
+from hatlib.sufficient import mean_over_targets, source_rates, target_rates
 from hatlib.words import counted, headline, joined, markdown_text
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def metric_draws(counts: Counts, *, draws: int = 1000, seed: int = 0) -> dict[st
     weights = resample.weights(seed, counts.clusters, draws).astype(float)
     rates = target_rates(counts)[:, 1:]
     known = np.isfinite(rates)
-    source = counts.source_correct / np.maximum(counts.source_trials, 1)
+    source = source_rates(counts)
     shape = (draws, *rates.shape[:2])
     parts = (known, known * source[:, None, :], np.where(known, rates, 0))
     flat = [part.reshape(-1, rates.shape[2]).astype(float) for part in parts]

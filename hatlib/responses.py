@@ -34,6 +34,7 @@ from hatlib.data import (
 )
 from hatlib.errors import InputError, Problem, listing
 from hatlib.files import columns_of, read_typed
+from hatlib.judge import Judge
 from hatlib.words import counted
 
 #: The bundled sets by benchmark, each with its source, which also names its file.
@@ -96,6 +97,10 @@ class Counts:
         Right answers and trials in the source language; no trials means no answer.
     target_correct, target_trials : array of int, shape (models, targets, items)
         The same in each target language.
+    lineages : tuple of str
+        The lineage of each model; its own name if that is not known. Empty if nobody asks.
+    judge : Judge or None
+        Who judged the answers, if the judge errs and is to be corrected for.
     """
 
     benchmark: str
@@ -109,6 +114,8 @@ class Counts:
     source_trials: NDArray[np.int64]
     target_correct: NDArray[np.int64]
     target_trials: NDArray[np.int64]
+    lineages: tuple[str, ...] = ()
+    judge: Judge | None = None
 
 
 @dataclass(frozen=True)
@@ -220,8 +227,9 @@ class Responses:
         if not is_target.any():
             raise InputError(Problem(f"{benchmark} has no answers in a target language."))
         target = (np.cumsum(is_target) - 1)[language]
+        known = dict(zip(self.models["model"], self.models["lineage"], strict=True))
         n_models, n_targets, n_items = len(models), int(is_target.sum()), len(items)
-        arrays = {}
+        arrays: dict[str, NDArray[np.int64]] = {}
         for name in ("correct", "trials"):
             values = frame[f"n_{name}"].to_numpy()
             arrays[f"source_{name}"] = _added_up(
@@ -240,7 +248,11 @@ class Responses:
             targets=tuple(str(code) for code in languages[is_target]),
             items=tuple(map(str, items)),
             clusters=_clusters(frame["cluster"], item, n_items),
-            **arrays,
+            source_correct=arrays["source_correct"],
+            source_trials=arrays["source_trials"],
+            target_correct=arrays["target_correct"],
+            target_trials=arrays["target_trials"],
+            lineages=tuple(str(known.get(name) or name) for name in models),
         )
 
     def subset(

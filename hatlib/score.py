@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 from hatlib import resample
 from hatlib.errors import InputError, Problem, listing
 from hatlib.hardness import (
+    LINEAGE,
     MIN_MODELS,
     Hardness,
     hardness_of_cells,
@@ -34,6 +35,7 @@ from hatlib.hardness import (
     posterior_of,
     self_hardness,
 )
+from hatlib.judge import Judge
 from hatlib.profile import (
     PROFILE_NAMES,
     MixedProfiles,
@@ -51,7 +53,7 @@ from hatlib.reference import (
     support_of,
     uniform_reference,
 )
-from hatlib.responses import Counts, Responses
+from hatlib.responses import BY_ITEM, Counts, Responses
 from hatlib.results import BenchmarkScores, HatScores, thinned
 from hatlib.sufficient import SufficientTable, mean_over_targets, tabulate, target_rates
 from hatlib.thresholds import BOOK
@@ -59,7 +61,7 @@ from hatlib.thresholds import BOOK
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-HARDNESS_NAMES = ("auto", "self", "pooled", "leave-one-out")
+HARDNESS_NAMES = ("auto", "self", "pooled", "leave-one-out", "other-lineages")
 REFERENCE_NAMES = ("auto", "uniform", "pooled")
 
 MIN_ITEMS = 10
@@ -81,6 +83,7 @@ def hat_scores(
     profile: str = "adaptive",
     reference: str | Standard = "auto",
     correlation: float = 0.0,
+    judge: Judge | None = None,
     draws: int = 2000,
     level: float = resample.LEVEL,
     rng: np.random.Generator | int = 0,
@@ -97,8 +100,9 @@ def hat_scores(
     targets : str or sequence of str, optional
         Which target languages the macro average covers; by default all.
     hardness : str
-        "self", "pooled", "leave-one-out", or "auto": self if most items have at least two
-        answers a model, else pooled.
+        "self"; "pooled", "leave-one-out", "other-lineages" or "lineage:NAME", see
+        `hatlib.hardness.donors`; or "auto": self if most items have at least two answers a
+        model, else pooled.
     profile : str
         "adaptive" (default), "direct", "shared", "plugin", "quadratic" or "logit".
     reference : str or Standard
@@ -108,6 +112,9 @@ def hat_scores(
         Correlation of a model's answers to one item in the source language, beyond how hard the
         item is for it; 0 if they are independent draws. It cannot be seen in the counts
         themselves; `hatlib.answer_correlation` estimates it from promptings with several answers.
+    judge : Judge, optional
+        Who judged the answers, with known errors; scores and metrics are corrected for them. The
+        errors of an estimated judge widen the intervals.
     draws : int
         Redraws of the items; 0 for no interval.
     level : float
@@ -160,6 +167,7 @@ def hat_scores(
                 profile=profile,
                 reference=reference,
                 correlation=correlation,
+                judge=judge,
                 draws=draws,
                 level=level,
                 rng=generator,
@@ -177,6 +185,7 @@ def score_counts(
     profile: str = "adaptive",
     reference: str | Standard = "auto",
     correlation: float = 0.0,
+    judge: Judge | None = None,
     draws: int = 2000,
     level: float = resample.LEVEL,
     rng: np.random.Generator | int = 0,
@@ -191,6 +200,9 @@ def score_counts(
         Arrays of models × (macro + targets).
     """
     _check_options(hardness, profile, reference, draws, level, correlation)
+    if judge:
+        _check_judge(counts, judge)
+        counts = replace(counts, judge=judge)
     method, notes = _method(counts, hardness)
     if method is None:
         return _no_scores(counts, profile, reference, notes, draws)
@@ -199,13 +211,19 @@ def score_counts(
         if correlation:
             notes = [*notes, f"Answers to one item taken to be correlated by {correlation:g}."]
     else:
-        found = _pooled(counts, method)
+        found = pooled_hardness(counts, method)
+    if judge:
+        notes = [*notes, _about_judge(judge)]
     table = tabulate(counts, found)
     fit, base = _point(table, found, profile, reference)
     notes += base.notes
     redrawn = None
     if draws:
-        redrawn = _redraw(counts, table, found, fit, base, draws, resample.generator(rng))
+        generator = resample.generator(rng)
+        hats, bands = _redraw(counts, table, found, fit, base, draws, generator)
+        if judge:
+            hats += _judge_errors(counts, judge, base, profile, correlation, draws, generator)
+        redrawn = hats, bands
     return _result(counts, table, found, fit, base, redrawn, level, tuple(notes))
 
 
@@ -249,6 +267,7 @@ def score_table(
         table.source_items,
         table.chance,
         correlation=correlation,
+        judge=table.judge.of(table.source_language) if table.judge else None,
     )
     fit, base = _point(table, found, profile, reference)
     return _result(None, table, found, fit, base, None, resample.LEVEL, tuple(base.notes))
@@ -272,7 +291,7 @@ def _check_options(
             ("profile", profile, PROFILE_NAMES),
             ("reference", reference, (*REFERENCE_NAMES, "a frozen standard")),
         )
-        if not isinstance(value, Standard) and value not in known
+        if not (isinstance(value, Standard) or value in known or value.startswith(LINEAGE))
     ]
     if draws < 0 or 0 < draws < 20:
         problems.append(
@@ -374,8 +393,64 @@ def _method(counts: Counts, hardness: str) -> tuple[str | None, list[str]]:
     ]
 
 
-def _pooled(counts: Counts, method: str) -> Hardness:
-    return pooled_hardness(counts, leave_one_out=method == "leave-one-out")
+def _check_judge(counts: Counts, judge: Judge) -> None:
+    known = {counts.source_language, *counts.targets}
+    problems = [
+        Problem(
+            f"{counts.benchmark} has no language of this name.",
+            f"Languages: {listing(sorted(known), 40)}.",
+            value=code,
+        )
+        for code in judge.languages
+        if code not in known
+    ]
+    if judge.languages and counts.source_language == BY_ITEM:
+        problems.append(
+            Problem(
+                "the judge differs by language, and the source language by item.",
+                "Give one judge for all languages.",
+            )
+        )
+    if problems:
+        raise InputError(problems)
+
+
+def _about_judge(judge: Judge) -> str:
+    known = judge.n_right and judge.n_wrong
+    return (
+        f"Corrected for a judge of sensitivity {judge.sensitivity:.3g} and specificity "
+        f"{judge.specificity:.3g}"
+        + (", whose own uncertainty the intervals hold." if known else ", taken as known.")
+    )
+
+
+def _judge_errors(
+    counts: Counts,
+    judge: Judge,
+    base: _Base,
+    profile: str,
+    correlation: float,
+    draws: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """What not knowing the judge exactly adds to redrawn scores (delta method).
+
+    The errors are the same for all models, so that they cancel in differences as far as they can.
+    """
+    errors: Floats = np.zeros((1, 1, 1))
+    for lower, higher, steps in judge.unknowns():
+        ends = []
+        for each in (lower, higher):
+            moved = replace(counts, judge=each)
+            hardness = self_hardness(moved, correlation=correlation)
+            table = tabulate(moved, hardness)
+            curves = profile_values(fit_profiles(table, hardness, profile))
+            weight = base.weight
+            if base.members is not None:
+                weight = hardness.distribution[base.members].mean(axis=0)
+            ends.append(adjusted(curves @ weight, weight, hardness.grid, counts.chance))
+        errors = errors + rng.standard_normal((draws, 1, 1)) * (ends[1] - ends[0]) / steps
+    return errors
 
 
 # The score ----------------------------------------------------------------------------------------
@@ -435,10 +510,6 @@ def _reference(table: SufficientTable, hardness: Hardness, reference: str | Stan
                 ],
             )
     return _Base("uniform", uniform)
-
-
-def _hat(means: Floats, base: _Base, grid: Floats, chance: float) -> Floats:
-    return adjusted(means, base.weight, grid, chance)
 
 
 def _redraw(
@@ -584,7 +655,7 @@ def _result(
     notes: tuple[str, ...],
 ) -> BenchmarkScores:
     values = profile_values(fit)
-    hat = _hat(values @ base.weight, base, hardness.grid, table.chance)
+    hat = adjusted(values @ base.weight, base.weight, hardness.grid, table.chance)
     n_items = _paired_items(table)
     slices = items_in_slices(base.weight, hardness.distribution[:, None, :], n_items)
     support = support_of(slices)
@@ -679,7 +750,7 @@ def _flags(
     if hardness.likelihood is not None:
         single = table.source_items[:, table.trials == 1].sum(axis=1)
         flags[single > table.source_items.sum(axis=1) / 2] = ONE_ANSWER
-    flags[source == 0] = NO_SUCCESS
+    flags[source <= 0] = NO_SUCCESS  # below 0 by the correction for a judge
     few = n_items < MIN_ITEMS
     # Means over other languages do not compare: most models say which languages count.
     scored = ~np.isin(flags[:, 0], _WITHHELD) & ~few[:, 0]
@@ -699,6 +770,8 @@ def _source_error(table: SufficientTable, hardness: Hardness) -> Floats:
         accuracy = table.paired[1, :, 0] / np.maximum(table.paired[0, :, 0], 1)
         return np.sqrt(accuracy * (1 - accuracy) / n)
     rate = table.correct / table.trials
+    if table.judge:
+        rate = table.judge.corrected(rate, table.source_language)
     mean = table.source_items @ rate / n
     square = table.source_items @ rate**2 / n
     return np.sqrt(np.maximum(square - mean**2, 0) / n)

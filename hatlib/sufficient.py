@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hatlib.errors import InputError, Problem
 from hatlib.hardness import Hardness
+from hatlib.judge import Judge
 from hatlib.responses import Counts
 
 Floats = NDArray[np.float64]
@@ -45,6 +46,8 @@ class SufficientTable:
         For the macro average the rate of an item is its mean over the targets that it has.
     paired : ndarray, shape (4, n_models, n_targets + 1)
         Over items with both: their number, sum of source rates, of target rates, of products.
+    judge : Judge or None
+        The judge that all rates are corrected for, if there is one.
     """
 
     benchmark: str
@@ -59,6 +62,7 @@ class SufficientTable:
     rates: Floats
     squares: Floats
     paired: Floats
+    judge: Judge | None = None
 
     def means(self) -> Floats:
         """Mean target rate in each cell, nan where it has no item.
@@ -117,8 +121,21 @@ def _mean(values: Floats) -> Floats:
     return mean_over_targets(values.T).T
 
 
+def source_rates(counts: Counts) -> Floats:
+    """Source rate of each item, corrected for the judge if there is one; 0 where unanswered.
+
+    Returns
+    -------
+    ndarray, shape (n_models, n_items)
+    """
+    rates = counts.source_correct / np.maximum(counts.source_trials, 1)
+    return counts.judge.corrected(rates, counts.source_language) if counts.judge else rates
+
+
 def target_rates(counts: Counts) -> Floats:
     """Target rate of each item, nan where source or target has no answer; macro first.
+
+    Rates are corrected for the judge, if there is one.
 
     Returns
     -------
@@ -127,6 +144,9 @@ def target_rates(counts: Counts) -> Floats:
     trials = counts.target_trials
     paired = (trials > 0) & (counts.source_trials > 0)[:, None, :]
     rates = np.where(paired, counts.target_correct / np.maximum(trials, 1), np.nan)
+    if counts.judge:
+        for place, language in enumerate(counts.targets):
+            rates[:, place] = counts.judge.corrected(rates[:, place], language)
     macro = mean_over_targets(rates)
     return np.concatenate([macro[:, None, :], rates], axis=1)
 
@@ -170,7 +190,7 @@ def tabulate(counts: Counts, hardness: Hardness) -> SufficientTable:
         filled = np.where(known, here, 0)
         items[m], sums[m], squares[m] = known @ member, filled @ member, filled**2 @ member
     known = np.isfinite(rates)
-    source = (counts.source_correct / np.maximum(counts.source_trials, 1))[:, None, :]
+    source = source_rates(counts)[:, None, :]
     target = np.where(known, rates, 0)
     pieces = (known, known * source, target, target * source)
     return SufficientTable(
@@ -186,6 +206,7 @@ def tabulate(counts: Counts, hardness: Hardness) -> SufficientTable:
         sums,
         squares,
         np.stack([piece.sum(axis=2) for piece in pieces]),
+        counts.judge,
     )
 
 
@@ -212,10 +233,10 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
         raise InputError("There is no table to merge.")
     first = tables[0]
     facts = {(t.benchmark, t.source_language, t.chance) for t in tables}
-    if len(facts) > 1:
+    if len(facts) > 1 or any(t.judge != first.judge for t in tables):
         raise InputError(
             Problem(
-                "the tables differ in benchmark, source language or chance level.",
+                "the tables differ in benchmark, source language, chance level or judge.",
                 "Merge the tables of one benchmark only.",
             )
         )
@@ -252,6 +273,7 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
         rates,
         squares,
         paired,
+        first.judge,
     )
 
 

@@ -318,7 +318,7 @@ def test_the_schema_knows_every_flag_and_every_method():
     assert not any(known.is_valid(value) for value in ("", "odd", "extrapolated; ", 1))
     result = parts["result"]["properties"]
     assert set(result["profile"]["enum"]) == set(PROFILE_NAMES)
-    assert {"auto", *result["hardness"]["enum"]} == set(HARDNESS_NAMES)
+    assert {"auto", *result["hardness"]["anyOf"][0]["enum"]} == set(HARDNESS_NAMES)
 
 
 def test_the_command_offers_what_the_functions_take():
@@ -333,6 +333,26 @@ def test_the_command_offers_what_the_functions_take():
         assert choices(command, "hardness") == set(HARDNESS_NAMES)
         assert choices(command, "profile") == set(PROFILE_NAMES)
     assert choices(cli.simulate, "scenario") == set(get_args(Scenario))
+
+
+def test_scores_are_corrected_for_a_judge(hat, answers):
+    plain = json.loads(hat("score", answers, "--draws", 0, "--format", "json")[1])
+    code, out, err = hat(
+        *("score", answers, "--draws", 100, "--format", "json"),
+        *("--judge", 0.95, 0.9, "--judge-labels", 50, 60),
+    )
+    assert code == 0
+    assert "Corrected for a judge of sensitivity 0.95 and specificity 0.9" in err
+
+    def first(text):
+        return text["results"][0]["scores"][0]["source_accuracy"]
+
+    expected = (first(plain) - 0.1) / 0.85
+    assert first(json.loads(out)) == pytest.approx(expected, abs=1e-5)
+    assert hat("score", answers, "--judge-labels", 5, 5)[0] == 2
+    code, _, err = hat("score", answers, "--judge", 0.4, 0.5)
+    assert code == 1
+    assert "hardly better than a coin" in err
 
 
 def test_score_as_markdown_and_to_a_file(hat, answers, tmp_path):

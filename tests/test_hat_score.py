@@ -196,7 +196,8 @@ def test_leaving_a_model_out_is_bayes_without_it():
         for m in (0, 1, 3, 4):
             right, n = counts.source_correct[m, item], counts.source_trials[m, item]
             joint *= p[m] ** right * (1 - p[m]) ** (n - right)
-        assert fit.posterior(without=2)[item] == pytest.approx(joint / joint.sum(), abs=1e-6)
+        others = np.arange(5) != 2
+        assert fit.posterior(of=others)[item] == pytest.approx(joint / joint.sum(), abs=1e-6)
 
 
 # --- profiles, against direct optimisation ---------------------------------------------------

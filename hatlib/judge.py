@@ -1,0 +1,171 @@
+"""A judge that errs: what it makes of accuracies, and how to take it out again.
+
+A judge with sensitivity *s* (the share of right answers that it accepts) and specificity *t* (the
+share of wrong answers that it rejects) turns the probability *p* of a right answer into
+
+    p* = (1 - t) + (s + t - 1) · p.
+
+The correction of Rogan and Gladen (1978) solves this for *p*.  Target rates are corrected so; the
+hardness of an item is found with the judge inside the binomial likelihood.  Both assume that the
+judge errs independently from answer to answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hatlib.errors import InputError, Problem
+
+Floats = NDArray[np.float64]
+
+LEAST_INFORMED = 0.05
+"""Sensitivity and specificity must add up to this much more than 1."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How often a judge is right, and how well that is known.
+
+    Attributes
+    ----------
+    sensitivity : float
+        Share of the right answers that it accepts, above 0 to 1.
+    specificity : float
+        Share of the wrong answers that it rejects, above 0 to 1.
+    n_right, n_wrong : int
+        Right and wrong answers, as people see them, behind the two shares; 0 if a share is known
+        exactly. They widen the intervals of corrected scores.
+    languages : mapping of str to Judge
+        Languages in which the judge is better or worse.
+
+    Raises
+    ------
+    InputError
+        If a share is out of its range, or the judge is no better than a coin.
+
+    Examples
+    --------
+    >>> judge = Judge(sensitivity=0.9, specificity=0.8)
+    >>> judge.observed([0.0, 1.0]).round(3).tolist(), judge.corrected([0.2, 0.9]).round(3).tolist()
+    ([0.2, 0.9], [0.0, 1.0])
+    """
+
+    sensitivity: float = 1.0
+    specificity: float = 1.0
+    n_right: int = 0
+    n_wrong: int = 0
+    languages: Mapping[str, Judge] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = [
+            Problem(f"{name} is not above 0 and at most 1.", "Give a share.", value=f"{value:g}")
+            for name, value in (
+                ("sensitivity", self.sensitivity),
+                ("specificity", self.specificity),
+            )
+            if not 0 < value <= 1
+        ]
+        problems += [
+            Problem(f"{name} is below 0.", "Give the number of answers.", value=str(value))
+            for name, value in (("n_right", self.n_right), ("n_wrong", self.n_wrong))
+            if value < 0
+        ]
+        if not problems and self.informed < LEAST_INFORMED:
+            problems.append(
+                Problem(
+                    "this judge is hardly better than a coin: sensitivity and specificity add up "
+                    f"to {self.sensitivity + self.specificity:g}.",
+                    "No correction can help; use another judge.",
+                )
+            )
+        if problems:
+            raise InputError(problems)
+
+    @property
+    def informed(self) -> float:
+        """Sensitivity plus specificity minus 1: 1 is a perfect judge, 0 a coin."""
+        return self.sensitivity + self.specificity - 1
+
+    def of(self, language: str) -> Judge:
+        """The judge as it is in one language."""
+        return self.languages.get(language, self)
+
+    def observed(self, rate: ArrayLike, language: str = "") -> Floats:
+        """The share that the judge accepts, where `rate` is right."""
+        judge = self.of(language)
+        return (1 - judge.specificity) + judge.informed * np.asarray(rate, dtype=float)
+
+    def corrected(self, rate: ArrayLike, language: str = "") -> Floats:
+        """The share that is right, where the judge accepts `rate`; may leave [0, 1] by chance."""
+        judge = self.of(language)
+        return (np.asarray(rate, dtype=float) - (1 - judge.specificity)) / judge.informed
+
+    def unknowns(self) -> Iterator[tuple[Judge, Judge, float]]:
+        """The judge with one share a standard error lower and higher, and the errors' step.
+
+        Yields
+        ------
+        lower, higher : Judge
+            One share moved down and up by the same step.
+        steps : float
+            The distance of the two, in standard errors.
+        """
+        for key in ("", *self.languages):
+            mine = self.languages[key] if key else self
+            for share, number in (("sensitivity", "n_right"), ("specificity", "n_wrong")):
+                value, n = getattr(mine, share), getattr(mine, number)
+                if not n:
+                    continue
+                # One answer more on each side keeps an error in judges that were never wrong.
+                shrunk = (value * n + 1) / (n + 2)
+                error = float(np.sqrt(shrunk * (1 - shrunk) / (n + 2)))
+                ends = [max(value - error, 1e-6), min(value + error, 1.0)]
+                moved = [replace(mine, **{share: end}) for end in ends]
+                if key:
+                    moved = [
+                        replace(self, languages={**self.languages, key: each}) for each in moved
+                    ]
+                yield moved[0], moved[1], (ends[1] - ends[0]) / error
+
+
+def judge_of(right: ArrayLike, accepted: ArrayLike) -> Judge:
+    """Sensitivity and specificity of a judge from answers that people have labelled.
+
+    Parameters
+    ----------
+    right : array_like of bool, shape (n,)
+        Whether people call the answer right.
+    accepted : array_like of bool, shape (n,)
+        Whether the judge accepts it.
+
+    Returns
+    -------
+    Judge
+
+    Raises
+    ------
+    InputError
+        If there is no right or no wrong answer, or the judge is no better than a coin.
+
+    Examples
+    --------
+    >>> judge = judge_of([1, 1, 1, 1, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0, 0, 1])
+    >>> judge.sensitivity, judge.specificity, judge.n_right
+    (0.75, 0.75, 4)
+    """
+    truth, said = np.asarray(right, dtype=bool), np.asarray(accepted, dtype=bool)
+    if truth.shape != said.shape:
+        raise InputError(
+            Problem(f"there are {truth.size} labels of people and {said.size} of the judge.")
+        )
+    n_right, n_wrong = int(truth.sum()), int((~truth).sum())
+    if not n_right or not n_wrong:
+        missing = "right" if not n_right else "wrong"
+        raise InputError(
+            Problem(f"no labelled answer is {missing}.", "Label some answers of either kind.")
+        )
+    return Judge(float(said[truth].mean()), float((~said[~truth]).mean()), n_right, n_wrong)

@@ -1,0 +1,268 @@
+"""A judge that errs, and whose answers tell how hard an item is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hatlib
+from hatlib.errors import InputError
+from hatlib.hardness import donors, fit_item_response, self_hardness
+from hatlib.judge import Judge, judge_of
+from hatlib.rankings import metric_draws
+from hatlib.score import score_counts, score_table
+from hatlib.sufficient import merge_tables, tabulate
+
+share = st.floats(0.6, 1.0)
+
+
+def judged(counts, judge, seed=0):
+    """Answers as a judge sees them: each right answer may be lost, each wrong one accepted."""
+    rng = np.random.default_rng(seed)
+
+    def seen(correct, trials):
+        right = rng.binomial(correct, judge.sensitivity)
+        return right + rng.binomial(trials - correct, 1 - judge.specificity)
+
+    return replace(
+        counts,
+        source_correct=seen(counts.source_correct, counts.source_trials),
+        target_correct=seen(counts.target_correct, counts.target_trials),
+    )
+
+
+def answers(seed=0, **more):
+    options = {"n_items": 600, "targets": ["de"], "rng": seed} | more
+    simulated = hatlib.simulate_answers(np.linspace(-1.5, 1.5, 6), **options)
+    truth = simulated.truth.query("target == 'macro'").set_index("model")["hat"]
+    counts = simulated.responses.counts("sim")
+    return counts, truth.loc[list(counts.models)].to_numpy()
+
+
+# --- the judge ------------------------------------------------------------------------------
+
+
+@given(share, share, st.floats(0, 1))
+def test_correction_undoes_what_a_judge_does(sensitivity, specificity, rate):
+    judge = Judge(sensitivity, specificity)
+    assert judge.corrected(judge.observed(rate)) == pytest.approx(rate)
+
+
+def test_correction_by_hand():
+    # Of 100 answers 60 are right: 54 of these and 8 of the 40 wrong ones are accepted.
+    judge = Judge(sensitivity=0.9, specificity=0.8)
+    assert judge.observed(0.6) == pytest.approx((54 + 8) / 100)
+    assert judge.corrected(0.62) == pytest.approx(0.6)
+
+
+def test_a_judge_can_differ_by_language():
+    judge = Judge(0.9, 0.9, languages={"sw": Judge(0.7, 0.95)})
+    assert judge.corrected(0.7, "sw") == pytest.approx(1.0)
+    assert judge.corrected(0.9, "de") == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((0.5, 0.5), "hardly better than a coin"),
+        ((0.2, 0.3), "hardly better than a coin"),
+        ((1.2, 0.9), "sensitivity is not above 0 and at most 1"),
+        ((0.9, 0.0), "specificity is not above 0 and at most 1"),
+        ((0.9, 0.9, -1), "n_right is below 0"),
+    ],
+)
+def test_impossible_judges_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        Judge(*options)
+
+
+def test_all_that_is_wrong_with_a_judge_is_said_at_once():
+    with pytest.raises(InputError) as error:
+        Judge(2.0, -1.0, -3, -4)
+    assert len(error.value.problems) == 4
+
+
+def test_a_judge_from_labelled_answers():
+    right = np.array([1] * 10 + [0] * 5)
+    accepted = np.array([1] * 9 + [0] + [0] * 4 + [1])
+    judge = judge_of(right, accepted)
+    assert (judge.sensitivity, judge.specificity) == (0.9, 0.8)
+    assert (judge.n_right, judge.n_wrong) == (10, 5)
+    with pytest.raises(InputError, match="no labelled answer is wrong"):
+        judge_of([1, 1], [1, 0])
+    with pytest.raises(InputError, match="2 labels of people and 3 of the judge"):
+        judge_of([1, 0], [1, 0, 1])
+
+
+# --- the score corrected for a judge --------------------------------------------------------
+
+
+def test_a_perfect_judge_changes_nothing():
+    counts, _ = answers()
+    plain = score_counts(counts, draws=100)
+    same = score_counts(counts, judge=Judge(), draws=100)
+    assert same.hat == pytest.approx(plain.hat, abs=1e-12)
+    assert same.se == pytest.approx(plain.se, abs=1e-12)
+    assert same.metrics["ratio"] == pytest.approx(plain.metrics["ratio"])
+
+
+@pytest.mark.parametrize("profile", ["adaptive", "direct", "shared", "logit"])
+def test_the_corrected_score_finds_the_truth_that_the_judge_hides(profile):
+    judge = Judge(0.9, 0.85)
+    raw, corrected = [], []
+    for seed in range(6):
+        counts, truth = answers(seed, profiles="steep")
+        seen = judged(counts, judge, seed)
+        options = {"profile": profile, "reference": "uniform", "draws": 0}
+        raw.append(score_counts(seen, **options).hat[:, 0])
+        corrected.append(score_counts(seen, judge=judge, **options).hat[:, 0])
+    error = np.abs(np.mean(corrected, axis=0) - truth)
+    assert error.max() < 0.06
+    assert error.max() < np.abs(np.mean(raw, axis=0) - truth).max()
+
+
+def test_metrics_are_corrected_as_rogan_and_gladen_say():
+    judge = Judge(0.9, 0.8)
+    counts, _ = answers()
+    seen = judged(counts, judge)
+    raw = score_counts(seen, draws=0).metrics
+    corrected = score_counts(seen, judge=judge, draws=0).metrics
+    for name in ("source_accuracy", "target_accuracy"):
+        assert corrected[name] == pytest.approx((raw[name] - 0.2) / 0.7)
+    assert corrected["xlt_gap"] == pytest.approx(raw["xlt_gap"] / 0.7)
+    redrawn = metric_draws(replace(seen, judge=judge), draws=200)
+    assert redrawn["xlt_gap"].mean(axis=0) == pytest.approx(corrected["xlt_gap"][:, 0], abs=0.01)
+
+
+def test_hardness_stays_that_of_right_answers():
+    judge = Judge(0.9, 0.8)
+    counts, _ = answers(n_items=4000)
+    honest = self_hardness(counts)
+    found = self_hardness(replace(judged(counts, judge), judge=judge))
+    # Mean and spread of the hardness, not those of what the judge accepts.
+    for power in (1, 2):
+        moment = found.distribution @ found.grid**power
+        assert moment == pytest.approx(honest.distribution @ honest.grid**power, abs=0.02)
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say():
+    truth_judge = Judge(0.9, 0.85)
+    rng = np.random.default_rng(1)
+    held, wider = [], []
+    for seed in range(40):
+        counts, truth = answers(seed, n_items=250, profiles="linear")
+        seen = judged(counts, truth_judge, seed)
+        known = Judge(rng.binomial(150, 0.9) / 150, rng.binomial(150, 0.85) / 150, 150, 150)
+        scores = score_counts(seen, judge=known, reference="uniform", draws=200, rng=seed)
+        sure = replace(known, n_right=0, n_wrong=0)
+        exact = score_counts(seen, judge=sure, reference="uniform", draws=200, rng=seed)
+        held.append((scores.low[:, 0] <= truth) & (truth <= scores.high[:, 0]))
+        wider.append(scores.se[:, 0] / exact.se[:, 0])
+    assert 0.9 <= np.mean(held) <= 0.99
+    assert np.mean(wider) > 1.03
+
+
+def test_an_uncertain_judge_shifts_all_models_together():
+    counts, _ = answers(n_items=250)
+    judge = Judge(0.9, 0.8, 40, 40)
+    seen = judged(counts, judge)
+    scores = score_counts(seen, judge=judge, reference="uniform", draws=500)
+    sure = score_counts(seen, judge=Judge(0.9, 0.8), reference="uniform", draws=500)
+
+    def paired(found):
+        return (found.draws[:, 2, 0] - found.draws[:, 3, 0]).std()
+
+    added = scores.se[:, 0].mean() - sure.se[:, 0].mean()
+    assert paired(scores) - paired(sure) < added
+
+
+def test_tables_of_a_judge_add_up_and_score_the_same():
+    counts, _ = answers()
+    seen = replace(counts, judge=Judge(0.95, 0.9))
+    table = tabulate(seen, self_hardness(seen))
+    whole = score_counts(counts, judge=Judge(0.95, 0.9), draws=0)
+    assert score_table(table).hat == pytest.approx(whole.hat)
+    with pytest.raises(InputError, match="chance level or judge"):
+        merge_tables([table, tabulate(counts, self_hardness(counts))])
+
+
+def test_what_a_judge_does_not_go_with():
+    counts, _ = answers(n_items=100)
+    judge = Judge(0.9, 0.9)
+    with pytest.raises(InputError, match="needs hardness self"):
+        score_counts(counts, judge=judge, hardness="pooled", draws=0)
+    with pytest.raises(InputError, match="profile quadratic cannot be corrected"):
+        score_counts(counts, judge=judge, profile="quadratic", draws=0)
+    with pytest.raises(InputError, match="no language of this name"):
+        score_counts(counts, judge=Judge(languages={"xx": judge}), draws=0)
+    by_item = hatlib.simulate_answers(
+        [0.0, 1.0], source_language="item", targets=["de", "fr"], n_items=60
+    ).responses
+    with pytest.raises(InputError, match="the source language by item"):
+        hatlib.hat_scores(by_item, judge=Judge(languages={"de": judge}), draws=0)
+
+
+def test_the_scores_say_that_they_are_corrected():
+    responses = hatlib.simulate_answers([0.0, 1.0], n_items=60).responses
+    scores = hatlib.hat_scores(responses, judge=Judge(0.9, 0.8, 10, 10), draws=20)
+    assert any("sensitivity 0.9 and specificity 0.8" in note for note in scores.notes)
+
+
+# --- whose answers tell the hardness --------------------------------------------------------
+
+
+def named(lineages):
+    counts, _ = answers(n_items=80)
+    return replace(counts, lineages=tuple(lineages))
+
+
+def test_donors_by_hand():
+    counts = named("aabbbc")
+    assert donors(counts, "pooled").all()
+    assert donors(counts, "leave-one-out").sum(axis=1).tolist() == [5] * 6
+    others = donors(counts, "other-lineages")
+    assert others[0].tolist() == [False, False, True, True, True, True]
+    assert others[5].tolist() == [True] * 5 + [False]
+    of_b = donors(counts, "lineage:b")
+    assert of_b.tolist() == [[False, False, True, True, True, False]] * 6
+
+
+def test_without_lineages_every_model_is_its_own():
+    counts = replace(named("aabbbc"), lineages=())
+    assert (donors(counts, "other-lineages") == donors(counts, "leave-one-out")).all()
+
+
+def test_no_donor_is_refused():
+    for method in ("other-lineages", "lineage:z"):
+        with pytest.raises(InputError, match="no answers from which"):
+            donors(named("aaaaaa"), method)
+
+
+def test_answers_of_relatives_have_no_part_in_other_lineages():
+    counts = named("aabbbc")
+    fit = fit_item_response(counts)
+    whose = donors(counts, "other-lineages")[0]
+    changed = fit.log_likelihood.copy()
+    changed[:2] = -50 * np.random.default_rng(0).random(changed[:2].shape)
+    other = replace(fit, log_likelihood=changed)
+    assert other.posterior(of=whose) == pytest.approx(fit.posterior(of=whose), abs=1e-12)
+    assert np.abs(other.posterior() - fit.posterior()).max() > 0.01
+
+
+@pytest.mark.parametrize("method", ["other-lineages", "lineage:b"])
+def test_known_transfer_is_found_with_the_hardness_of_other_models(method):
+    counts, truth = answers(n_items=800, n_trials=10, profiles="linear")
+    counts = replace(counts, lineages=tuple("aabbbc"))
+    scores = score_counts(counts, hardness=method, reference="uniform", draws=100)
+    assert scores.hardness.method == method
+    assert np.abs(scores.hat[:, 0] - truth).max() < 0.1
+
+
+def test_lineages_come_from_the_models_table():
+    counts = hatlib.load_responses(sets="copa-dialects").counts("copa-dialects")
+    assert len(counts.lineages) == len(counts.models)
+    assert len(set(counts.lineages)) < len(counts.models)
