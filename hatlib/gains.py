@@ -14,7 +14,7 @@ Scores that are flagged (extrapolated or withheld) do not enter; they are counte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, get_args
@@ -134,22 +134,37 @@ def _centred(values: Floats, labels: NDArray[np.object_]) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Estimate:
-    """A number with its interval, and for whom the interval speaks."""
+class Estimate:
+    """A number with its interval, and for whom the interval speaks.
+
+    Attributes
+    ----------
+    value, low, high, p_value : float
+        The number, its interval, and the two-sided p-value that it is 0.
+    about : str
+        Whether the interval is for these models or for models in general.
+    se, freedom : float
+        Standard error, and the degrees of freedom of Student's t behind the interval.
+    """
 
     value: float
     low: float = np.nan
     high: float = np.nan
     p_value: float = np.nan
     about: str = ""
+    se: float = np.nan
+    freedom: float = np.nan
 
 
-def _for_these(weights: Floats, b: BenchmarkScores, at: Places, level: float) -> _Estimate:
-    """A weighted sum of scores, with the interval of redrawn items."""
-    value = float(weights @ b.hat[at, 0])
-    if b.draws is None:
-        return _Estimate(value)
-    se = float(np.std(b.draws[:, at, 0] @ weights, ddof=1))
+def _for_these(
+    weights: Floats, b: BenchmarkScores, at: Places, level: float, measure: str = "hat"
+) -> Estimate:
+    """A weighted sum of a measure of the models, with the interval of redrawn items."""
+    values, draws = _measured(b, at, measure)
+    value = float(weights @ values)
+    if draws is None:
+        return Estimate(value)
+    se = float(np.std(draws @ weights, ddof=1))
     # Student's t, with the degrees of freedom of the parts (Welch and Satterthwaite).
     parts = (weights * b.se[at, 0]) ** 2
     freedom = np.maximum(b.effective_items[at, 0], 11) - 1
@@ -157,7 +172,22 @@ def _for_these(weights: Floats, b: BenchmarkScores, at: Places, level: float) ->
     degrees = float(parts.sum()) ** 2 / total if total > 0 else np.inf
     reach = float(stats.t.ppf((1 + level) / 2, degrees)) * se
     p = float(2 * stats.t.sf(abs(value) / se, degrees)) if se > 0 else np.nan
-    return _Estimate(value, value - reach, value + reach, p, THESE)
+    return Estimate(value, value - reach, value + reach, p, THESE, se, degrees)
+
+
+def _measured(b: BenchmarkScores, at: Places, measure: str) -> tuple[Floats, Floats | None]:
+    """A measure of some models, and of their redraws if there are any.
+
+    ``lag`` is target accuracy above chance, rescaled as HAT is, minus HAT: how much more a change
+    of target accuracy says than one of transfer.
+    """
+    if measure == "hat":
+        return b.hat[at, 0], None if b.draws is None else b.draws[:, at, 0]
+    above = (b.metrics["target_accuracy"][at, 0] - b.chance) / (1 - b.chance)
+    if b.draws is None or b.metric_draws is None:
+        return above - b.hat[at, 0], None
+    redrawn = (b.metric_draws["target_accuracy"][:, at] - b.chance) / (1 - b.chance)
+    return above - b.hat[at, 0], redrawn - b.draws[:, at, 0]
 
 
 def _estimate(
@@ -167,19 +197,23 @@ def _estimate(
     lineages: Sequence[str],
     level: float,
     rng: np.random.Generator,
-) -> _Estimate:
-    """The slope of the score: for models in general if there are enough lineages."""
+    measure: str = "hat",
+) -> Estimate:
+    """The slope of a measure: for models in general if there are enough lineages."""
+    values, draws = _measured(b, at, measure)
     few = len(set(lineages)) < resample.FEW_CLUSTERS
-    if few or b.draws is None:
-        return _for_these(contrast.common, b, at, level)
+    if few or draws is None:
+        return _for_these(contrast.common, b, at, level, measure)
     mean = distance.pooled(
-        contrast.slopes @ b.hat[at, 0],
-        b.draws[:, at, 0] @ contrast.slopes.T,
-        resample.weights(rng, lineages, len(b.draws)),
+        contrast.slopes @ values,
+        draws @ contrast.slopes.T,
+        resample.weights(rng, lineages, len(draws)),
         lineages,
         contrast.spread,
     )
-    return _Estimate(mean.estimate, mean.low, mean.high, mean.p_value, GENERAL)
+    freedom = mean.n_lineages - 1
+    se = (mean.high - mean.low) / 2 / float(stats.t.ppf(0.975, freedom))
+    return Estimate(mean.estimate, mean.low, mean.high, mean.p_value, GENERAL, se, freedom)
 
 
 # The result -------------------------------------------------------------------------------------
@@ -229,7 +263,7 @@ class Question:
             return moves(value)
         return f"is {'higher' if value > 0 else 'lower'} by {abs(value):.3f}"
 
-    def verdict(self, gain: _Estimate) -> str:
+    def verdict(self, gain: Estimate) -> str:
         """The answer in few words."""
         if not self.margin:
             return distance.verdict(gain.value, gain.p_value, self.yes, self.no)
@@ -257,6 +291,9 @@ class Gains:
         Nominal coverage of the intervals.
     simulated : bool
         Whether the models are simulated.
+    estimates : mapping of str to mapping
+        By benchmark that can answer: the change of ``hat`` and of ``lag``, target accuracy (above
+        chance, rescaled as HAT is) minus HAT.
     """
 
     question: Question
@@ -264,6 +301,7 @@ class Gains:
     sets: pd.DataFrame
     level: float = resample.LEVEL
     simulated: bool = False
+    estimates: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
         """One row a benchmark: the gain in HAT and in each traditional metric, or a reason.
@@ -854,6 +892,7 @@ def _ask(
     generator = resample.generator(rng)
     macro = scores.macro() if scores.benchmarks else pd.DataFrame()
     models, sets = [], []
+    estimates: dict[str, dict[str, Estimate]] = {}
     for b in scores.benchmarks:
         rows = place(macro[macro["benchmark"] == b.benchmark].reset_index(drop=True))
         rows = _used(rows)
@@ -870,11 +909,17 @@ def _ask(
         }
         if truth is not None:
             row["true_gain"] = np.nan
-        gain, raw = _Estimate(np.nan), dict.fromkeys(_GAINS, np.nan)
+        gain, raw = Estimate(np.nan), dict.fromkeys(_GAINS, np.nan)
         if len(used):
             contrast = within_groups(used["x"], used["group"].tolist(), used.get("held"))
             lineages = [_lineage(used, group) for group in contrast.groups]
-            gain = _estimate(contrast, b, used.index.to_numpy(), lineages, scores.level, generator)
+            at = used.index.to_numpy()
+            gain = _estimate(contrast, b, at, lineages, scores.level, generator)
+            # A generator of its own, so that asking for more does not change the rest.
+            lag = _estimate(
+                contrast, b, at, lineages, scores.level, np.random.default_rng(len(at)), "lag"
+            )
+            estimates[b.benchmark] = {"hat": gain, "lag": lag}
             raw = {name: float(contrast.common @ used[name].to_numpy(float)) for name in _GAINS}
             row |= {
                 "n_models": len(used),
@@ -906,6 +951,7 @@ def _ask(
         distance.with_q_values(frame) if sets else frame,
         scores.level,
         truth is not None or (len(developers) > 0 and bool((developers == "simulated").all())),
+        estimates,
     )
 
 

@@ -20,7 +20,7 @@ from hatlib import distance, resample
 from hatlib.compare import compare_all
 from hatlib.responses import Counts, Responses
 from hatlib.results import HatScores
-from hatlib.sufficient import mean_over_targets, source_rates, target_rates
+from hatlib.sufficient import RedrawnMetrics
 from hatlib.words import counted, headline, joined, markdown_text
 
 if TYPE_CHECKING:
@@ -275,17 +275,7 @@ def metric_draws(counts: Counts, *, draws: int = 1000, seed: int = 0) -> dict[st
     (20, 2)
     """
     weights = resample.weights(seed, counts.clusters, draws).astype(float)
-    rates = target_rates(counts)[:, 1:]
-    known = np.isfinite(rates)
-    source = source_rates(counts)
-    shape = (draws, *rates.shape[:2])
-    parts = (known, known * source[:, None, :], np.where(known, rates, 0))
-    flat = [part.reshape(-1, rates.shape[2]).astype(float) for part in parts]
-    n, s, t = ((weights @ part.T).reshape(shape) for part in flat)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        s, t = (mean_over_targets(np.moveaxis(part / n, 2, 1)) for part in (s, t))
-        ratio = t / s
-    return {"source_accuracy": s, "target_accuracy": t, "xlt_gap": s - t, "ratio": ratio}
+    return RedrawnMetrics(counts).of(weights)
 
 
 _PAIR_COLUMNS = (

@@ -67,6 +67,9 @@ class BenchmarkScores:
     curve_draws : ndarray, shape (n_draws, n_models, n_points), or None
         Macro profiles of redrawn items, the same items for all models, at the grid points that
         `thinned` names.
+    metric_draws : mapping, or None
+        ``source_accuracy``, ``target_accuracy``, ``xlt_gap`` and ``ratio`` (macro) of the same
+        redrawn items as `draws`, each of shape (n_draws, n_models).
     """
 
     benchmark: str
@@ -95,6 +98,7 @@ class BenchmarkScores:
     draws: Floats | None
     notes: tuple[str, ...]
     curve_draws: Floats | None = None
+    metric_draws: Mapping[str, Floats] | None = None
 
 
 def thinned(grid: Floats, chance: float) -> NDArray[np.intp]:

@@ -55,7 +55,13 @@ from hatlib.reference import (
 )
 from hatlib.responses import BY_ITEM, Counts, Responses
 from hatlib.results import BenchmarkScores, HatScores, thinned
-from hatlib.sufficient import SufficientTable, mean_over_targets, tabulate, target_rates
+from hatlib.sufficient import (
+    RedrawnMetrics,
+    SufficientTable,
+    mean_over_targets,
+    tabulate,
+    target_rates,
+)
 from hatlib.thresholds import BOOK
 
 Floats = NDArray[np.float64]
@@ -220,10 +226,10 @@ def score_counts(
     redrawn = None
     if draws:
         generator = resample.generator(rng)
-        hats, bands = _redraw(counts, table, found, fit, base, draws, generator)
+        redrawn = _redraw(counts, table, found, fit, base, draws, generator)
         if judge:
-            hats += _judge_errors(counts, judge, base, profile, correlation, draws, generator)
-        redrawn = hats, bands
+            errors = _judge_errors(counts, judge, base, profile, correlation, draws, generator)
+            redrawn = replace(redrawn, hats=redrawn.hats + errors)
     return _result(counts, table, found, fit, base, redrawn, level, tuple(notes))
 
 
@@ -520,19 +526,14 @@ def _redraw(
     base: _Base,
     draws: int,
     rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """Scores and macro profiles of redrawn items.
-
-    Returns
-    -------
-    hat : ndarray, shape (draws, n_models, n_targets + 1)
-    bands : ndarray, shape (draws, n_models, n_grid)
-    """
+) -> _Redrawn:
+    """Scores, macro profiles and metrics of redrawn items."""
+    metrics = RedrawnMetrics(counts)
     rates = target_rates(counts)
     n_clusters = int(counts.clusters.max()) + 1
     plan = [_Plan.of(hardness.cell[m], rates[m], hardness) for m in range(len(counts.models))]
     step = max(20, min(draws, _CHUNK, _WEIGHTS // max(n_clusters, 1)))
-    hats, bands = [], []
+    hats, bands, measured = [], [], []
     for start in range(0, draws, step):
         n = min(step, draws - start)
         weights = resample.weights(rng, counts.clusters, n).astype(float)
@@ -556,7 +557,21 @@ def _redraw(
         means = np.stack([mean for mean, _ in done], axis=1)
         hats.append((means - counts.chance) / scale[:, None, None])
         bands.append(np.stack([band for _, band in done], axis=1))
-    return np.concatenate(hats), np.concatenate(bands)
+        measured.append(metrics.of(weights))
+    return _Redrawn(
+        np.concatenate(hats),
+        np.concatenate(bands),
+        {name: np.concatenate([part[name] for part in measured]) for name in measured[0]},
+    )
+
+
+@dataclass(frozen=True)
+class _Redrawn:
+    """What becomes of the scores when items are redrawn."""
+
+    hats: Floats  # (draws, n_models, n_targets + 1)
+    bands: Floats  # (draws, n_models, n_grid)
+    metrics: Mapping[str, Floats]  # each (draws, n_models)
 
 
 @dataclass(frozen=True)
@@ -650,7 +665,7 @@ def _result(
     hardness: Hardness,
     fit: ProfileFit,
     base: _Base,
-    redrawn: tuple[Floats, Floats] | None,
+    redrawn: _Redrawn | None,
     level: float,
     notes: tuple[str, ...],
 ) -> BenchmarkScores:
@@ -668,8 +683,8 @@ def _result(
     draws = None
     curve_draws = None
     if redrawn is not None:
-        draws, curves = redrawn
-        draws = np.where(none, np.nan, draws)
+        curves = redrawn.bands
+        draws = np.where(none, np.nan, redrawn.hats)
         se = draws.std(axis=0, ddof=1)
         reach = interval_quantile(effective, level) * se
         low, high = hat - reach, hat + reach
@@ -702,6 +717,7 @@ def _result(
         draws=draws,
         notes=notes,
         curve_draws=curve_draws,
+        metric_draws=redrawn.metrics if redrawn else None,
     )
 
 

@@ -151,6 +151,50 @@ def target_rates(counts: Counts) -> Floats:
     return np.concatenate([macro[:, None, :], rates], axis=1)
 
 
+class RedrawnMetrics:
+    """The traditional metrics of redrawn items, from what does not change between redraws.
+
+    Parameters
+    ----------
+    counts : Counts
+        Answers to one benchmark.
+    """
+
+    def __init__(self, counts: Counts) -> None:
+        rates = target_rates(counts)
+        known = np.isfinite(rates[:, 1:])
+        source = source_rates(counts)
+        here = np.asarray(known.any(axis=1))
+        self._shape = rates.shape[:2]
+        # With no gaps, all languages share their items, and their mean rate is enough.
+        self._whole = bool((known == here[:, None]).all())
+        if self._whole:
+            parts = (here, here * source, np.where(here, rates[:, 0], 0))
+        else:
+            parts = (known, known * source[:, None], np.where(known, rates[:, 1:], 0))
+        self._parts = tuple(part.reshape(-1, part.shape[-1]).T.astype(float) for part in parts)
+
+    def of(self, weights: Floats) -> dict[str, Floats]:
+        """The metrics for weights of the items of shape (draws, n_items).
+
+        Returns
+        -------
+        dict of str to ndarray, shape (draws, n_models)
+            ``source_accuracy``, ``target_accuracy``, ``xlt_gap`` and ``ratio``: the macro average,
+            as in `SufficientTable.metrics`.
+        """
+        n, s, t = (weights @ part for part in self._parts)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            s, t = s / n, t / n
+            if not self._whole:
+                n_models, n_targets = self._shape[0], self._shape[1] - 1
+                s, t = (
+                    mean_over_targets(v.reshape(-1, n_models, n_targets).transpose(0, 2, 1))
+                    for v in (s, t)
+                )
+            return {"source_accuracy": s, "target_accuracy": t, "xlt_gap": s - t, "ratio": t / s}
+
+
 def tabulate(counts: Counts, hardness: Hardness) -> SufficientTable:
     """Sum the answers to one benchmark within the cells of its hardness.
 
