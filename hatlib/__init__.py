@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from hatlib.thinking import Thinking, thinking_pairs
     from hatlib.trends import Trends, release_trends, shuffled_dates
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # Public names and their modules.  They are imported at first use, so that the command line
 # answers at once.
@@ -47,6 +47,20 @@ _HOMES = {
     "Difference": "compare",
     "compare_all": "compare",
     "compare_models": "compare",
+    "AcrossModels": "independence",
+    "WithinModels": "independence",
+    "across_models": "independence",
+    "within_models": "independence",
+    "Attack": "attacks",
+    "NullRuns": "attacks",
+    "paper_runs": "attacks",
+    "run_attacks": "attacks",
+    "within_simulated": "attacks",
+    "Checklist": "checklist",
+    "check_sets": "checklist",
+    "flawed_checks": "checklist",
+    "Findings": "findings",
+    "weigh_findings": "findings",
     "Judge": "judge",
     "judge_of": "judge",
     "Thresholds": "thresholds",
@@ -117,22 +131,27 @@ _HOMES = {
 }
 
 __all__ = [
+    "AcrossModels",
+    "Attack",
+    "Checklist",
     "Choices",
     "Comparisons",
     "Counts",
     "Difference",
+    "Findings",
     "Gains",
     "Given",
     "HatScores",
     "InputError",
     "ItemSets",
-    "KnownTruth",
     "Judge",
+    "KnownTruth",
     "Ladders",
     "LanguageEffects",
     "LanguageFits",
     "LoadReport",
     "Metrics",
+    "NullRuns",
     "Problem",
     "ProfilePair",
     "Recovery",
@@ -149,14 +168,18 @@ __all__ = [
     "Thinking",
     "Thresholds",
     "Trends",
+    "WithinModels",
+    "across_models",
     "answer_correlation",
     "answers_of",
     "bundled_standard",
+    "check_sets",
     "compare_all",
     "compare_models",
     "fit_languages",
     "fit_sensitivity",
     "fit_sets",
+    "flawed_checks",
     "hat_by_date",
     "hat_by_size",
     "hat_by_thinking",
@@ -172,12 +195,14 @@ __all__ = [
     "merge_tables",
     "other_choices",
     "paper_design",
+    "paper_runs",
     "profile_difference",
     "profile_pair",
     "recover_languages",
     "recover_models",
     "release_trends",
     "reversals",
+    "run_attacks",
     "score_counts",
     "score_sets",
     "score_table",
@@ -190,6 +215,9 @@ __all__ = [
     "tabulate",
     "thinking_pairs",
     "under_known_truth",
+    "weigh_findings",
+    "within_models",
+    "within_simulated",
 ]
 
 

@@ -40,6 +40,7 @@ BUNDLED = {
 STUDIES = {
     "study-estimators": "studies/estimators.csv",
     "study-power": "studies/power.csv",
+    "study-attacks": "studies/attacks.csv",
 }
 
 _OWN = "your data"  # the source of a user's figures, unless the file says it

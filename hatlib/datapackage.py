@@ -38,6 +38,7 @@ DESCRIPTIONS = {
     "corrections": "Where the tables differ from what a source prints, and why.",
     "study-estimators": "Simulated: error and coverage of each estimator of the HAT score.",
     "study-power": "Simulated: how small a difference between two models can be seen.",
+    "study-attacks": "Simulated: dependence of scores on source accuracy, under attack.",
 }
 
 COLUMNS = {
@@ -163,7 +164,8 @@ def _item_field(column: arrow.Field) -> dict[str, Any]:
 
 def _field(table: str, column: str) -> dict[str, Any]:
     if table in STUDIES:
-        kind = "string" if column in ("axis", "value", "profiles", "estimator") else "number"
+        text = ("axis", "value", "profiles", "estimator", "design", "measure")
+        kind = "string" if column in text else "number"
     else:
         kind = "number" if column in _NUMBERS else "integer" if column == "n_items" else "string"
     field: dict[str, Any] = {"name": column, "type": kind}

@@ -1228,13 +1228,13 @@ def under_known_truth(
     """
     scenarios = {}
     for scenario in get_args(Scenario):
-        scores, truth = _scored(scenario, draws, seed)
+        scores, truth = scored_design(scenario, draws, seed)
         scenarios[scenario] = ask(scores, truth=truth, rng=seed, **options)
     return KnownTruth(scenarios)
 
 
 @lru_cache(maxsize=6)
-def _scored(scenario: Scenario, draws: int, seed: int) -> tuple[HatScores, pd.DataFrame]:
+def scored_design(scenario: Scenario, draws: int, seed: int) -> tuple[HatScores, pd.DataFrame]:
     """Scores of one scenario, kept for the next question; against the uniform reference."""
     simulated = paper_design(seed, scenario=scenario)
     scores = hat_scores(simulated.responses, reference="uniform", draws=draws, rng=seed)

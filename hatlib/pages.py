@@ -14,6 +14,7 @@ from hatlib.data import BUNDLED, STUDIES, book, data_folder, load
 from hatlib.files import read_table
 from hatlib.metrics import summarise
 from hatlib.responses import SETS, item_file, load_responses
+from hatlib.review import paper_models, review_table
 from hatlib.simulate import identical_transfer
 from hatlib.standards import STANDARDS, standard_file
 from hatlib.words import counted, markdown_text
@@ -26,6 +27,18 @@ MOST_ANSWERS = 3
 
 #: Notebooks that teach, and ask nothing of the data.
 LESSONS = ("why-hard", "the-score", "ten-samples")
+
+#: Notebooks that ask whether the score can be trusted; there simulated answers count as much.
+TRUST = (
+    "estimator-study",
+    "independence",
+    "hardness-measures",
+    "ablation",
+    "nuisances",
+    "findings",
+    "drill",
+    "limits",
+)
 
 METRIC_TITLES = {
     "source_accuracy": "Source accuracy",
@@ -116,7 +129,7 @@ def answers(root: Path) -> str:
     """
     lines = []
     order = ["fit", "inflation", "profile", "scaling", "time-trend", "small-models"]
-    order += ["all-models", "languages", "estimator-study"]
+    order += ["all-models", "languages", *TRUST]
     executed = {p.stem: p for p in (root / "book/_generated/executed").glob("*.ipynb")}
     others = sorted(set(executed) - {*order, *LESSONS})
     for name in [*(n for n in order if n in executed), *others]:
@@ -124,6 +137,9 @@ def answers(root: Path) -> str:
         question = notebook.metadata.get("hat", {}).get("question", name)
         lines.append(f"[{question}](analyses/{name}.ipynb)")
         answer = [text for cell in filter(_is_answer, notebook.cells) for text in _paragraphs(cell)]
+        if name in TRUST:
+            lines += [f": {_beginning(text, 1)}\n" for text in answer[:MOST_ANSWERS]]
+            continue
         real = [text for text in answer if "simulated" not in text.partition("**:")[0].lower()]
         lines += [f": {_beginning(text)}\n" for text in (real or answer)[:MOST_ANSWERS]]
     return "\n".join(lines)
@@ -378,4 +394,6 @@ MAKERS = {
     "counts.md": counts,
     "answers.md": answers,
     "data-and-sources.md": data_and_sources,
+    "review.md": review_table,
+    "paper-models.md": paper_models,
 }

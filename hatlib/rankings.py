@@ -264,8 +264,7 @@ def metric_draws(counts: Counts, *, draws: int = 1000, seed: int = 0) -> dict[st
     Returns
     -------
     dict of str to ndarray, shape (draws, n_models)
-        ``source_accuracy``, ``target_accuracy``, ``xlt_gap`` and ``ratio``: the macro average over
-        the target languages, as in `hatlib.SufficientTable.metrics`.
+        As from `hatlib.sufficient.RedrawnMetrics`: the macro average over the target languages.
 
     Examples
     --------

@@ -68,8 +68,9 @@ class BenchmarkScores:
         Macro profiles of redrawn items, the same items for all models, at the grid points that
         `thinned` names.
     metric_draws : mapping, or None
-        ``source_accuracy``, ``target_accuracy``, ``xlt_gap`` and ``ratio`` (macro) of the same
-        redrawn items as `draws`, each of shape (n_draws, n_models).
+        ``source_accuracy``, ``target_accuracy``, ``xlt_gap``, ``ratio`` and
+        ``conditional_transfer`` (macro) of the same redrawn items as `draws`, each of shape
+        (n_draws, n_models).
     """
 
     benchmark: str

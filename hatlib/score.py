@@ -17,11 +17,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from hatlib import resample
 from hatlib.errors import InputError, Problem, listing
@@ -209,6 +210,28 @@ def score_counts(
     if judge:
         _check_judge(counts, judge)
         counts = replace(counts, judge=judge)
+    # Threads of the matrix library only wait for one another with arrays of this size.
+    with _controller().limit(limits=1, user_api="blas"):
+        return _scored(counts, hardness, profile, reference, correlation, judge, draws, level, rng)
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """What sets the threads of the matrix library; to find it takes a while."""
+    return ThreadpoolController()
+
+
+def _scored(
+    counts: Counts,
+    hardness: str,
+    profile: str,
+    reference: str | Standard,
+    correlation: float,
+    judge: Judge | None,
+    draws: int,
+    level: float,
+    rng: np.random.Generator | int,
+) -> BenchmarkScores:
     method, notes = _method(counts, hardness)
     if method is None:
         return _no_scores(counts, profile, reference, notes, draws)
@@ -540,11 +563,7 @@ def _redraw(
         # Noise is drawn here and not in the threads, whose order is left to chance.
         noise = np.random.default_rng(rng.integers(2**63))
         tasks = [(m, plan[m], weights, hardness, fit) for m in range(len(plan))]
-        # One thread a model; threads of the matrix library would get in each other's way.
-        with (
-            threadpool_limits(1, user_api="blas"),
-            ThreadPoolExecutor(min(len(plan), os.cpu_count() or 1)) as pool,
-        ):
+        with ThreadPoolExecutor(min(len(plan), os.cpu_count() or 1)) as pool:  # one a model
             found = list(pool.map(_one_model, tasks))
             parameters = fit.update(np.stack([evidence for evidence, _ in found]), noise)
             distributions = np.stack([d for _, d in found])

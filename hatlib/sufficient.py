@@ -172,7 +172,8 @@ class RedrawnMetrics:
             parts = (here, here * source, np.where(here, rates[:, 0], 0))
         else:
             parts = (known, known * source[:, None], np.where(known, rates[:, 1:], 0))
-        self._parts = tuple(part.reshape(-1, part.shape[-1]).T.astype(float) for part in parts)
+        every = (*parts, parts[1] * parts[2])
+        self._parts = tuple(part.reshape(-1, part.shape[-1]).T.astype(float) for part in every)
 
     def of(self, weights: Floats) -> dict[str, Floats]:
         """The metrics for weights of the items of shape (draws, n_items).
@@ -180,19 +181,25 @@ class RedrawnMetrics:
         Returns
         -------
         dict of str to ndarray, shape (draws, n_models)
-            ``source_accuracy``, ``target_accuracy``, ``xlt_gap`` and ``ratio``: the macro average,
-            as in `SufficientTable.metrics`.
+            ``source_accuracy``, ``target_accuracy``, ``xlt_gap``, ``ratio`` and
+            ``conditional_transfer``: the macro average, as in `SufficientTable.metrics`.
         """
-        n, s, t = (weights @ part for part in self._parts)
+        n, s, t, both = (weights @ part for part in self._parts)
         with np.errstate(invalid="ignore", divide="ignore"):
-            s, t = s / n, t / n
+            s, t, conditional = s / n, t / n, both / s
             if not self._whole:
                 n_models, n_targets = self._shape[0], self._shape[1] - 1
-                s, t = (
+                s, t, conditional = (
                     mean_over_targets(v.reshape(-1, n_models, n_targets).transpose(0, 2, 1))
-                    for v in (s, t)
+                    for v in (s, t, conditional)
                 )
-            return {"source_accuracy": s, "target_accuracy": t, "xlt_gap": s - t, "ratio": t / s}
+            return {
+                "source_accuracy": s,
+                "target_accuracy": t,
+                "xlt_gap": s - t,
+                "ratio": t / s,
+                "conditional_transfer": conditional,
+            }
 
 
 def tabulate(counts: Counts, hardness: Hardness) -> SufficientTable:

@@ -34,12 +34,15 @@ class Threshold:
         What it decides, in words.
     fixed : datetime.date
         When the value was set.
+    looked : bool
+        Whether some of the data had been looked at before.
     """
 
     name: str
     value: float
     decides: str
     fixed: datetime.date
+    looked: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Thresholds:
                 "name": each.name,
                 "value": each.value,
                 "decides": each.decides,
-                "fixed": each.fixed.isoformat(),
+                "fixed": each.fixed.isoformat() + (", after a look" if each.looked else ""),
                 "own": "yes" if each.name in self.own else "",
             }
             for each in self.every.values()
@@ -156,8 +159,10 @@ def load_thresholds(file: str | Path = "") -> Thresholds:
 def _bundled() -> Mapping[str, Threshold]:
     entries = tomllib.loads(FILE.read_text(encoding="utf-8"))
     return {
-        name: Threshold(name, float(entry["value"]), entry["decides"], entry["fixed"])
-        for name, entry in entries.items()
+        name: Threshold(
+            name, float(e["value"]), e["decides"], e["fixed"], bool(e.get("looked", False))
+        )
+        for name, e in entries.items()
     }
 
 

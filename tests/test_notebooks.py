@@ -27,7 +27,10 @@ from hatlib.publish.page import web_page
 pytestmark = pytest.mark.notebook
 
 ROOT = Path(__file__).parents[1]
-ITEM_LEVEL = ["all-models", "languages", "profile"]  # they take answers item by item
+ITEM_LEVEL = [  # they take answers item by item
+    *("ablation", "all-models", "hardness-measures", "independence", "languages"),
+    *("nuisances", "profile"),
+]
 BOTH = ["inflation", "scaling", "small-models", "time-trend"]  # accuracies, and such answers
 NOTEBOOKS = sorted(  # those that take accuracies
     path.stem
@@ -54,6 +57,12 @@ HOSTILE = [
 
 Parameters = dict[str, Any]
 FAST: Parameters = {"draws": 50}
+SMALL: dict[str, Parameters] = {
+    "ablation": {"replications": 2, "n_items": 60},
+    "hardness-measures": {"replications": 2, "checkups": 5},
+    "independence": {"replications": 2, "n_items": 60},
+    "nuisances": {"replications": 2, "n_items": 60},
+}
 
 
 # Awkward tables --------------------------------------------------------------------------------
@@ -220,6 +229,7 @@ ANSWERS: dict[str, Callable[[Path], Parameters]] = {
 
 def play(name: str, parameters: Parameters) -> Any:
     """Execute the code cells of a notebook in this process; return it with their outputs."""
+    parameters = SMALL.get(name, {}) | parameters
     nb = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
     space: Parameters = {"print": lambda *words: printed.append(" ".join(map(str, words)))}
     shown = DisplayFormatter()

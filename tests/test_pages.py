@@ -66,3 +66,9 @@ def test_every_notebook_but_lessons_has_an_answer():
             continue
         cells = nbformat.read(path, as_version=4).cells
         assert any(pages.ANSWER in cell.metadata.get("tags", []) for cell in cells), path.name
+
+
+def test_the_book_makes_every_fragment():
+    from hatlib.publish.building import generators
+
+    assert set(pages.MAKERS) <= set(generators)

@@ -386,7 +386,16 @@ generators: dict[str, Callable[[Site], str]] = {
     "notebooks.md": _notebook_table,
     "changelog.md": _changelog,
     "counts.md": _counts,
-    **{name: _made(name) for name in ("landing-chart.md", "answers.md", "data-and-sources.md")},
+    **{
+        name: _made(name)
+        for name in (
+            "landing-chart.md",
+            "answers.md",
+            "data-and-sources.md",
+            "review.md",
+            "paper-models.md",
+        )
+    },
 }
 """Fragments of the book that are made from code: file name and the function that makes it."""
 
@@ -463,7 +472,7 @@ def _build_failure(log: str, path: Path) -> str:
     log = re.sub(r"\x1b\[[0-9;]*m", "", log)
     write_text(path, log)
     lines = log.splitlines()
-    telling = [line for line in lines if "WARNING" in line or "ERROR" in line]
+    telling = [line for line in lines if re.search("WARNING|ERROR|CRITICAL", line)]
     if not telling:  # it broke off: show what comes after the traceback
         last = max((i for i, line in enumerate(lines) if re.match(r"\S*Error", line)), default=-20)
         telling = [line for line in lines[last:] if line.strip("= ")]

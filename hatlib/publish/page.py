@@ -51,6 +51,13 @@ def _has_figures(nb: Any) -> bool:
     return any(VEGALITE in output.get("data", {}) for output in outputs)
 
 
+def _has_drill(nb: Any) -> bool:
+    outputs = (output for cell in nb.cells for output in cell.get("outputs", ()))
+    return any(
+        'class="hat-drill"' in output.get("data", {}).get("text/html", "") for output in outputs
+    )
+
+
 def web_page(nb: Any, title: str) -> str:
     """Make one web page of an executed notebook: no other file, no network."""
     from nbconvert import HTMLExporter
@@ -66,6 +73,8 @@ def web_page(nb: Any, title: str) -> str:
     scripts: list[str] = []
     if _has_figures(nb):
         scripts += [_chart_libraries(), _asset("hat-charts.js")]
+    if _has_drill(nb):
+        scripts.append(_asset("hat-drill.js"))
     formulas = _has_formulas(nb)
     if formulas:
         scripts.append(mathjax().read_text(encoding="utf-8"))

@@ -1,0 +1,178 @@
+"""The drill as readers meet it: clicked, by keyboard, on a phone, and without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from hatlib.drill import make_drill
+from hatlib.publish.page import web_page
+
+from .visit import AXE_TAGS, _axe
+
+pytestmark = [pytest.mark.browser]
+
+ROOT = Path(__file__).parents[2]
+CHECK = """addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.blockedURI))"""
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A drill on a page that stands alone, as `hat run` makes it."""
+    html = make_drill(4, draws=50, seed=3)._repr_html_()
+    output = nbformat.v4.new_output("execute_result", {"text/html": html, "text/plain": "A drill"})
+    cells = [
+        nbformat.v4.new_markdown_cell("# Drill\n\n## The drill"),
+        nbformat.v4.new_code_cell("test", outputs=[output]),
+    ]
+    page = tmp_path_factory.mktemp("drill") / "drill.html"
+    page.write_text(web_page(nbformat.v4.new_notebook(cells=cells), "Drill"), encoding="utf-8")
+    return page.as_uri()
+
+
+@pytest.fixture(params=["alone", pytest.param("book", marks=pytest.mark.book)])
+def where(request: pytest.FixtureRequest) -> str:
+    """The address of a page with a drill, alone and in the book."""
+    if request.param == "alone":
+        return str(request.getfixturevalue("alone"))
+    if "analyses/drill" not in (ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"):
+        pytest.skip("The book has no drill.")
+    return f"{request.getfixturevalue('address')}analyses/drill.html"
+
+
+@pytest.fixture
+def troubles() -> list[str]:
+    return []
+
+
+@pytest.fixture(params=[1280, 390], ids=["wide", "phone"])
+def page(
+    request: pytest.FixtureRequest, chromium: Any, where: str, troubles: list[str]
+) -> Iterator[Any]:
+    context = chromium.new_context(viewport={"width": request.param, "height": 844})
+    page = context.new_page()
+    page.add_init_script(CHECK)
+    page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto(where)
+    page.locator(".hat-tally").wait_for(timeout=10_000)
+    yield page
+    context.close()
+
+
+def tally(page: Any, who: str) -> list[int]:
+    """Right, wrong and left open."""
+    cells = page.locator(f".hat-tally tr[data-who={who}] td").all_text_contents()
+    return [int(cell) for cell in cells]
+
+
+def answer(page: Any, number: int, said: str) -> Any:
+    return page.locator(".hat-round").nth(number).locator(f"button[data-answer={said}]")
+
+
+def right(page: Any, number: int) -> str:
+    return str(page.locator(".hat-round").nth(number).get_attribute("data-right"))
+
+
+def test_a_click_opens_the_truth_and_counts(page: Any, troubles: list[str]) -> None:
+    first = page.locator(".hat-round").first
+    assert tally(page, "you") == [0, 0, 0]
+    answer(page, 0, right(page, 0)).click()
+    assert tally(page, "you") == [1, 0, 0]
+    assert sum(tally(page, "ratio")) == 1 and sum(tally(page, "hat")) == 0
+    assert first.locator(".hat-said").text_content().startswith("You are right.")
+    assert first.locator(".hat-truth > p").is_visible()
+    assert not first.locator(".hat-answer > p").first.is_visible()  # the second step is one's own
+    first.locator(".hat-answer > summary").click()
+    assert first.locator(".hat-answer > p").first.is_visible()
+    page.wait_for_function(
+        "[...document.querySelectorAll('.hat-tally tr[data-who=hat] td')]"
+        ".some(cell => cell.textContent === '1')"
+    )
+    assert "HAT" in first.locator(".hat-said").text_content()
+    wrong = next(said for said in ("a", "same", "b") if said != right(page, 1))
+    answer(page, 1, wrong).click()
+    assert tally(page, "you") == [1, 1, 0]
+    answer(page, 1, right(page, 1)).click(force=True)  # but an answer stands
+    assert tally(page, "you") == [1, 1, 0]
+    assert answer(page, 1, wrong).get_attribute("aria-pressed") == "true"
+    assert troubles == []
+
+
+def test_a_round_that_was_opened_first_does_not_count(page: Any) -> None:
+    first = page.locator(".hat-round").first
+    first.locator(".hat-truth > summary").click()
+    page.wait_for_function("document.querySelector('.hat-said').textContent !== ''")
+    answer(page, 0, "a").click(force=True)
+    assert tally(page, "you") == [0, 0, 0]
+    assert "does not count" in first.locator(".hat-said").text_content()
+
+
+def test_by_keyboard_alone(page: Any, troubles: list[str]) -> None:
+    page.evaluate("document.querySelector('.hat-round .hat-scroll').focus()")
+    page.keyboard.press("Tab")
+    focused = "document.activeElement"
+    assert page.evaluate(f"{focused}.dataset.answer") == "a"
+    assert page.evaluate(f"getComputedStyle({focused}).outlineStyle") == "solid"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    assert sum(tally(page, "you")) == 1
+    page.keyboard.press("Tab")  # the third answer
+    page.keyboard.press("Tab")
+    assert "Show the truth" in page.evaluate(f"{focused}.textContent")
+    page.keyboard.press("Tab")
+    assert "Show what HAT" in page.evaluate(f"{focused}.textContent")
+    page.keyboard.press("Enter")
+    assert page.locator(".hat-answer > p").first.is_visible()
+    assert troubles == []
+
+
+def test_it_starts_again(page: Any) -> None:
+    answer(page, 0, "same").click()
+    page.locator(".hat-again").click()
+    assert tally(page, "you") == [0, 0, 0]
+    assert not page.locator(".hat-truth > p").first.is_visible()
+    assert page.evaluate("document.activeElement.dataset.answer") == "a"
+    answer(page, 0, right(page, 0)).click()
+    assert tally(page, "you") == [1, 0, 0]
+
+
+def test_nothing_is_wider_than_the_page(page: Any) -> None:
+    for number in range(4):
+        answer(page, number, "same").click()
+        page.locator(".hat-answer > summary").nth(number).click()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    over = """[...document.querySelectorAll('.hat-drill :is(button, p, svg, table)')]
+      .filter(e => e.getBoundingClientRect().right > innerWidth).length"""
+    assert page.evaluate(over) == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_accessible(page: Any, theme: str) -> None:
+    answer(page, 0, "same").click()
+    page.locator(".hat-answer > summary").first.click()
+    page.add_style_tag(content="* { transition: none !important }")
+    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+    # The rest of the page has tests of its own.
+    page.evaluate("document.querySelectorAll('figure.hat-chart').forEach(f => f.remove())")
+    assert _axe(page, {"type": "tag", "values": AXE_TAGS}) == []
+
+
+def test_without_javascript_it_unfolds_in_two_steps(chromium: Any, where: str) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(where)
+    first = page.locator(".hat-round").first
+    assert not first.locator("button").first.is_visible()
+    assert not page.locator(".hat-tally").is_visible()
+    assert not first.locator(".hat-truth > p").is_visible()
+    first.locator(".hat-truth > summary").click()
+    assert first.locator(".hat-truth > p").is_visible()
+    assert not first.locator(".hat-answer > p").first.is_visible()
+    first.locator(".hat-answer > summary").click()
+    assert first.locator(".hat-answer > p").first.is_visible()
+    context.close()
