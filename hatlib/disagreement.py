@@ -110,7 +110,8 @@ class TruthByMeasure:
             title_row="Ranking by",
             caption=(
                 f"{self.found.title}: how well each ranking agrees with the transfer that was "
-                "built in. At the line every pair of models is in the true order."
+                "built in. At the line every pair of models is in the true order. Bars are "
+                "intervals from redrawn items."
             ),
         )
 

@@ -170,7 +170,8 @@ class Families:
             caption=(
                 f"{self.found.title}: change of the scores of a lineage's own members minus that "
                 "of all others, if that lineage alone says how hard the items are. Right of the "
-                "line a family is favoured by its own hardness."
+                "line a family is favoured by its own hardness. Bars are intervals from redrawn "
+                "items."
             ),
         )
 

@@ -293,8 +293,8 @@ class ShuffledDates:
             name="shuffled-dates",
             title_x="Common change of effective transfer a year",
             caption=(
-                f"{self.set_name}: the common change a year, beside the middle 95 % of what "
-                "shuffled dates give."
+                f"{self.set_name}: the common change a year, beside what shuffled dates give; the "
+                "bar holds the middle 95 % of these."
             ),
         )
 

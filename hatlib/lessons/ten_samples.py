@@ -989,7 +989,8 @@ class OneAnswer:
             name="one-answer",
             title_x="HAT score",
             caption="Simulated models of identical transfer, one answer an item, from the weakest "
-            "(top) to the strongest. Hardness comes from all their answers. The line is the truth.",
+            "(top) to the strongest. Hardness comes from all their answers. The line is the truth. "
+            "Bars are 95 % intervals from redrawn items.",
         )
 
     def summary(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pandas as pd
 import pytest
 
@@ -17,6 +18,7 @@ from .visit import Visit
 pytestmark = [pytest.mark.browser, pytest.mark.book]
 
 MOST_BYTES = 1_500_000
+ROOT = Path(__file__).parents[2]
 
 
 def test_asks_nobody_else(visit: Visit) -> None:
@@ -126,6 +128,22 @@ def test_no_id_twice(pages: dict[Path, _Page]) -> None:
     # The theme has a search field in the header and another one on the page of results.
     twice["search.html"] = [i for i in twice.get("search.html", []) if i != "search-input"]
     assert {name: ids for name, ids in twice.items() if ids} == {}
+
+
+def test_every_caption_says_what_its_bars_are(built_book: Path) -> None:
+    """The review of the paper asks for it, and the book promises it."""
+    silent = []
+    for path in sorted((ROOT / "book/_generated/executed").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                spec = output.get("data", {}).get("application/vnd.vegalite.v5+json", {})
+                rows = [row for rows in spec.get("datasets", {}).values() for row in rows]
+                bars = [v for row in rows for key, v in row.items() if key.endswith("low")]
+                caption = output.get("data", {}).get("text/plain", "").split("\n[")[0]
+                told = re.search(r"interval|\bbars?\b|band|area", caption, flags=re.I)
+                if any(v is not None for v in bars) and not told:
+                    silent.append((path.stem, caption))
+    assert not silent
 
 
 def test_search_finds_a_word(chromium: Any, address: str) -> None:
