@@ -73,7 +73,7 @@ POINTS = (
         (
             Evidence(
                 "the-score",
-                "worked-score",
+                "score-as-areas",
                 says="Printed and worked through by hand, each choice with its owner. It is our "
                 "operationalisation: the paper's own equations are not in our sources.",
             ),
@@ -228,10 +228,8 @@ def review_table(root: Path) -> str:
 
 def _where(executed: Path, evidence: Evidence) -> str:
     """A link to the page, and to the chart on it."""
-    notebook = executed / f"{evidence.page}.ipynb"
-    title = _title(notebook) if notebook.is_file() else evidence.page
-    link = f"[{title}](analyses/{evidence.page}.ipynb)"
-    if not evidence.figure or evidence.figure not in _charts(notebook):
+    link = f"[{evidence.page.replace('-', ' ')}](analyses/{evidence.page}.ipynb)"
+    if not evidence.figure or evidence.figure not in _charts(executed / f"{evidence.page}.ipynb"):
         return link
     # An anchor inside a page that Sphinx does not know, as charts are raw HTML.
     return f'{link}, <a href="analyses/{evidence.page}.html#{evidence.figure}">chart</a>'
@@ -282,24 +280,12 @@ def _cells(notebook: Path) -> list[nbformat.NotebookNode]:
     return [cell for cell in cells if cell.cell_type == "code"]
 
 
-def _title(notebook: Path) -> str:
-    about = _read(notebook, notebook.stat().st_mtime_ns)
-    for cell in about.cells:
-        if cell.cell_type == "markdown" and cell.source.startswith("# "):
-            return markdown_text(cell.source.splitlines()[0].removeprefix("# "))
-    return notebook.stem
-
-
 def _charts(notebook: Path) -> set[str]:
     """Slugs of the charts of an executed notebook."""
     if not notebook.is_file():
         return set()
-    found = set()
-    for cell in _cells(notebook):
-        for output in cell.outputs:
-            found |= set(re.findall(r'id="([\w-]+)"', str(output.get("data", {}))))
-            found |= set(re.findall(r"'name': '([\w-]+)'", str(output.get("data", {}))))
-    return found
+    outputs = [output for cell in _cells(notebook) for output in cell.outputs]
+    return {output.get("metadata", {}).get("hat", {}).get("name", "") for output in outputs}
 
 
 def paper_models(root: Path) -> str:

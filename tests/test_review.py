@@ -19,9 +19,8 @@ def executed(folder, name, tag, text, figure="rise"):
     cell = nbformat.v4.new_code_cell("x", metadata={"tags": ["answer", tag]})
     cell.outputs = [nbformat.v4.new_output("execute_result", {"text/markdown": text})]
     chart = nbformat.v4.new_code_cell("y")
-    chart.outputs = [
-        nbformat.v4.new_output("display_data", {"text/html": f'<figure id="{figure}"></figure>'})
-    ]
+    about = {"hat": {"name": figure}}
+    chart.outputs = [nbformat.v4.new_output("display_data", {"text/plain": "x"}, metadata=about)]
     title = nbformat.v4.new_markdown_cell("# Is it so?\n\nGoals.")
     path = folder / f"{name}.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[title, cell, chart]), path)
