@@ -19,10 +19,15 @@ import pandas as pd
 from hatlib.errors import InputError, Problem, listing
 from hatlib.schema import Place
 
-#: A file that grows beyond this when unpacked is refused.
-MAX_BYTES = 1 << 30
+#: A file that grows beyond this when unpacked is refused: as a table it is many times larger.
+MAX_BYTES = 1 << 28
+#: A text with more rows than this is refused.
+MAX_LINES = 1 << 22
 #: A Parquet file with more rows than this is refused: a few bytes can stand for any number of them.
 MAX_ROWS = 1 << 25
+
+SMALLER = "Aggregate it to one row a model, language and item, or split it."
+"""What to do about a file that is too large to be read into memory."""
 
 
 def read_table(path: str | Path) -> tuple[pd.DataFrame, Place]:
@@ -124,6 +129,9 @@ def _bytes(path: Path) -> bytes:
     """The content of a file, unpacked, with a limit on its size."""
     _note_read(path)
     name = path.name
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # A pipe or a device may never end.
+        raise InputError(Problem("this is not a regular file.", "Copy it to one.", file=str(path)))
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
@@ -146,7 +154,8 @@ def _bytes(path: Path) -> bytes:
                 Problem("the gzip file is damaged or cut off.", "Copy it again.", file=name)
             ) from None
     if len(content) > MAX_BYTES:
-        raise InputError(Problem("the file holds more than 1 GiB.", "Split it.", file=name))
+        most = f"{MAX_BYTES / (1 << 20):,.0f} MiB"
+        raise InputError(Problem(f"the file holds more than {most}.", SMALLER, file=name))
     if not content.strip():
         raise InputError(Problem("the file is empty.", "It needs a header and rows.", file=name))
     return content
@@ -157,7 +166,7 @@ def _note_read(path: Path) -> None:
     log = os.environ.get("HATLIB_READS")
     if log:
         with Path(log).open("a", encoding="utf-8") as stream:
-            stream.write(f"{path.resolve()}\n")
+            stream.write(f"{os.path.realpath(path)}\n")
 
 
 def _decoded(content: bytes, path: Path) -> str:
@@ -194,6 +203,9 @@ def _read_csv(text: str, path: Path) -> tuple[pd.DataFrame, Place]:
             if any(cells):
                 rows.append(cells)
                 lines.append(start)
+            if len(rows) > MAX_LINES:
+                problem = Problem(f"the file has more than {MAX_LINES:,} rows.", SMALLER, path.name)
+                raise InputError(problem)
             start = reader.line_num + 1
     except csv.Error as error:
         raise InputError(
@@ -243,8 +255,7 @@ def _read_parquet(content: bytes, path: Path) -> pd.DataFrame:
         file = parquet.ParquetFile(io.BytesIO(content))
         n_rows = file.metadata.num_rows
         if n_rows > MAX_ROWS:
-            remedy = "Aggregate it: one row a model, language and item."
-            raise InputError(Problem(f"the file has {n_rows:,} rows.", remedy, path.name))
+            raise InputError(Problem(f"the file has {n_rows:,} rows.", SMALLER, path.name))
         table = file.read()
         # Whole numbers with gaps stay whole numbers.
         whole = {getattr(arrow, name.lower())(): getattr(pd, f"{name}Dtype")() for name in _WHOLE}

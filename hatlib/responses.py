@@ -6,6 +6,7 @@ a user's.  `Responses.counts` turns one benchmark into dense arrays of right ans
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -501,10 +502,10 @@ def _load_own(
     table = own_benchmarks(Path(benchmarks), problems) if benchmarks else None
     frames, trials, places, seen = [], [], [], set()
     for path in map(Path, paths):
-        if path.resolve() in seen:  # its trials would count twice
+        if os.path.realpath(path) in seen:  # its trials would count twice
             problems.append(Problem("the file is given twice.", "Name it once.", str(path)))
             continue
-        seen.add(path.resolve())
+        seen.add(os.path.realpath(path))
         found = _own_answers(path, benchmark, source_language, problems, read, assumed, dropped)
         if found is None:
             continue
