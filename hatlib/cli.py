@@ -299,6 +299,152 @@ def check(
     typer.echo(printable(str(report)))
 
 
+@app.command("import")
+def import_(
+    format_: Annotated[
+        Literal["lm-eval", "inspect", "eee", "long"],
+        typer.Argument(
+            help="lm-eval (sample logs of lm-evaluation-harness), inspect, eee (Every Eval Ever), "
+            "or long (a table with one row an answer).",
+            metavar="FORMAT",
+        ),
+    ],
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", metavar="PATH…")],
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", help="The answers: .parquet, .csv or .csv.gz.", metavar="FILE"),
+    ],
+    model: Annotated[str, typer.Option(help="Name of the model, for all answers.")] = "",
+    benchmark: Annotated[str, typer.Option(help="Name of the benchmark, for all answers.")] = "",
+    language: Annotated[str, typer.Option(help="Language of all answers.", metavar="CODE")] = "",
+    language_from: Annotated[
+        str,
+        typer.Option(
+            help="Where the name of a task (long: of a file) has its language, as in "
+            "'riddles_(?P<language>..)'; it may have a group benchmark, and for long model and "
+            "prompting, too.",
+            metavar="REGEX",
+        ),
+    ] = "",
+    metric: Annotated[str, typer.Option(help="The metric or scorer that says what is right.")] = "",
+    filter_: Annotated[
+        str,
+        typer.Option("--filter", help="The filter of the answers (lm-eval, eee).", metavar="NAME"),
+    ] = "",
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="From this value on a metric that is not 0 or 1 counts as right."),
+    ] = None,
+    pair_by: Annotated[
+        Literal["id", "order"],
+        typer.Option(help="How an item is found again in another language."),
+    ] = "id",
+    keys: Annotated[
+        bool,
+        typer.Option(help="Compare answer keys, to see that the items are the same."),
+    ] = True,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source",
+            "--source-language",
+            help="Language that transfer starts from; item if the logs say it for each item.",
+            metavar="CODE",
+        ),
+    ] = "en",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            help="A column under another name, as in item=question_id (long). Repeat for more.",
+            metavar="OURS=THEIRS",
+        ),
+    ] = None,
+    prompting: Annotated[str, typer.Option(help="Name of the prompting, for all answers.")] = "",
+    force: ForceOption = False,
+) -> None:
+    """Read the logs of other programs as answers item by item."""
+    from hatlib import importers
+    from hatlib.importers.common import check_output
+
+    check_output(out, force)
+    columns = _pairs(column or [], "--column item=question_id", "column")
+    with _progress() as progress:
+
+        def show(name: str, done: int, total: int) -> None:
+            if progress:
+                progress(f"{printable(name)} (KiB)", done >> 10, total >> 10)
+
+        imported = importers.import_logs(
+            format_,
+            paths,
+            progress=show,
+            model=model,
+            benchmark=benchmark,
+            language=language,
+            language_from=language_from,
+            metric=metric,
+            filter=filter_,
+            threshold=threshold,
+            pair_by=pair_by,
+            keys=keys,
+            source_language=source,
+            columns=columns,
+            prompting=prompting,
+        )
+    _say(str(imported.report))
+    typer.echo(imported.write(out, force=force))
+
+
+@app.command()
+def aggregate(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="JSON lines, CSV (or .gz of them), Parquet; files, folders, patterns.",
+            metavar="PATH…",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="The answers: .parquet or .csv.", metavar="FILE")
+    ],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            help="A column under another name, as in item=question_id. Repeat for more.",
+            metavar="OURS=THEIRS",
+        ),
+    ] = None,
+    benchmark: Annotated[
+        str, typer.Option(help="Name of the benchmark, for files without such a column.")
+    ] = "",
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Leave out rows that cannot be used, and count them.")
+    ] = False,
+    memory: Annotated[
+        str, typer.Option(help="Memory of the database; the rest goes to the disk.")
+    ] = "700MB",
+    threads: Annotated[int, typer.Option(min=1, help="Threads; each needs memory.")] = 1,
+    force: ForceOption = False,
+) -> None:
+    """Add up raw trials, however many, to answers item by item."""
+    from hatlib.aggregate import aggregate_trials
+
+    found = aggregate_trials(
+        paths,
+        out=out,
+        columns=_pairs(column or [], "--column item=question_id", "column"),
+        benchmark=benchmark,
+        drop=drop,
+        memory_limit=memory,
+        threads=threads,
+        force=force,
+    )
+    _say(str(found.report))
+    typer.echo(found.path)
+
+
 @app.command()
 def score(
     files: Annotated[
@@ -522,6 +668,58 @@ def simulate(
 
 
 @app.command()
+def plan(
+    difference: Annotated[
+        float, typer.Option(help="Difference in HAT between two models that is to be seen.")
+    ],
+    power: Annotated[float, typer.Option(help="How often it should be seen.")] = 0.8,
+    items: Annotated[int | None, typer.Option(help="Items. [default: any number]")] = None,
+    answers: Annotated[
+        int | None, typer.Option(help="Answers an item and language. [default: any number]")
+    ] = None,
+    languages: Annotated[
+        int | None, typer.Option(help="Target languages. [default: any number]")
+    ] = None,
+    models: Annotated[int, typer.Option(help="Models that are all compared with one another.")] = 2,
+    budget: Annotated[int | None, typer.Option(help="Calls at most.", metavar="CALLS")] = None,
+    scatter: Annotated[
+        float, typer.Option(help="Scatter of items of one hardness around the profile, 0 to 1.")
+    ] = 0.2,
+    ability: Annotated[
+        Literal["middle", "strong"],
+        typer.Option(help="Whether the models are right in about half of the answers, or in most."),
+    ] = "middle",
+    chance: Annotated[float, typer.Option(help="Accuracy of a guess, 0 to 0.5.")] = 0.0,
+    level: LevelOption = 0.95,
+    format_: TableFormatOption = TableFormat.TABLE,
+    out: OutOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Plan an evaluation: items, answers, languages and calls.
+
+    From simulated evaluations.
+    """
+    from hatlib import output, planning
+
+    output.check_free([out] if out else [], force)
+    found = planning.plan(
+        difference,
+        power=power,
+        level=level,
+        n_items=items,
+        n_trials=answers,
+        n_languages=languages,
+        models=models,
+        budget=budget,
+        scatter=scatter,
+        ability=ability,
+        chance=chance,
+    )
+    _say(found.summary().replace("**", ""))
+    _deliver(planning.plan_text(found, format_.value), out, force)
+
+
+@app.command()
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     open_: Annotated[bool, typer.Option("--open", help="Open the book in the browser.")] = False,
@@ -686,16 +884,18 @@ def _deliver(text: str, out: Path | None, force: bool) -> None:
     typer.echo(out)
 
 
-def _pairs(texts: Sequence[str]) -> dict[str, Any]:
+def _pairs(
+    texts: Sequence[str], example: str = "-p draws=200", what: str = "parameter"
+) -> dict[str, Any]:
     values: dict[str, Any] = {}
     problems = []
     for text in texts:
         name, sign, value = text.partition("=")
         name = name.strip()
         if not sign or not name:
-            problems.append(Problem("this is not name=value.", "Write -p draws=200.", value=text))
+            problems.append(Problem("this is not name=value.", f"Write {example}.", value=text))
         elif name in values:
-            problems.append(Problem(f"the parameter {name} is given twice.", "Keep one."))
+            problems.append(Problem(f"the {what} {name} is given twice.", "Keep one."))
         values[name] = value
     if problems:
         raise InputError(problems)

@@ -41,6 +41,7 @@ STUDIES = {
     "study-estimators": "studies/estimators.csv",
     "study-power": "studies/power.csv",
     "study-attacks": "studies/attacks.csv",
+    "study-planning": "studies/planning.csv",
 }
 
 _OWN = "your data"  # the source of a user's figures, unless the file says it

@@ -39,6 +39,7 @@ DESCRIPTIONS = {
     "study-estimators": "Simulated: error and coverage of each estimator of the HAT score.",
     "study-power": "Simulated: how small a difference between two models can be seen.",
     "study-attacks": "Simulated: dependence of scores on source accuracy, under attack.",
+    "study-planning": "Simulated: scatter of the difference of two models, by size and world.",
 }
 
 COLUMNS = {
@@ -164,7 +165,10 @@ def _item_field(column: arrow.Field) -> dict[str, Any]:
 
 def _field(table: str, column: str) -> dict[str, Any]:
     if table in STUDIES:
-        text = ("axis", "value", "profiles", "estimator", "design", "measure")
+        text = (
+            *("axis", "value", "profiles", "estimator", "design", "measure"),
+            *("purpose", "profile", "ability"),
+        )
         kind = "string" if column in text else "number"
     else:
         kind = "number" if column in _NUMBERS else "integer" if column == "n_items" else "string"

@@ -145,6 +145,35 @@ def answers(root: Path) -> str:
     return "\n".join(lines)
 
 
+def task_rules(root: Path) -> str:
+    """Names of tasks whose benchmark and language the import knows.
+
+    Parameters
+    ----------
+    root : Path
+        Not used; every page maker has it.
+
+    Returns
+    -------
+    str
+        Markdown.
+
+    Examples
+    --------
+    >>> "mgsm_native_cot_sw" in task_rules(Path())
+    True
+    """
+    from hatlib.importers.languages import rules_table
+
+    table = rules_table()
+    rows = [
+        [f"`{row['task']}`", *(markdown_text(row[c]) for c in list(table)[1:])]
+        for row in table.to_dict("records")
+    ]
+    head = ["such as", "benchmark", "language", "subject", "prompting", "item", "mind"]
+    return _table(head, rows) + "\n"
+
+
 def data_and_sources(root: Path) -> str:
     """The page that describes every source, set, correction and file.
 
@@ -396,4 +425,5 @@ MAKERS = {
     "data-and-sources.md": data_and_sources,
     "review.md": review_table,
     "paper-models.md": paper_models,
+    "task-rules.md": task_rules,
 }

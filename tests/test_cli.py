@@ -85,7 +85,8 @@ def test_help_names_every_command(hat):
     commands = {line.split()[0] for line in listed}
     assert not [line for line in listed if line.endswith("...")]
     assert commands == {
-        "book", "notebooks", "run", "check", "score", "compare", "simulate", "serve",
+        "book", "notebooks", "run", "check", "import", "aggregate", "score", "compare", "simulate",
+        "plan", "serve",
     }  # fmt: skip
 
 

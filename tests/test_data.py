@@ -113,7 +113,7 @@ def test_gzip_parquet_semicolons_and_a_byte_order_mark_are_read(tmp_path):
     frame = pd.read_csv(tmp_path / "mine.csv")
     frame.to_parquet(tmp_path / "mine.parquet")
     variants = [
-        write(tmp_path, gzip.compress(LONG.encode()), "mine.csv.gz"),
+        write(tmp_path, gzip.compress(LONG.encode(), mtime=0), "mine.csv.gz"),
         write(tmp_path, LONG.replace(",", ";"), "semicolons.csv"),
         write(tmp_path, "\ufeff" + LONG, "bom.csv"),
         write(tmp_path, LONG.replace("\n", "\r\n"), "windows.csv"),
@@ -172,7 +172,7 @@ def test_a_wrong_cell_of_a_wide_table_is_named_by_its_language(tmp_path):
         (b"model,language,accuracy\n\xe9,en,0.5\n", "not in UTF-8"),
         (b"PK\x03\x04spreadsheet", "spreadsheet"),
         (b"\x1f\x8b\x08\x00cut", "gzip file is damaged"),
-        (gzip.compress(LONG.encode())[:-9], "gzip file is damaged"),
+        (gzip.compress(LONG.encode(), mtime=0)[:-9], "gzip file is damaged"),
         (b"PAR1 and nothing else", "Parquet file is damaged"),
         (b"model,language\na,en\n", "no column accuracy"),
         (b"name,lang,score\na,en,0.5\n", "no column model, language, accuracy"),
@@ -199,7 +199,7 @@ def test_a_missing_file_and_a_folder(tmp_path):
 
 def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("hatlib.files.MAX_BYTES", 1000)
-    bomb = gzip.compress(b"model,language,accuracy\n" + b"a,en,0.5\n" * 10_000)
+    bomb = gzip.compress(b"model,language,accuracy\n" + b"a,en,0.5\n" * 10_000, mtime=0)
     assert len(bomb) < 1000
     assert "more than" in problems_of(write(tmp_path, bomb, "bomb.csv.gz"))[0]
 

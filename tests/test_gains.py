@@ -262,7 +262,7 @@ def test_the_real_sets_answer_or_say_why_not():
 
 
 def test_every_scenario_stands_beside_its_truth():
-    gains._scored.cache_clear()
+    gains.scored_design.cache_clear()
     known = hatlib.under_known_truth(hatlib.hat_by_size, draws=50)
     table = known.table()
     assert len(table) == 9

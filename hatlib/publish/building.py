@@ -394,6 +394,7 @@ generators: dict[str, Callable[[Site], str]] = {
             "data-and-sources.md",
             "review.md",
             "paper-models.md",
+            "task-rules.md",
         )
     },
 }

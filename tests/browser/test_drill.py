@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,10 +90,7 @@ def test_a_click_opens_the_truth_and_counts(page: Any, troubles: list[str]) -> N
     assert not first.locator(".hat-answer > p").first.is_visible()  # the second step is one's own
     first.locator(".hat-answer > summary").click()
     assert first.locator(".hat-answer > p").first.is_visible()
-    page.wait_for_function(
-        "[...document.querySelectorAll('.hat-tally tr[data-who=hat] td')]"
-        ".some(cell => cell.textContent === '1')"
-    )
+    page.locator(".hat-tally tr[data-who=hat] td", has_text=re.compile("^1$")).first.wait_for()
     assert "HAT" in first.locator(".hat-said").text_content()
     wrong = next(said for said in ("a", "same", "b") if said != right(page, 1))
     answer(page, 1, wrong).click()
@@ -106,7 +104,7 @@ def test_a_click_opens_the_truth_and_counts(page: Any, troubles: list[str]) -> N
 def test_a_round_that_was_opened_first_does_not_count(page: Any) -> None:
     first = page.locator(".hat-round").first
     first.locator(".hat-truth > summary").click()
-    page.wait_for_function("document.querySelector('.hat-said').textContent !== ''")
+    page.locator(".hat-said:not(:empty)").first.wait_for(state="attached")
     answer(page, 0, "a").click(force=True)
     assert tally(page, "you") == [0, 0, 0]
     assert "does not count" in first.locator(".hat-said").text_content()

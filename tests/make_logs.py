@@ -1,0 +1,103 @@
+"""Self-made logs of each format, of invented models: small, with known answers.
+
+`answers` says who is right where; each writer turns that into the files of one program.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+DATE = "2030-01-02T03-04-05.678901"
+MODELS = {"invented/strong-7b": 1.5, "invented/weak-1b": -0.5}
+#: Enough models for hardness that is pooled over them.
+LADDER = MODELS | {f"invented/rung-{k}b": k / 2 - 1 for k in range(4)}
+LANGUAGES = ("en", "de", "sw")
+
+Answers = dict[tuple[str, str], np.ndarray]
+
+
+def answers(
+    models: Mapping[str, float] = MODELS,
+    languages: Sequence[str] = LANGUAGES,
+    n_items: int = 60,
+    n_trials: int = 1,
+    seed: int = 0,
+) -> Answers:
+    """Right (1) or wrong (0) for each model and language: items × trials.
+
+    A model is as able as its number says (logits), items are harder or easier, and each language
+    after the first costs half a logit more.
+    """
+    rng = np.random.default_rng(seed)
+    hardness = rng.normal(size=(n_items, 1))
+    found = {}
+    for model, ability in models.items():
+        for k, language in enumerate(languages):
+            logit = ability - 0.5 * k - hardness
+            right = rng.random((n_items, n_trials)) < 1 / (1 + np.exp(-logit))
+            found[model, language] = right.astype(int)
+    return found
+
+
+def answer_keys(n_items: int, seed: int = 1) -> list[str]:
+    """A number for each item, the same in every language."""
+    return [str(k) for k in np.random.default_rng(seed).integers(2, 500, n_items)]
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """JSONL; the folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def lm_eval_rows(
+    right: Sequence[Any], keys: Sequence[str], metric: str = "exact_match", **more: Any
+) -> list[dict[str, Any]]:
+    """Rows of a sample log of lm-evaluation-harness 0.4."""
+    return [
+        {
+            "doc_id": i,
+            "doc": {"question": f"Invented question {i}", "answer_number": int(keys[i])},
+            "target": keys[i],
+            "arguments": {"gen_args_0": {"arg_0": f"Invented question {i}"}},
+            "resps": [[f"I think {i}"]],
+            "filtered_resps": [f"{i}"],
+            "doc_hash": f"d{i}",
+            "prompt_hash": f"p{i}",
+            "target_hash": f"t{i}",
+            metric: value,
+            **more,
+        }
+        for i, value in enumerate(right)
+    ]
+
+
+def lm_eval(
+    folder: Path,
+    found: Answers | None = None,
+    task: str = "mgsm_direct_{}",
+    results: bool = True,
+    date: str = DATE,
+) -> Path:
+    """Sample logs of lm-evaluation-harness, a folder a model, and the results files beside them."""
+    found = answers() if found is None else found
+    n_items = len(next(iter(found.values())))
+    keys = answer_keys(n_items)
+    for (model, language), right in found.items():
+        here = folder / model.replace("/", "__")
+        rows = lm_eval_rows(right[:, 0].tolist(), keys)
+        write_lines(here / f"samples_{task.format(language)}_{date}.jsonl", rows)
+        if results:
+            about = {
+                "model_name": model,
+                "config": {"model_args": f"pretrained={model},dtype=auto"},
+                "configs": {},
+            }
+            (here / f"results_{date}.json").write_text(json.dumps(about), encoding="utf-8")
+    return folder

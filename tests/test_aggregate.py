@@ -1,0 +1,617 @@
+"""Raw trials added up: as pandas and `load_responses` do, from any file, shard by shard."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import hatlib
+from hatlib import cli
+from hatlib.errors import InputError
+from hatlib.hardness import self_hardness
+from hatlib.responses import COLUMNS
+from hatlib.sufficient import tabulate
+
+pytest.importorskip("duckdb")
+from hatlib import aggregate as module
+from hatlib.aggregate import aggregate_trials, trials_expression, trials_left_out
+
+KEYS = [c for c in COLUMNS if c not in ("n_correct", "n_trials")]
+HOSTILE = [
+    "'; DROP TABLE raw; --",
+    '"quoted" "" name',
+    "=HYPERLINK(1)",
+    "a,b;c\td",
+    "read_csv('/etc/passwd')",
+    "$1 ? {x} %s",
+    "<b>&amp;</b>",
+    "ünï—中文🙂",
+    "../../etc/passwd",
+    "NULL",
+    "-1e3",
+]
+
+
+def trials(n: int = 4000, seed: int = 0) -> pd.DataFrame:
+    """Trials of three models in four languages, with everything that a trial may have."""
+    rng = np.random.default_rng(seed)
+    item = rng.integers(40, size=n)
+    return pd.DataFrame(
+        {
+            "benchmark": "quiz",
+            "model": rng.choice(["one", "two", "three"], n),
+            "language": rng.choice(["en", "de", "sw", "zh-Hant"], n),
+            "item": [f"q{k:02}" for k in item],
+            "prompting": rng.choice(["a", "b"], n),
+            "source_language": np.where(item % 2, "en", "de"),
+            "cluster": [f"text {k // 4}" for k in item],
+            "chance_level": 0.25,
+            "correct": rng.integers(2, size=n),
+        }
+    )
+
+
+def summed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same by pandas."""
+    keys = [*KEYS, "chance_level"]
+    keys = [key for key in keys if key in frame]
+    sums = frame.groupby(keys)["correct"].agg(n_correct="sum", n_trials="count").reset_index()
+    return ordered(sums.astype({"n_correct": "int64"}))
+
+
+def ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    columns = [*COLUMNS, *(["chance_level"] if "chance_level" in frame else [])]
+    columns = [c for c in columns if c in frame]
+    return frame[columns].sort_values([c for c in KEYS if c in frame]).reset_index(drop=True)
+
+
+def write(frame: pd.DataFrame, path: Path) -> Path:
+    name = path.name
+    if name.endswith(".parquet"):
+        frame.to_parquet(path)
+    elif ".csv" in name:
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_json(path, orient="records", lines=True)
+    return path
+
+
+def refused(*arguments: object, **options: object) -> str:
+    with pytest.raises(InputError) as error:
+        aggregate_trials(*arguments, **options)  # type: ignore[arg-type]
+    return str(error.value)
+
+
+ENDS = [".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet"]
+
+
+# The same as others ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_every_form_gives_what_pandas_gives(tmp_path, end):
+    frame = trials()
+    found = aggregate_trials(write(frame, tmp_path / f"log{end}"))
+    pd.testing.assert_frame_equal(ordered(found.frame), summed(frame))
+    assert found.n_read == found.n_used == len(frame)
+    assert not found.left_out
+
+
+@pytest.mark.parametrize("end", [".csv", ".csv.gz", ".parquet"])
+@pytest.mark.parametrize("few", [False, True])
+def test_the_answers_are_those_of_load_responses(tmp_path, end, few):
+    frame = trials()
+    if few:
+        frame = frame[["model", "language", "item", "correct"]]
+    path = write(frame, tmp_path / f"log{end}")
+    out = tmp_path / "answers.parquet"
+    aggregate_trials(path, out=out, benchmark="" if few else "ignored")
+    whole = hatlib.load_responses(path)
+    added = hatlib.load_responses(out)
+    pd.testing.assert_frame_equal(ordered(added.frame), ordered(whole.frame))
+    pd.testing.assert_frame_equal(added.benchmarks, whole.benchmarks)
+
+
+def test_many_files_of_all_forms_are_one_log(tmp_path):
+    frame = trials()
+    for k, end in enumerate(ENDS):
+        write(frame.iloc[k::5], tmp_path / f"part{k}{end}")
+    (tmp_path / "notes.txt").write_text("not a log")
+    (tmp_path / "empty.jsonl").write_text("\n")
+    found = aggregate_trials(tmp_path)
+    pd.testing.assert_frame_equal(ordered(found.frame), summed(frame))
+    assert "1 empty file" in str(found.report)
+    again = aggregate_trials([str(tmp_path / "part*"), str(tmp_path / "part0.jsonl")])
+    pd.testing.assert_frame_equal(again.frame, found.frame)
+    assert "named twice" in str(again.report)
+
+
+def test_columns_and_synonyms(tmp_path):
+    frame = trials()[["model", "language", "item", "correct"]]
+    theirs = frame.set_axis(["Model", "lang'; --", 'it"em', "Correct"], axis=1)
+    expected = summed(frame)
+    for end in ENDS:
+        path = write(theirs, tmp_path / f"log{end}")
+        columns = {"language": "lang'; --", "item": 'it"em'}
+        found = aggregate_trials(path, columns=columns)
+        pd.testing.assert_frame_equal(ordered(found.frame[expected.columns]), expected)
+        assert "Model as model" in str(found.report)
+    theirs = frame.set_axis(["model", "language", "item_id", "correct"], axis=1)
+    found = aggregate_trials(write(theirs, tmp_path / "other.csv"))
+    pd.testing.assert_frame_equal(ordered(found.frame[expected.columns]), expected)
+
+
+def test_spaces_and_codes_are_read_as_load_responses_reads_them(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(
+        "model,language,item,correct\n m , EN ,1,TRUE\nm,en,1, 0\nm,eng,1,1.0\n"
+        "m,deu,1,False\nm,de,1,1e0\n\u00a0m,de,1,01\n"
+    )
+    found = aggregate_trials(path)
+    whole = hatlib.load_responses(path).frame.assign(source_language="")
+    pd.testing.assert_frame_equal(ordered(found.frame), ordered(whole))
+    assert found.frame["n_trials"].tolist() == [3, 3]
+    assert "eng as en" in str(found.report)
+
+
+def test_types_of_parquet(tmp_path):
+    frame = trials()[["model", "language", "item", "correct"]]
+    expected = summed(frame)
+    for right in ("int8", "bool", "float32", "str", "Int64", "boolean"):
+        kinds = {"correct": right, "model": "category", "language": "category"}
+        found = aggregate_trials(write(frame.astype(kinds), tmp_path / f"{right}.parquet"))
+        pd.testing.assert_frame_equal(ordered(found.frame[expected.columns]), expected)
+    numbers = frame.assign(item=frame["item"].str[1:].astype(int))
+    found = aggregate_trials(write(numbers, tmp_path / "numbers.parquet"))
+    assert set(found.frame["item"]) == {str(k) for k in range(40)}
+    lists = frame.assign(item=[[1]] * len(frame))
+    assert "no text or number" in refused(write(lists, tmp_path / "lists.parquet"))
+
+
+def test_a_key_that_comes_late_is_not_lost(tmp_path):
+    row = {"model": "m", "language": "en", "item": 1, "correct": 1}
+    rows = [row] * 5000 + [{**row, "prompting": "late"}]
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert aggregate_trials(path).frame["prompting"].tolist() == ["", "late"]
+
+
+# What cannot be used ---------------------------------------------------------------------------
+
+
+def broken_rows() -> list[str]:
+    good = {"model": "m", "language": "en", "item": "1", "correct": 1}
+    rows = [
+        {**good},
+        {**good, "model": None},
+        {**good, "language": "Klingon"},
+        {**good, "item": "  "},
+        {**good, "correct": "yes"},
+        {**good, "correct": 2},
+        {**good, "correct": [1]},
+        {k: v for k, v in good.items() if k != "correct"},
+        {**good, "item": "a\0b"},
+        {**good, "chance_level": 3},
+        {**good, "source_language": "xx-nothing"},
+        {**good, "language": "de", "correct": 1.0},
+    ]
+    return [*map(json.dumps, rows), "no json", "[1]", "3", '{"model": "m"', "\xff"]
+
+
+def test_rows_that_cannot_be_used_are_problems_with_a_line(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n\n" + "\n".join(broken_rows()) + "\n", encoding="latin-1")
+    with pytest.raises(InputError) as error:
+        aggregate_trials(path)
+    lines = {p.what: p for p in error.value.problems}
+    neither = next(p for what, p in lines.items() if "neither 1 nor 0" in what)
+    assert neither.what.startswith("4 rows have")
+    assert neither.file == "log.jsonl" or neither.file.endswith("/log.jsonl")
+    assert neither.row in (7, 8, 9, 10)
+    assert neither.column == "correct"
+    for what, line in (("no model", 4), ("not a language code", 5), ("no item", 6)):
+        assert any(what in w and p.row == line for w, p in lines.items()), (what, lines)
+    assert any(w.startswith("5 rows have no model, language and item") for w in lines)
+    assert any("NUL" in w for w in lines)
+    assert any("chance_level" in w for w in lines)
+
+
+def test_they_can_be_left_out_and_are_counted(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join(broken_rows()) + "\n", encoding="latin-1")
+    found = aggregate_trials(path, drop=True)
+    assert found.frame[["language", "n_correct", "n_trials"]].to_numpy().tolist() == [
+        ["de", 1, 1],
+        ["en", 1, 1],
+    ]
+    assert found.n_read == 17
+    assert found.n_used == 2
+    assert sum(found.left_out.values()) == 15
+    table = found.table().set_index("trials")["number"]
+    assert table["read"] == table.drop("read").sum()
+    assert "15 trials left out" in found.summary()
+    assert "neither 1 nor 0" in str(found.report)
+
+
+@pytest.mark.parametrize("end", [".csv", ".csv.gz", ".parquet"])
+def test_the_line_is_right_in_other_forms(tmp_path, end):
+    frame = trials(50)
+    frame["correct"] = frame["correct"].astype(str)
+    frame.loc[30, "correct"] = "maybe"
+    frame["cluster"] = "two\nlines" if ".csv" in end else ""
+    with pytest.raises(InputError) as error:
+        aggregate_trials(write(frame, tmp_path / f"log{end}"))
+    (problem,) = error.value.problems
+    assert problem.value == "maybe"
+    assert problem.row == (2 + 30 * 2 if ".csv" in end else 32)
+
+
+def test_nothing_that_can_be_used_is_an_error(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("model,language,item,correct\n")
+    assert "no row" in refused(path)
+    path.write_text("model,language,item,correct\nm,en,1,x\n")
+    assert "neither" in refused(path, drop=True)
+
+
+# Files that are none ---------------------------------------------------------------------------
+
+
+def test_files_that_are_none(tmp_path):
+    packed = gzip.compress("\n".join([f'{{"model":"m{k}"}}' for k in range(99999)]).encode())
+    content = {
+        "empty.csv": b" \n",
+        "utf16.csv": "model,language,item,correct\n".encode("utf-16"),
+        "zip.csv": b"PK\x03\x04 ...",
+        "nul.csv": b"model,language,item,correct\nm,en,1\0,1\n",
+        "cut.jsonl.gz": packed[: len(packed) // 2],
+        "tiny.jsonl.gz": packed[:12],
+        "array.json": b'[{"model": 1}]',
+        "cut.parquet": b"PAR1 and no more",
+        "counts.csv": b"model,language,item,n_correct,n_trials\nm,en,1,1,2\n",
+        "accuracies.csv": b"model,language,accuracy\nm,en,0.5\n",
+        "twice.csv": b"model,model,language,item,correct\nm,m,en,1,1\n",
+        "alike.jsonl": b'{"model":"m","Model":"n","language":"en","item":1,"correct":1}\n',
+    }
+    for name, data in content.items():
+        (tmp_path / name).write_bytes(data)
+        message = refused(tmp_path / name)
+        assert name in message, message
+        assert "hat-aggregate" not in message
+    message = refused([tmp_path / name for name in content])
+    assert all(name in message for name in content if name != "empty.csv")
+
+
+def test_files_that_break_further_down(tmp_path):
+    head = b"model,language,item,correct\n"
+    good = b"m,en,1,1\n" * 200_000
+    content = {
+        "short.csv": (head + good + b"m,en,1\n", "3 fields where the header has 4", 200_002),
+        "utf8.csv": (head + good + b"\xff,en,1,1\n", "not in UTF-8", 200_002),
+        "quote.csv": (head + good + b'm,en,"1,1\n', "quote", 200_002),
+        "cut.csv.gz": (gzip.compress(head + os.urandom(9) + good)[:-400], "cut off", None),
+        "long.csv": (head + good + b"m" * (40 << 20) + b",en,1,1\n", "longer than 16", None),
+        "long.jsonl": (b'{"model":"' + b"m" * (40 << 20) + b'"}\n', "longer than 16", None),
+    }
+    for name, (data, why, line) in content.items():
+        path = tmp_path / name
+        path.write_bytes(data)
+        with pytest.raises(InputError) as error:
+            aggregate_trials(path, drop=True)
+        (problem,) = error.value.problems
+        assert (why in problem.what and name in problem.file) or name == "long.jsonl", problem
+        if line:
+            assert problem.row == line, problem
+
+
+def test_a_damaged_parquet_page(tmp_path):
+    path = write(trials(20_000).assign(item=lambda d: d.index.astype(str)), tmp_path / "a.parquet")
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 3
+    data[middle : middle + 400] = os.urandom(400)
+    path.write_bytes(bytes(data))
+    try:
+        found = aggregate_trials(path, drop=True)
+    except InputError as error:
+        assert "a.parquet" in str(error)
+    else:  # the bytes may have been text
+        assert found.n_read == 20_000
+
+
+# Hostile input ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_hostile_names_are_names(tmp_path, end):
+    frame = pd.DataFrame(
+        [(m, code, m, 1) for m in HOSTILE for code in ("en", "de")],
+        columns=["model", "language", "item", "correct"],
+    )
+    for column in ("cluster", "prompting", "benchmark"):
+        frame[column] = frame["model"]
+    folder = tmp_path / "it's * [a] 'folder'; --"
+    folder.mkdir()
+    path = write(frame, folder / f"$(x) 'a' [b] *?{end}")
+    out = tmp_path / "o'ut \"x.parquet"
+    found = aggregate_trials(path, out=out)
+    assert set(found.frame["model"]) == set(HOSTILE) == set(found.frame["item"])
+    assert found.n_used == len(frame)
+    assert len(aggregate_trials(folder).frame) == len(frame)
+
+
+@pytest.mark.parametrize("column", [*HOSTILE, "hat file", "filename", "ok", "raw", "n"])
+def test_hostile_columns_are_columns(tmp_path, column):
+    frame = trials(100)[["model", "language", "correct"]].assign(**{column: "x", "unused'": "y"})
+    for end in ENDS:
+        path = write(frame, tmp_path / f"log{end}")
+        found = aggregate_trials(path, columns={"item": column})
+        assert found.frame["item"].unique().tolist() == ["x"]
+
+
+def test_no_other_file_can_be_opened(tmp_path):
+    import duckdb
+
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a,b\n1,2\n")
+    path = write(trials(10), tmp_path / "log.csv")
+    (tmp_path / "scratch").mkdir()
+    sources, _ = module._sources(path, tmp_path / "scratch", {}, None)
+    job = module._Job(sources, "b", tmp_path / "scratch", "200MB", 1)
+    with job.connected() as connection:
+        assert connection.execute(f"SELECT count(*) FROM ({job.rows(sources)})").fetchone() == (10,)
+        for statement in (
+            f"SELECT * FROM read_csv('{secret}')",
+            f"COPY (SELECT 1) TO '{tmp_path}/new.csv'",
+            f"ATTACH '{tmp_path}/new.db'",
+            "INSTALL httpfs",
+            "LOAD httpfs",
+            "SELECT * FROM 'https://example.org/x.csv'",
+            "SET enable_external_access = true",
+            f"SET allowed_directories = ['{tmp_path}']",
+            "SELECT * FROM secret",
+        ):
+            with pytest.raises(duckdb.Error):
+                connection.execute(statement)
+    assert not (tmp_path / "new.csv").exists()
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_links(tmp_path):
+    frame = trials(100)
+    outside = write(frame, tmp_path / "outside.csv")
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    write(frame, folder / "log.csv")
+    (folder / "out.csv").symlink_to(outside)
+    (folder / "in.csv").symlink_to(folder / "log.csv")
+    os.link(folder / "log.csv", folder / "hard.csv")
+    found = aggregate_trials(folder)
+    assert found.n_read == 100
+    assert "symbolic link" in str(found.report)
+    assert "under another name" in str(found.report)
+    assert aggregate_trials(folder / "out.csv").n_read == 100  # it is named: the user means it
+    (folder / "loop.csv").symlink_to(folder / "loop.csv")
+    with contextlib.suppress(InputError):
+        assert aggregate_trials(folder).n_read == 100
+    os.mkfifo(folder / "pipe.csv")
+    assert "neither a file nor a folder" in refused(folder / "pipe.csv")
+    assert "no such file" in refused(tmp_path / "none.csv")
+    assert "no file fits" in refused(str(tmp_path / "none*.csv"))
+
+
+@given(st.lists(st.one_of(st.text(), st.binary().map(lambda b: b.decode("latin-1"))), max_size=8))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_text_ends_in_a_table_or_an_input_error(tmp_path, lines):
+    for end in (".jsonl", ".csv"):
+        head = '{"model":"m","language":"en","item":1,"correct":1}'
+        if end == ".csv":
+            head = "model,language,item,correct\nm,en,1,1"
+        path = tmp_path / f"log{end}"
+        path.write_text("\n".join([head, *lines]), encoding="utf-8", errors="surrogateescape")
+        try:
+            found = aggregate_trials(path, drop=True, threads=1)
+        except InputError:
+            continue
+        assert found.n_read == found.n_used + sum(found.left_out.values())
+        assert found.n_used >= 1
+
+
+def test_options_are_checked(tmp_path):
+    path = write(trials(10), tmp_path / "log.csv")
+    assert "DuckDB refuses" in refused(path, memory_limit="lots'; --")
+    assert "threads" in refused(path, threads=0)
+    assert "no such column of ours" in refused(path, columns={"items": "x"})
+    assert "no such column" in refused(path, columns={"item": "x"})
+    assert ".parquet or .csv" in refused(path, out=tmp_path / "x.txt")
+    (tmp_path / "there.csv").write_text("mine")
+    assert "not overwritten" in refused(path, out=tmp_path / "there.csv")
+    assert "also an input" in refused(path, out=path, force=True)
+    aggregate_trials(path, out=tmp_path / "there.csv", force=True)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_more_than_memory_goes_to_the_disk_or_is_said(tmp_path):
+    n = 300_000
+    frame = pd.DataFrame({"model": "m", "language": "en", "correct": 1}, index=range(n))
+    frame["item"] = [f"a rather long name of an item, as some have: {k}" for k in range(n)]
+    path = write(frame, tmp_path / "log.parquet")
+    found = aggregate_trials(path, out=tmp_path / "x.parquet", memory_limit="120MB", threads=1)
+    assert found.n_rows == n
+    assert "do not fit" in refused(path, memory_limit="2MB", threads=1)
+
+
+def test_without_duckdb(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    assert "pip install 'hatlib[scale]'" in refused(write(trials(10), tmp_path / "log.csv"))
+
+
+def test_csv_output_is_safe_in_a_spreadsheet(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"model":"=1+1","language":"en","item":1,"correct":1}\n')
+    found = aggregate_trials(path, out=tmp_path / "x.csv")
+    assert "'=1+1" in (tmp_path / "x.csv").read_text()
+    assert found.frame["n_trials"].tolist() == [1]
+
+
+# In a warehouse --------------------------------------------------------------------------------
+
+
+def engines(frame: pd.DataFrame):
+    ibis = pytest.importorskip("ibis")
+    polars = pytest.importorskip("polars")
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.register("log", frame)
+    connection.execute("CREATE TABLE trials AS SELECT * FROM log")
+    lazy = polars.from_pandas(frame).lazy()
+    return {
+        "duckdb": ibis.duckdb.from_connection(connection).table("trials"),
+        "polars": ibis.polars.connect({"trials": lazy}).table("trials"),
+    }
+
+
+def dirty() -> pd.DataFrame:
+    frame = trials().drop(columns=["cluster"])
+    frame["correct"] = frame["correct"].map({0: "0", 1: "True"})
+    frame.loc[:4, "correct"] = ["yes", None, " 1 ", "false", "1.0"]
+    frame.loc[5:8, "model"] = ["", None, "  ", " one"]
+    return frame
+
+
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+@pytest.mark.parametrize("engine", ["duckdb", "polars"])
+@pytest.mark.parametrize("make", [trials, dirty])
+def test_the_expression_gives_the_same_on_each_engine(tmp_path, engine, make):
+    frame = make()
+    table = engines(frame)[engine]
+    expected = aggregate_trials(write(frame, tmp_path / "log.parquet"), drop=True)
+    found = trials_expression(table).to_pandas()
+    pd.testing.assert_frame_equal(ordered(found), ordered(expected.frame), check_dtype=False)
+    assert found["n_trials"].dtype == "int64"
+    left = trials_left_out(table).to_pandas().iloc[0]
+    assert left["n_read"] == expected.n_read
+    assert left["n_used"] == expected.n_used
+
+
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+def test_the_expression_takes_other_names_and_is_lazy():
+    frame = trials()[["model", "language", "item", "correct"]]
+    theirs = frame.rename(columns={"item": "question", "correct": "right"})
+    for table in engines(theirs.astype({"right": bool})).values():
+        columns = {"item": "question", "correct": "right"}
+        found = trials_expression(table, columns, benchmark="quiz")
+        assert list(found.columns) == list(COLUMNS)
+        answers = found.to_pandas()
+        assert answers["benchmark"].unique().tolist() == ["quiz"]
+        expected = summed(frame)
+        pd.testing.assert_frame_equal(
+            ordered(answers[expected.columns]), expected, check_dtype=False
+        )
+        with pytest.raises(InputError, match="no column item, correct"):
+            trials_expression(table)
+
+
+# Shards ----------------------------------------------------------------------------------------
+
+
+def test_shards_add_up_to_the_scores_of_the_whole(tmp_path):
+    simulated = hatlib.simulate_answers(
+        abilities=[-1.0, 0.0, 1.0, 2.0], n_items=240, n_trials=4, targets=["de", "sw"], rng=3
+    )
+    answers = simulated.responses.frame
+    each = answers.loc[answers.index.repeat(answers["n_trials"])]
+    order = each.groupby(level=0).cumcount()
+    each = each.assign(correct=(order < each["n_correct"]).astype(int))
+    each = each[["benchmark", "model", "language", "item", "correct"]]
+    each = each.sample(frac=1, random_state=0)
+
+    def table(frame: pd.DataFrame, name: str):
+        out = tmp_path / f"{name}-answers.parquet"
+        aggregate_trials(write(frame, tmp_path / f"{name}.jsonl"), out=out)
+        counts = hatlib.load_responses(out).counts("sim")
+        return counts, tabulate(counts, self_hardness(counts))
+
+    counts, whole = table(each, "whole")
+    shard = pd.util.hash_array(each["item"].to_numpy(dtype=object)) % 3
+    parts = [table(each[shard == k], f"shard{k}")[1] for k in range(3)]
+    merged = hatlib.merge_tables(parts)
+    assert merged.models == whole.models
+    assert merged.targets == whole.targets
+    # Cells may come in another order, and empty ones may be absent.
+    cells = {cell: k for k, cell in enumerate(zip(merged.trials, merged.correct, strict=True))}
+    used = np.flatnonzero(whole.source_items.sum(axis=0) > 0)
+    at = [cells[whole.trials[k], whole.correct[k]] for k in used]
+    for name in ("source_items", "items"):  # whole numbers: bit for bit
+        assert np.array_equal(getattr(whole, name)[..., used], getattr(merged, name)[..., at])
+    # Rates of four trials are binary fractions: their sums are exact, too, for one language.
+    for name in ("rates", "squares"):
+        a, b = getattr(whole, name)[:, 1:, used], getattr(merged, name)[:, 1:, at]
+        assert np.array_equal(a, b)
+    assert np.array_equal(whole.paired[:, :, 1:], merged.paired[:, :, 1:])
+    of_whole, of_shards = hatlib.score_table(whole), hatlib.score_table(merged)
+    np.testing.assert_allclose(of_shards.hat, of_whole.hat, rtol=0, atol=1e-12)
+    for name, values in whole.metrics().items():
+        np.testing.assert_allclose(merged.metrics()[name], values, rtol=0, atol=1e-12)
+    direct = hatlib.score_counts(counts, hardness="self", draws=0)
+    np.testing.assert_allclose(of_shards.hat, direct.hat, rtol=0, atol=1e-12)
+
+
+# The command -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hat(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hat", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return int(end.value.code or 0), out, err
+
+    return call
+
+
+def test_the_command(hat, tmp_path):
+    frame = trials()
+    write(frame.iloc[::2], tmp_path / "a.jsonl")
+    write(frame.iloc[1::2].rename(columns={"item": "item_id"}), tmp_path / "b.csv.gz")
+    code, out, err = hat("aggregate", "a.jsonl", "b.csv.gz", "-o", "answers.parquet")
+    assert code == 0
+    assert out == "answers.parquet\n"
+    assert "4,000 trials added up" in err
+    pd.testing.assert_frame_equal(ordered(pd.read_parquet("answers.parquet")), summed(frame))
+    code, _, err = hat("aggregate", "a.jsonl", "-o", "answers.parquet")
+    assert code == 1
+    assert "not overwritten" in err
+    code, out, _ = hat("score", "answers.parquet", "--source", "en", "--draws", 0)
+    assert code == 0
+
+
+def test_the_command_lists_what_is_wrong_and_can_leave_it_out(hat, tmp_path):
+    (tmp_path / "log.jsonl").write_text("\n".join(broken_rows()), encoding="latin-1")
+    code, out, err = hat("aggregate", "log.jsonl", "-o", "x.parquet")
+    assert (code, out) == (1, "")
+    assert "log.jsonl, line 5, column correct: 4 rows" in err
+    assert "--drop" in err
+    assert not (tmp_path / "x.parquet").exists()
+    code, out, err = hat("aggregate", "log.jsonl", "-o", "x.parquet", "--drop", "--threads", 1)
+    assert (code, out) == (0, "x.parquet\n")
+    assert "Left out" in err
+    code, _, err = hat("aggregate", "log.jsonl", "-o", "y.csv", "--column", "item=question")
+    assert code == 1
+    assert "question" in err or "item" in err

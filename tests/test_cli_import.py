@@ -1,0 +1,101 @@
+"""`hat import` as a person types it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+from make_logs import LADDER, answer_keys, answers, lm_eval, lm_eval_rows, write_lines
+
+from hatlib import cli
+
+Hat = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def hat(tmp_path, monkeypatch, capsys) -> Hat:
+    """Call the command in this process, in an empty folder; get exit code, results, messages."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hat", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return int(end.value.code or 0), out, err
+
+    return call
+
+
+@pytest.mark.parametrize("name", ["mine.parquet", "mine.csv", "new/mine.csv.gz"])
+def test_from_logs_to_a_score(hat, tmp_path, name):
+    lm_eval(tmp_path / "logs", answers(LADDER))
+    code, out, err = hat("import", "lm-eval", "logs", "-o", name)
+    assert (code, out) == (0, f"{name}\n")
+    assert "Paired across languages" in err and max(map(len, err.splitlines())) < 200
+    assert hat("check", name)[0] == 0
+    code, out, _ = hat("score", name, "--draws", "20", "--hardness", "pooled", "--format", "csv")
+    assert code == 0 and "invented/strong-7b" in out
+
+
+def test_nothing_is_overwritten_unasked(hat, tmp_path):
+    lm_eval(tmp_path / "logs")
+    hat("import", "lm-eval", "logs", "-o", "a.csv")
+    code, out, err = hat("import", "lm-eval", "logs", "-o", "a.csv")
+    assert (code, out) == (1, "") and "--force" in err
+    assert hat("import", "lm-eval", "logs", "-o", "a.csv", "--force")[0] == 0
+
+
+def test_options_reach_the_reader(hat, tmp_path):
+    keys = answer_keys(40)
+    for language in ("fr", "en"):
+        for name, share in (("a", 2), ("b", 4)):
+            values = [(i % share) / 2 for i in range(40)]
+            rows = lm_eval_rows(values, keys, "grade", filter=name) + lm_eval_rows(
+                values, keys, "grade", filter="other"
+            )
+            write_lines(tmp_path / name / f"samples_quiz-{language}.jsonl", rows)
+    options = ["--model", "mine", "--benchmark", "q", "--language-from", "quiz-(..)"]
+    options += ["--metric", "grade", "--threshold", "0.5", "--filter", "b", "--source", "fr"]
+    options += ["--pair-by", "order", "--prompting", "p"]
+    code, _, err = hat("import", "lm-eval", "b", "-o", "a.csv", *options)
+    assert code == 0 and "right from 0.5 on" in err and "items by order" in err
+    row = (tmp_path / "a.csv").read_text().splitlines()[1].split(",")
+    assert row == ["q", "mine", "en", "1", "0", "1", "p", "fr", ""]
+
+
+def test_items_with_other_keys_are_refused_unless_keys_do_not_count(hat, tmp_path):
+    for language, seed in (("en", 1), ("de", 2)):
+        rows = lm_eval_rows([i % 2 for i in range(60)], answer_keys(60, seed))
+        write_lines(tmp_path / "logs" / f"samples_mgsm_direct_{language}.jsonl", rows)
+    code, _, err = hat("import", "lm-eval", "logs", "-o", "a.csv", "--model", "m")
+    assert code == 1 and "other questions" in err and "--no-keys" in err
+    code, _, err = hat("import", "lm-eval", "logs", "-o", "a.csv", "--model", "m", "--no-keys")
+    assert code == 0 and "no keys were compared" in err
+
+
+def test_mistakes(hat, tmp_path):
+    assert hat("import", "lm-eval", "nowhere", "-o", "a.csv")[0] == 1
+    assert hat("import", "lm-eval", ".", "-o", "a.csv")[0] == 1
+    code, _, err = hat("import", "lm-eval", ".", "-o", "a.xlsx")
+    assert code == 1 and ".parquet" in err
+    assert hat("import", "lm-eval", ".")[0] == 2
+    assert hat("import", "lm-eval", "-o", "a.csv")[0] == 2
+    assert hat("import", "other", ".", "-o", "a.csv")[0] == 2
+    assert hat("import", "lm-eval", ".", "-o", "a.csv", "--pair-by", "luck")[0] == 2
+    code, _, err = hat("import", "lm-eval", ".", "-o", "a.csv", "--column", "item")
+    assert code == 1 and "--column item=question_id" in err
+
+
+def test_messages_do_not_steer_the_terminal(hat, tmp_path):
+    write_lines(tmp_path / "logs" / "samples_\x1b[31m<b>_de.jsonl", [{"doc_id": 0, "acc": 1}])
+    code, _, err = hat("import", "lm-eval", "logs", "-o", "a.csv", "--model", "m")
+    assert code == 1 and "\x1b" not in err
+
+
+def test_help_names_the_formats(hat):
+    code, out, _ = hat("import", "--help")
+    assert code == 0 and "lm-eval" in out and "--language-from" in out

@@ -1,0 +1,368 @@
+"""Long tables of any program, and their traps."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hatlib.errors import InputError
+from hatlib.importers import import_logs, reading
+from hatlib.importers.common import Options, Trials
+from hatlib.importers.long import SYNONYMS, read
+
+ROWS = pd.DataFrame(
+    {
+        "Model Name": ["m", "m", "m"],
+        "dataset": ["riddles"] * 3,
+        "lang": ["en", "German", "de"],
+        "question_id": [1, 1, 2],
+        "is_correct": [True, False, True],
+    }
+)
+OPTIONS = Options(model="m", benchmark="riddles", language="de")
+
+
+def counts(trials: Trials) -> list[list[Any]]:
+    return trials.frame[["language", "item", "n_correct", "n_trials"]].to_numpy().tolist()
+
+
+def failing(*args: Any, **kwargs: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        read(*args, **kwargs)
+    return str(caught.value)
+
+
+def table(path: Path, frame: pd.DataFrame) -> Path:
+    name = path.name.removesuffix(".gz")
+    if name.endswith(".parquet"):
+        frame.to_parquet(path)
+    elif name.endswith(".jsonl"):
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if name.endswith(".tsv") else ",")
+    return path
+
+
+@pytest.mark.parametrize(
+    "name", ["a.csv", "a.csv.gz", "a.tsv", "a.tsv.gz", "a.parquet", "a.jsonl", "a.jsonl.gz"]
+)
+def test_formats(tmp_path: Path, name: str) -> None:
+    trials = read([table(tmp_path / name, ROWS)], Options())
+    assert counts(trials) == [["en", "1", 1, 1], ["de", "1", 0, 1], ["de", "2", 1, 1]]
+    assert set(trials.frame["model"]) == {"m"}
+    assert set(trials.frame["benchmark"]) == {"riddles"}
+    assert "item: column question_id." in trials.chosen
+    assert len(read([tmp_path], Options()).frame) == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "right"),
+    [
+        (["1", "0"], [1, 0]),
+        (["True", "FALSE"], [1, 0]),
+        (["yes", "No"], [1, 0]),
+        (["1.0", "0.0"], [1, 0]),
+        (["correct", "incorrect"], [1, 0]),
+    ],
+)
+def test_words_for_right(tmp_path: Path, values: list[str], right: list[int]) -> None:
+    path = table(tmp_path / "a.csv", pd.DataFrame({"item": [1, 2], "correct": values}))
+    assert read([path], OPTIONS).frame["n_correct"].tolist() == right
+
+
+def test_numbers_need_a_threshold(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", pd.DataFrame({"id": [1, 2, 3], "score": [0.2, 0.8, 1]}))
+    assert "2 of 3 answers are neither 0 nor 1 (0.2 to 1)" in failing([path], OPTIONS)
+    trials = read([path], Options(model="m", benchmark="b", language="de", threshold=0.5))
+    assert trials.frame["n_correct"].tolist() == [0, 1, 1]
+    assert "b: right from 0.5 on." in trials.chosen
+    whole = table(tmp_path / "a.csv", pd.DataFrame({"id": [1, 2], "score": [0, 1]}))
+    trials = read([whole], Options(model="m", benchmark="b", language="de", threshold=5))
+    assert trials.frame["n_correct"].tolist() == [0, 1]
+    assert "not used" in trials.chosen[-1]
+
+
+def test_missing_scores_are_dropped_and_counted(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"item": [1, 2, 3], "correct": ["1", "NaN", ""]})
+    trials = read([table(tmp_path / "a.csv", frame)], OPTIONS)
+    assert len(trials.frame) == 1
+    assert "2 rows without a score." in trials.dropped[0]
+
+
+def test_words_that_say_nothing(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"item": [1, 2], "correct": ["1", "maybe"]})
+    said = failing([table(tmp_path / "a.csv", frame)], OPTIONS)
+    assert "line 3, column correct" in said
+    assert "maybe" in said
+
+
+def test_everything_that_is_missing_is_listed_at_once(tmp_path: Path) -> None:
+    said = failing([table(tmp_path / "a.csv", pd.DataFrame({"x": [1], "y": ["z"]}))], Options())
+    for name in ("model", "benchmark", "language", "item", "correct"):
+        assert name in said
+    assert "The columns are x, y." in said
+
+
+def test_columns_of_the_user(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", pd.DataFrame({"id": [1], "name": ["q"], "ok": [1]}))
+    given = {"model": "m", "benchmark": "b", "language": "de"}
+    trials = read([path], Options(**given, columns={"item": "name", "correct": "ok"}))
+    assert counts(trials) == [["de", "q", 1, 1]]
+    assert read([path], Options(**given, metric="ok")).frame["item"].tolist() == ["1"]
+    assert "The columns are id, name, ok." in failing(
+        [path], Options(**given, columns={"item": "q"}, metric="ok")
+    )
+    assert "source_language" in failing([path], Options(**given, columns={"thing": "name"}))
+
+
+def test_a_key_that_is_none(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"item": [1], "correct": [1], "target": ["Two and two. #### 4"]})
+    path = table(tmp_path / "a.csv", frame)
+    assert read([path], OPTIONS).frame["key"].tolist() == ["4"]
+    none = Options(model="m", benchmark="b", language="de", columns={"key": ""})
+    assert read([path], none).frame["key"].tolist() == [""]
+
+
+def test_several_columns_that_may_say_what_is_right(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"item": [1], "exact_match": [1], "acc": [0]})
+    path = table(tmp_path / "a.csv", frame)
+    assert "--metric" in failing([path], OPTIONS)
+    trials = read([path], Options(model="m", benchmark="b", language="de", metric="acc"))
+    assert trials.frame["n_correct"].tolist() == [0]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_wide_tables_are_refused_with_the_remedy(tmp_path: Path, name: str) -> None:
+    frame = pd.DataFrame({"model": ["m"], "question_id": [1], "en": [1], "de": [0]})
+    said = failing([table(tmp_path / name, frame)], Options())
+    assert "this table is wide: en, de" in said
+    assert "table.melt(id_vars=['model', 'question_id']" in said
+    models = pd.DataFrame({"question_id": [1], "lang": ["de"], "big model": [1], "small": [0]})
+    assert "wide: big model, small" in failing([table(tmp_path / name, models)], Options())
+
+
+def test_rows_of_one_item_are_repeats(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"item": [1, 1, 2], "correct": [1, 0, 1]})
+    trials = read([table(tmp_path / "a.csv", frame)], OPTIONS)
+    assert counts(trials) == [["de", "1", 1, 2], ["de", "2", 1, 1]]
+    assert trials.assumed == ("1 item with several rows: taken for repeats.",)
+
+
+def test_numbered_trials_are_counted_once(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"item": [1, 1, 1], "epoch": [1, 1, 2], "correct": [1, 1, 0]})
+    trials = read([table(tmp_path / "a.csv", frame)], OPTIONS)
+    assert counts(trials) == [["de", "1", 1, 2]]
+    assert "1 row that repeat" in trials.dropped[-1]
+    torn = frame.assign(correct=[1, 0, 0])
+    assert "two results" in failing([table(tmp_path / "a.csv", torn)], OPTIONS)
+
+
+def test_counts_of_trials(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"item": [1, 2], "n_correct": [3, 0], "n_trials": [5, 5]})
+    trials = read([table(tmp_path / "a.csv", frame)], OPTIONS)
+    assert counts(trials) == [["de", "1", 3, 5], ["de", "2", 0, 5]]
+    for wrong in ([6, 0], [-1, 0], [0.5, 0]):
+        path = table(tmp_path / "a.csv", frame.assign(n_correct=wrong))
+        assert "whole number" in failing([path], OPTIONS)
+    assert "n_trials" in failing(
+        [table(tmp_path / "a.csv", frame.drop(columns="n_trials"))], OPTIONS
+    )
+
+
+def test_copies_of_a_file_are_read_once(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        table(tmp_path / name, ROWS)
+    trials = read([tmp_path], Options())
+    assert trials.frame["n_trials"].sum() == 3
+    assert "a copy of" in trials.dropped[-1]
+
+
+def test_the_name_of_the_file(tmp_path: Path) -> None:
+    for code in ("dan", "eng"):
+        frame = pd.DataFrame({"name": [7], "task_duration": [0.5], "correct": [code == "eng"]})
+        table(tmp_path / f"m-sums_{code}_Invented-8B_v1.csv", frame)
+    options = Options(
+        benchmark="sums",
+        columns={"item": "name"},
+        language_from=r"_(?P<language>...)_(?P<model>.+)_v",
+    )
+    trials = read([tmp_path], options)
+    assert counts(trials) == [["da", "7", 0, 1], ["en", "7", 1, 1]]
+    assert set(trials.frame["model"]) == {"Invented-8B"}
+    bad = Options(benchmark="sums", columns={"item": "name"}, language_from="_(v1)", model="m")
+    assert "no language" in failing([tmp_path], bad)
+    assert "not a regular expression" in failing([tmp_path], Options(language_from="("))
+
+
+def test_a_column_of_tasks(tmp_path: Path) -> None:
+    tasks = ["mgsm_direct_de", "mmlu_prox_lite_de_law"]
+    frame = pd.DataFrame({"task": tasks, "item": [1, 1], "correct": [1, 0], "model": "m"})
+    trials = read([table(tmp_path / "a.csv", frame)], Options())
+    assert trials.frame["benchmark"].tolist() == ["mgsm", "mmlu-prox-lite"]
+    assert counts(trials) == [["de", "1", 1, 1], ["de", "law/1", 0, 1]]
+    other = table(tmp_path / "a.csv", frame.assign(task=["hellaswag", "riddles fr"]))
+    assert "hellaswag" in failing([other], Options())
+
+
+def test_languages_that_are_none(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", ROWS.assign(lang=["en", "Klingonese", ""]))
+    said = failing([path], Options())
+    assert "line 3" in said
+    assert "Klingonese, nothing" in said
+
+
+def test_source_language_of_each_item(tmp_path: Path) -> None:
+    frame = ROWS.assign(source_language=["en", "en", "Swahili"], passage=["a", "a", "b"])
+    trials = read([table(tmp_path / "a.csv", frame)], Options())
+    assert trials.frame["source_language"].tolist() == ["en", "en", "sw"]
+    assert trials.frame["cluster"].tolist() == ["a", "a", "b"]
+
+
+def test_nested_fields_of_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"doc": {"id": i, "text": ["x"]}, "result": {"ok": True}} for i in range(3)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    options = Options(
+        model="m",
+        benchmark="b",
+        language="de",
+        columns={"item": "doc.id", "correct": "result.ok"},
+    )
+    assert [item for _, item, *_ in counts(read([path], options))] == ["0", "1", "2"]
+
+
+def test_long_texts_with_line_breaks(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["item", "output", "correct"])
+        writer.writerow(["1", 'a "quoted"\n\ntext, ' * 20_000, "1"])
+        writer.writerow(["2", "", "0"])
+    before = csv.field_size_limit()
+    assert counts(read([path], OPTIONS)) == [["de", "1", 1, 1], ["de", "2", 0, 1]]
+    assert csv.field_size_limit() == before
+
+
+def test_whole_numbers_as_ids_in_parquet(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"item": [1.0, 2.0], "correct": [True, None]})
+    trials = read([table(tmp_path / "a.parquet", frame)], OPTIONS)
+    assert counts(trials) == [["de", "1", 1, 1]]
+
+
+# Hostile files ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n\n",
+        b"item,correct\n",
+        b"item,item\n1,1\n",
+        b"\xff\xfei\0",
+        b"item,correct\n\xff,1\n",
+        b"item,correct\n1,\0\n",
+        b'item,correct\n"1,1\n',
+        b"item,correct\n1,1,1\n" * 100,
+        b"PK\x03\x04rest",
+        b"PAR1",
+        b"PAR1" + b"\0" * 100 + b"PAR1",
+        b"\x28\xb5\x2f\xfdrest",
+        b"\x1f\x8b\x08rest",
+        gzip.compress(b"item,correct\n" + b"1,1\n" * 9999)[:-40],
+    ],
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.jsonl", "a.txt"])
+def test_files_that_are_no_tables(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert failing([path], OPTIONS)
+
+
+def test_long_lines_and_large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"item,correct\n" + b"1" * 5_000_000))
+    monkeypatch.setattr(reading, "MAX_LINE", 1_000_000)
+    tracemalloc.start()
+    assert "too long" in failing([path], OPTIONS)
+    assert tracemalloc.get_traced_memory()[1] < 6_000_000
+    tracemalloc.stop()
+    path.write_bytes(gzip.compress(b"item,correct\n" + b"1,1\n" * 500_000))
+    monkeypatch.setattr(reading, "MAX_FILE", 1_000_000)
+    assert "Split it" in failing([path], OPTIONS)
+
+
+def test_hostile_names(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "item": ["=cmd|x!A1", "../../x", "a\nb\x1b[31m", "y" * 5000 + "1", "y" * 5000 + "2"],
+            "correct": [1, 0, 1, 0, 1],
+            "model": ["<script>\u202e", "@m", "m", "m", "m"],
+        }
+    )
+    given = Options(benchmark="riddles", language="de")
+    for name in ("a.csv", "a.parquet", "a.jsonl"):
+        trials = read([table(tmp_path / name, frame)], given)
+        assert trials.frame["item"].nunique() == 5
+        for column in ("item", "model"):
+            texts = trials.frame[column]
+            assert all(len(text) <= 200 and text.isprintable() for text in texts)
+
+
+def test_half_characters_of_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"item": "\\ud800", "correct": 1, "\\ud800": 2}')
+    assert read([path], OPTIONS).frame["item"].tolist() == ["\ufffd"]
+
+
+def test_empty_names_are_listed(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"item": ["", "1"], "correct": [1, 1], "model": ["m", ""]})
+    said = failing([table(tmp_path / "a.csv", frame)], Options(benchmark="b", language="de"))
+    assert "line 2, column item" in said
+    assert "line 3, column model" in said
+
+
+# To the end ---------------------------------------------------------------------------------
+
+
+def test_from_tables_to_answers(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.MultiIndex.from_product(
+        [["m/one", "m/two"], ["en", "de"], range(40), range(3)],
+        names=["model", "language", "item", "trial"],
+    ).to_frame(index=False)
+    frame = frame.assign(correct=rng.integers(0, 2, len(frame)), key=frame["item"] % 7)
+    path = table(tmp_path / "a.parquet", frame)
+    imported = import_logs("long", path, benchmark="riddles")
+    assert imported.frame["n_trials"].tolist() == [3] * 160
+    assert imported.frame["n_correct"].sum() == frame["correct"].sum()
+    assert "agree with en in all" in str(imported.report)
+
+
+def test_synonyms_name_one_column_each() -> None:
+    names = [name for synonyms in SYNONYMS.values() for name in synonyms]
+    assert len(names) == len(set(names))
+    assert all(ours == theirs[0] for ours, theirs in SYNONYMS.items())
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_many_rows_stay_small_in_memory(tmp_path: Path, name: str) -> None:
+    n = 20_000
+    frame = pd.DataFrame(
+        {"item": np.arange(n) % 500, "output": "x" * 1000, "correct": 1, "model": "m"}
+    )
+    path = table(tmp_path / name, frame)
+    del frame
+    tracemalloc.start()
+    trials = read([path], Options(benchmark="b", language="de"))
+    assert tracemalloc.get_traced_memory()[1] < 90_000_000
+    tracemalloc.stop()
+    assert trials.frame["n_trials"].sum() == n

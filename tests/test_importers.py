@@ -1,0 +1,433 @@
+"""What all importers share: safe reading, names of tasks, pairing, the result."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from make_logs import lm_eval, lm_eval_rows, write_lines
+
+from hatlib import load_responses
+from hatlib.errors import InputError
+from hatlib.importers import import_logs, reading
+from hatlib.importers.common import TRIAL_COLUMNS, Imported, ImportReport, Tally
+from hatlib.importers.languages import RULES, language_code, rules_table, task_of
+from hatlib.importers.pairing import pair
+from hatlib.schema import is_language
+
+NAME = "samples_mgsm_direct_de_2030-01-01T00-00-00.jsonl"
+
+
+def refused(*paths, **options) -> str:
+    with pytest.raises(InputError) as error:
+        import_logs("lm-eval", list(paths), **({"model": "m"} | options))
+    return str(error.value)
+
+
+# Reading ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        (b"", "no rows"),
+        (b"\n\n", "no rows"),
+        (b'{"doc_id": 1, "acc": 1}\n{"doc_id": 2, "ac', "not JSON"),
+        (b'{"doc_id": 1, "acc": "\0"}\n', "NUL"),
+        (b'{"doc_id": 1, "acc": 1}\n{"doc_id": "caf\xe9"}\n', "UTF-8"),
+        ('{"doc_id": 1}'.encode("utf-16"), "UTF-16"),
+        (gzip.compress(b'{"doc_id": 1, "acc": 1}\n' * 5000)[:60], "cut off"),
+        (gzip.compress(os.urandom(5000))[:3000], "damaged"),
+        (b"\x1f\x8b" + b"junk" * 20, "damaged"),
+        (b"PK\x03\x04 something", "zip file"),
+        (b"PAR1 something", "Parquet"),
+        (b"[1, 2]\n", "not a JSON object"),
+        (b"null\n", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"doc_id": ' + b"9" * 5000 + b"}", "not JSON"),
+        (b"\xff" * 300, "UTF-8"),
+        (b"{}\n" * 30, "doc_id"),
+        (b"<html>" * 1000, "not JSON"),
+    ],
+)
+def test_files_that_are_no_logs(tmp_path, content, told):
+    path = tmp_path / NAME
+    path.write_bytes(content)
+    assert told in refused(path)
+
+
+def test_a_long_line_a_long_file_and_a_bomb_end_in_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "MAX_LINE", 1000)
+    monkeypatch.setattr(reading, "MAX_FILE", 5000)
+    path = tmp_path / NAME
+    path.write_bytes(b'{"doc_id": 1, "text": "' + b"a" * 2000 + b'"}')
+    assert "longer than 1,000 bytes" in refused(path)
+    path.write_bytes(b'{"doc_id": 1, "acc": 1}\n' * 1000)
+    assert "more than 5,000 bytes" in refused(path)
+    path.write_bytes(gzip.compress(b'{"doc_id": 1, "acc": 1}\n' * 1_000_000))
+    assert "more than 5,000 bytes" in refused(path)
+    path.write_bytes(gzip.compress(b"a" * 10_000_000))
+    assert "longer than 1,000 bytes" in refused(path)
+
+
+def test_bad_lines_do_not_fill_the_screen(tmp_path):
+    path = tmp_path / NAME
+    path.write_bytes(b"bad\n" * 10_000)
+    assert len(refused(path).splitlines()) <= reading.MAX_BAD_LINES + 2
+    path.write_bytes(b"\xff\n" * 10_000)
+    assert len(refused(path).splitlines()) <= reading.MAX_BAD_LINES + 2
+
+
+def zipped(path, entries, **options):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, **options) as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+    return path
+
+
+def unzipped(path, problems):
+    return dict(reading.members(path, lambda name: True, problems))
+
+
+def test_zip_files_unpack_in_memory_and_within_bounds(tmp_path, monkeypatch):
+    problems: list = []
+    good = zipped(tmp_path / "a.eval", [("a.json", "{}"), ("../../b.json", "[]")])
+    assert unzipped(good, problems) == {"a.json": b"{}", "../../b.json": b"[]"} and not problems
+    assert not (tmp_path.parent.parent / "b.json").exists()
+    monkeypatch.setattr(reading, "MAX_MEMBER", 1000)
+    bomb = zipped(tmp_path / "bomb.eval", [("a", b"0" * 10_000_000), ("b", b"1")])
+    assert unzipped(bomb, problems) == {"b": b"1"}
+    assert "more than 1,000 bytes" in str(problems.pop())
+    monkeypatch.setattr(reading, "MAX_FILE", 1500)
+    many = zipped(tmp_path / "many.eval", [(str(k), b"0" * 900) for k in range(9)])
+    assert len(unzipped(many, problems)) == 1 and "1,500 bytes" in str(problems.pop())
+    monkeypatch.setattr(reading, "MAX_CONTENTS", 100)
+    assert unzipped(many, problems) == {} and "too many files" in str(problems.pop())
+
+
+def test_damaged_zip_files(tmp_path):
+    whole = zipped(tmp_path / "a.eval", [("a.json", "{}" * 500)]).read_bytes()
+    for content in (
+        whole[:-30],
+        whole[:40],
+        b"PK\x05\x06",
+        b"",
+        whole.replace(b"a.json", b"b.json", 1),
+    ):
+        path = tmp_path / "b.eval"
+        path.write_bytes(content)
+        problems: list = []
+        assert unzipped(path, problems) == {} and problems, content[:10]
+    with pytest.warns(UserWarning, match="Duplicate"):
+        twice = zipped(tmp_path / "c.eval", [("a", "1"), ("a", "2")])
+    problems = []
+    assert unzipped(twice, problems) == {} and "two files of one name" in str(problems[0])
+
+
+def test_links_are_not_followed_out_of_the_folder(tmp_path):
+    outside = tmp_path / "outside"
+    write_lines(outside / NAME, lm_eval_rows([1, 0], ["1", "2"]))
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / NAME).symlink_to(outside / NAME)
+    (folder / "more").symlink_to(outside)
+    (folder / "loop").symlink_to(folder)
+    (folder / "gone.jsonl").symlink_to(tmp_path / "nowhere")
+    assert "out of the folder" in refused(folder)
+    # A link that is named is followed, and so is one that stays inside.
+    assert len(import_logs("lm-eval", folder / NAME, model="m").frame) == 2
+    inside = tmp_path / "inside"
+    write_lines(inside / "blobs" / "x", lm_eval_rows([1, 0], ["1", "2"]))
+    (inside / NAME).symlink_to(inside / "blobs" / "x")
+    assert len(import_logs("lm-eval", inside, model="m").frame) == 2
+
+
+def test_paths_that_are_no_logs(tmp_path):
+    os.mkfifo(tmp_path / NAME)
+    assert "neither a file nor a folder" in refused(tmp_path / NAME)
+    assert "no sample logs" in refused(tmp_path)
+    told = refused(tmp_path / "nowhere", "a\0b")
+    assert "no such file" in told and "cannot be read" in told
+    assert "Name a file" in refused()
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path):
+    path = write_lines(tmp_path / NAME, lm_eval_rows([1, 0], ["1", "2"]))
+    imported = import_logs("lm-eval", [path, tmp_path], model="m")
+    assert set(imported.frame["n_trials"]) == {1}
+    assert "named twice" in str(imported.report)
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "../../etc",
+    "=cmd|' /c calc'!A0",
+    "\x1b[31mred",
+    "a\nb\0",
+    "x" * 9999,
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_are_data(tmp_path, name):
+    folder = lm_eval(tmp_path / "logs", results=False)
+    for path in folder.rglob("*.jsonl"):
+        text = path.read_text().replace('"doc_id": 3,', f'"doc_id": {json.dumps(name)},')
+        path.write_text(text)
+    imported = import_logs("lm-eval", folder, benchmark=name)
+    (benchmark,) = imported.frame["benchmark"].unique()
+    assert benchmark.isprintable() and len(benchmark) <= reading.MAX_NAME
+    for form in (".csv", ".parquet"):
+        path = imported.write(tmp_path / f"answers{form}")
+        assert len(load_responses(path).frame) == len(imported.frame)
+    assert "\n=" not in (tmp_path / "answers.csv").read_text()
+    assert str(imported.report).isprintable() or "\n" in str(imported.report)
+
+
+def test_lone_surrogates_can_be_written(tmp_path):
+    rows = lm_eval_rows([1, 0], ["1", "2"], metric="acc")
+    path = write_lines(tmp_path / NAME, [r | {"doc_id": "\ud800" + str(r["doc_id"])} for r in rows])
+    import_logs("lm-eval", path, model="m").write(tmp_path / "a.parquet")
+
+
+@settings(
+    max_examples=150, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    content=st.one_of(
+        st.binary(max_size=300),
+        st.binary(max_size=300).map(gzip.compress),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+            lambda inner: (
+                st.lists(inner, max_size=4)
+                | st.dictionaries(
+                    st.sampled_from(
+                        ["doc_id", "doc", "target", "resps", "filter", "metrics", "acc", "x"]
+                    ),
+                    inner,
+                    max_size=8,
+                )
+            ),
+            max_leaves=20,
+        ).map(lambda value: json.dumps(value).encode()),
+    )
+)
+def test_whatever_the_file_holds(tmp_path, content):
+    path = tmp_path / NAME
+    path.write_bytes(content)
+    try:
+        assert len(import_logs("lm-eval", path, model="m").frame)
+    except InputError as error:
+        assert str(error)
+
+
+def test_progress_is_told(tmp_path):
+    told: list = []
+    import_logs("lm-eval", lm_eval(tmp_path), progress=lambda *args: told.append(args))
+    assert told and all(done <= total for _, done, total in told)
+    assert reading._WATCHER.get() is None
+
+
+# Names of tasks -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.example)
+def test_every_rule_reads_its_example(rule):
+    task = task_of(rule.example)
+    assert task is not None and task.rule is rule and is_language(task.language)
+
+
+@pytest.mark.parametrize(
+    "name, benchmark, language, subject, prompting",
+    [
+        ("mgsm_direct_bn", "mgsm", "bn", "", "direct"),
+        ("mgsm_en_cot_de", "mgsm", "de", "", "en_cot"),
+        ("mgsm_native_cot_en", "mgsm", "en", "", "native_cot"),
+        ("mmlu_prox_en_biology", "mmlu-prox", "en", "biology", ""),
+        ("mmlu_prox_lite_wo_law", "mmlu-prox-lite", "wo", "law", ""),
+        ("global_mmlu_full_fil_us_foreign_policy", "global-mmlu", "fil", "us_foreign_policy", ""),
+        ("global_mmlu_hi", "global-mmlu-lite", "hi", "", ""),
+        ("global_mmlu_hi_social_sciences", "global-mmlu-lite", "hi", "social_sciences", ""),
+        ("belebele_arb_Arab", "belebele", "ar", "", ""),
+        ("belebele_arb_Latn", "belebele", "ar-Latn", "", ""),
+        ("belebele_tgl_Latn", "belebele", "fil", "", ""),
+        ("xnli_eu", "xnli", "eu", "", ""),
+        ("xnli_eu_native", "xnli-eu-native", "eu", "", ""),
+        ("xcopa_zh", "xcopa", "zh", "", ""),
+        ("copa", "xcopa", "en", "", ""),
+        ("xstorycloze_te", "xstorycloze", "te", "", ""),
+        ("paws_ja", "paws-x", "ja", "", ""),
+        ("include_base_44_greek_medical_license", "include", "el", "medical_license", ""),
+        ("include_base_44_german_few_shot_og_stem", "include", "de", "stem", "few_shot_og"),
+        ("include_base_44_indonesian_stem", "include", "id", "stem", ""),
+        ("truthfulqa-multi_mc1_gl", "truthfulqa-multi-mc1", "gl", "", ""),
+    ],
+)
+def test_names_of_tasks(name, benchmark, language, subject, prompting):
+    task = task_of(name)
+    assert task is not None
+    found = (task.benchmark, task.language, task.subject, task.prompting)
+    assert found == (benchmark, language, subject, prompting)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["hellaswag", "mgsm_direct_qq", "xcopa_google_id_en", "xnli_7b-5shot_th_en", "", "x" * 99999],
+)
+def test_names_that_no_rule_reads(name):
+    assert task_of(name) is None
+
+
+def test_two_languages_of_belebele_never_become_one():
+    codes = "arb_Arab arb_Latn ben_Beng ben_Latn hin_Deva hin_Latn npi_Deva npi_Latn sin_Sinh "
+    codes += "sin_Latn urd_Arab urd_Latn zho_Hans zho_Hant acm_Arab ary_Arab pes_Arab nob_Latn"
+    standard = [language_code(code) for code in codes.split()]
+    assert len(set(standard)) == len(standard) and all(map(is_language, standard))
+    assert len(rules_table()) == len(RULES)
+
+
+# Pairing ------------------------------------------------------------------------------------
+
+
+def trials(keys: dict[str, list[str]], items: dict[str, list[str]] | None = None) -> pd.DataFrame:
+    rows = [
+        ("m", "b", code, item, "", 1, 2, key, "", "", "f")
+        for code, column in keys.items()
+        for item, key in zip(
+            items[code] if items else map(str, range(len(column))), column, strict=True
+        )
+    ]
+    return pd.DataFrame(rows, columns=list(TRIAL_COLUMNS))
+
+
+RNG = np.random.default_rng(0)
+LETTERS = RNG.choice(list("ABCD"), 200).tolist()
+OTHERS = RNG.choice(list("ABCD"), 200).tolist()
+
+
+def test_keys_that_agree_by_chance_are_refused():
+    with pytest.raises(InputError, match=r"in de are other questions.*by chance"):
+        pair(trials({"en": LETTERS, "de": OTHERS, "fr": LETTERS}))
+    # Half in step, then out of step: better than chance, and still no pairs.
+    shifted = LETTERS[:60] + LETTERS[61:] + ["A"]
+    with pytest.raises(InputError, match="other questions"):
+        pair(trials({"en": LETTERS, "de": shifted}))
+
+
+def test_a_skew_of_keys_is_no_agreement():
+    mostly = ["A"] * 190 + list("BCDBCDBCDB")
+    other = [*list("BCDBCDBCDB"), *["A"] * 190]
+    with pytest.raises(InputError, match="other questions"):
+        pair(trials({"en": mostly, "de": other}))
+
+
+def test_few_keys_or_one_key_cannot_be_checked():
+    for keys in (LETTERS[:19], ["A"] * 50, [""] * 50):
+        lines = pair(trials({"en": keys, "de": keys})).lines
+        assert "could not be checked in de" in lines[0]
+
+
+def test_a_few_other_keys_are_told():
+    keys = [*LETTERS[:180], *OTHERS[180:]]
+    paired = pair(trials({"en": LETTERS, "de": keys}))
+    assert "look at de" in paired.lines[1]
+    row = paired.agreement.iloc[0]
+    assert row["keys"] == 200 and 0.8 < row["same"] < 0.95 < 1 - row["p"]
+
+
+def test_ids_that_no_language_shares_need_the_order():
+    items = {"en": [f"en-{i}" for i in range(200)], "de": [f"de-{i}" for i in range(200)]}
+    frame = trials({"en": LETTERS, "de": LETTERS}, items)
+    with pytest.raises(InputError, match="--pair-by order"):
+        pair(frame)
+    paired = pair(frame, "order")
+    assert set(paired.frame["item"]) == {str(i + 1) for i in range(200)}
+    assert "items by order; the keys agree with en in all of 200" in paired.lines[0]
+    with pytest.raises(InputError, match="numbers differ"):
+        pair(frame.iloc[:-1], "order")
+    with pytest.raises(InputError, match="other questions"):
+        pair(trials({"en": LETTERS, "de": OTHERS}, items), "order")
+
+
+def test_a_source_language_for_each_item():
+    frame = trials({"en": LETTERS, "de": LETTERS})
+    by_item = frame["item"].astype(int).mod(2).map({0: "en", 1: "de"})
+    paired = pair(frame.assign(source_language=by_item), source_language="item")
+    assert "their source language" in paired.lines[0] and len(paired.agreement) == 2
+    two = frame.assign(source_language=np.where(frame.index % 3 > 0, "en", "de"))
+    with pytest.raises(InputError, match="more than one source language"):
+        pair(two, source_language="item")
+    with pytest.raises(InputError, match="do not say the source language"):
+        pair(frame, source_language="item")
+
+
+def test_versions_of_a_benchmark_are_told():
+    frame = trials({"en": LETTERS, "de": LETTERS})
+    other = frame.assign(model="n", key=frame["key"].where(frame.index % 10 > 0, "D"))
+    assert "other versions" in pair(pd.concat([frame, other])).lines[-1]
+
+
+# The result ---------------------------------------------------------------------------------
+
+
+def test_a_tally_adds_up():
+    tally = Tally()
+    assert tally.frame().empty and list(tally.frame()) == list(TRIAL_COLUMNS)
+    tally.add("m", "b", "de", "1", 3, trials=4)
+    tally.add("m", "b", "de", "1", False)
+    assert tally.frame()[["n_correct", "n_trials"]].to_numpy().tolist() == [[3, 5]]
+    assert len(tally) == 1
+
+
+def test_what_is_missing_is_told_for_each_model_and_language(tmp_path):
+    folder = lm_eval(tmp_path)
+    path = next(folder.rglob("*direct_sw*.jsonl"))
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:50]))
+    imported = import_logs("lm-eval", folder)
+    assert len(imported.report.missing) == 1 and "of 60 items: sw 10." in imported.report.missing[0]
+    assert imported.table()["missing"].tolist().count(10) == 1
+
+
+def test_a_benchmark_with_nothing_to_compare_is_left_out(tmp_path):
+    folder = lm_eval(tmp_path)
+    write_lines(
+        folder / "invented__strong-7b" / "samples_xnli_de.jsonl", lm_eval_rows([1, 0], "12")
+    )
+    imported = import_logs("lm-eval", folder)
+    assert set(imported.frame["benchmark"]) == {"mgsm"}
+    assert "xnli, 2 items: no answer is in its source language en" in str(imported.report.dropped)
+
+
+def test_options_are_checked_at_once(tmp_path):
+    with pytest.raises(InputError) as error:
+        import_logs("lm_eval", tmp_path, pair_by="x", source_language="?", threshold=np.nan)
+    assert len(error.value.problems) == 4
+    with pytest.raises(TypeError, match="unexpected"):
+        import_logs("lm-eval", tmp_path, nonsense=1)
+
+
+def test_names_of_files_say_the_format(tmp_path):
+    imported = Imported(pd.DataFrame({"chance_level": []}), ImportReport())
+    with pytest.raises(InputError, match=r"\.parquet"):
+        imported.write(tmp_path / "answers.xlsx")
+
+
+def test_bytes_of_json():
+    for content in (
+        b"",
+        b"[]",
+        b"{",
+        b"\xff\xfe{",
+        b"\xff{}",
+        b'{"a": NaN',
+    ):
+        problems: list = []
+        assert reading.object_of(content, "a.json", problems) is None and len(problems) == 1

@@ -1,0 +1,263 @@
+"""Planning an evaluation: the rule, plans made from it, and whether simulations bear them out."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hatlib import InputError, cli, planning, simulate_answers
+from hatlib.planning.simulated import ABILITIES, CHANCES
+from hatlib.study import power_results, study_results
+from hatlib.thresholds import BOOK
+
+# The rule ---------------------------------------------------------------------------------------
+
+
+def made_up(exponent: float, weights: np.ndarray) -> pd.DataFrame:
+    """A study in which a rule holds exactly."""
+    true = planning.Spread(
+        {ability: exponent for ability in ABILITIES},
+        {(ability, chance): weights for ability in ABILITIES for chance in CHANCES},
+    )
+    rows = [
+        {"purpose": "fit", "ability": d.ability, "chance": d.chance, "scatter": d.scatter,
+         "n_items": d.n_items, "n_trials": d.n_trials, "n_languages": size}
+        for d in planning.designs() if d.purpose == "fit" for size in d.n_languages
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows)
+    sd = true(frame["n_items"], frame["n_trials"], frame["n_languages"], scatter=frame["scatter"])
+    return frame.assign(sd=sd, se=sd)
+
+
+def test_a_rule_that_holds_is_found_again():
+    weights = np.array([0.3, 1.0, 0.8, 0.1, 0.3, 0.7])
+    fitted = planning.fit_rule(made_up(0.9, weights)).sd
+    assert fitted.power["middle"] == pytest.approx(0.9, abs=1e-3)
+    assert fitted.weights["strong", 0.25] == pytest.approx(weights, rel=0.05)
+
+
+def test_more_of_anything_sees_more():
+    rule = planning.rule()
+    for ability in ABILITIES:
+        for chance in (0.0, 0.2, 0.5):
+            world = {"ability": ability, "chance": chance}
+            base = rule.smallest(250, 5, 2, **world)
+            assert rule.smallest(500, 5, 2, **world) < base
+            assert rule.smallest(250, 10, 2, **world) < base
+            assert rule.smallest(250, 5, 4, **world) < base
+            assert rule.smallest(250, 5, 2, scatter=0.4, **world) > base
+
+
+def test_guessing_costs():
+    each = [planning.rule().sd(400, 5, 2, chance=chance) for chance in CHANCES]
+    assert each == sorted(each)
+
+
+def test_power_and_smallest_difference_agree():
+    rule = planning.rule()
+    smallest = rule.smallest(300, 6, 3, power=0.9, level=0.99)
+    assert rule.power(smallest, 300, 6, 3, level=0.99) == pytest.approx(0.9)
+
+
+def test_the_rule_on_evaluations_that_it_was_not_fitted_to():
+    check = planning.check_rule()
+    assert check.error < 0.2
+    assert check.miss.abs().mean() < 0.1
+    assert check.miss.abs().max() < 0.35
+
+
+def test_the_rule_on_the_power_study():
+    """Other models, simulated by other code: one language, no scatter."""
+    rows = power_results().query("difference > 0 and n_trials >= 3 and n_items <= 1600")
+    power = planning.rule().power(
+        rows["difference"], rows["n_items"], rows["n_trials"], 1, scatter=0.0
+    )
+    miss = power - rows["detected"]
+    assert abs(miss.mean()) < 0.06
+    assert miss.abs().mean() < 0.08
+
+
+@pytest.mark.parametrize("ability", ABILITIES)
+def test_a_design_of_its_own(ability):
+    design = planning.Design(
+        320, 7, 0.15, ability, 0.05, 0.12, "shift", n_languages=(2,), purpose="check"
+    )
+    row = planning.run_design(design, 25, seed=7).iloc[0]
+    world = {"scatter": 0.15, "ability": ability, "chance": 0.05}
+    assert planning.rule().sd(320, 7, 2, **world) == pytest.approx(row["sd"], rel=0.25)
+    assert planning.rule().power(0.12, 320, 7, 2, **world) == pytest.approx(
+        row["detected"], abs=0.2
+    )
+
+
+def test_the_kept_study_is_the_one_that_the_code_runs():
+    design = next(planning.designs())
+    again = planning.run_study(replications=40, chosen=lambda d: d == design)
+    kept = planning.study_results().head(len(again))
+    pd.testing.assert_frame_equal(again.round(5), kept, check_dtype=False, atol=2e-5)
+
+
+# Plans ------------------------------------------------------------------------------------------
+
+
+def test_the_cheapest_plan_is_enough_and_nothing_cheaper_is():
+    found = planning.plan(0.06)
+    best = found.cheapest
+    assert best["smallest"] <= 0.06
+    assert best["calls"] == best["n_items"] * (1 + best["n_languages"]) * best["n_trials"] * 2
+    cheaper = found.sizes[found.sizes["calls"] < best["calls"]]
+    assert not cheaper["enough"].any()
+    assert "cheapest plan" in found.summary()
+
+
+def test_table_has_a_row_for_what_is_free():
+    assert planning.plan(0.06).table()["n_languages"].is_unique
+    given = planning.plan(0.06, n_languages=3).table()
+    assert set(given["n_languages"]) == {3}
+    assert given["n_trials"].is_unique
+    both = planning.plan(0.06, n_languages=3, n_trials=5).table()
+    assert both["n_items"].is_unique
+    assert both["enough"].iloc[0]
+    assert len(planning.plan(0.06, n_items=300, n_languages=3, n_trials=5).table()) == 1
+
+
+def test_items_can_be_the_limit():
+    found = planning.plan(0.03, n_items=250, n_languages=1, scatter=0.4)
+    assert found.cheapest is None
+    assert found.floor() > 0.03
+    assert "not within reach" in found.summary()
+    assert "The items are the limit" in found.summary()
+    assert not found.table()["enough"].any()
+
+
+def test_answers_can_be_what_is_missing():
+    found = planning.plan(0.03, n_items=250, n_languages=1, scatter=0.0)
+    assert found.cheapest is None
+    assert "More answers than were simulated" in found.summary()
+
+
+def test_the_budget_can_be_the_limit():
+    free = planning.plan(0.05)
+    tight = planning.plan(0.05, budget=int(free.cheapest["calls"]) - 1)
+    assert tight.cheapest is None
+    assert "The budget is the limit" in tight.summary()
+    assert (tight.table()["calls"] <= tight.budget).all()
+    nothing = planning.plan(0.05, budget=10)
+    assert nothing.table().empty
+    assert "less than the smallest plan" in nothing.summary()
+    assert planning.verify(nothing) is None
+    planning.plan_text(nothing, "table")
+
+
+def test_many_models_are_corrected_for():
+    two, ten = (planning.plan(0.06, models=n) for n in (2, 10))
+    assert ten.pair_level == pytest.approx(1 - 0.05 / 45)
+    assert ten.cheapest["calls"] / 10 > two.cheapest["calls"] / 2
+    assert "Bonferroni" in ten.summary()
+    assert "Bonferroni" not in two.summary()
+
+
+def test_few_answers_are_not_planned_for_a_reason():
+    """The fewest answers with which the default score meets its target in the estimator study."""
+    rows = study_results().query("axis == 'answers an item' and estimator == 'adaptive'")
+    most = rows.groupby("value")["range"].max()
+    assert most[f"K = {planning.FEWEST}"] < BOOK["range_one_shape"] < most["K = 3"]
+    assert planning.plan(0.05).sizes["n_trials"].min() == planning.FEWEST
+    assert "fewer than" in planning.plan(0.1, n_trials=4).summary()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"n_items": 50}, {"n_items": 9000}, {"n_trials": 2}, {"n_trials": 40}, {"n_languages": 20},
+     {"scatter": 0.6}],
+)  # fmt: skip
+def test_beyond_what_was_simulated_it_says_so(given):
+    assert "extrapolated" in planning.plan(0.1, **given).summary()
+    assert not planning.plan(0.1, n_items=100, n_trials=5, n_languages=8, scatter=0.4).notes
+
+
+def test_all_wrong_numbers_are_listed():
+    with pytest.raises(InputError) as error:
+        planning.plan(
+            0, power=1.2, level=2, n_items=0, n_trials=1, n_languages=0, models=1, budget=0,
+            scatter=-1, ability="weak", chance=0.9,  # type: ignore[arg-type]
+        )  # fmt: skip
+    assert len(error.value.problems) == 11
+    with pytest.raises(InputError):
+        planning.plan(float("nan"))
+
+
+def test_a_plan_holds_when_it_is_carried_out():
+    found = planning.plan(0.08, n_languages=2)
+    done = planning.verify(found, replications=15, seed=3)
+    assert done.planned >= 0.8
+    assert abs(done.detected - done.planned) < max(3 * done.error, 0.12)
+    assert "**Carried out:" in done.summary()
+
+
+def test_a_plan_that_does_not_hold_is_told():
+    wrong = planning.Verified(0.8, 0.4, 0.05, "some size", 10)
+    assert "promises too much" in wrong.summary()
+    assert "the plan holds" in planning.Verified(0.8, 0.75, 0.05, "some size", 10).summary()
+
+
+def test_charts():
+    assert planning.plan(0.05).chart().name == "plan"
+    assert planning.check_rule().chart().name == "planning-check"
+
+
+# Scatter ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.2, 0.5])
+def test_scatter_is_found_again(scatter):
+    counts = simulate_answers(
+        [-0.5, 0.0, 0.5], profiles="shift", n_items=1500, n_trials=10, item_spread=scatter, rng=3
+    ).responses.counts("sim")
+    row = planning.item_scatter([counts]).rows.iloc[0]
+    assert row["scatter"] == pytest.approx(scatter, abs=0.04)
+    assert row["common_languages"] == pytest.approx(0, abs=0.03)
+    assert row["common_models"] == pytest.approx(0, abs=0.03)
+
+
+def test_one_answer_an_item_shows_no_scatter():
+    counts = simulate_answers([0.0, 1.0], n_trials=1).responses.counts("sim")
+    assert planning.item_scatter([counts]).rows.empty
+    assert "cannot tell" in planning.item_scatter([counts]).summary()
+
+
+# The command ------------------------------------------------------------------------------------
+
+
+def hat(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["hat", *arguments])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    out, err = capsys.readouterr()
+    return int(end.value.code or 0), out, err
+
+
+def test_the_command(monkeypatch, capsys):
+    code, out, err = hat(monkeypatch, capsys, "plan", "--difference", "0.05", "--format", "json")
+    document = json.loads(out)
+    assert code == 0
+    assert document["plans"][0]["enough"] is True
+    assert "cheapest plan" in err
+    assert "**" not in err
+    code, out, _ = hat(
+        monkeypatch, capsys, "plan", "--difference", "0.05", "--items", "250", "--format", "csv"
+    )
+    assert code == 0
+    assert set(pd.read_csv(pd.io.common.StringIO(out))["n_items"]) == {250}
+
+
+def test_the_command_refuses(monkeypatch, capsys):
+    code, out, err = hat(
+        monkeypatch, capsys, "plan", "--difference", "0.05", "--answers", "1", "--models", "1"
+    )
+    assert (code, out) == (1, "")
+    assert len(err.splitlines()) == 2
