@@ -737,8 +737,10 @@ class Ablations:
         """The harm that decides about each ingredient, beside the threshold."""
         from hatlib import charts
 
+        # The legend has room for two short words beside each other on a phone.
+        words = {NOT_NEEDED: "not needed"}
         return charts.intervals(
-            self.verdicts(),
+            self.verdicts().replace({"verdict": words}),
             value="harm",
             low="low",
             high="high",

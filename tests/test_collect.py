@@ -8,6 +8,7 @@ import sys
 import types
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -363,14 +364,17 @@ def run(inspect_ai, tmp_path) -> Callable[..., Any]:
 
     def call(task: str, *models: str, folder: str = "logs", **options: Any) -> Any:
         made = getattr(tasks, task)(**options)
-        logs = inspect_ai.eval(
-            made,
-            model=[f"invented/{m}" for m in models],
-            log_dir=str(tmp_path / folder),
-            display="none",
-            max_samples=20,
-            log_realtime=False,
-        )
+        # In a thread of its own, as the browser tests leave an event loop in this one.
+        with ThreadPoolExecutor(1) as pool:
+            logs = pool.submit(
+                inspect_ai.eval,
+                made,
+                model=[f"invented/{m}" for m in models],
+                log_dir=str(tmp_path / folder),
+                display="none",
+                max_samples=20,
+                log_realtime=False,
+            ).result()
         assert all(log.status == "success" for log in logs)
         return logs[0]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -306,6 +307,39 @@ def test_awkward_data(case, name, tmp_path, quick_pictures):
         text = page.get_text()
         assert "a|b" in text
         assert "{{x}}" in text
+
+
+#: What pages simulate, whatever answers they are given: once is enough for all cases.
+SIMULATIONS = {
+    "ablation": ("run_ablations", "run_checks"),
+    "nuisances": ("study_flaws", "study_judge"),
+    "attacks": ("paper_runs", "run_attacks", "within_simulated"),
+    "agreement": ("coverage_of_tau",),
+    "disagreement": ("disagreement_study",),
+    "findings": ("findings_under_known_truth",),
+    "checklist": ("flawed_checks",),
+    "gains": ("under_known_truth",),
+}
+_simulated: dict[tuple[str, str], Any] = {}
+
+
+@pytest.fixture(autouse=True)
+def simulate_once(monkeypatch):
+    """Keep what a simulation gave, by the text of its arguments, as they are numbers and names."""
+
+    def kept(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            key = (name, repr((arguments, sorted(options.items()))))
+            if key not in _simulated:
+                _simulated[key] = function(*arguments, **options)
+            return _simulated[key]
+
+        return call
+
+    for module, names in SIMULATIONS.items():
+        place = import_module(f"hatlib.{module}")
+        for name in names:
+            monkeypatch.setattr(place, name, kept(name, getattr(place, name)))
 
 
 @pytest.fixture
