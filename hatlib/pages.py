@@ -165,13 +165,13 @@ def task_rules(root: Path) -> str:
     """
     from hatlib.importers.languages import rules_table
 
-    table = rules_table()
+    records = rules_table().to_dict("records")
     rows = [
-        [f"`{row['task']}`", *(markdown_text(row[c]) for c in list(table)[1:])]
-        for row in table.to_dict("records")
+        [f"`{row['task']}`", *(markdown_text(row[c]) for c in ("benchmark", "language", "item"))]
+        for row in records
     ]
-    head = ["such as", "benchmark", "language", "subject", "prompting", "item", "mind"]
-    return _table(head, rows) + "\n"
+    notes = [f"- {markdown_text(row['note'])}" for row in records if row["note"]]
+    return "\n".join([_table(["such as", "benchmark", "language", "item"], rows), "", *notes, ""])
 
 
 def data_and_sources(root: Path) -> str:

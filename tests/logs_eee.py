@@ -40,5 +40,5 @@ def write(path: Path, rows: Iterable[object]) -> Path:
     """The rows as JSONL, packed if the name says so."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(each) + "\n" for each in rows).encode()
-    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+    path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
     return path

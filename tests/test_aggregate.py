@@ -268,7 +268,9 @@ def test_nothing_that_can_be_used_is_an_error(tmp_path):
 
 
 def test_files_that_are_none(tmp_path):
-    packed = gzip.compress("\n".join([f'{{"model":"m{k}"}}' for k in range(99999)]).encode())
+    packed = gzip.compress(
+        "\n".join([f'{{"model":"m{k}"}}' for k in range(99999)]).encode(), mtime=0
+    )
     content = {
         "empty.csv": b" \n",
         "utf16.csv": "model,language,item,correct\n".encode("utf-16"),
@@ -299,7 +301,7 @@ def test_files_that_break_further_down(tmp_path):
         "short.csv": (head + good + b"m,en,1\n", "3 fields where the header has 4", 200_002),
         "utf8.csv": (head + good + b"\xff,en,1,1\n", "not in UTF-8", 200_002),
         "quote.csv": (head + good + b'm,en,"1,1\n', "quote", 200_002),
-        "cut.csv.gz": (gzip.compress(head + os.urandom(9) + good)[:-400], "cut off", None),
+        "cut.csv.gz": (gzip.compress(head + os.urandom(9) + good, mtime=0)[:-400], "cut off", None),
         "long.csv": (head + good + b"m" * (40 << 20) + b",en,1,1\n", "longer than 16", None),
         "long.jsonl": (b'{"model":"' + b"m" * (40 << 20) + b'"}\n', "longer than 16", None),
     }

@@ -49,9 +49,10 @@ def zipped() -> bytes:
 MALFORMED: dict[str, bytes] = {
     "empty": b"",
     "blank": b" \n\n\t\n",
-    "truncated gzip": gzip.compress((ANSWERS + ROWS).encode())[:40],
-    "gzip of nothing": gzip.compress(b""),
-    "gzip with a wrong checksum": gzip.compress((ANSWERS + ROWS).encode())[:-8] + b"\0" * 8,
+    "truncated gzip": gzip.compress((ANSWERS + ROWS).encode(), mtime=0)[:40],
+    "gzip of nothing": gzip.compress(b"", mtime=0),
+    "gzip with a wrong checksum": gzip.compress((ANSWERS + ROWS).encode(), mtime=0)[:-8]
+    + b"\0" * 8,
     "NUL bytes": (ANSWERS + ROWS).encode().replace(b"m", b"\0"),
     "UTF-16": (ANSWERS + ROWS).encode("utf-16"),
     "mixed encodings": (ANSWERS + "modèle,en,1,1,2\n").encode() + "é,en,1,1,2\n".encode("latin-1"),
@@ -127,7 +128,7 @@ def test_a_damaged_parquet_file_is_a_table_or_an_error(tmp_path_factory, place, 
 
 
 def test_a_bomb_and_too_many_rows_are_refused_before_they_fill_the_memory(tmp_path, monkeypatch):
-    bomb = gzip.compress(b"0" * (files.MAX_BYTES + (1 << 20)), compresslevel=1)
+    bomb = gzip.compress(b"0" * (files.MAX_BYTES + (1 << 20)), compresslevel=1, mtime=0)
     assert len(bomb) < 3 << 20
     (tmp_path / "bomb.csv.gz").write_bytes(bomb)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

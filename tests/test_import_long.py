@@ -277,7 +277,7 @@ def test_whole_numbers_as_ids_in_parquet(tmp_path: Path) -> None:
         b"PAR1" + b"\0" * 100 + b"PAR1",
         b"\x28\xb5\x2f\xfdrest",
         b"\x1f\x8b\x08rest",
-        gzip.compress(b"item,correct\n" + b"1,1\n" * 9999)[:-40],
+        gzip.compress(b"item,correct\n" + b"1,1\n" * 9999, mtime=0)[:-40],
     ],
 )
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.jsonl", "a.txt"])
@@ -289,13 +289,13 @@ def test_files_that_are_no_tables(tmp_path: Path, name: str, content: bytes) -> 
 
 def test_long_lines_and_large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.csv.gz"
-    path.write_bytes(gzip.compress(b"item,correct\n" + b"1" * 5_000_000))
+    path.write_bytes(gzip.compress(b"item,correct\n" + b"1" * 5_000_000, mtime=0))
     monkeypatch.setattr(reading, "MAX_LINE", 1_000_000)
     tracemalloc.start()
     assert "too long" in failing([path], OPTIONS)
     assert tracemalloc.get_traced_memory()[1] < 6_000_000
     tracemalloc.stop()
-    path.write_bytes(gzip.compress(b"item,correct\n" + b"1,1\n" * 500_000))
+    path.write_bytes(gzip.compress(b"item,correct\n" + b"1,1\n" * 500_000, mtime=0))
     monkeypatch.setattr(reading, "MAX_FILE", 1_000_000)
     assert "Split it" in failing([path], OPTIONS)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 import zipfile
 
 import numpy as np
@@ -43,8 +44,8 @@ def refused(*paths, **options) -> str:
         (b'{"doc_id": 1, "acc": "\0"}\n', "NUL"),
         (b'{"doc_id": 1, "acc": 1}\n{"doc_id": "caf\xe9"}\n', "UTF-8"),
         ('{"doc_id": 1}'.encode("utf-16"), "UTF-16"),
-        (gzip.compress(b'{"doc_id": 1, "acc": 1}\n' * 5000)[:60], "cut off"),
-        (gzip.compress(os.urandom(5000))[:3000], "damaged"),
+        (gzip.compress(b'{"doc_id": 1, "acc": 1}\n' * 5000, mtime=0)[:60], "cut off"),
+        (gzip.compress(random.Random(0).randbytes(5000), mtime=0)[:3000], "damaged"),
         (b"\x1f\x8b" + b"junk" * 20, "damaged"),
         (b"PK\x03\x04 something", "zip file"),
         (b"PAR1 something", "Parquet"),
@@ -71,9 +72,9 @@ def test_a_long_line_a_long_file_and_a_bomb_end_in_time(tmp_path, monkeypatch):
     assert "longer than 1,000 bytes" in refused(path)
     path.write_bytes(b'{"doc_id": 1, "acc": 1}\n' * 1000)
     assert "more than 5,000 bytes" in refused(path)
-    path.write_bytes(gzip.compress(b'{"doc_id": 1, "acc": 1}\n' * 1_000_000))
+    path.write_bytes(gzip.compress(b'{"doc_id": 1, "acc": 1}\n' * 1_000_000, mtime=0))
     assert "more than 5,000 bytes" in refused(path)
-    path.write_bytes(gzip.compress(b"a" * 10_000_000))
+    path.write_bytes(gzip.compress(b"a" * 10_000_000, mtime=0))
     assert "longer than 1,000 bytes" in refused(path)
 
 

@@ -434,7 +434,7 @@ def test_parquet_gzip_semicolons_and_a_byte_order_mark_give_the_same(tmp_path):
         tmp_path / "text.parquet"
     )
     for path in (
-        write(tmp_path, gzip.compress(COUNTS.encode()), "mine.csv.gz"),
+        write(tmp_path, gzip.compress(COUNTS.encode(), mtime=0), "mine.csv.gz"),
         write(tmp_path, COUNTS.replace(",", ";"), "semicolons.csv"),
         write(tmp_path, "\ufeff" + COUNTS, "bom.csv"),
         tmp_path / "numbers.parquet",
@@ -742,7 +742,7 @@ def test_hat_check_knows_answers_by_their_columns(tmp_path):
 def test_which_files_hold_answers(tmp_path):
     pd.DataFrame({"Item ID": [1]}).to_parquet(tmp_path / "a.parquet")
     assert responses.has_items(tmp_path / "a.parquet")
-    assert responses.has_items(write(tmp_path, gzip.compress(COUNTS.encode()), "b.csv.gz"))
+    assert responses.has_items(write(tmp_path, gzip.compress(COUNTS.encode(), mtime=0), "b.csv.gz"))
     assert responses.has_items(write(tmp_path, "\n\n" + COUNTS, "c.csv"))
     assert not responses.has_items(write(tmp_path, "model,language,accuracy,item\n", "d.csv"))
     assert not responses.has_items(tmp_path / "none.csv")
