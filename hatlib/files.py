@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import os
+import re
 import zlib
 from collections.abc import Hashable, Iterable
 from pathlib import Path
@@ -259,12 +260,14 @@ def _read_parquet(content: bytes, path: Path) -> pd.DataFrame:
         table = file.read()
         # Whole numbers with gaps stay whole numbers.
         whole = {getattr(arrow, name.lower())(): getattr(pd, f"{name}Dtype")() for name in _WHOLE}
-        frame = table.to_pandas(types_mapper=whole.get)
+        # What pandas wrote about the table is no part of it, and may be damaged on its own.
+        frame = table.to_pandas(types_mapper=whole.get, ignore_metadata=True)
     except InputError:
         raise
     except (arrow.ArrowException, OSError, ValueError):
         raise InputError(damaged) from None
     frame.columns = [str(c) for c in frame.columns]
+    frame = frame.loc[:, [not re.fullmatch(r"__index_level_\d+__", c) for c in frame.columns]]
     if not frame.columns.is_unique:
         raise InputError(_header_problems(list(frame.columns), path, 1))
     frame = frame.reset_index(drop=True)
