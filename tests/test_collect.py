@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import sys
 import types
+import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -358,7 +360,7 @@ def inspect_ai() -> Any:
 
 
 @pytest.fixture
-def run(inspect_ai, tmp_path) -> Callable[..., Any]:
+def run(inspect_ai, tmp_path) -> Iterator[Callable[..., Any]]:
     """Run a task on invented models, with its log in the folder logs."""
     from hatlib.collect import tasks
 
@@ -378,7 +380,11 @@ def run(inspect_ai, tmp_path) -> Callable[..., Any]:
         assert all(log.status == "success" for log in logs)
         return logs[0]
 
-    return call
+    yield call
+    # What Inspect's event loops leave behind is collected here, and not in another test.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 @pytest.fixture
