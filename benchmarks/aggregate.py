@@ -91,6 +91,7 @@ PROGRAMS = {"duckdb": by_duckdb, "polars": by_polars, "pandas": by_pandas}
 
 def measured(program: str, path: Path, out: Path, queue) -> None:
     """Time and memory of one program, in the process that runs it."""
+    # Imported before the clock starts: the figures are those of the work alone.
     if program == "duckdb":
         import duckdb  # noqa: F401
 
