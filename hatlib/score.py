@@ -251,7 +251,7 @@ def _scored(
         generator = resample.generator(rng)
         redrawn = _redraw(counts, table, found, fit, base, draws, generator)
         if judge:
-            errors = _judge_errors(counts, judge, base, profile, correlation, draws, generator)
+            errors = _judge_errors(counts, judge, base, fit, correlation, draws, generator)
             redrawn = replace(redrawn, hats=redrawn.hats + errors)
     return _result(counts, table, found, fit, base, redrawn, level, tuple(notes))
 
@@ -457,7 +457,7 @@ def _judge_errors(
     counts: Counts,
     judge: Judge,
     base: _Base,
-    profile: str,
+    fit: ProfileFit,
     correlation: float,
     draws: int,
     rng: np.random.Generator,
@@ -467,13 +467,15 @@ def _judge_errors(
     The errors are the same for all models, so that they cancel in differences as far as they can.
     """
     errors: Floats = np.zeros((1, 1, 1))
+    # A frozen standard keeps its shape, whatever the judge.
+    frozen = fit.shape if base.name == "standard" and isinstance(fit, MixedProfiles) else None
     for lower, higher, steps in judge.unknowns():
         ends = []
         for each in (lower, higher):
             moved = replace(counts, judge=each)
             hardness = self_hardness(moved, correlation=correlation)
             table = tabulate(moved, hardness)
-            curves = profile_values(fit_profiles(table, hardness, profile))
+            curves = profile_values(fit_profiles(table, hardness, fit.name, start=frozen))
             weight = base.weight
             if base.members is not None:
                 weight = hardness.distribution[base.members].mean(axis=0)

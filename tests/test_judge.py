@@ -180,6 +180,20 @@ def test_an_uncertain_judge_shifts_all_models_together():
     assert paired(scores) - paired(sure) < added
 
 
+def test_a_frozen_standard_keeps_its_shape_under_an_uncertain_judge():
+    responses = hatlib.simulate_answers(
+        np.linspace(-1, 1, 6), n_items=300, targets=["de"]
+    ).responses
+    standard = hatlib.hat_scores(responses, draws=0).standard()
+    counts = responses.counts("sim")
+    judge = Judge(0.9, 0.9, 60, 60)
+    scores = score_counts(counts, judge=judge, reference=standard, draws=300)
+    sure = score_counts(counts, judge=Judge(0.9, 0.9), reference=standard, draws=300)
+    assert scores.hat == pytest.approx(sure.hat)
+    assert (scores.se[:, 0] >= sure.se[:, 0] * 0.98).all()
+    assert np.isfinite(scores.se).all()
+
+
 def test_tables_of_a_judge_add_up_and_score_the_same():
     counts, _ = answers()
     seen = replace(counts, judge=Judge(0.95, 0.9))
