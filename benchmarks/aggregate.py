@@ -63,7 +63,7 @@ def generate(folder: Path, rows: int) -> dict[str, Path]:
 
 
 def by_duckdb(path: Path, out: Path) -> None:
-    from hatlib.aggregate import aggregate_trials
+    from hatlib.logs.aggregate import aggregate_trials
 
     aggregate_trials(path, out=out, force=True)
 
@@ -95,7 +95,7 @@ def measured(program: str, path: Path, out: Path, queue) -> None:
     if program == "duckdb":
         import duckdb  # noqa: F401
 
-        import hatlib.aggregate  # noqa: F401
+        import hatlib.logs.aggregate  # noqa: F401
     elif program == "polars":
         import polars  # noqa: F401
     started = time.perf_counter(), time.process_time()

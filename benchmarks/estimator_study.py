@@ -3,7 +3,7 @@
     python benchmarks/estimator_study.py [--replications 40] [--draws 200] [--axis NAME …] [--write]
 
 Prints one table a design axis, then the power of paired comparisons. `--write` keeps both in
-`data/studies/`, which the book shows; run `python -m hatlib.datapackage` after it.
+`data/studies/`, which the book shows; run `python -m hatlib.data.datapackage` after it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pandas as pd
 
-from hatlib.data import data_folder
-from hatlib.study import POWER_RESULTS, RESULTS, run_power, run_study
+from hatlib.data.tables import data_folder
+from hatlib.truth.study import POWER_RESULTS, RESULTS, run_power, run_study
 
 SHOWN = [
     "value", "profiles", "estimator", "range", "bias", "rmse", "correlation", "coverage",

@@ -3,7 +3,7 @@
     python benchmarks/independence.py [--replications 100] [--seed 0] [--write]
 
 Prints one row an attack and measure. `--write` keeps them in `data/studies/`, which the book shows;
-run `python -m hatlib.datapackage` after it.
+run `python -m hatlib.data.datapackage` after it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import argparse
 
 import pandas as pd
 
-from hatlib.attacks import RESULTS, every_attack, run_attacks
-from hatlib.data import data_folder
+from hatlib.data.tables import data_folder
+from hatlib.truth.attacks import RESULTS, every_attack, run_attacks
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from hatlib import lines, resample
+from hatlib import resample
+from hatlib.lines import lines
 
 LEVEL = 0.95
 LANGUAGES = 4

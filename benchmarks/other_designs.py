@@ -2,7 +2,7 @@
 
 Source probabilities are drawn from beta distributions (U-shaped, wide, easy) or from items that
 differ in discrimination; profiles have an offset, a plateau, a ceiling or a steep end; numbers of
-items and answers are odd. None of this is in `hatlib.study`.
+items and answers are odd. None of this is in `hatlib.truth.study`.
 
     python benchmarks/other_designs.py [--replications 12] [--draws 200] [--output FILE]
 
@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from hatlib.responses import Counts
-from hatlib.score import score_counts
+from hatlib.data.responses import Counts
+from hatlib.metric.score import score_counts
 
 PROFILES = {
     "sine": lambda u: 0.85 * np.sin(u * np.pi / 2),

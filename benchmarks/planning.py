@@ -1,9 +1,9 @@
-"""Simulated evaluations of many sizes, from which `hatlib.planning` plans yours.
+"""Simulated evaluations of many sizes, from which `hatlib.truth.planning` plans yours.
 
     python benchmarks/planning.py [--replications 40] [--draws 100] [--write]
 
 Prints the error of the rule that is fitted to them, and its power on other evaluations. `--write`
-keeps them in `data/studies/`; run `python -m hatlib.datapackage` after it.
+keeps them in `data/studies/`; run `python -m hatlib.data.datapackage` after it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pandas as pd
 
-from hatlib.data import data_folder
-from hatlib.planning import RESULTS, check_rule, fit_rule, run_study
+from hatlib.data.tables import data_folder
+from hatlib.truth.planning import RESULTS, check_rule, fit_rule, run_study
 
 
 def main() -> None:

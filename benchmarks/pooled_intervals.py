@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hatlib import distance, resample
+from hatlib import resample
+from hatlib.lines import distance
 
 TRIALS = 2000
 DRAWS = 300

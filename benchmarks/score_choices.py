@@ -20,13 +20,13 @@ import numpy as np
 import pandas as pd
 
 from hatlib import resample
-from hatlib.answers import simulate_answers
-from hatlib.hardness import em_steps, self_hardness
-from hatlib.profile import fit_profiles, profile_values
-from hatlib.reference import adjusted, uniform_reference
-from hatlib.score import score_counts
-from hatlib.simulate import true_transfer
-from hatlib.sufficient import tabulate
+from hatlib.metric.hardness import em_steps, self_hardness
+from hatlib.metric.profile import fit_profiles, profile_values
+from hatlib.metric.reference import adjusted, uniform_reference
+from hatlib.metric.score import score_counts
+from hatlib.metric.sufficient import tabulate
+from hatlib.truth.answers import simulate_answers
+from hatlib.truth.simulate import true_transfer
 
 ABILITIES = np.linspace(-2.5, 2.5, 11)
 DESIGNS = {

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from hatlib.errors import InputError, Problem, RunError
-from hatlib.output import printable
+from hatlib.show.output import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hatlib.judge import Judge
+    from hatlib.data.responses import Responses
+    from hatlib.metric.judge import Judge
+    from hatlib.metric.results import HatScores
     from hatlib.publish import Notebook
     from hatlib.publish.places import Progress
-    from hatlib.responses import Responses
-    from hatlib.results import HatScores
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -283,7 +283,7 @@ def check(
 ) -> None:
     """List everything that is wrong with files."""
     import hatlib
-    from hatlib.responses import has_items
+    from hatlib.data.responses import has_items
 
     options: dict[str, Any] = {"models": models, "chance": chance}
     if source is not None:
@@ -364,8 +364,8 @@ def import_(
     force: ForceOption = False,
 ) -> None:
     """Read the logs of other programs as answers item by item."""
-    from hatlib import importers
-    from hatlib.importers.common import check_output
+    from hatlib import logs as importers
+    from hatlib.logs.common import check_output
 
     check_output(out, force)
     columns = _pairs(column or [], "--column item=question_id", "column")
@@ -429,7 +429,7 @@ def aggregate(
     force: ForceOption = False,
 ) -> None:
     """Add up raw trials, however many, to answers item by item."""
-    from hatlib.aggregate import aggregate_trials
+    from hatlib.logs.aggregate import aggregate_trials
 
     found = aggregate_trials(
         paths,
@@ -488,7 +488,7 @@ def score(
 
     With intervals, support and the traditional metrics.
     """
-    from hatlib import output
+    from hatlib.show import output
 
     output.check_free([path for path in (out, standard) if path], force)
     scores = _scores(
@@ -555,7 +555,7 @@ def compare(
 
     On every benchmark that has both; and say which of all models are tied.
     """
-    from hatlib import output
+    from hatlib.show import output
 
     *files, first, second = ["", *names] if len(names) < 2 else names
     if len(names) < 2 or (not files and Path(first).exists()):
@@ -640,7 +640,7 @@ def simulate(
     By default in the shape of the paper's design.
     """
     import hatlib
-    from hatlib import output
+    from hatlib.show import output
 
     given = {
         "n_items": items,
@@ -699,7 +699,8 @@ def plan(
 
     From simulated evaluations.
     """
-    from hatlib import output, planning
+    from hatlib.show import output
+    from hatlib.truth import planning
 
     output.check_free([out] if out else [], force)
     found = planning.plan(
@@ -757,8 +758,8 @@ def _answers(
 ) -> Responses:
     """Answers in files, or in sets of the book; a file comes before a set of its name."""
     import hatlib
+    from hatlib.data.responses import SETS
     from hatlib.errors import listing
-    from hatlib.responses import SETS
 
     sets = [name for name in files if name in SETS and not Path(name).exists()]
     there = f"Sets of the book: {listing(SETS, 20)}."
@@ -793,7 +794,7 @@ def _scores(
     **options: Any,
 ) -> HatScores:
     import hatlib
-    from hatlib.score import REFERENCE_NAMES
+    from hatlib.metric.score import REFERENCE_NAMES
 
     base: Any = reference
     if reference == "standard":
@@ -875,7 +876,7 @@ def _in_turn(profiles: Sequence[str], n: int) -> list[str]:
 
 def _deliver(text: str, out: Path | None, force: bool) -> None:
     """Write a result to standard output, or to a file whose name is then the output."""
-    from hatlib import output
+    from hatlib.show import output
 
     if out is None:
         typer.echo(text)
@@ -951,7 +952,7 @@ def _progress() -> Iterator[Progress | None]:
 
 def _judge(shares: tuple[float, float] | None, labels: tuple[int, int]) -> Judge | None:
     """The judge that scores are corrected for, if one is named."""
-    from hatlib.judge import Judge
+    from hatlib.metric.judge import Judge
 
     if shares is None:
         if any(labels):

@@ -245,7 +245,7 @@ def two_way(
     """Resample models by family and redraw every accuracy from its number of items.
 
     Without item data the items themselves cannot be resampled. The redraw doubles the noise that
-    the accuracies already hold, and so pulls a slope towards 0; see `hatlib.lines` for what that
+    the accuracies already hold, and so pulls a slope towards 0; see `lines.lines` for what that
     does to coverage.
 
     Parameters

@@ -28,7 +28,7 @@ with open(table) as lines, open(os.environ["HATLIB_READS"], "a") as log:
 
 CHART = """\
 import pandas as pd
-from hatlib import charts
+from hatlib.show import charts
 
 frame = pd.DataFrame({"x": [1, 2], "y": [0.1, 0.3], "model": [name, "b"]})
 charts.curves(frame, x="x", y="y", series="model", name="rise", caption="It rises.")"""

@@ -10,16 +10,16 @@ import pytest
 from scipy import optimize, special, stats
 
 import hatlib
-from hatlib import ablation
-from hatlib.ablation import CANNOT_TELL, FULL, NEEDED, NOT_NEEDED, Ablation, Ablations, Run
-from hatlib.charts import Notice
 from hatlib.errors import InputError
-from hatlib.hardness import onto_grid
-from hatlib.profile import fit_profiles, profile_values
-from hatlib.score import score_counts
-from hatlib.study import Design
-from hatlib.sufficient import tabulate
+from hatlib.metric.hardness import onto_grid
+from hatlib.metric.profile import fit_profiles, profile_values
+from hatlib.metric.score import score_counts
+from hatlib.metric.sufficient import tabulate
+from hatlib.show.charts import Notice
 from hatlib.thresholds import load_thresholds
+from hatlib.truth import ablation
+from hatlib.truth.ablation import CANNOT_TELL, FULL, NEEDED, NOT_NEEDED, Ablation, Ablations, Run
+from hatlib.truth.study import Design
 
 
 @pytest.fixture(scope="module")

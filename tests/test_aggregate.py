@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 import hatlib
 from hatlib import cli
+from hatlib.data.responses import COLUMNS
 from hatlib.errors import InputError
-from hatlib.hardness import self_hardness
-from hatlib.responses import COLUMNS
-from hatlib.sufficient import tabulate
+from hatlib.metric.hardness import self_hardness
+from hatlib.metric.sufficient import tabulate
 
 pytest.importorskip("duckdb")
-from hatlib import aggregate as module
-from hatlib.aggregate import aggregate_trials, trials_expression, trials_left_out
+from hatlib.logs import aggregate as module
+from hatlib.logs.aggregate import aggregate_trials, trials_expression, trials_left_out
 
 KEYS = [c for c in COLUMNS if c not in ("n_correct", "n_trials")]
 HOSTILE = [

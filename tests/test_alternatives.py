@@ -11,12 +11,13 @@ import pytest
 from scipy import stats
 
 import hatlib
-from hatlib import agreement, alternatives, disagreement, families, rankings, score, swaps
-from hatlib.agreement import AGREE, DIFFER, UNSURE, rank_agreement
-from hatlib.charts import Notice
-from hatlib.compare import compare_all
+from hatlib.claims import agreement, alternatives, disagreement, families, rankings, swaps
+from hatlib.claims.agreement import AGREE, DIFFER, UNSURE, rank_agreement
 from hatlib.errors import InputError
+from hatlib.metric import score
+from hatlib.metric.compare import compare_all
 from hatlib.resample import weights
+from hatlib.show.charts import Notice
 from hatlib.thresholds import BOOK
 
 RNG = np.random.default_rng

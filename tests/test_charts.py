@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from hatlib import charts, drawing
-from hatlib.charts import Figure, Notice
+from hatlib.show import charts, drawing
+from hatlib.show.charts import Figure, Notice
 
 EVIL = [
     "<script>alert(1)</script>",

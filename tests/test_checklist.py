@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import hatlib
-from hatlib import checklist
-from hatlib.checklist import FAILS, FINE, MIND, UNSEEN
+from hatlib.claims import checklist
+from hatlib.claims.checklist import FAILS, FINE, MIND, UNSEEN
 
 
 def sets_of(responses):

@@ -18,8 +18,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import hatlib
-from hatlib import cli, output
-from hatlib.score import FLAGS, HARDNESS_NAMES, PROFILE_NAMES
+from hatlib import cli
+from hatlib.metric.score import FLAGS, HARDNESS_NAMES, PROFILE_NAMES
+from hatlib.show import output
 
 Hat = Callable[..., tuple[int, str, str]]
 
@@ -67,7 +68,7 @@ def answers(tmp_path) -> Path:
 
 @pytest.fixture
 def two_benchmarks(tmp_path) -> Path:
-    from hatlib.answers import together
+    from hatlib.truth.answers import together
 
     parts = [hatlib.simulate_answers([0, 1], n_items=80, benchmark=name) for name in ("a", "b")]
     return together(parts).write(tmp_path / "two")[0]
@@ -322,7 +323,7 @@ def test_the_schema_knows_every_flag_and_every_method():
 
 
 def test_the_command_offers_what_the_functions_take():
-    from hatlib.design import Scenario
+    from hatlib.truth.design import Scenario
 
     def choices(command: Callable[..., None], name: str) -> set[str]:
         hint = get_type_hints(command)[name]
@@ -418,7 +419,7 @@ def test_the_sets_of_the_book_without_a_file(hat, monkeypatch):
         asked.append(options["sets"])
         return load(sets="mgsm-forced")
 
-    monkeypatch.setattr("hatlib.responses.load_responses", note)
+    monkeypatch.setattr("hatlib.data.responses.load_responses", note)
     assert hat("score", "--draws", 0)[0] == 0
     assert asked == [None]
 

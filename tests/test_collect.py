@@ -20,10 +20,17 @@ import pytest
 
 import hatlib
 from hatlib import cli
-from hatlib.collect import JUDGE_PROMPT, letter_in, number_in, promptings, read_items, same_fact
-from hatlib.collect.judging import Agreement, judge_prompt, read_labels, same_model, verdict_of
 from hatlib.errors import InputError
-from hatlib.importers import import_logs
+from hatlib.logs import import_logs
+from hatlib.logs.collect import (
+    JUDGE_PROMPT,
+    letter_in,
+    number_in,
+    promptings,
+    read_items,
+    same_fact,
+)
+from hatlib.logs.collect.judging import Agreement, judge_prompt, read_labels, same_model, verdict_of
 
 LANGUAGES = ("en", "de", "sw", "hi")
 SUMS = {
@@ -362,7 +369,7 @@ def inspect_ai() -> Any:
 @pytest.fixture
 def run(inspect_ai, tmp_path) -> Iterator[Callable[..., Any]]:
     """Run a task on invented models, with its log in the folder logs."""
-    from hatlib.collect import tasks
+    from hatlib.logs.collect import tasks
 
     def call(task: str, *models: str, folder: str = "logs", **options: Any) -> Any:
         made = getattr(tasks, task)(**options)
@@ -457,7 +464,7 @@ def test_a_verdict_that_cannot_be_read_is_missing(run, tmp_path):
 
 
 def test_a_model_never_judges_itself_without_a_warning(run, tmp_path, monkeypatch):
-    from hatlib.collect import report
+    from hatlib.logs.collect import report
 
     monkeypatch.setitem(globals(), "verdict", lambda name, prompt: "VERDICT: RIGHT")
     items = write(tmp_path / "items.jsonl", capitals())
@@ -467,7 +474,7 @@ def test_a_model_never_judges_itself_without_a_warning(run, tmp_path, monkeypatc
 
 
 def test_a_judge_with_known_errors(run, tmp_path, capsys):
-    from hatlib.collect import report
+    from hatlib.logs.collect import report
 
     items = write(tmp_path / "items.jsonl", capitals())
     rows = [
@@ -506,7 +513,7 @@ def test_no_judge_by_wish(run, tmp_path):
 
 
 def test_instructions_in_the_language_of_the_item(run, tmp_path):
-    from hatlib.collect import report
+    from hatlib.logs.collect import report
 
     items = write(tmp_path / "items.jsonl", sums(1))
     log = run("mgsm", "strong", items=items, instructions="item", promptings=2)
@@ -527,7 +534,7 @@ def test_repeats_and_greedy(run, tmp_path):
 
 
 def test_wrong_options(inspect_ai, tmp_path):
-    from hatlib.collect import tasks
+    from hatlib.logs.collect import tasks
 
     items = write(tmp_path / "items.jsonl", sums(1))
     with pytest.raises(InputError) as error:
@@ -543,9 +550,9 @@ def test_wrong_options(inspect_ai, tmp_path):
 
 def test_nothing_needs_inspect_before_a_task(monkeypatch):
     for name in list(sys.modules):
-        if name.split(".")[0] == "inspect_ai" or name.startswith("hatlib.collect"):
+        if name.split(".")[0] == "inspect_ai" or name.startswith("hatlib.logs.collect"):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "inspect_ai", None)
-    import hatlib.collect as again
+    import hatlib.logs.collect as again
 
     assert again.number_in("18") == 18

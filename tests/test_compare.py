@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hatlib import InputError, compare_all, compare_models, hat_scores, simulate_answers
-from hatlib.compare import _letter, _tie_groups
-from hatlib.results import HatScores
+from hatlib.metric.compare import _letter, _tie_groups
+from hatlib.metric.results import HatScores
 
 _path = Path(__file__).parent / "oracles" / "hat.py"
 _spec = importlib.util.spec_from_file_location("oracle_hat", _path)

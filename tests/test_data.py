@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hatlib
-from hatlib import data, datapackage, schema
-from hatlib.files import read_table
+from hatlib.data import datapackage, schema
+from hatlib.data import tables as data
+from hatlib.data.files import read_table
 
 LONG = "model,language,accuracy,n_items\na,en,0.8,100\na,de,0.7,100\nb,en,0.6,100\nb,de,0.5,100\n"
 
@@ -46,7 +47,7 @@ def test_the_bundled_tables_are_what_their_readers_were_promised():
 
 def test_the_data_package_describes_the_files_as_they_are():
     stored = json.loads((data.data_folder() / "datapackage.json").read_text(encoding="utf-8"))
-    assert stored == datapackage.describe(), "run python -m hatlib.datapackage"
+    assert stored == datapackage.describe(), "run python -m hatlib.data.datapackage"
     for resource in stored["resources"]:
         content = (data.data_folder() / resource["path"]).read_bytes()
         assert resource["hash"] == "sha256:" + hashlib.sha256(content).hexdigest()
@@ -198,7 +199,7 @@ def test_a_missing_file_and_a_folder(tmp_path):
 
 
 def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("hatlib.files.MAX_BYTES", 1000)
+    monkeypatch.setattr("hatlib.data.files.MAX_BYTES", 1000)
     bomb = gzip.compress(b"model,language,accuracy\n" + b"a,en,0.5\n" * 10_000, mtime=0)
     assert len(bomb) < 1000
     assert "more than" in problems_of(write(tmp_path, bomb, "bomb.csv.gz"))[0]

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 import hatlib
-from hatlib import distance
-from hatlib.simulate import DIFFICULTIES, PROFILES, identical_transfer, true_transfer
+from hatlib.lines import distance
+from hatlib.truth.simulate import DIFFICULTIES, PROFILES, identical_transfer, true_transfer
 
 
 def runs(n_lineages=8, per_lineage=4, slope=0.8, size_effect=0.0, time_effect=0.0, seed=0):
@@ -77,7 +77,7 @@ def test_every_draw_is_a_weighted_line_without_the_own_lineage():
 @pytest.mark.parametrize("scale", ["linear", "logit", "probit"])
 def test_models_on_one_line_have_no_effective_transfer(scale):
     table = runs()
-    from hatlib.lines import from_scale, to_scale
+    from hatlib.lines.lines import from_scale, to_scale
 
     exact = from_scale(0.9 * to_scale(table["source_accuracy"], scale)[0] - 0.1, scale)
     found = distance.off_line(table.assign(target_accuracy=exact), scale=scale, draws=5).runs
@@ -265,6 +265,6 @@ def test_simulations_refuse_what_they_do_not_know():
 def test_no_simulated_model_has_a_real_name():
     real = hatlib.load().models
     words = {w.lower() for name in real["display_name"] for w in name.split()}
-    from hatlib.simulate import invented_names
+    from hatlib.truth.simulate import invented_names
 
     assert not {name.split()[0].lower() for name in invented_names(60)} & words

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from hatlib import drill
-from hatlib.answers import simulate_answers
 from hatlib.errors import InputError
+from hatlib.truth import drill
+from hatlib.truth.answers import simulate_answers
 
 MEASURES = list(drill.TITLES)
 HOSTILE = ["<script>alert(1)</script>", "\"'></details><img src=x onerror=alert(1)>"]

@@ -11,8 +11,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 import hatlib
-from hatlib import findings
-from hatlib.findings import CANNOT_TELL, CONTRADICTED, HAT, LINE, SUPPORTED, Measured, judge
+from hatlib.claims import findings
+from hatlib.claims.findings import CANNOT_TELL, CONTRADICTED, HAT, LINE, SUPPORTED, Measured, judge
 from hatlib.thresholds import BOOK, Thresholds
 
 NAMES = [claim.name for claim in findings.CLAIMS]

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 import hatlib
-from hatlib import charts, fits, lines
 from hatlib.errors import InputError
-from hatlib.words import markdown_text
+from hatlib.lines import fits, lines
+from hatlib.show import charts
+from hatlib.show.words import markdown_text
 
 
 def sets_table():
@@ -236,7 +237,7 @@ def test_fit_sensitivity():
 
 
 def test_numeric_modules_do_not_import_charts():
-    code = "import sys, hatlib.fits; assert not {'altair', 'hatlib.charts'} & set(sys.modules)"
+    code = "import sys, hatlib.lines.fits; assert not {'altair', 'hatlib.show'} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -11,8 +11,10 @@ import pytest
 import statsmodels.api as sm
 
 import hatlib
-from hatlib import distance, gains, resample
+from hatlib import resample
+from hatlib.claims import gains
 from hatlib.errors import InputError
+from hatlib.lines import distance
 
 ASKS = {
     "size": hatlib.hat_by_size,

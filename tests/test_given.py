@@ -8,8 +8,8 @@ import pytest
 
 import hatlib
 from hatlib import publish
+from hatlib.data.given import NO_ANSWERS
 from hatlib.errors import InputError
-from hatlib.given import NO_ANSWERS
 from hatlib.publish.run import load_report
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import hatlib
 from hatlib import Counts, InputError, Standard, hat_scores, load_responses, simulate_answers
-from hatlib import profile as profile_module
-from hatlib.hardness import (
+from hatlib.metric import profile as profile_module
+from hatlib.metric.hardness import (
     binomial_likelihood,
     fit_item_response,
     hardness_grid,
@@ -26,7 +26,7 @@ from hatlib.hardness import (
     posterior_of,
     self_hardness,
 )
-from hatlib.profile import (
+from hatlib.metric.profile import (
     COMMON_SD,
     DECAY,
     KNOTS,
@@ -37,15 +37,15 @@ from hatlib.profile import (
     fit_profiles,
     profile_values,
 )
-from hatlib.reference import (
+from hatlib.metric.reference import (
     effective_items,
     items_in_slices,
     support_of,
     uniform_reference,
 )
+from hatlib.metric.score import FLAGS, score_counts, score_table
+from hatlib.metric.sufficient import merge_tables, tabulate
 from hatlib.resample import item_weights
-from hatlib.score import FLAGS, score_counts, score_table
-from hatlib.sufficient import merge_tables, tabulate
 
 _path = Path(__file__).parent / "oracles" / "hat.py"
 _spec = importlib.util.spec_from_file_location("oracle_hat", _path)

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hatlib
-from hatlib import cli, files
+from hatlib import cli
+from hatlib.data import files
 from hatlib.errors import InputError
 
 ANSWERS = "model,language,item,n_correct,n_trials\n"

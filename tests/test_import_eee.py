@@ -10,9 +10,9 @@ import pytest
 from logs_eee import MODEL, row, write
 
 from hatlib.errors import InputError
-from hatlib.importers import import_logs
-from hatlib.importers.common import Options, Trials
-from hatlib.importers.eee import read
+from hatlib.logs import import_logs
+from hatlib.logs.common import Options, Trials
+from hatlib.logs.eee import read
 
 
 def counts(trials: Trials) -> list[list[Any]]:

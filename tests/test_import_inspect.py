@@ -13,9 +13,9 @@ import pytest
 from logs_inspect import MODEL, header, members, sample, write_log, write_zip, write_zstd
 
 from hatlib.errors import InputError
-from hatlib.importers import import_logs, inspect_logs, reading
-from hatlib.importers.common import Options, Trials
-from hatlib.importers.inspect_logs import read
+from hatlib.logs import import_logs, inspect_logs, reading
+from hatlib.logs.common import Options, Trials
+from hatlib.logs.inspect_logs import read
 
 FORMS = {"zip": "a.eval", "zstd": "a.eval", "json": "a.json"}
 

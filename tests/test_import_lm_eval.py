@@ -13,7 +13,7 @@ from make_logs import DATE, LADDER, MODELS, answer_keys, answers, lm_eval, lm_ev
 
 import hatlib
 from hatlib.errors import InputError
-from hatlib.importers import import_logs
+from hatlib.logs import import_logs
 
 STRONG, WEAK = MODELS
 

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from hatlib.errors import InputError
-from hatlib.importers import import_logs, reading
-from hatlib.importers.common import Options, Trials
-from hatlib.importers.long import SYNONYMS, read
+from hatlib.logs import import_logs, reading
+from hatlib.logs.common import Options, Trials
+from hatlib.logs.long import SYNONYMS, read
 
 ROWS = pd.DataFrame(
     {

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from make_logs import lm_eval, lm_eval_rows, write_lines
 
 from hatlib import load_responses
+from hatlib.data.schema import is_language
 from hatlib.errors import InputError
-from hatlib.importers import import_logs, reading
-from hatlib.importers.common import TRIAL_COLUMNS, Imported, ImportReport, Tally
-from hatlib.importers.languages import RULES, language_code, rules_table, task_of
-from hatlib.importers.pairing import pair
-from hatlib.schema import is_language
+from hatlib.logs import import_logs, reading
+from hatlib.logs.common import TRIAL_COLUMNS, Imported, ImportReport, Tally
+from hatlib.logs.languages import RULES, language_code, rules_table, task_of
+from hatlib.logs.pairing import pair
 
 NAME = "samples_mgsm_direct_de_2030-01-01T00-00-00.jsonl"
 

@@ -10,12 +10,13 @@ import pytest
 from scipy import stats
 
 import hatlib
-from hatlib import attacks, independence
-from hatlib.attacks import Attack, NullRuns, run_attacks, within_simulated
-from hatlib.charts import Notice
+from hatlib.claims import independence
+from hatlib.claims.independence import DEPENDENT, HAT, INDEPENDENT, UNCLEAR
 from hatlib.errors import InputError
-from hatlib.independence import DEPENDENT, HAT, INDEPENDENT, UNCLEAR
+from hatlib.show.charts import Notice
 from hatlib.thresholds import BOOK
+from hatlib.truth import attacks
+from hatlib.truth.attacks import Attack, NullRuns, run_attacks, within_simulated
 
 DRAWS = 100
 ABILITIES = np.linspace(-1.5, 2, 16)

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hatlib
+from hatlib.claims.rankings import metric_draws
 from hatlib.errors import InputError
-from hatlib.hardness import donors, fit_item_response, self_hardness
-from hatlib.judge import Judge, judge_of
-from hatlib.rankings import metric_draws
-from hatlib.score import score_counts, score_table
-from hatlib.sufficient import merge_tables, tabulate
+from hatlib.metric.hardness import donors, fit_item_response, self_hardness
+from hatlib.metric.judge import Judge, judge_of
+from hatlib.metric.score import score_counts, score_table
+from hatlib.metric.sufficient import merge_tables, tabulate
 
 share = st.floats(0.6, 1.0)
 

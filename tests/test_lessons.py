@@ -14,10 +14,10 @@ import pytest
 from scipy import special, stats
 
 import hatlib
-from hatlib import lessons
-from hatlib.charts import Figure
 from hatlib.errors import InputError
-from hatlib.simulate import PROFILES
+from hatlib.show import lessons
+from hatlib.show.charts import Figure
+from hatlib.truth.simulate import PROFILES
 
 ROOT = Path(__file__).parents[1]
 

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from hatlib import lines, resample
+from hatlib import resample
 from hatlib.errors import InputError
+from hatlib.lines import lines
 
 _path = Path(__file__).parent / "oracles" / "lines.py"
 _spec = importlib.util.spec_from_file_location("oracle_lines", _path)

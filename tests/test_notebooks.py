@@ -293,7 +293,7 @@ def quick_pictures(monkeypatch):
     """Leave out the PNG of each chart, which the page does not use."""
     import importlib
 
-    for module in ("hatlib.figures", "hatlib.charts"):
+    for module in ("hatlib.show.figures", "hatlib.show.charts"):
         if hasattr(importlib.import_module(module), "_png"):
             monkeypatch.setattr(f"{module}._png", lambda spec: "")
 
@@ -311,14 +311,14 @@ def test_awkward_data(case, name, tmp_path, quick_pictures):
 
 #: What pages simulate, whatever answers they are given: once is enough for all cases.
 SIMULATIONS = {
-    "ablation": ("run_ablations", "run_checks"),
-    "nuisances": ("study_flaws", "study_judge"),
-    "attacks": ("paper_runs", "run_attacks", "within_simulated"),
-    "agreement": ("coverage_of_tau",),
-    "disagreement": ("disagreement_study",),
-    "findings": ("findings_under_known_truth",),
-    "checklist": ("flawed_checks",),
-    "gains": ("under_known_truth",),
+    "truth.ablation": ("run_ablations", "run_checks"),
+    "truth.nuisances": ("study_flaws", "study_judge"),
+    "truth.attacks": ("paper_runs", "run_attacks", "within_simulated"),
+    "claims.agreement": ("coverage_of_tau",),
+    "claims.disagreement": ("disagreement_study",),
+    "claims.findings": ("findings_under_known_truth",),
+    "claims.checklist": ("flawed_checks",),
+    "claims.gains": ("under_known_truth",),
 }
 _simulated: dict[tuple[str, str], Any] = {}
 
@@ -347,7 +347,7 @@ def small_design(monkeypatch):
     """Simulate fewer items, as the awkward answers are what matters."""
     from functools import partial
 
-    from hatlib import design
+    from hatlib.truth import design
 
     small = partial(design.paper_design, n_trials=4, n_items=(40, 36, 40))
     monkeypatch.setattr(design, "paper_design", small)

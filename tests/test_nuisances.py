@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 import hatlib
-from hatlib import nuisances as n
 from hatlib.errors import InputError
-from hatlib.judge import Judge
-from hatlib.nuisances import catalogue, rejudging
+from hatlib.metric.judge import Judge
 from hatlib.thresholds import BOOK
+from hatlib.truth import nuisances as n
+from hatlib.truth.nuisances import catalogue, rejudging
 
 SMALL = {"n_items": 120, "n_trials": 10}
 
@@ -349,7 +349,7 @@ def test_the_same_answers_are_scored_once(monkeypatch):
         small.measured(n.without(small.counts, np.arange(60) < 9)),
     ]
     assert not any(np.array_equal(once, other, equal_nan=True) for other in others)
-    monkeypatch.setattr("hatlib.nuisances.world.measured", None)
+    monkeypatch.setattr("hatlib.truth.nuisances.world.measured", None)
     assert small.measured(replace(small.counts)) is once
 
 

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 import hatlib
-from hatlib import pages
+from hatlib.publish import pages
 
 
 def test_every_source_stands_on_the_page_of_sources(tmp_path):

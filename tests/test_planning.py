@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hatlib import InputError, cli, planning, simulate_answers
-from hatlib.planning.simulated import ABILITIES, CHANCES
-from hatlib.study import power_results, study_results
+from hatlib import InputError, cli, simulate_answers
 from hatlib.thresholds import BOOK
+from hatlib.truth import planning
+from hatlib.truth.planning.simulated import ABILITIES, CHANCES
+from hatlib.truth.study import power_results, study_results
 
 # The rule ---------------------------------------------------------------------------------------
 

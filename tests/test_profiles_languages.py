@@ -10,11 +10,11 @@ import pytest
 from scipy import stats
 
 import hatlib
-from hatlib import itemsets, languages, profiles, rankings
-from hatlib.charts import Notice, curves, heat
+from hatlib.claims import itemsets, languages, profiles, rankings
 from hatlib.errors import InputError
-from hatlib.results import thinned
-from hatlib.score import interval_quantile
+from hatlib.metric.results import thinned
+from hatlib.metric.score import interval_quantile
+from hatlib.show.charts import Notice, curves, heat
 
 DRAWS = 200
 
@@ -352,7 +352,7 @@ def test_a_set_above_perfect_transfer_does_not_lead():
         [-1.0, -0.5, 0.0, 0.5], profiles=[_better] * 4, n_items=400, benchmark="easy"
     )
     plain = hatlib.simulate_answers([0.0, 0.5], n_items=400, benchmark="plain")
-    from hatlib.answers import together
+    from hatlib.truth.answers import together
 
     sets = hatlib.score_sets(together([easy, plain]).responses, draws=50)
     table = sets.sets().set_index("benchmark")

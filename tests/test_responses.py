@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hatlib
-from hatlib import data, responses, schema
+from hatlib.data import responses, schema
+from hatlib.data import tables as data
 
 COUNTS = """model,language,item,n_correct,n_trials
 a,en,1,3,4

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 import hatlib
-from hatlib import review
+from hatlib.publish import review
 
 ROOT = Path(__file__).parents[1]
 

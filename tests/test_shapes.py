@@ -10,8 +10,8 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from hatlib import shapes
 from hatlib.errors import InputError
+from hatlib.lines import shapes
 
 _path = Path(__file__).parent / "oracles" / "lines.py"
 _spec = importlib.util.spec_from_file_location("oracle_lines", _path)

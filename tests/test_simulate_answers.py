@@ -10,9 +10,9 @@ from scipy.integrate import quad
 from scipy.stats import binom
 
 import hatlib
-from hatlib.design import BROKEN, PER_DOUBLING, PER_YEAR, THINKING, design_models
-from hatlib.simulate import DIFFICULTIES, PROFILES
-from hatlib.sufficient import MACRO
+from hatlib.metric.sufficient import MACRO
+from hatlib.truth.design import BROKEN, PER_DOUBLING, PER_YEAR, THINKING, design_models
+from hatlib.truth.simulate import DIFFICULTIES, PROFILES
 
 SMALL = {"n_items": (50, 48, 40), "n_trials": 2}
 
@@ -387,7 +387,7 @@ def test_seeds_change_the_answers_and_not_the_truth(designs):
 
 
 def test_no_model_of_the_design_is_real(designs):
-    from hatlib.data import book
+    from hatlib.data.tables import book
 
     real = " ".join(book().models["model"] + " " + book().models["display_name"]).lower()
     for family in design_models()["family"]:

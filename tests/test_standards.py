@@ -9,13 +9,13 @@ import pytest
 
 from hatlib import bundled_standard, cli, hat_scores, load_responses
 from hatlib.errors import InputError
-from hatlib.standards import STANDARDS, make_standard, standard_file
+from hatlib.metric.standards import STANDARDS, make_standard, standard_file
 
 
 @pytest.mark.parametrize("benchmark", STANDARDS)
 def test_the_stored_standard_is_what_the_data_give(benchmark):
     stored, made = bundled_standard(benchmark), make_standard(benchmark)
-    assert stored.origin == made.origin, "run python -m hatlib.standards"
+    assert stored.origin == made.origin, "run python -m hatlib.metric.standards"
     assert stored.weight == pytest.approx(made.weight, abs=1e-4)
     assert stored.shape.common == pytest.approx(made.shape.common, abs=1e-3)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hatlib import study, verdicts
-from hatlib.simulate import PROFILES
+from hatlib.claims import verdicts
+from hatlib.truth import study
+from hatlib.truth.simulate import PROFILES
 
 
 @pytest.fixture(scope="module")

@@ -8,21 +8,14 @@ from dataclasses import replace
 import pytest
 
 import hatlib
-from hatlib import (
-    design,
-    distance,
-    findings,
-    gains,
-    itemsets,
-    reference,
-    resample,
-    score,
-    shapes,
-    verdicts,
-)
-from hatlib import small as small_module
+from hatlib import resample
+from hatlib.claims import findings, gains, itemsets, verdicts
+from hatlib.claims import small as small_module
 from hatlib.errors import InputError
+from hatlib.lines import distance, shapes
+from hatlib.metric import reference, score
 from hatlib.thresholds import BOOK, FILE, load_thresholds
+from hatlib.truth import design
 
 
 def test_every_threshold_says_what_it_decides_and_since_when():

@@ -48,7 +48,7 @@ from hatlib.publish.stale import (
     why_stale,
     write_state,
 )
-from hatlib.words import markdown_text
+from hatlib.show.words import markdown_text
 
 _ITEM_LEVEL = "answers item by item"  # how notebooks say that accuracies are not enough
 
@@ -372,10 +372,10 @@ def _counts(site: Site) -> str:
 
 
 def _made(name: str) -> Callable[[Site], str]:
-    """A maker of `hatlib.pages`, which is imported when it is needed."""
+    """A maker of `hatlib.publish.pages`, which is imported when it is needed."""
 
     def make(site: Site) -> str:
-        from hatlib import pages
+        from hatlib.publish import pages
 
         return pages.MAKERS[name](site.book.parent)
 
@@ -435,7 +435,7 @@ def _site_key(site: Site) -> str:
 
 def _copy_scripts(site: Site) -> None:
     """Put the scripts that the pages need beside them, so that no other host is asked."""
-    from hatlib import charts
+    from hatlib.show import charts
 
     charts.javascript_bundle(site.vendor / "vega-bundle.js")
     copy_file(mathjax(), site.vendor / "tex-svg-full.js")

@@ -19,7 +19,7 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 def with_figures(nb: Any) -> Any:
     """Copy a notebook, with each chart as HTML that needs no network."""
-    from hatlib import charts
+    from hatlib.show import charts
 
     nb = copy.deepcopy(nb)
     seen: set[str] = set()
@@ -91,7 +91,7 @@ def web_page(nb: Any, title: str) -> str:
 @functools.cache
 def _chart_libraries() -> str:
     """Vega and its kin as one script."""
-    from hatlib import charts
+    from hatlib.show import charts
 
     with tempfile.TemporaryDirectory(prefix="hat-") as scratch:
         return charts.javascript_bundle(Path(scratch) / "vega.js").read_text(encoding="utf-8")

@@ -39,7 +39,7 @@ class Run:
     seconds : float
         How long it took.
     report : object or None
-        What was read, assumed and dropped (`hatlib.data.LoadReport`); None for the bundled data.
+        What was read, assumed and dropped (`data.tables.LoadReport`); None for the bundled data.
     """
 
     notebook: Path
@@ -148,7 +148,7 @@ def load_report(values: Mapping[str, Any]) -> Any:
     if not any(values.get(name) for name in PATHS):
         return None
     import hatlib
-    from hatlib.responses import has_items
+    from hatlib.data.responses import has_items
 
     options = {key: values[key] for key in ("models", "source_language", "chance") if key in values}
     data, answers = values.get("data"), values.get("answers")

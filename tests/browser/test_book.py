@@ -13,7 +13,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from hatlib import review
+from hatlib.publish import review
 
 from .visit import Visit
 
@@ -212,7 +212,7 @@ def test_highlighting_one_group_fades_the_others(
 
 def test_hostile_names_run_nothing(chromium: Any, tmp_path: Path) -> None:
     """Names that look like code are drawn as text, under the rules of the book's pages."""
-    from hatlib import charts
+    from hatlib.show import charts
 
     names = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "../../etc", "a'b\"c"]
     names += ["x" * 200, "a.b[c]", "${alert(1)}", "</script><script>alert(1)</script>"]

@@ -10,8 +10,8 @@ from typing import Any
 import nbformat
 import pytest
 
-from hatlib.drill import make_drill
 from hatlib.publish.page import web_page
+from hatlib.truth.drill import make_drill
 
 from .visit import AXE_TAGS, _axe
 

@@ -1,4 +1,4 @@
-"""Line fits written the slow way, to check `hatlib.lines` against."""
+"""Line fits written the slow way, to check `hatlib.lines.lines` against."""
 
 from __future__ import annotations
 

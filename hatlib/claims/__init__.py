@@ -1,0 +1,1 @@
+"""Comparisons of scores and the verdicts on them."""

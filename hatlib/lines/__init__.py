@@ -1,0 +1,1 @@
+"""Accuracies to lines and the distance from them."""

@@ -1,0 +1,525 @@
+"""Differences between models that source accuracy does not explain.
+
+Everything here rests on one quantity, the *effective transfer* of a run: its target accuracy
+minus what the line of target on source accuracy gives for its source accuracy.  The line is
+drawn by *other* models, never by the run's own lineage, so that no model helps to set the
+standard that it is judged by.  Where the question is what size or time does, the line holds it
+fixed.
+
+Two kinds of uncertainty go into the intervals: which lineages happened to be evaluated (they
+are drawn with replacement, and the line with them) and the sampling error of the run's own
+accuracies (binomial, where the number of items is known).  Models answer the same items, so
+part of that error is shared and cancels in differences; tables of accuracies do not show how
+much, and the intervals are therefore wide rather than narrow.
+
+This is not the HAT score, which needs answers item by item.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from hatlib import resample
+from hatlib.lines.lines import Scale, from_scale, to_scale
+from hatlib.show.words import counted, markdown_text
+from hatlib.thresholds import BOOK
+
+if TYPE_CHECKING:
+    from hatlib.show.charts import Figure, Notice
+
+Floats = NDArray[np.float64]
+
+#: A line needs at least this many runs of other lineages.
+MIN_RUNS = 5
+#: A ladder needs at least this many sizes, a trend this many release dates.
+MIN_STEPS = 3
+#: A run whose accuracy is less than this share of the way from chance to 1 is near chance.
+NEAR_CHANCE = BOOK["near_chance"]
+#: A run whose target accuracy is above its source accuracy by more than this is doubtful.
+DOUBTFUL = BOOK["doubtful"]
+#: Source accuracy must keep this share of its variance when the control is held fixed. Below it
+#: the two cannot be told apart, and the line would be a guess far from every run.
+ENTANGLED = 0.01
+#: Differences whose false-discovery rate is below this are called clear.
+CLEAR = BOOK["clear"]
+
+DAYS_A_YEAR = 365.25
+
+
+@dataclass(frozen=True)
+class OffLine:
+    """Effective transfer of every run of one set, with its bootstrap draws.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        The rows of `hatlib.Metrics.table` for the set, with ``expected`` (the line's target
+        accuracy at the run's source accuracy), ``effective_transfer``, ``low``, ``high``,
+        ``unfit`` (why it is not used), ``extrapolated`` (outside the range of the runs that draw
+        the line) and
+        ``defines`` (draws the line).
+    draws : ndarray of float, shape (draws, runs)
+        Effective transfer in every draw.
+    weights : ndarray of int, shape (draws, runs)
+        How often each run counts in every draw; runs of one lineage count together.
+    reason : str
+        Why there is no line; empty if there is one.
+    """
+
+    runs: pd.DataFrame
+    draws: Floats
+    weights: NDArray[np.int64]
+    reason: str = ""
+
+
+def off_line(
+    table: pd.DataFrame,
+    *,
+    defines: NDArray[np.bool_] | None = None,
+    control: ArrayLike | None = None,
+    cluster: str = "lineage",
+    scale: Scale = "linear",
+    keep_all: bool = False,
+    draws: int = 1000,
+    rng: np.random.Generator | int = 0,
+) -> OffLine:
+    """Effective transfer of the runs of one set, each against the line of other lineages.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `hatlib.Metrics.table` of one set.
+    defines : array of bool, shape (runs,), optional
+        Runs that may draw the line; all if not given.
+    control : array of float, shape (runs,), optional
+        What the line holds fixed, such as log size.  Without it, an effect of size would be
+        drawn into the line, since larger models are also better in the source language, and
+        the gain off the line would be too small.  Runs without a value draw no line.
+    cluster : str
+        Column whose groups are left out and drawn together.
+    scale : {"linear", "logit", "probit"}
+        Scale on which the line is straight.
+    keep_all : bool
+        Whether runs that are `unfit` may draw the line.  Those near chance answer at chance in
+        every language and would bend the line at its lower end.
+    draws : int
+        Bootstrap draws.
+    rng : Generator or int
+        Random numbers.
+
+    Returns
+    -------
+    OffLine
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> table = hatlib.summarise(hatlib.load()).table()
+    >>> lead = table[table["set"] == "euroeval/hellaswag/test-split"]
+    >>> bool(abs(off_line(lead, draws=200).runs["effective_transfer"].mean()) < 0.05)
+    True
+    """
+    generator = resample.generator(rng)
+    runs = table.reset_index(drop=True)
+    n = len(runs)
+    runs["unfit"] = unfit(runs)
+    may_define = np.ones(n, bool) if defines is None else np.asarray(defines, bool)
+    if not keep_all:
+        may_define = may_define & (runs["unfit"] == "").to_numpy()
+    codes = resample.cluster_codes(runs[cluster].to_numpy(), n)
+    weights = resample.weights(generator, codes, draws, n) if n else np.zeros((draws, 0), int)
+    held = np.zeros(n) if control is None else np.asarray(control, float)
+    may_define = may_define & np.isfinite(held)
+    x = runs["source_accuracy"].to_numpy(float)
+    y = runs["target_accuracy"].to_numpy(float)
+    noisy_x = _redraw(x, runs["source_se"], draws, generator)
+    noisy_y = _redraw(y, runs["target_se"], draws, generator)
+
+    line = _lines_without_own_cluster(x, y, held, codes, may_define, scale)
+    expected = line(np.ones((1, n)), x[None])[0] if n else np.zeros(0)
+    values = noisy_y - line(weights.astype(float), noisy_x) if n else np.zeros((draws, 0))
+    drawn_by = x[may_define]
+    outside = (x < drawn_by.min()) | (x > drawn_by.max()) if len(drawn_by) else np.ones(n, bool)
+    low, high = interval(values)
+    runs = runs.assign(
+        expected=expected,
+        effective_transfer=y - expected,
+        low=low,
+        high=high,
+        extrapolated=outside,
+        defines=may_define,
+    )
+    reason = ""
+    if not np.isfinite(expected).any():
+        reason = _no_line(codes[may_define], n)
+    return OffLine(runs, values, weights, reason)
+
+
+def _no_line(lineages: NDArray[np.int64], n_runs: int) -> str:
+    """Why the runs of these lineages draw no line for any of the runs of the set."""
+    per_lineage = np.unique(lineages, return_counts=True)[1]
+    if len(lineages) - min(per_lineage, default=0) >= MIN_RUNS:
+        return (
+            "No line can be drawn: the runs of other lineages differ too little in source "
+            "accuracy, once what the line holds fixed is taken out."
+        )
+    return (
+        f"No line can be drawn: it takes {MIN_RUNS} runs of other lineages. Of "
+        f"{counted(n_runs, 'run')} of the set, {len(lineages)} can draw a line, of "
+        f"{counted(len(per_lineage), 'lineage')}."
+    )
+
+
+def left_out(runs: pd.DataFrame) -> str:
+    """Say how many runs are left out as `unfit`; empty if there are none.
+
+    Examples
+    --------
+    >>> left_out(pd.DataFrame({"unfit": ["", "near chance", "near chance"]}))
+    ' 2 runs are left out, as they are near chance or doubtful.'
+    """
+    n = int((runs["unfit"] != "").sum())
+    if not n:
+        return ""
+    verb = "is left out, as it is" if n == 1 else "are left out, as they are"
+    return f" {counted(n, 'run')} {verb} near chance or doubtful."
+
+
+def unfit(table: pd.DataFrame) -> pd.Series:
+    """Why a run says nothing about transfer; empty if it does.
+
+    ``near chance``: it hardly beats a guess in the source language, so nothing could transfer.
+    ``doubtful``: it is far better in the target languages than in the source language, which
+    points to a failed evaluation in the source language.
+
+    Examples
+    --------
+    >>> unfit(pd.DataFrame({"source_accuracy": [0.27, 0.9, 0.4], "chance": 0.25,
+    ...                     "xlt_gap": [0.0, 0.1, -0.2]})).tolist()
+    ['near chance', '', 'doubtful']
+    """
+    above = (table["source_accuracy"] - table["chance"]) / (1 - table["chance"])
+    reasons = np.select(
+        [table["xlt_gap"] < -DOUBTFUL, above < NEAR_CHANCE], ["doubtful", "near chance"], ""
+    )
+    return pd.Series(reasons, index=table.index, dtype=str)
+
+
+def _lines_without_own_cluster(
+    x: Floats,
+    y: Floats,
+    control: Floats,
+    codes: NDArray[np.int64],
+    defines: NDArray[np.bool_],
+    scale: Scale,
+) -> Callable[[Floats, Floats], Floats]:
+    """Return a function (weights, x) -> target accuracy on the line of the other clusters.
+
+    Least squares needs sums of products only; a cluster is left out by taking its sums away.
+    """
+    u, v = to_scale(x, scale)[0], to_scale(y, scale)[0]
+    # The control is centred, so that leaving it out of the prediction holds it at its mean.
+    z = np.where(defines, control - control[defines].mean() if defines.any() else 0, 0)
+    products = np.stack([np.ones_like(u), u, v, z, u * u, u * v, u * z, v * z, z * z], axis=1)
+    n_clusters = codes.max() + 1 if len(codes) else 0
+    per_cluster = np.zeros((n_clusters, products.shape[1]))
+    np.add.at(per_cluster, codes, products * defines[:, None])
+    first = np.unique(codes, return_index=True)[1]
+    n_others = defines.sum() - per_cluster[codes, 0]
+
+    def line(weights: Floats, at: Floats) -> Floats:
+        of_cluster = np.asarray(weights, float)[:, first]  # shape (draws, clusters)
+        sums = (of_cluster @ per_cluster)[:, None, :] - of_cluster[..., None] * per_cluster
+        intercept, slope = _intercept_and_slope(sums)
+        fitted = intercept[:, codes] + slope[:, codes] * to_scale(at, scale)[0]
+        return np.where(n_others >= MIN_RUNS, from_scale(fitted, scale), np.nan)
+
+    return line
+
+
+def _intercept_and_slope(sums: Floats) -> tuple[Floats, Floats]:
+    """Least squares of v on u and z from their sums of products, along the last axis."""
+    s, su, sv, sz, suu, suv, suz, svz, szz = np.moveaxis(sums, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cuu, cuv, czz = suu - su**2 / s, suv - su * sv / s, szz - sz**2 / s
+        cuz, cvz = suz - su * sz / s, svz - sv * sz / s
+        # Without spread, a control has nothing to hold fixed.
+        gone = czz < 1e-9 * np.maximum(s, 1)
+        cuz, cvz, czz = np.where(gone, 0, cuz), np.where(gone, 0, cvz), np.where(gone, 1, czz)
+        own_spread = cuu - cuz**2 / czz  # spread of u at equal z
+        known = (own_spread > 1e-9) & (own_spread > ENTANGLED * cuu)
+        slope = np.where(known, (cuv - cuz * cvz / czz) / own_spread, np.nan)
+        of_control = (cvz - slope * cuz) / czz
+        intercept = (sv - slope * su - of_control * sz) / s
+    return intercept, slope
+
+
+def _redraw(
+    values: Floats, standard_errors: pd.Series, draws: int, rng: np.random.Generator
+) -> Floats:
+    """Accuracies with fresh sampling error; unchanged where it is not known."""
+    errors = standard_errors.fillna(0).to_numpy(float)
+    return np.clip(values + rng.normal(size=(draws, len(values))) * errors, 0, 1)
+
+
+def interval(values: Floats) -> tuple[Floats, Floats]:
+    """Percentile interval of each column; nan where most draws gave no value."""
+    if not values.size:
+        return np.full(values.shape[1:], np.nan), np.full(values.shape[1:], np.nan)
+    known = np.isfinite(values).mean(axis=0) > 0.5
+    safe = np.where(known, values, 0)
+    low, high = np.nanpercentile(safe, [2.5, 97.5], axis=0)
+    return np.where(known, low, np.nan), np.where(known, high, np.nan)
+
+
+def p_value(values: Floats) -> float:
+    """Two-sided bootstrap p-value that a quantity is 0."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return float("nan")
+    tail = min((values <= 0).sum(), (values >= 0).sum())
+    return float(min(1.0, 2 * (tail + 1) / (len(values) + 1)))
+
+
+def with_q_values(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add ``q_value``: p-values corrected for their number, by Benjamini and Hochberg.
+
+    Examples
+    --------
+    >>> with_q_values(pd.DataFrame({"p_value": [0.01, 0.04, np.nan]}))["q_value"].tolist()
+    [0.02, 0.04, nan]
+    """
+    q = np.full(len(frame), np.nan)
+    known = frame["p_value"].notna().to_numpy()
+    if known.any():
+        q[known] = stats.false_discovery_control(frame.loc[known, "p_value"].to_numpy(float))
+    return frame.assign(q_value=q)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A mean over ladders, pairs or runs, with lineages as the unit that is drawn.
+
+    Attributes
+    ----------
+    estimate, low, high : float
+        The mean and its 95 % interval.
+    p_value : float
+        Two-sided, that the mean is 0.
+    n, n_lineages : int
+        How many were averaged, and how many lineages they come from.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    p_value: float
+    n: int
+    n_lineages: int
+
+    def row(self, name: str) -> dict[str, float]:
+        """The mean as columns of a table."""
+        return {
+            name: self.estimate,
+            "low": self.low,
+            "high": self.high,
+            "p_value": self.p_value,
+            "n_lineages": self.n_lineages,
+        }
+
+
+def pooled(
+    values: Floats,
+    draws: Floats,
+    weights: NDArray[np.int64],
+    lineages: Sequence[object],
+    importance: Floats | None = None,
+) -> Pooled:
+    """Average values over lineages drawn with replacement.
+
+    The interval is the mean plus or minus Student's *t* on (lineages - 1) degrees of freedom
+    times the bootstrap standard error.  With few lineages percentiles of the draws are far too
+    narrow (``benchmarks/pooled_intervals.py`` shows both).
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n,)
+        One value a ladder, pair or run; missing ones are left out.
+    draws : ndarray of float, shape (draws, n)
+        The same in every bootstrap draw.
+    weights : ndarray of int, shape (draws, n)
+        How often each counts in every draw.
+    lineages : sequence of length n
+        Lineage of each.
+    importance : ndarray of float, shape (n,), optional
+        Weights of a weighted mean; all alike if not given.
+
+    Returns
+    -------
+    Pooled
+        Without an interval if there are fewer than `MIN_STEPS` lineages.
+
+    Examples
+    --------
+    >>> values, draws = np.array([1.0, 3.0]), np.array([[1.0, 3.0]] * 4)
+    >>> pooled(values, draws, np.ones((4, 2), int), ["a", "b"]).estimate
+    2.0
+    """
+    kept = np.flatnonzero(np.isfinite(values))
+    values, draws, weights = values[kept], draws[:, kept], weights[:, kept]
+    share = np.ones(len(kept)) if importance is None else importance[kept]
+    n_lineages = len({lineages[i] or i for i in kept.tolist()})
+    estimate = float(np.average(values, weights=share)) if len(kept) else np.nan
+    if n_lineages < MIN_STEPS:
+        return Pooled(estimate, np.nan, np.nan, np.nan, len(kept), n_lineages)
+    used = weights * share * np.isfinite(draws)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (used * np.nan_to_num(draws)).sum(axis=1) / used.sum(axis=1)
+    error = np.nanstd(means) * np.sqrt(n_lineages / (n_lineages - 1))
+    spread = stats.t.ppf(0.975, n_lineages - 1) * error
+    p = 2 * stats.t.sf(abs(estimate) / error, n_lineages - 1) if error > 0 else np.nan
+    return Pooled(estimate, estimate - spread, estimate + spread, float(p), len(kept), n_lineages)
+
+
+def choose(frame: pd.DataFrame, set_id: str = "") -> pd.DataFrame:
+    """The rows of one set: the one asked for, or the one with most rows.
+
+    Examples
+    --------
+    >>> choose(pd.DataFrame({"set": ["a", "b", "b"]}))["set"].tolist()
+    ['b', 'b']
+    """
+    if frame.empty:
+        return frame
+    return frame[frame["set"] == (set_id or frame["set"].value_counts().idxmax())]
+
+
+def no_answer(sets: pd.DataFrame, set_id: str) -> str:
+    """Say why one set cannot answer.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"set": ["a"], "set_name": ["A"], "reason": ["No sizes."]})
+    >>> no_answer(frame, "a")
+    '**A** cannot answer this. No sizes.'
+    """
+    row = sets[sets["set"] == set_id].iloc[0]
+    return f"**{markdown_text(row['set_name'])}** cannot answer this. {row['reason']}".strip()
+
+
+def by_set(table: pd.DataFrame, seed: int) -> Iterator[tuple[pd.DataFrame, int]]:
+    """Each set with a seed of its own.
+
+    Examples
+    --------
+    >>> len(list(by_set(pd.DataFrame({"set": ["a", "b", "b"]}), seed=0)))
+    2
+    """
+    for set_id, part in table.groupby("set", sort=False):
+        yield part.reset_index(drop=True), seed_of(seed, set_id)
+
+
+def stacked(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """Frames below one another, with these columns even if there is no row.
+
+    Examples
+    --------
+    >>> list(stacked([], ["a", "b"]).columns)
+    ['a', 'b']
+    """
+    filled = [frame for frame in frames if len(frame)]
+    if filled:
+        return pd.concat(filled, ignore_index=True)
+    return pd.DataFrame({name: pd.Series(dtype=_TYPES.get(name, "float")) for name in columns})
+
+
+_TYPES = dict.fromkeys(
+    ("set", "set_name", "label", "model", "display_name", "lineage", "family", "ladder_name",
+     "pair", "lower", "higher", "role", "reasoning", "variant"), "str",
+) | dict.fromkeys(("release_date", "first", "last"), "datetime64[ns]")  # fmt: skip
+
+
+def verdict(value: float, p_value: float, yes: str, no: str) -> str:
+    """Choose the words for a difference that is clear in either direction, or is not.
+
+    Parameters
+    ----------
+    value, p_value : float
+        The difference, and its p-value; missing if there is no interval.
+    yes, no : str
+        Words for a clear difference above and below 0.
+
+    Examples
+    --------
+    >>> verdict(0.1, 0.001, "yes", "no"), verdict(-0.1, 0.001, "yes", "no")
+    ('yes', 'no')
+    >>> verdict(0.1, 0.4, "yes", "no"), verdict(0.1, float("nan"), "yes", "no")
+    ('cannot tell', 'cannot tell')
+    """
+    if not p_value < CLEAR:
+        return "cannot tell"
+    return yes if value > 0 else no
+
+
+def chart_of_gains(
+    gains: pd.DataFrame, *, row: str, name: str, title: str, caption: str
+) -> Figure | Notice:
+    """Draw the raw gain and the gain off the line of each row, the largest raw gain on top.
+
+    Parameters
+    ----------
+    gains : DataFrame
+        Columns `row`, ``target_gain``, ``off_line_gain``, ``low`` and ``high``.
+    row, name, title, caption : str
+        Column that names the rows; slug, title of the axis and caption.
+
+    Returns
+    -------
+    Figure or Notice
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"who": ["a"], "target_gain": 0.1, "off_line_gain": 0.02,
+    ...                       "low": 0.0, "high": 0.04})
+    >>> chart_of_gains(frame, row="who", name="gain", title="Gain", caption="A gain.").name
+    'gain'
+    """
+    from hatlib.show import charts
+
+    raw = gains.assign(measure="raw", value=gains["target_gain"], low=np.nan, high=np.nan)
+    off = gains.assign(measure="off the line", value=gains["off_line_gain"])
+    return charts.intervals(
+        pd.concat([raw, off]).dropna(subset="value"),
+        value="value",
+        low="low",
+        high="high",
+        row=row,
+        color="measure",
+        sort=gains.sort_values("target_gain", ascending=False)[row].tolist(),
+        name=name,
+        title_x=title,
+        caption=caption,
+    )
+
+
+def seed_of(seed: int, set_id: object) -> int:
+    """A seed for one set, so that adding a set changes nothing in the others.
+
+    Examples
+    --------
+    >>> seed_of(0, "a") == seed_of(0, "a"), seed_of(0, "a") == seed_of(0, "b")
+    (True, False)
+    """
+    return int(
+        np.random.SeedSequence(
+            [resample.checked_seed(seed), zlib.crc32(str(set_id).encode())]
+        ).generate_state(1)[0]
+    )

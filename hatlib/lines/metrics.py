@@ -1,0 +1,286 @@
+"""The traditional metrics: source accuracy, target accuracy, XLT gap and ratio.
+
+An average over target languages compares models only if it covers the same languages for all
+of them.  `summarise` therefore chooses the target languages of each set, leaves out what does
+not fit, and says so in `Metrics.coverage()`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hatlib.data.schema import MODEL_COLUMNS
+from hatlib.data.tables import Tables, set_ids
+from hatlib.errors import InputError, Problem, listing
+
+#: Averages keep every model as long as this share of the target languages is left.
+MIN_LANGUAGES = 0.5
+
+_RUN = ["set", "set_name", "model", "reasoning", "setup", "label"]
+_CONSTANT = ["source", "benchmark", "version", "source_language", "chance"]
+_REASONING_WORDS = {"on": "thinking", "none": "no thinking"}
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Traditional metrics of every model, set by set.
+
+    A *set* holds the models that can be compared: same source, benchmark and version.
+
+    Attributes
+    ----------
+    models : DataFrame
+        One row a model run, see `table`.
+    languages : DataFrame
+        One row a model run × target language, see `by_language`.
+    left_out : DataFrame
+        What the averages leave out: ``set``, ``kind`` (language or model), ``name``, ``reason``.
+    """
+
+    models: pd.DataFrame
+    languages: pd.DataFrame
+    left_out: pd.DataFrame
+
+    def table(self) -> pd.DataFrame:
+        """One row a model run, with averages over the target languages of its set.
+
+        Columns: ``set``, ``set_name``, ``source``, ``benchmark``, ``version``, ``setup``,
+        ``model``, ``reasoning``, ``label``, the description of the model,
+        ``source_accuracy``, ``target_accuracy`` (mean over target languages), ``xlt_gap``
+        (source minus target), ``ratio`` (target over source), ``n_targets``, ``targets``,
+        ``n_promptings``, ``n_items``, ``source_se`` and ``target_se`` (binomial standard
+        errors; missing where the number of items is), ``chance``.
+        """
+        return self.models.copy()
+
+    def by_language(self) -> pd.DataFrame:
+        """One row a model run × target language.
+
+        Columns as in `table`, with ``language``, ``language_name``, the accuracy in that
+        language as ``target_accuracy``, and ``source_accuracy`` over the same promptings.
+        """
+        return self.languages.copy()
+
+    def coverage(self) -> pd.DataFrame:
+        """One row a set: models and languages in the averages, and what was left out and why."""
+        grouped = self.models.groupby(["set", "set_name"], sort=False)
+        frame = grouped.agg(
+            models=("model", "size"),
+            targets=("targets", "first"),
+            n_targets=("n_targets", "first"),
+        ).reset_index()
+        reasons = self.left_out.groupby("set")["reason"].agg(
+            lambda column: " ".join(dict.fromkeys(column))
+        )
+        frame["left_out"] = frame["set"].map(reasons.to_dict().get).fillna("").astype(str)
+        empty = self.left_out[~self.left_out["set"].isin(frame["set"])]
+        if len(empty):
+            extra = empty.groupby(["set", "set_name"])["reason"].agg(" ".join).reset_index()
+            extra = extra.rename(columns={"reason": "left_out"})
+            frame = pd.concat([frame, extra.assign(models=0, targets="", n_targets=0)])
+        return frame.reset_index(drop=True)
+
+
+def summarise(tables: Tables, *, lead: str = "") -> Metrics:
+    """Compute the traditional metrics of every model in every set.
+
+    Promptings are averaged within a model; source and targets are averaged over the same
+    promptings.  The target languages of a set are those that all of its models have; if that
+    leaves fewer than half of them, the models with the fewest languages are left out first.
+
+    Parameters
+    ----------
+    tables : Tables
+        From `hatlib.load`.
+    lead : str
+        A set that must be there, as named in the column ``set``.
+
+    Returns
+    -------
+    Metrics
+
+    Raises
+    ------
+    InputError
+        If there is no set `lead`.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> metrics = hatlib.summarise(hatlib.load())
+    >>> lead = metrics.table().query("set == 'euroeval/hellaswag/test-split'")
+    >>> len(lead), int(lead["n_targets"].iloc[0])
+    (176, 8)
+    """
+    frame = _prepared(tables)
+    sets = list(dict.fromkeys(frame["set"]))
+    if lead and lead not in sets:
+        raise InputError(
+            Problem("there is no such set.", f"Use one of: {listing(sets, 20)}.", value=lead)
+        )
+    parts = [_summarise_set(str(name), part) for name, part in frame.groupby("set", sort=False)]
+    models = pd.concat([p[0] for p in parts], ignore_index=True)
+    languages = pd.concat([p[1] for p in parts], ignore_index=True)
+    left_out = pd.concat([p[2] for p in parts], ignore_index=True)
+    return Metrics(
+        models=_finish(models, tables),
+        languages=_finish(languages, tables),
+        left_out=left_out.astype(str),
+    )
+
+
+def _prepared(tables: Tables) -> pd.DataFrame:
+    """Accuracies with their set, source language and chance level."""
+    frame = tables.accuracies.assign(set=set_ids(tables.accuracies))
+    benchmarks = tables.benchmarks.set_index("benchmark")
+    frame["source_language"] = frame["benchmark"].map(benchmarks["source_language"])
+    frame["chance"] = frame["benchmark"].map(benchmarks["chance_level"]).astype(float)
+    frame["set_name"] = _set_names(frame, benchmarks["name"])
+    frame["label"] = _labels(frame, tables.models)
+    return frame
+
+
+def _set_names(frame: pd.DataFrame, names: pd.Series) -> pd.Series:
+    """A readable name for each set: its benchmark, version and, where needed, source."""
+    sets = frame[["set", "source", "benchmark", "version"]].drop_duplicates()
+    name = sets["benchmark"].map(names).fillna(sets["benchmark"])
+    name = name.where(sets["version"] == "", name + ", " + sets["version"])
+    name = name.where(~name.duplicated(keep=False), name + " (" + sets["source"] + ")")
+    return frame["set"].map(dict(zip(sets["set"], name, strict=True)))
+
+
+def _summarise_set(
+    name: str, frame: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Metrics of one set: per model, per model and language, and what was left out."""
+    source = frame["source_language"].iloc[0]
+    languages = _by_language(frame, source)
+    left_out: list[tuple[str, str, str]] = []
+    unpaired = sorted(set(frame["label"]) - set(languages["label"]))
+    if unpaired:
+        reason = f"No pair of a figure in {source} and one in a target: {listing(unpaired)}."
+        left_out += [("model", label, reason) for label in unpaired]
+    cells = _common_languages(languages, left_out)
+    out = pd.DataFrame(left_out, columns=["kind", "name", "reason"])
+    out.insert(0, "set_name", frame["set_name"].iloc[0])
+    out.insert(0, "set", name)
+    return _averages(cells), languages, out
+
+
+def _by_language(frame: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Pair every target figure with the source figure of the same promptings, and average."""
+    key = [*_RUN, "prompting"]
+    at_source = frame.loc[frame["language"] == source, [*key, "accuracy", "n_items"]]
+    at_source = at_source.rename(
+        columns={"accuracy": "source_accuracy", "n_items": "n_items_source"}
+    )
+    pairs = frame[frame["language"] != source].merge(at_source, on=key)
+    result = (
+        pairs.groupby([*_RUN, "language"], sort=False)
+        .agg(
+            **{column: (column, "first") for column in _CONSTANT},
+            source_accuracy=("source_accuracy", "mean"),
+            target_accuracy=("accuracy", "mean"),
+            n_promptings=("prompting", "size"),
+            n_items_source=("n_items_source", "min"),
+            n_items=("n_items", "min"),
+        )
+        .reset_index()
+    )
+    result["source_se"] = _standard_error(result["source_accuracy"], result["n_items_source"])
+    result["target_se"] = _standard_error(result["target_accuracy"], result["n_items"])
+    return _with_gap_and_ratio(result)
+
+
+def _common_languages(
+    languages: pd.DataFrame, left_out: list[tuple[str, str, str]]
+) -> pd.DataFrame:
+    """The rows that averages use; what they leave out is added to `left_out`."""
+    # A language counts for a model only if the model has it in all of its promptings, since
+    # an average over other promptings would compare other things.
+    most = languages.groupby(_RUN)["n_promptings"].transform("max")
+    full = languages[languages["n_promptings"] == most]
+    has = full.pivot_table(index="label", columns="language", aggfunc="size", fill_value=0) > 0
+    kept = has
+    while len(kept) > 1 and kept.all(axis=0).sum() < MIN_LANGUAGES * has.shape[1]:
+        count = kept.sum(axis=1)
+        if count.min() == count.max():  # nobody is the odd one out
+            break
+        kept = kept[count > count.min()]
+    chosen = kept.columns[kept.all(axis=0)]
+    gone = sorted(set(languages["language"]) - set(chosen))
+    if gone:
+        reason = f"Not every model has {listing(gone, 20)} (in all its promptings)."
+        left_out += [("language", code, reason) for code in gone]
+    odd = sorted(set(has.index) - set(kept.index))
+    if odd:
+        reason = f"Too few languages in common with the others: {listing(odd)}."
+        left_out += [("model", label, reason) for label in odd]
+    return full[full["language"].isin(chosen) & full["label"].isin(kept.index)]
+
+
+def _averages(cells: pd.DataFrame) -> pd.DataFrame:
+    """Macro averages over the target languages, one row a model run."""
+    cells = cells.assign(target_variance=cells["target_se"] ** 2)
+    result = (
+        cells.groupby(_RUN, sort=False)
+        .agg(
+            **{column: (column, "first") for column in _CONSTANT},
+            source_accuracy=("source_accuracy", "first"),
+            target_accuracy=("target_accuracy", "mean"),
+            n_targets=("language", "nunique"),
+            targets=("language", lambda codes: " ".join(sorted(codes))),
+            n_promptings=("n_promptings", "first"),
+            n_items=("n_items_source", "first"),
+            source_se=("source_se", "first"),
+            target_se=("target_variance", lambda v: np.sqrt(v.sum(skipna=False)) / len(v)),
+        )
+        .reset_index()
+    )
+    return _with_gap_and_ratio(result)
+
+
+def _labels(frame: pd.DataFrame, models: pd.DataFrame) -> pd.Series:
+    """A readable name for each run that no other run of its set has."""
+    runs = frame[["set", "model", "reasoning", "setup"]].drop_duplicates()
+    names = models.set_index("model")["display_name"]
+    name = runs["model"].map(names).fillna(runs["model"])
+    # Two models may share a display name; the model's own name tells them apart.
+    shared = runs["model"].groupby([runs["set"], name]).transform("nunique") > 1
+    name = name.where(~shared, runs["model"])
+    n_settings = runs.groupby(["set", "model"])["reasoning"].transform("nunique")
+    n_setups = runs.groupby(["set", "model", "reasoning"])["setup"].transform("nunique")
+    thinking = runs["reasoning"].replace(_REASONING_WORDS)
+    thinking = thinking.where((runs["reasoning"] != "none") | (n_settings > 1), "")
+    setup = runs["setup"].where(n_setups > 1, "")
+    notes = [", ".join(filter(None, pair)) for pair in zip(thinking, setup, strict=True)]
+    runs["label"] = [f"{n} ({note})" if note else n for n, note in zip(name, notes, strict=True)]
+    labels = frame[["set", "model", "reasoning", "setup"]].merge(runs)["label"]
+    return labels.set_axis(frame.index)
+
+
+def _finish(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Add the description of the models and the names of the languages; order the columns."""
+    frame = frame.merge(tables.models[["model", *MODEL_COLUMNS]], on="model", how="left")
+    first = ["set", "set_name", "source", "benchmark", "version", "setup", "model", "reasoning"]
+    if "language" in frame:
+        names = tables.languages.set_index("language")["name"]
+        frame["language_name"] = frame["language"].map(names).fillna(frame["language"])
+        first += ["language", "language_name"]
+    order = [*first, "label", *MODEL_COLUMNS]
+    return frame[[*order, *(c for c in frame if c not in order)]]
+
+
+def _with_gap_and_ratio(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the XLT gap, and the ratio, which is missing where the source accuracy is 0."""
+    source, target = frame["source_accuracy"], frame["target_accuracy"]
+    return frame.assign(xlt_gap=source - target, ratio=target / source.where(source > 0))
+
+
+def _standard_error(accuracy: pd.Series, n_items: pd.Series) -> pd.Series:
+    """Binomial standard error of an accuracy; missing where the number of items is."""
+    n = n_items.astype("Float64").astype(float)
+    return np.sqrt(accuracy * (1 - accuracy) / n)

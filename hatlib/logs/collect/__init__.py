@@ -1,0 +1,28 @@
+"""Collect a model's answers in all languages with Inspect, so that its HAT can be computed.
+
+Three tasks (`mgsm`, `mmlu_prox_lite`, `facts`) ask every item in its source language and in the
+others, in ten promptings, and score the answers by rule, or by a judge that was checked against
+people (`judge_check`). The log says for each answer its item, language, source language and
+prompting; ``hat import inspect`` reads it. The items come from the user; none are shipped.
+
+Only its tasks, their scorers and `hatlib.logs.collect.report` need Inspect: ``pip install
+'hatlib[inspect]'``.
+"""
+
+from hatlib.logs.collect.items import Item, read_items
+from hatlib.logs.collect.judging import JUDGE_PROMPT, Agreement, verdict_of
+from hatlib.logs.collect.prompts import Prompting, promptings
+from hatlib.logs.collect.rules import letter_in, number_in, same_fact
+
+__all__ = [
+    "JUDGE_PROMPT",
+    "Agreement",
+    "Item",
+    "Prompting",
+    "letter_in",
+    "number_in",
+    "promptings",
+    "read_items",
+    "same_fact",
+    "verdict_of",
+]

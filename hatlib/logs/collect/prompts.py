@@ -1,0 +1,105 @@
+"""Promptings: the same wordings for every item and language, before and after the question.
+
+The wordings stand in ``prompts.toml``. They are our own, in English and a few more languages.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hatlib.errors import InputError, Problem, listing
+from hatlib.logs.collect.items import Item, Kind
+from hatlib.logs.collect.rules import LETTERS
+
+BUILT_IN = Path(__file__).with_name("prompts.toml")
+
+
+@dataclass(frozen=True)
+class Prompting:
+    """One way to ask.
+
+    Attributes
+    ----------
+    name : str
+        Number of the wording, and whether it stands before or after the question.
+    texts : mapping of str to str
+        Language of the instruction to the instruction.
+    before : bool
+    """
+
+    name: str
+    texts: Mapping[str, str]
+    before: bool
+
+    def language(self, item: Item, instructions: str) -> str:
+        """Language of the instruction: English where there is no wording in the item's."""
+        wanted = item.language if instructions == "item" else instructions
+        return wanted if wanted in self.texts else "en"
+
+    def ask(self, item: Item, instructions: str = "en") -> str:
+        """The prompt for an item."""
+        question = item.question
+        if item.options:
+            lines = (f"{a}) {text}" for a, text in zip(LETTERS, item.options, strict=False))
+            question = "\n".join([question, "", *lines])
+        text = self.texts[self.language(item, instructions)]
+        return f"{text}\n\n{question}" if self.before else f"{question}\n\n{text}"
+
+
+def promptings(kind: Kind, n: int = 10, file: str | Path = "") -> tuple[Prompting, ...]:
+    """The first `n` ways to ask.
+
+    Parameters
+    ----------
+    kind : {"number", "option", "fact"}
+        What an answer is.
+    n : int
+        At most twice the number of wordings.
+    file : path
+        Own wordings, laid out as ``prompts.toml``; empty: those of this package.
+
+    Raises
+    ------
+    InputError
+        If there are not so many, or the file cannot be used.
+
+    Examples
+    --------
+    >>> ways = promptings("number", 3)
+    >>> [way.name for way in ways], sorted(ways[0].texts)
+    (['1-before', '2-after', '3-before'], ['de', 'en', 'es', 'fr'])
+    """
+    path = Path(file) if file else BUILT_IN
+    try:
+        found = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(Problem(f"the wordings cannot be read: {error}", file=str(path))) from None
+    texts = {code: _wordings(part, kind) for code, part in found.items()}
+    texts = {code: wordings for code, wordings in texts.items() if wordings}
+    size = len(texts.get("en", ()))
+    uneven = [code for code, wordings in texts.items() if len(wordings) != size]
+    if not size or uneven:
+        what = f"each language needs as many wordings for a {kind} as English, and English one."
+        raise InputError(Problem(what, file=str(path), value=listing(uneven)))
+    if not 1 <= n <= 2 * size:
+        what = f"there are {2 * size} promptings."
+        remedy = "Ask each more often with repeats."
+        raise InputError(Problem(what, remedy, value=str(n)))
+    ways = []
+    for k in range(n):
+        wording, before = k % size, (k // size + k % size) % 2 == 0
+        name = f"{wording + 1}-{'before' if before else 'after'}"
+        ways.append(Prompting(name, {c: w[wording] for c, w in texts.items()}, before))
+    return tuple(ways)
+
+
+def _wordings(part: Any, kind: str) -> list[str]:
+    """The wordings of one language, each with the line that asks for the mark."""
+    mine = part.get(kind) if isinstance(part, dict) else None
+    if not isinstance(mine, dict) or not isinstance(mine.get("wordings"), list):
+        return []
+    return [f"{wording} {mine.get('mark', '')}".strip() for wording in mine["wordings"]]

@@ -1,0 +1,1 @@
+"""Answers to HAT scores with their uncertainty."""

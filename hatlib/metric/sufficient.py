@@ -1,0 +1,332 @@
+"""The sufficient table: all that the HAT score needs to know of the answers.
+
+Once items are sorted into cells that share a hardness posterior, only three sums a cell matter:
+how many items it has, and the sum and the sum of squares of their target rates.  Tables of
+disjoint sets of items (shards) add up, so answers that are too many for one machine need not meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hatlib.data.responses import Counts
+from hatlib.errors import InputError, Problem
+from hatlib.metric.hardness import Hardness
+from hatlib.metric.judge import Judge
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MACRO = "macro"
+"""Name of the target that stands for the mean over all target languages."""
+
+
+@dataclass(frozen=True)
+class SufficientTable:
+    """Sums over the items of each cell.
+
+    Axis *target* has the macro average first, then each target language.
+
+    Attributes
+    ----------
+    benchmark, source_language : str
+    chance : float
+    models, targets : tuple of str
+        `targets` starts with "macro".
+    correct, trials : ndarray of int, shape (n_cells,)
+        Source counts that define the cells; empty for pooled hardness, whose tables do not add up.
+    source_items : ndarray, shape (n_models, n_cells)
+        Items with an answer in the source language.
+    items, rates, squares : ndarray, shape (n_models, n_targets + 1, n_cells)
+        Items with answers in source and target, the sum of their target rates, and of the squares.
+        For the macro average the rate of an item is its mean over the targets that it has.
+    paired : ndarray, shape (4, n_models, n_targets + 1)
+        Over items with both: their number, sum of source rates, of target rates, of products.
+    judge : Judge or None
+        The judge that all rates are corrected for, if there is one.
+    """
+
+    benchmark: str
+    source_language: str
+    chance: float
+    models: tuple[str, ...]
+    targets: tuple[str, ...]
+    correct: Ints
+    trials: Ints
+    source_items: Floats
+    items: Floats
+    rates: Floats
+    squares: Floats
+    paired: Floats
+    judge: Judge | None = None
+
+    def means(self) -> Floats:
+        """Mean target rate in each cell, nan where it has no item.
+
+        The macro average is the mean of the languages' means, so that languages with missing
+        items still count alike.
+
+        Returns
+        -------
+        ndarray, shape (n_models, n_targets + 1, n_cells)
+        """
+        with np.errstate(invalid="ignore"):
+            means = self.rates / self.items
+        means[:, 0] = mean_over_targets(means[:, 1:])
+        return means
+
+    def metrics(self) -> dict[str, Floats]:
+        """The traditional metrics, each of shape (n_models, n_targets + 1).
+
+        ``source_accuracy``, ``target_accuracy``, ``xlt_gap``, ``ratio`` and
+        ``conditional_transfer``, the mean target rate weighted by the source rate.
+        The macro value of an accuracy is the mean over the target languages.
+        """
+        n, source, target, both = self.paired
+        with np.errstate(invalid="ignore", divide="ignore"):
+            s, t, conditional = source / n, target / n, both / source
+            for values in (s, t, conditional):
+                values[:, 0] = _mean(values[:, 1:])
+            return {
+                "source_accuracy": s,
+                "target_accuracy": t,
+                "xlt_gap": s - t,
+                "ratio": t / s,
+                "conditional_transfer": conditional,
+            }
+
+    def __add__(self, other: SufficientTable) -> SufficientTable:
+        return merge_tables([self, other])
+
+
+def mean_over_targets(values: Floats) -> Floats:
+    """Mean over the axis of the targets (the second from the end), leaving out nan.
+
+    Examples
+    --------
+    >>> mean_over_targets(np.array([[1.0, np.nan], [3.0, 5.0]])).tolist()
+    [2.0, 5.0]
+    """
+    known = np.isfinite(values)
+    n = known.sum(axis=-2)
+    total = np.where(known, values, 0).sum(axis=-2)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def _mean(values: Floats) -> Floats:
+    return mean_over_targets(values.T).T
+
+
+def source_rates(counts: Counts) -> Floats:
+    """Source rate of each item, corrected for the judge if there is one; 0 where unanswered.
+
+    Returns
+    -------
+    ndarray, shape (n_models, n_items)
+    """
+    rates = counts.source_correct / np.maximum(counts.source_trials, 1)
+    return counts.judge.corrected(rates, counts.source_language) if counts.judge else rates
+
+
+def target_rates(counts: Counts) -> Floats:
+    """Target rate of each item, nan where source or target has no answer; macro first.
+
+    Rates are corrected for the judge, if there is one.
+
+    Returns
+    -------
+    ndarray, shape (n_models, n_targets + 1, n_items)
+    """
+    trials = counts.target_trials
+    paired = (trials > 0) & (counts.source_trials > 0)[:, None, :]
+    rates = np.where(paired, counts.target_correct / np.maximum(trials, 1), np.nan)
+    if counts.judge:
+        for place, language in enumerate(counts.targets):
+            rates[:, place] = counts.judge.corrected(rates[:, place], language)
+    macro = mean_over_targets(rates)
+    return np.concatenate([macro[:, None, :], rates], axis=1)
+
+
+class RedrawnMetrics:
+    """The traditional metrics of redrawn items, from what does not change between redraws.
+
+    Parameters
+    ----------
+    counts : Counts
+        Answers to one benchmark.
+    """
+
+    def __init__(self, counts: Counts) -> None:
+        rates = target_rates(counts)
+        known = np.isfinite(rates[:, 1:])
+        source = source_rates(counts)
+        here = np.asarray(known.any(axis=1))
+        self._shape = rates.shape[:2]
+        # With no gaps, all languages share their items, and their mean rate is enough.
+        self._whole = bool((known == here[:, None]).all())
+        if self._whole:
+            parts = (here, here * source, np.where(here, rates[:, 0], 0))
+        else:
+            parts = (known, known * source[:, None], np.where(known, rates[:, 1:], 0))
+        every = (*parts, parts[1] * parts[2])
+        self._parts = tuple(part.reshape(-1, part.shape[-1]).T.astype(float) for part in every)
+
+    def of(self, weights: Floats) -> dict[str, Floats]:
+        """The metrics for weights of the items of shape (draws, n_items).
+
+        Returns
+        -------
+        dict of str to ndarray, shape (draws, n_models)
+            ``source_accuracy``, ``target_accuracy``, ``xlt_gap``, ``ratio`` and
+            ``conditional_transfer``: the macro average, as in `SufficientTable.metrics`.
+        """
+        n, s, t, both = (weights @ part for part in self._parts)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            s, t, conditional = s / n, t / n, both / s
+            if not self._whole:
+                n_models, n_targets = self._shape[0], self._shape[1] - 1
+                s, t, conditional = (
+                    mean_over_targets(v.reshape(-1, n_models, n_targets).transpose(0, 2, 1))
+                    for v in (s, t, conditional)
+                )
+            return {
+                "source_accuracy": s,
+                "target_accuracy": t,
+                "xlt_gap": s - t,
+                "ratio": t / s,
+                "conditional_transfer": conditional,
+            }
+
+
+def tabulate(counts: Counts, hardness: Hardness) -> SufficientTable:
+    """Sum the answers to one benchmark within the cells of its hardness.
+
+    Parameters
+    ----------
+    counts : Counts
+        Answers to one benchmark.
+    hardness : Hardness
+        Its items in cells.
+
+    Returns
+    -------
+    SufficientTable
+
+    Examples
+    --------
+    >>> from hatlib import simulate_answers
+    >>> from hatlib.metric.hardness import self_hardness
+    >>> counts = simulate_answers(abilities=[0.0], n_items=50, n_trials=4).responses.counts("sim")
+    >>> table = tabulate(counts, self_hardness(counts))
+    >>> int(table.items[0, 0].sum())
+    50
+    """
+    rates = target_rates(counts)
+    n_cells = hardness.posterior.shape[1]
+    shape = (*rates.shape[:2], n_cells)
+    items, sums, squares = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    source_items = np.zeros((len(counts.models), n_cells))
+    for m, cell in enumerate(hardness.cell):
+        has = cell >= 0
+        source_items[m] = np.bincount(cell[has], minlength=n_cells)
+        # Rows of a one-hot matrix add up what belongs to a cell.
+        member = np.zeros((int(has.sum()), n_cells))
+        member[np.arange(len(member)), cell[has]] = 1
+        here = rates[m][:, has]
+        known = np.isfinite(here)
+        filled = np.where(known, here, 0)
+        items[m], sums[m], squares[m] = known @ member, filled @ member, filled**2 @ member
+    known = np.isfinite(rates)
+    source = source_rates(counts)[:, None, :]
+    target = np.where(known, rates, 0)
+    pieces = (known, known * source, target, target * source)
+    return SufficientTable(
+        counts.benchmark,
+        counts.source_language,
+        counts.chance,
+        counts.models,
+        (MACRO, *counts.targets),
+        hardness.correct,
+        hardness.trials,
+        source_items,
+        items,
+        sums,
+        squares,
+        np.stack([piece.sum(axis=2) for piece in pieces]),
+        counts.judge,
+    )
+
+
+def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
+    """Add up the tables of disjoint sets of items of one benchmark.
+
+    Models, targets and cells need not be the same or in the same order.
+
+    Parameters
+    ----------
+    tables : sequence of SufficientTable
+        From `tabulate` with hardness "self".
+
+    Returns
+    -------
+    SufficientTable
+
+    Raises
+    ------
+    InputError
+        If the tables are of different benchmarks, or of pooled hardness.
+    """
+    if not tables:
+        raise InputError("There is no table to merge.")
+    first = tables[0]
+    facts = {(t.benchmark, t.source_language, t.chance) for t in tables}
+    if len(facts) > 1 or any(t.judge != first.judge for t in tables):
+        raise InputError(
+            Problem(
+                "the tables differ in benchmark, source language, chance level or judge.",
+                "Merge the tables of one benchmark only.",
+            )
+        )
+    if any(len(t.trials) != t.items.shape[2] for t in tables):
+        raise InputError(
+            Problem("tables of pooled hardness do not add up.", "Use hardness self for shards.")
+        )
+    models = tuple(dict.fromkeys(name for t in tables for name in t.models))
+    targets = (MACRO, *sorted({name for t in tables for name in t.targets[1:]}))
+    cells = sorted({(n, k) for t in tables for n, k in _cells_of(t)})
+    shape = (len(models), len(targets), len(cells))
+    source_items = np.zeros((shape[0], shape[2]))
+    items, rates, squares = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    paired = np.zeros((4, *shape[:2]))
+    for t in tables:
+        m = np.array([models.index(name) for name in t.models])
+        at = np.array([targets.index(name) for name in t.targets])
+        c = np.array([cells.index(cell) for cell in _cells_of(t)])
+        source_items[np.ix_(m, c)] += t.source_items
+        for total, part in ((items, t.items), (rates, t.rates), (squares, t.squares)):
+            total[np.ix_(m, at, c)] += part
+        paired[np.ix_(np.arange(4), m, at)] += t.paired
+    trials, correct = (np.array(column, dtype=np.int64) for column in zip(*cells, strict=True))
+    return SufficientTable(
+        first.benchmark,
+        first.source_language,
+        first.chance,
+        models,
+        targets,
+        correct,
+        trials,
+        source_items,
+        items,
+        rates,
+        squares,
+        paired,
+        first.judge,
+    )
+
+
+def _cells_of(table: SufficientTable) -> list[tuple[int, int]]:
+    return list(zip(table.trials.tolist(), table.correct.tolist(), strict=True))

@@ -1,0 +1,469 @@
+"""What an analysis shows: a figure, a table or a notice, in notebooks and on web pages.
+
+Text that comes from data (model names, above all) is hostile: it is escaped wherever it is shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv as csvlib
+import html
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+__all__ = [
+    "Figure",
+    "Notice",
+    "Table",
+    "figure_html",
+    "javascript_bundle",
+    "show_table",
+    "static_svg",
+]
+
+INK = "#747474"  # legible on white and on the dark page: for JupyterLab, which tells us neither
+PAPER_INK = "#333333"
+HALO = "#ffffff00"  # invisible; the page behind, where that is known
+
+# Only these columns are shown in tooltips, under these titles (vega-tooltip gives a meaning to
+# some titles, so a column name from a user's file is never one).
+TIPS = {
+    "display_name": "Model",
+    "label": "Run",
+    "set_name": "Benchmark",
+    "reasoning": "Reasoning",
+    "developer": "Developer",
+    "family": "Family",
+    "lineage": "Lineage",
+    "variant": "Variant",
+    "params_total_b": "Parameters, billion",
+    "params_active_b": "Active parameters, billion",
+    "release_date": "Released",
+    "language": "Language",
+    "source_accuracy": "Source accuracy",
+    "target_accuracy": "Target accuracy",
+    "effective_transfer": "Effective transfer",
+    "xlt_gap": "Gap",
+    "ratio": "Ratio",
+    "n_targets": "Target languages",
+    "n_items": "Items",
+}
+
+_VL_VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+_SCHEMA = "https://vega.github.io/schema/vega-lite/{}.json"
+_MIME = "application/vnd.vegalite.v5+json"
+_MOST_ROWS = 100  # of the table under a chart; the CSV has all
+_MANY = 15  # rows of a table that scrolls by itself
+_WIDE, _PROSE = 28, 84  # letters of a cell that may wrap, and of one that needs more room
+_P_VALUE = "p"
+_HEADS = {
+    "set_name": "set",
+    "display_name": "model",
+    "params_total_b": "parameters (B)",
+    "params_active_b": "active parameters (B)",
+}
+_NUMBER = re.compile(r"[-+]?[\d.]*(e[-+]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with all that must stand beside it.
+
+    Attributes
+    ----------
+    name : str
+        Slug, unique on its page (no heading may have the same one); the id of the figure.
+    chart : altair.TopLevelMixin
+        The Altair chart.
+    caption : str
+        What to see, in one or two sentences of plain text.
+    alt : str
+        Alternative text, written from the data.
+    data : pandas.DataFrame
+        What is drawn, one row a mark.
+
+    Examples
+    --------
+    >>> from hatlib.show.charts import curves
+    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["a", "a"]})
+    >>> figure = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.")
+    >>> figure.name, figure.caption
+    ('rise', 'It rises.')
+    """
+
+    name: str
+    chart: alt.TopLevelMixin
+    caption: str
+    alt: str
+    data: pd.DataFrame
+
+    def spec(self) -> dict[str, Any]:
+        """Vega-Lite specification, the same bytes for the same data."""
+        spec: dict[str, Any] = self.chart.to_dict()
+        spec["$schema"] = _SCHEMA.format("v5")
+        return spec
+
+    def csv(self) -> str:
+        """The data that are drawn, as CSV."""
+        return csv_text(self.data)
+
+    def html(self) -> str:
+        """The figure for a web page; see `figure_html`."""
+        return figure_html(
+            self.spec(), name=self.name, caption=self.caption, alt=self.alt, csv=self.csv()
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n[{self.alt}]"
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What JupyterLab, papermill and nbviewer show, with no network."""
+        spec = self.spec()
+        bundle = {_MIME: spec, "image/png": _png(spec), "text/plain": repr(self)}
+        about = {
+            "name": self.name,
+            "caption": self.caption,
+            "alt": self.alt,
+            "csv": self.csv(),
+        }
+        return bundle, {"hat": about}
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A result that cannot be drawn: what is missing and what to add.
+
+    Attributes
+    ----------
+    text : str
+        Markdown.
+
+    Examples
+    --------
+    >>> Notice("No model has a known size. Add a column `params_total_b`.")
+    No model has a known size. Add a column `params_total_b`.
+    """
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for display, which scrolls sideways where the page is narrow.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        What is shown.
+    caption : str
+        Plain text.
+    markup : str
+        HTML.
+    """
+
+    frame: pd.DataFrame
+    caption: str
+    markup: str
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n{self.frame.to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        return self.markup
+
+
+def show_table(
+    frame: pd.DataFrame,
+    caption: str,
+    formats: Mapping[str, str] | None = None,
+    hide: Sequence[str] = (),
+) -> Table | Notice:
+    """Show a frame as a table that follows the theme of the page.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        What to show; the index is left out.
+    caption : str
+        What to see. Plain text.
+    formats : mapping of column to format, optional
+        Python format strings, such as ``{"share": "{:.0%}"}``. By default numbers with
+        fractions have three decimals, sizes four digits and dates no time; p- and q-values
+        below a thousandth are "<.001", and what is missing is "–".
+    hide : sequence of str
+        Columns to leave out.
+
+    Returns
+    -------
+    Table or Notice
+        A notice if there is no row.
+
+    Examples
+    --------
+    >>> show_table(pd.DataFrame({"model": ["<b>"], "accuracy": [0.5]}), "One model.")
+    One model.
+    model  accuracy
+      <b>       0.5
+    >>> "&lt;b&gt;" in _.markup and "0.500" in _.markup
+    True
+    """
+    shown = frame.drop(columns=[column for column in hide if column in frame])
+    shown = shown.reset_index(drop=True)
+    if shown.empty:
+        return Notice("There is nothing to show in this table.")
+    shown = shown.infer_objects()
+    chosen = {str(c): _format_of(str(c), shown[c]) for c in shown} | dict(formats or {})
+    columns = [[_written(v, chosen[str(c)]) for v in shown[c]] for c in shown]
+    markup = _html_table(
+        [_readable(str(c)) for c in shown],
+        list(zip(*columns, strict=True)),
+        [pd.api.types.is_numeric_dtype(shown[c]) for c in shown],
+    )
+    words = f'<p class="hat-caption">{html.escape(caption)}</p>\n' if caption else ""
+    return Table(shown, caption, words + _scroller(markup, caption, len(shown)))
+
+
+def _format_of(column: str, values: pd.Series[Any]) -> str:
+    """Choose how a column is written."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return "{:%Y-%m-%d}"
+    if not pd.api.types.is_float_dtype(values):
+        return "{}"
+    known = values.dropna().abs()
+    if column.startswith(("p_value", "q_value")):
+        return _P_VALUE
+    if column.startswith("params") or (len(known) and known.max() >= 1000):
+        return "{:.4g}"
+    if len(known) and known.max() > 1 and np.allclose(known, known.round(), rtol=0, atol=1e-9):
+        return "{:.0f}"
+    return "{:z.3f}"
+
+
+def _written(value: Any, form: str) -> str:
+    """One cell as text."""
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return "–"
+    if form == _P_VALUE:
+        return "<.001" if value < 0.001 else f"{value:.3f}"
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    return form.format(value)
+
+
+def _html_table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]
+) -> str:
+    """A plain table; numbers stand at the right, long text may wrap."""
+    looks = [' class="hat-number"' if number else "" for number in numeric]
+    for i, number in enumerate(numeric):
+        longest = max((len(row[i]) for row in rows), default=0)
+        if not number and longest > _WIDE:
+            looks[i] = f' class="hat-wide{" hat-prose" if longest > _PROSE else ""}"'
+    pairs = zip(heads, looks, strict=True)
+    head = "".join(f'<th scope="col"{look}>{html.escape(text)}</th>' for text, look in pairs)
+    body = "\n".join(
+        "<tr>"
+        + "".join(
+            f"<td{look}>{html.escape(text)}</td>" for text, look in zip(row, looks, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<table class="dataframe"><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table>"
+    )
+
+
+def _scroller(body: str, label: str, rows: int) -> str:
+    """Wrap a table so that it scrolls by itself, with the keyboard too."""
+    name = html.escape(cut(label, 120), quote=True)
+    look = "hat-scroll hat-tall" if rows > _MANY else "hat-scroll"
+    return f'<div class="{look}" role="region" tabindex="0" aria-label="{name}">\n{body}\n</div>'
+
+
+def figure_html(spec: dict[str, Any], *, name: str, caption: str, alt: str, csv: str) -> str:
+    """Make the figure for the book and for stand-alone pages.
+
+    `assets/hat-charts.js` draws it; without JavaScript, and in print, the static picture stays.
+
+    Parameters
+    ----------
+    spec : dict
+        Vega-Lite specification, as in the executed notebook.
+    name, caption, alt, csv : str
+        As in the metadata ``hat`` of the output.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Examples
+    --------
+    >>> from hatlib.show.charts import curves
+    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["<b>", "<b>"]})
+    >>> page = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.").html()
+    >>> page.startswith('<figure class="hat-chart" id="rise"'), "<b>" in page
+    (True, False)
+    """
+    id_ = slug(name)
+    said = html.escape(alt, quote=True)
+    svg = static_svg(spec)
+    size = re.search(r'<svg[^>]*?width="([\d.]+)"[^>]*?height="([\d.]+)"', svg)
+    width, height = (round(float(n)) for n in size.groups()) if size else (640, 400)
+    picture = quote(svg, safe=" !$'()*+,-./:;=?@_~")
+    data = quote(csv, safe=" !$'()*+,-./:;=?@_~")
+    own = json.dumps(
+        spec | {"$schema": _SCHEMA.format(f"v{_VL_VERSION.split('.')[0]}")}, separators=(",", ":")
+    )
+    own = own.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return (
+        f'<figure class="hat-chart" id="{id_}" style="--hat-width:{width}px">\n'
+        '<div class="hat-live" hidden></div>\n'
+        f'<div class="hat-static"><img alt="{said}" width="{width}" height="{height}" '
+        f'src="data:image/svg+xml,{picture}"></div>\n'
+        f'<script type="application/json" class="hat-spec">{own}</script>\n'
+        f"<figcaption>{html.escape(caption)}</figcaption>\n"
+        '<details class="hat-data"><summary>Show data</summary>\n'
+        f"{_data_table(csv, caption)}\n"
+        f'<p><a class="hat-csv" download="{id_}.csv" href="data:text/csv;charset=utf-8,{data}">'
+        "Download as CSV</a></p>\n</details>\n</figure>"
+    )
+
+
+def static_svg(spec: dict[str, Any]) -> str:
+    """Draw a specification as SVG in the colours of paper, with no network.
+
+    Examples
+    --------
+    >>> from hatlib.show.charts import curves
+    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["a", "a"]})
+    >>> figure = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.")
+    >>> static_svg(figure.spec())[:4]
+    '<svg'
+    """
+    import vl_convert
+
+    drawn = vl_convert.vegalite_to_svg(_on_paper(spec), _VL_VERSION, allowed_base_urls=[])
+    return re.sub(r"<[a-z]+ [^<>]*>", _lighter, drawn)
+
+
+def _lighter(tag: re.Match[str]) -> str:
+    """A tag without what one picture with one alternative text does not need."""
+    text = re.sub(r' (?:class|role|aria-[a-z]+)="[^"]*"', "", tag.group())
+    text = re.sub(r"(\d\.\d)\d+", r"\1", text)  # a tenth of a pixel is fine enough
+    return text if "'" in text else text.replace('"', "'")  # which a web address need not escape
+
+
+def javascript_bundle(path: str | Path) -> Path:
+    """Write Vega, Vega-Lite and Vega-Embed as one script, for charts without a network.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write; its folder is made.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    import vl_convert
+
+    code = vl_convert.javascript_bundle(vl_version=_VL_VERSION)  # type: ignore[call-arg]
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Wrapped, so that its many top-level names do not meet those of the theme.
+    target.write_text(f"(function(){{\n{code}\n}})();\n", encoding="utf-8")
+    return target
+
+
+def _png(spec: dict[str, Any]) -> str:
+    """Draw a specification as PNG (base64), for readers that know no Vega-Lite."""
+    import vl_convert
+
+    paper = _on_paper(spec) | {"background": "white"}
+    image = vl_convert.vegalite_to_png(paper, _VL_VERSION, scale=1.5, allowed_base_urls=[])
+    return base64.b64encode(image).decode()
+
+
+def _on_paper(spec: dict[str, Any]) -> dict[str, Any]:
+    """Change the colours of text and guides to those for a white page."""
+    paper: dict[str, Any] = _recolour(spec, {INK: PAPER_INK, HALO: "#ffffff"})
+    return paper | {"$schema": _SCHEMA.format(f"v{_VL_VERSION}")}
+
+
+def _recolour(part: Any, colours: Mapping[str, str]) -> Any:
+    """Swap colours everywhere but in the data."""
+    if isinstance(part, dict):
+        data = ("datasets", "domain", "sort")
+        return {k: v if k in data else _recolour(v, colours) for k, v in part.items()}
+    if isinstance(part, list):
+        return [_recolour(v, colours) for v in part]
+    return colours.get(part, part) if isinstance(part, str) else part
+
+
+def _data_table(csv: str, caption: str) -> str:
+    """Make the table under a chart from its CSV."""
+    rows = list(csvlib.reader(io.StringIO(csv)))
+    if not rows:
+        return ""
+    body = [[cut(cell, 80) for cell in row] for row in rows[1 : _MOST_ROWS + 1]]
+    numeric = [all(_NUMBER.fullmatch(row[i]) for row in body) for i in range(len(rows[0]))]
+    table = _html_table([_readable(c) for c in rows[0]], body, numeric)
+    left = len(rows) - 1 - _MOST_ROWS
+    more = f"<p>{left} more rows are in the CSV file.</p>" if left > 0 else ""
+    return _scroller(table, f"Data of the chart: {caption}", len(body)) + more
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """CSV; text that a spreadsheet would run as a formula gets a leading apostrophe."""
+
+    def tame(value: Any) -> Any:
+        return (
+            f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+        )
+
+    safe = frame.copy()
+    for column in safe:
+        if not pd.api.types.is_numeric_dtype(safe[column]):
+            safe[column] = safe[column].astype(object).map(tame)
+    text: str = safe.to_csv(
+        index=False, float_format="%.6g", date_format="%Y-%m-%d", lineterminator="\n"
+    )
+    return text
+
+
+def _readable(column: str) -> str:
+    """The head of a column."""
+    return _HEADS.get(column, column.replace("_", " "))
+
+
+def cut(text: str, most: int) -> str:
+    """Shorten text that is drawn, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def slug(text: str) -> str:
+    """Letters, digits and hyphens, for an id or a file name."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:80] or "chart"

@@ -1,0 +1,1 @@
+"""Worlds of known truth, experiments on them, planning."""
