@@ -2,7 +2,7 @@
    The picture stays without JavaScript, in print, and if drawing fails. */
 (function () {
   "use strict";
-  var INK = "#747474", HALO = "#ffffff00";  // as in hatlib/figures.py
+  var INK = "#747474", HALO = "#ffffff00";  // as in hatlib/show/figures.py
   var here = document.currentScript ? document.currentScript.src : "";
   var loading = null;
 
@@ -107,6 +107,12 @@
       spec.vconcat[0].width = Math.floor(width - 62 - less);
       spec.vconcat[1].width = Math.floor(width - 56 - wish.margin - less);
       spec.vconcat.forEach(function (view) { wrapTitles(view, "x", view.width); });
+    } else if (wish.layout === "stack") {
+      (spec.vconcat || spec.hconcat || []).forEach(function (view) {
+        view.width = Math.floor(Math.min(width, 820) - 70 - less);
+        wrapTitles(view, "x", view.width);
+      });
+      if (spec.hconcat) { spec.vconcat = spec.hconcat; delete spec.hconcat; }
     } else if (wish.layout === "rows") {
       spec.width = Math.floor(Math.min(width, 820) - (narrow ? 140 : 200) - less);
       wrapTitles(spec, "x", spec.width);
