@@ -66,10 +66,10 @@ endif
 	@printf '%s' "$$PWD" > $@
 
 .venv/base: pyproject.toml constraints.txt .venv/made
-	@$(call install,.)
+	@$(call install,.[book])
 
 .venv/dev: pyproject.toml constraints.txt .venv/base
-	@$(call install,.[dev])
+	@$(call install,.[book,dev])
 
 define install
 	echo "Installing $(1) into .venv" >&2; \

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from hatlib.truth.design import paper_design
     from hatlib.truth.simulate import Simulation, identical_transfer
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 # Public names and their modules.  They are imported at first use, so that the command line
 # answers at once.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.metadata
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -45,9 +47,15 @@ def tracked() -> list[Path]:
 # What is installed -----------------------------------------------------------------------------
 
 
-def requirements() -> dict[str, SpecifierSet]:
-    lines = map(Requirement, PROJECT["dependencies"])
-    return {canonicalize_name(need.name): need.specifier for need in lines}
+def requirements(conda: bool = False) -> dict[str, SpecifierSet]:
+    """What the core and the book need; an environment of conda has both."""
+    names = {"duckdb": "python-duckdb"}  # as conda calls it
+    extras = PROJECT["optional-dependencies"]["book"]
+    found = {}
+    for need in map(Requirement, [*PROJECT["dependencies"], *extras]):
+        name = canonicalize_name(need.name)
+        found[names.get(name, name) if conda else name] = need.specifier
+    return found
 
 
 def test_conda_environment_agrees_with_the_project():
@@ -64,9 +72,9 @@ def test_conda_environment_agrees_with_the_project():
         spec.name.normalized: SpecifierSet(str(spec.version)) for spec in specs if spec.version
     }
     found |= {need.name: need.specifier for need in map(Requirement, pip[:-1])}
-    assert pip[-1] == "-e ."
+    assert pip[-1] == "-e .[book]"
     assert found.pop("python") == SpecifierSet(PROJECT["requires-python"])
-    assert found == requirements()
+    assert found == requirements(conda=True)
     assert environment["channels"][0] == "conda-forge"
 
 
@@ -77,9 +85,60 @@ def test_constraints_pin_every_package_and_name_no_registry():
     pins = [Requirement(line) for line in text.splitlines() if line and not line.startswith("#")]
     assert all(re.fullmatch(r"==[^*,]+", str(pin.specifier)) for pin in pins)
     named = {canonicalize_name(pin.name) for pin in pins}
-    extras = PROJECT["optional-dependencies"]["dev"]
+    extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
     assert {canonicalize_name(Requirement(line).name) for line in extras} <= named
     assert set(requirements()) <= named
+
+
+def installed_for(name: str, seen: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A distribution and all that it needs without extras, as they are installed here."""
+    seen = {} if seen is None else seen
+    if canonicalize_name(name) not in seen:
+        package = seen[canonicalize_name(name)] = importlib.metadata.distribution(name)
+        for need in map(Requirement, package.requires or ()):
+            if need.marker is None or need.marker.evaluate({"extra": ""}):
+                installed_for(need.name, seen)
+    return seen
+
+
+def test_scoring_alone_is_a_small_installation():
+    packages = installed_for(PROJECT["name"])
+    files = {file.locate() for each in packages.values() for file in each.files or ()}
+    size = sum(Path(file).stat().st_size for file in files if Path(file).is_file())
+    assert len(packages) <= 35, sorted(packages)
+    assert size < 600e6
+
+
+def test_scoring_needs_nothing_of_the_book(tmp_path):
+    """`hat score` where every package beyond the core cannot be imported."""
+    core = {canonicalize_name(name) for name in installed_for(PROJECT["name"])}
+    owners = importlib.metadata.packages_distributions()
+    banned = sorted(
+        module
+        for module, names in owners.items()
+        if module.isidentifier() and not core & {canonicalize_name(name) for name in names}
+    )
+    program = f"""
+import sys
+class Ban:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {set(banned)!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Ban())
+sys.argv[0] = "hat"
+from hatlib.cli import main
+main()
+"""
+    demo = tmp_path / "demo"
+    for command in (
+        ["simulate", "-o", str(demo), "--items", "60"],
+        ["score", str(demo / "responses.csv.gz"), "--draws", "20"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *command], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    assert "HAT" in done.stdout
 
 
 def test_the_version_is_said_once():

@@ -337,7 +337,7 @@ def test_a_broken_record_means_a_fresh_start(tmp_path, runs, text):
 
 def test_versions_cover_what_hatlib_needs():
     versions = stale.versions()
-    assert {"python", "hatlib", "numpy", "pandas", "sphinx", "nbclient"} <= set(versions)
+    assert {"python", "hat-score", "numpy", "pandas", "sphinx", "nbclient"} <= set(versions)
     assert "ruff" not in versions
 
 

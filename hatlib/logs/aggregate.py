@@ -631,7 +631,7 @@ class _Job:
             import duckdb
         except ImportError:
             raise InputError(
-                Problem("DuckDB is not installed.", "Install it: pip install 'hatlib[scale]'.")
+                Problem("DuckDB is not installed.", "Install it: pip install duckdb.")
             ) from None
         config: dict[str, Any] = {
             "autoinstall_known_extensions": "false",

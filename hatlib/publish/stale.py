@@ -61,12 +61,12 @@ def sha_package() -> str:
 
 @functools.cache
 def versions() -> Mapping[str, str]:
-    """The versions of Python and of every package that hatlib needs, directly or not."""
+    """The versions of Python and of every package that the book needs, directly or not."""
     from packaging.requirements import Requirement
 
     found = {"python": sys.version}
     seen: set[tuple[str, str]] = set()
-    todo = [("hatlib", "")]
+    todo = [("hat-score", ""), ("hat-score", "book")]
     while todo:
         name, extra = todo.pop()
         if (name, extra) in seen:

@@ -6,7 +6,7 @@ people (`judge_check`). The log says for each answer its item, language, source 
 prompting; ``hat import inspect`` reads it. The items come from the user; none are shipped.
 
 Only its tasks, their scorers and `hatlib.logs.collect.report` need Inspect: ``pip install
-'hatlib[inspect]'``.
+'hat-score[inspect]'``.
 """
 
 from hatlib.logs.collect.items import Item, read_items
