@@ -7,20 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hatlib.show.charts import curves, heat, intervals, ladder, scatter, slider, timeline
+    from hatlib.show.conclusion import Conclusion, conclude, read_verdicts, say
     from hatlib.show.figures import Figure, Notice, Table, show_table
     from hatlib.show.theme import COLOURS, family_scale, figure
 
 __all__ = [
     "COLOURS",
+    "Conclusion",
     "Figure",
     "Notice",
     "Table",
+    "conclude",
     "curves",
     "family_scale",
     "figure",
     "heat",
     "intervals",
     "ladder",
+    "read_verdicts",
+    "say",
     "scatter",
     "show_table",
     "slider",
@@ -30,6 +35,7 @@ __all__ = [
 # Imported at first use: Altair takes a second or two, and words need none of it.
 _HOMES = {
     "charts": {"curves", "heat", "intervals", "ladder", "scatter", "slider", "timeline"},
+    "conclusion": {"Conclusion", "conclude", "read_verdicts", "say"},
     "figures": {"Figure", "Notice", "Table", "show_table"},
     "theme": {"COLOURS", "family_scale", "figure"},
 }
