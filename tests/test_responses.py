@@ -61,8 +61,10 @@ def problems_of(path, **options) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
-def same(one: hatlib.Counts, two: hatlib.Counts) -> bool:
-    return all(np.array_equal(value, getattr(two, name)) for name, value in vars(one).items())
+def same(one: object, two: object) -> bool:
+    if not hasattr(one, "__dict__") or isinstance(one, np.ndarray):
+        return np.array_equal(one, two)
+    return all(same(value, getattr(two, name)) for name, value in vars(one).items())
 
 
 # The sets of the book ---------------------------------------------------------------------------

@@ -15,7 +15,13 @@ import pandas as pd
 
 from hatlib.data import schema
 from hatlib.data.files import read_table
-from hatlib.data.tables import describe_benchmarks, lower_case_columns, standard_language, typed
+from hatlib.data.tables import (
+    book,
+    describe_benchmarks,
+    lower_case_columns,
+    standard_language,
+    typed,
+)
 from hatlib.errors import InputError, Problem, listing
 
 #: The source language of a benchmark where it varies by item.
@@ -97,7 +103,8 @@ def about_benchmarks(
     Returns
     -------
     DataFrame
-        As from `hatlib.data.tables.describe_benchmarks`.
+        As from `hatlib.data.tables.describe_benchmarks`, and ``chance_assumed``: whether nobody
+        said the chance level.
 
     Examples
     --------
@@ -122,6 +129,8 @@ def about_benchmarks(
             there[["benchmark"]], sources[name][0], levels[name][0], assumed
         )
         about["name"] = row.get("name") or about["name"]
+        known = name in set(book().benchmarks["benchmark"])
+        about["chance_assumed"] = levels[name][0] is None and not known
         described.append(about.assign(n_items=there["item"].nunique()))
     read += _said("Source language", sources) + _said("Chance level", levels)
     nobody = [name for name, (_, origin) in sources.items() if not origin]

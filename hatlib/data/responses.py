@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -35,8 +36,10 @@ from hatlib.data.tables import (
     typed,
 )
 from hatlib.errors import InputError, Problem, listing
-from hatlib.metric.judge import Judge
 from hatlib.show.words import counted
+
+if TYPE_CHECKING:
+    from hatlib.metric.judge import Judge
 
 #: The bundled sets by benchmark, each with its source, which also names its file.
 SETS = {
@@ -68,10 +71,16 @@ COLUMNS = (
     "cluster",
 )
 
+#: Columns that `Responses.frame` has if a file has them.
+OPTIONAL = ("stratum", "n_parsed")
+
 #: Other names under which a column is read.
 SYNONYMS = {"item_id": "item", "n_samples": "n_trials"}
 
-_TEXT = ("benchmark", "model", "language", "item", "prompting", "source_language", "cluster")
+_TEXT = (
+    *("benchmark", "model", "language", "item", "prompting", "source_language", "cluster"),
+    "stratum",
+)
 _MOST_LINES = 10  # of the report, about one matter
 
 
@@ -102,6 +111,12 @@ class Counts:
         The lineage of each model; its own name if that is not known. Empty if nobody asks.
     judge : Judge or None
         Who judged the answers, if the judge errs and is to be corrected for.
+    prompted : Prompted or None
+        The answers prompting by prompting, if the promptings have names.
+    strata : array of str, shape (items,), or None
+        The stratum of each item, such as its domain, if the items have any.
+    unparsed : array, shape (models, 1 + targets), or None
+        Share of the answers that could not be read, the source language first; nan if not known.
     """
 
     benchmark: str
@@ -117,6 +132,38 @@ class Counts:
     target_trials: NDArray[np.int64]
     lineages: tuple[str, ...] = ()
     judge: Judge | None = None
+    prompted: Prompted | None = None
+    strata: NDArray[np.str_] | None = None
+    unparsed: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """Answers prompting by prompting: one entry a model, language, item and prompting.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The promptings.
+    model, target, item, prompting : array of int, shape (rows,)
+        Places in `Counts.models`, `Counts.targets` (-1 is the source language), `Counts.items`
+        and `names`.
+    correct, trials : array of int, shape (rows,)
+        Right answers and trials.
+    """
+
+    names: tuple[str, ...]
+    model: NDArray[np.int64]
+    target: NDArray[np.int64]
+    item: NDArray[np.int64]
+    prompting: NDArray[np.int64]
+    correct: NDArray[np.int64]
+    trials: NDArray[np.int64]
+
+    def rows(self, keep: NDArray[np.bool_]) -> Prompted:
+        """Some of the rows."""
+        columns = (self.model, self.target, self.item, self.prompting, self.correct, self.trials)
+        return Prompted(self.names, *(column[keep] for column in columns))
 
 
 @dataclass(frozen=True)
@@ -254,6 +301,9 @@ class Responses:
             target_correct=arrays["target_correct"],
             target_trials=arrays["target_trials"],
             lineages=tuple(str(known.get(name) or name) for name in models),
+            prompted=_prompted(frame, model, np.where(is_source, -1, target), item),
+            strata=_strata(frame, item),
+            unparsed=_unparsed(frame, model, np.where(is_source, 0, target + 1), n_targets),
         )
 
     def subset(
@@ -328,9 +378,10 @@ def load_responses(
     Your file needs the columns ``model``, ``language`` and ``item``, and either ``n_correct`` and
     ``n_trials``, or one row a trial with ``correct`` (1 or 0, true or false); trials are added up.
     It may have ``benchmark``, ``prompting``, ``source_language`` (where the transfer of the item
-    starts), ``chance_level`` (one for each benchmark), ``cluster`` (items that belong together)
-    and any column of the models table. ``item_id`` is read as ``item`` and ``n_samples`` as
-    ``n_trials``.
+    starts), ``chance_level`` (one for each benchmark), ``cluster`` (items that belong together),
+    ``stratum`` (domain or topic of the item, within which models are compared), ``n_parsed``
+    (answers that could be read; the others count as wrong) and any column of the models table.
+    ``item_id`` is read as ``item`` and ``n_samples`` as ``n_trials``.
 
     Parameters
     ----------
@@ -526,6 +577,9 @@ def _load_own(
     if len(frames) > 1:
         problems += _repeated(frame, places)
     problems += _two_values(frame, "cluster")
+    if "stratum" in frame:
+        frame["stratum"] = frame["stratum"].fillna("")
+        problems += _two_values(frame, "stratum")
     problems += _two_values(frame[frame["source_language"] != ""], "source_language")
     if chance is not None and frame["chance_level"].notna().any():
         dropped.append(f"Column chance_level, as {chance:.3g} was given for all benchmarks.")
@@ -535,7 +589,8 @@ def _load_own(
     described = describe_models(frame, described_by, problems, read, assumed)
     if problems:
         raise InputError(problems)
-    frame = frame[list(COLUMNS)].astype({"n_correct": np.int64, "n_trials": np.int64})
+    kept = [*COLUMNS, *(c for c in OPTIONAL if c in frame)]
+    frame = frame[kept].astype({"n_correct": np.int64, "n_trials": np.int64})
     return Responses(
         frame=frame,
         benchmarks=about,
@@ -590,7 +645,8 @@ def _own_answers(
     if len(frame) == 0:
         problems.append(Problem("there is no row below the header.", "Add the answers.", file))
         return None
-    used = {*COLUMNS, *schema.MODEL_COLUMNS, "chance_level"} | ({"correct"} if by_trial else set())
+    used = {*COLUMNS, *OPTIONAL, *schema.MODEL_COLUMNS, "chance_level"}
+    used |= {"correct"} if by_trial else set()
     if by_trial:
         used -= {"n_trials"}
     unused = [c for c in frame if c not in used]
@@ -636,6 +692,8 @@ def _with_counts(
     for column in _TEXT:
         if column in frame and not isinstance(frame[column].dtype, pd.StringDtype):
             frame[column] = frame[column].astype("string").fillna("").astype(str)
+    if "n_parsed" in frame:
+        frame["n_parsed"] = pd.to_numeric(frame["n_parsed"], errors="coerce").astype(float)
     if not by_trial:
         for column in ("n_correct", "n_trials"):
             frame[column] = _whole(frame[column], column, place, problems)
@@ -690,8 +748,9 @@ def _standard_languages(frame: pd.DataFrame, file: str, assumed: list[str]) -> p
 
 def _aggregated(trials: pd.DataFrame) -> pd.DataFrame:
     """One row a model, language, item and prompting from one row a trial."""
-    key = [c for c in trials if c not in ("correct", "n_correct", "n_trials")]
-    sums = trials.groupby(key, dropna=False, sort=False)[["n_correct", "n_trials"]].sum()
+    counts = ["n_correct", "n_trials", *(["n_parsed"] if "n_parsed" in trials else [])]
+    key = [c for c in trials if c not in ("correct", *counts)]
+    sums = trials.groupby(key, dropna=False, sort=False)[counts].sum(min_count=1)
     return sums.reset_index()
 
 
@@ -824,6 +883,47 @@ def _added_up(
     # Sums below 2⁵³ are exact in floating point.
     sums = np.bincount(flat, weights=values, minlength=int(np.prod(shape)))
     return sums.astype(np.int64).reshape(shape)
+
+
+def _prompted(
+    frame: pd.DataFrame,
+    model: NDArray[np.intp],
+    target: NDArray[np.int64],
+    item: NDArray[np.intp],
+) -> Prompted | None:
+    """The answers prompting by prompting; None if no prompting has a name."""
+    code, names = pd.factorize(frame["prompting"], sort=True)
+    if not any(names):
+        return None
+    correct, trials = (frame[c].to_numpy() for c in ("n_correct", "n_trials"))
+    columns = [c.astype(np.int64) for c in (model, target, item, code, correct, trials)]
+    order = np.lexsort(columns[3::-1])
+    return Prompted(tuple(map(str, names)), *(column[order] for column in columns))
+
+
+def _strata(frame: pd.DataFrame, item: NDArray[np.intp]) -> NDArray[np.str_] | None:
+    """The stratum of each item; None if there is one only."""
+    if "stratum" not in frame or frame["stratum"].nunique() < 2:
+        return None
+    first = np.unique(item, return_index=True)[1]
+    return frame["stratum"].to_numpy()[first].astype(str)
+
+
+def _unparsed(
+    frame: pd.DataFrame, model: NDArray[np.intp], language: NDArray[np.int64], n_targets: int
+) -> NDArray[np.float64] | None:
+    """Share of the answers that could not be read, by model and language, the source first."""
+    if "n_parsed" not in frame or frame["n_parsed"].isna().all():
+        return None
+    known = frame["n_parsed"].notna().to_numpy()
+    shape = (int(model.max()) + 1, n_targets + 1)
+    place = np.ravel_multi_index((model[known], language[known]), shape)
+    parsed, trials = (
+        np.bincount(place, frame.loc[known, c], int(np.prod(shape)))
+        for c in ("n_parsed", "n_trials")
+    )
+    with np.errstate(invalid="ignore"):
+        return (1 - parsed / trials).reshape(shape)
 
 
 def _clusters(cluster: pd.Series, item: NDArray[np.intp], n_items: int) -> NDArray[np.int64]:

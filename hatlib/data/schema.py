@@ -140,12 +140,26 @@ RESPONSES = pa.DataFrameSchema(
         ),
         "chance_level": _chance(column_is_required=False),
         "cluster": pa.Column(str, required=False),
+        "stratum": pa.Column(str, required=False),
+        "n_parsed": pa.Column(
+            float, pa.Check.ge(0, error="is negative"), nullable=True, required=False
+        ),
     },
-    checks=pa.Check(
-        # A number of trials that is wrong in itself is said once.
-        lambda d: ((d["n_correct"] <= d["n_trials"]) | (d["n_trials"] < 1)).fillna(True),
-        error="has more correct answers than trials",
-    ),
+    checks=[
+        pa.Check(
+            # A number of trials that is wrong in itself is said once.
+            lambda d: ((d["n_correct"] <= d["n_trials"]) | (d["n_trials"] < 1)).fillna(True),
+            error="has more correct answers than trials",
+        ),
+        pa.Check(
+            lambda d: (
+                ~(d["n_parsed"] > d["n_trials"].astype(float))
+                if "n_parsed" in d
+                else pd.Series(True, d.index)
+            ),
+            error="has more parsed answers than trials",
+        ),
+    ],
     strict=False,
     name="responses",
 )
@@ -247,6 +261,7 @@ REMEDIES = {
     "is negative": "Write a count: 0 or more.",
     "is zero": "Remove the row if the item was not asked: no answer is not a wrong answer.",
     "has more correct answers than trials": "n_correct counts the right ones among n_trials.",
+    "has more parsed answers than trials": "n_parsed counts those of n_trials that could be read.",
     "is missing": "Fill it in, or remove the row if the model was not evaluated.",
 }
 
