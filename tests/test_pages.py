@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import nbformat
 import pytest
 
 import hatlib
@@ -41,31 +40,6 @@ def test_tables_have_the_same_number_of_cells_in_every_row(tmp_path):
 @pytest.mark.parametrize("name", pages.MAKERS)
 def test_pages_are_the_same_every_time(tmp_path, name):
     assert pages.MAKERS[name](tmp_path) == pages.MAKERS[name](tmp_path)
-
-
-def test_answers_come_from_executed_notebooks(tmp_path):
-    folder = tmp_path / "book/_generated/executed"
-    folder.mkdir(parents=True)
-    cell = nbformat.v4.new_code_cell("x", metadata={"tags": [pages.ANSWER]})
-    output = nbformat.v4.new_output("execute_result", {"text/markdown": "It does.\nIt does."})
-    cell.outputs = [output]
-    other = nbformat.v4.new_code_cell("y", outputs=[output])
-    notebook = nbformat.v4.new_notebook(cells=[cell, other])
-    notebook.metadata["hat"] = {"question": "Does it?"}
-    nbformat.write(notebook, folder / "fit.ipynb")
-    text = pages.answers(tmp_path)
-    assert text.count("It does. It does.") == 1
-    assert "[Does it?](analyses/fit.ipynb)" in text
-
-
-def test_every_notebook_but_lessons_has_an_answer():
-    from pathlib import Path
-
-    for path in sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb")):
-        if path.stem in pages.LESSONS:
-            continue
-        cells = nbformat.read(path, as_version=4).cells
-        assert any(pages.ANSWER in cell.metadata.get("tags", []) for cell in cells), path.name
 
 
 def test_the_book_makes_every_fragment():

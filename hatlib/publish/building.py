@@ -389,8 +389,8 @@ generators: dict[str, Callable[[Site], str]] = {
     **{
         name: _made(name)
         for name in (
-            "landing-chart.md",
-            "answers.md",
+            "guess.md",
+            "two-sliders.md",
             "data-and-sources.md",
             "review.md",
             "paper-models.md",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import nbformat
 import pandas as pd
 
 from hatlib.data.files import read_table
@@ -14,79 +12,9 @@ from hatlib.data.responses import SETS, item_file, load_responses
 from hatlib.data.tables import BUNDLED, STUDIES, book, data_folder, load
 from hatlib.lines.metrics import summarise
 from hatlib.metric.standards import STANDARDS, standard_file
+from hatlib.publish.landing import guess, two_sliders
 from hatlib.publish.review import paper_models, review_table
-from hatlib.show import charts
 from hatlib.show.words import counted, markdown_text
-from hatlib.truth.simulate import identical_transfer
-
-#: Executed notebooks mark the cell whose output is their answer with this tag.
-ANSWER = "answer"
-
-#: Most answers of one notebook on the first page; its own page has them all.
-MOST_ANSWERS = 3
-
-#: Notebooks that teach, and ask nothing of the data.
-LESSONS = ("why-hard", "the-score", "ten-samples")
-
-#: Notebooks that ask whether the score can be trusted; there simulated answers count as much.
-TRUST = (
-    "estimator-study",
-    "independence",
-    "hardness-measures",
-    "ablation",
-    "nuisances",
-    "findings",
-    "drill",
-    "limits",
-)
-
-METRIC_TITLES = {
-    "source_accuracy": "Source accuracy",
-    "target_accuracy": "Target accuracy",
-    "xlt_gap": "XLT gap",
-    "ratio": "Ratio",
-    "transfer": "Transfer (built in)",
-}
-
-
-def landing_chart(root: Path) -> str:
-    """The question of the book in one chart: drag ability, and watch every metric but one move.
-
-    Parameters
-    ----------
-    root : Path
-        Not used; every page maker has it.
-
-    Returns
-    -------
-    str
-        HTML.
-
-    Examples
-    --------
-    >>> "<figure" in landing_chart(Path())
-    True
-    """
-    simulation = identical_transfer("shift")
-    frame = simulation.models.assign(transfer=simulation.transfer).melt(
-        ["label", "ability"], list(METRIC_TITLES), var_name="metric"
-    )
-    frame["metric"] = frame["metric"].replace(METRIC_TITLES)
-    figure = charts.slider(
-        frame,
-        name="one-question",
-        emphasise=["Transfer (built in)"],
-        title_slider="How good the model is in the source language",
-        title_value="Value of the metric",
-        caption=(
-            "Simulated models that all transfer equally well. Drag the slider: the model gets "
-            "better in its source language, and every metric moves but the transfer that was "
-            "built in."
-        ),
-    )
-    if isinstance(figure, charts.Notice):
-        raise TypeError(figure.text)
-    return _raw(figure.html())
 
 
 def counts(root: Path) -> str:
@@ -107,42 +35,6 @@ def counts(root: Path) -> str:
         f"sources. They form {counted(runs['set'].nunique(), 'set')} within which models can be "
         "compared.\n"
     )
-
-
-def answers(root: Path) -> str:
-    """Each question with the answer that its executed notebook gives.
-
-    Parameters
-    ----------
-    root : Path
-        Root of the repository, with ``book/_generated/executed``.
-
-    Returns
-    -------
-    str
-        Markdown; empty if no notebook has been executed.
-
-    Examples
-    --------
-    >>> answers(Path("nowhere"))
-    ''
-    """
-    lines = []
-    order = ["fit", "inflation", "profile", "scaling", "time-trend", "small-models"]
-    order += ["all-models", "languages", *TRUST]
-    executed = {p.stem: p for p in (root / "book/_generated/executed").glob("*.ipynb")}
-    others = sorted(set(executed) - {*order, *LESSONS})
-    for name in [*(n for n in order if n in executed), *others]:
-        notebook = nbformat.read(executed[name], as_version=4)
-        question = notebook.metadata.get("hat", {}).get("question", name)
-        lines.append(f"[{question}](analyses/{name}.ipynb)")
-        answer = [text for cell in filter(_is_answer, notebook.cells) for text in _paragraphs(cell)]
-        if name in TRUST:
-            lines += [f": {_beginning(text, 1)}\n" for text in answer[:MOST_ANSWERS]]
-            continue
-        real = [text for text in answer if "simulated" not in text.partition("**:")[0].lower()]
-        lines += [f": {_beginning(text)}\n" for text in (real or answer)[:MOST_ANSWERS]]
-    return "\n".join(lines)
 
 
 def task_rules(root: Path) -> str:
@@ -395,33 +287,11 @@ def _table(head: list[str], rows: list) -> str:
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
-def _is_answer(cell: nbformat.NotebookNode) -> bool:
-    return ANSWER in cell.metadata.get("tags", [])
-
-
-def _paragraphs(cell: nbformat.NotebookNode) -> list[str]:
-    """The paragraphs that a cell has put out as Markdown."""
-    texts = [output.get("data", {}).get("text/markdown", "") for output in cell.get("outputs", [])]
-    parts = "\n\n".join(texts).split("\n\n")
-    return [" ".join(part.split()) for part in parts if part.strip()]
-
-
-def _beginning(text: str, sentences: int = 3) -> str:
-    """A verdict in bold with the first sentences behind it."""
-    verdict, bold, rest = text.rpartition("**")
-    return verdict + bold + " ".join(re.split(r"(?<=\.) ", rest)[: sentences + 1])
-
-
-def _raw(markup: str) -> str:
-    """HTML inside a Markdown page."""
-    return f"```{{raw}} html\n{markup}\n```\n"
-
-
 #: File name below ``book/_generated`` and the function that makes it.
 MAKERS = {
-    "landing-chart.md": landing_chart,
+    "guess.md": guess,
+    "two-sliders.md": two_sliders,
     "counts.md": counts,
-    "answers.md": answers,
     "data-and-sources.md": data_and_sources,
     "review.md": review_table,
     "paper-models.md": paper_models,
