@@ -246,8 +246,9 @@ def runs(monkeypatch) -> list[str]:
             nb = nbformat.read(path, as_version=4)
             for folder in (site.executed, site.analyses):
                 write_notebook(nb, folder / path.name)
-            table = site.root / "data/table.csv"
-            finished(name, {"data/table.csv": stale.sha_file(table)})
+            table, module = "data/table.csv", f"{name}.py"
+            shas = {file: stale.sha_file(site.root / file) for file in (table, module)}
+            finished(name, {"reads": {table: shas[table]}, "modules": {module: shas[module]}})
 
     monkeypatch.setattr(building, "_run_parallel", run_all)
     monkeypatch.setattr(building, "_build_pages", lambda site, tell: False)
@@ -299,23 +300,29 @@ def test_changed_data_make_a_run(tmp_path, runs):
     assert book.executed == {"a": "data/table.csv changed"}
 
 
-def test_changed_code_and_versions_make_a_run(tmp_path, runs, monkeypatch):
+def test_only_a_module_that_was_imported_makes_a_run(tmp_path, runs):
+    root = repository(tmp_path, "a", "b")
+    rerun(root, runs)
+    (root / "a.py").write_text("changed = True")
+    assert publish.build_book(root=root).executed == {"a": "a.py changed"}
+
+
+def test_what_hatlib_knows_and_versions_make_a_run(tmp_path, runs, monkeypatch):
     root = repository(tmp_path, "a")
     rerun(root, runs)
     with monkeypatch.context() as change:
-        change.setattr(building, "sha_package", lambda: "other")
-        assert publish.build_book(root=root).executed == {"a": "hatlib changed"}
+        change.setattr(stale, "sha_tables", lambda: "other")
+        assert publish.build_book(root=root).executed == {"a": "what hatlib knows changed"}
     rerun(root, runs)
     monkeypatch.setattr(stale, "versions", lambda: {"numpy": "99"})
     assert publish.build_book(root=root).executed == {"a": "the installed versions changed"}
 
 
-def test_a_missing_page_makes_a_run(tmp_path, runs):
+def test_a_missing_result_makes_a_run(tmp_path, runs):
     root = repository(tmp_path, "a", "b")
     rerun(root, runs)
-    (root / "book/analyses/a.ipynb").unlink()
-    (root / "book/_generated/executed/b.ipynb").unlink()
-    assert rerun(root, runs, only=["b"]) == ["a", "b"]
+    (root / "book/_generated/executed/a.ipynb").unlink()
+    assert rerun(root, runs, only=["b"]) == ["a"]
 
 
 def test_pages_of_deleted_notebooks_go(tmp_path, runs):
@@ -348,6 +355,7 @@ def test_versions_cover_what_hatlib_needs():
 @pytest.mark.notebook
 def test_a_book_from_start_to_failure_and_back(tmp_path):
     root = repository(tmp_path / "a {b} c", "one", "two")
+    notebook(root / "notebooks/two.ipynb", code("import hatlib.errors"))
     book = publish.build_book(root=root)
     assert book.index.is_file()
     assert set(book.executed) == {"one", "two"}
@@ -362,6 +370,13 @@ def test_a_book_from_start_to_failure_and_back(tmp_path):
     again = publish.build_book(root=root)
     assert (again.executed, again.reused, again.built) == ({}, ("one", "two"), False)
     assert time.perf_counter() - started < 3
+    state = json.loads((root / "book/_generated/state.json").read_text())
+    modules = {n: [Path(m).name for m in each["modules"]] for n, each in state["notebooks"].items()}
+    assert modules == {"one": [], "two": ["__init__.py", "errors.py"]}
+
+    (root / "book/analyses/one.ipynb").unlink()
+    assert publish.build_book(root=root).executed == {}
+    assert (root / "book/analyses/one.ipynb").is_file()
 
     good = (root / "book/analyses/one.ipynb").read_text()
     notebook(root / "notebooks/one.ipynb", code("1 / 0"))

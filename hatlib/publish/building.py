@@ -43,6 +43,7 @@ from hatlib.publish.stale import (
     sha_file,
     sha_of,
     sha_package,
+    sha_page_maker,
     sha_tree,
     sha_versions,
     why_stale,
@@ -209,12 +210,10 @@ def _run_stale(
     """Run the notebooks that are out of date; return them with the reasons."""
     state = read_state(site)
     records = state["notebooks"]
-    package = sha_package()
-    inputs = {name: inputs_of(path, site.parameters, package) for name, path in sources.items()}
+    inputs = {name: inputs_of(path, site.parameters) for name, path in sources.items()}
     reasons = {}
     for name in sources:
-        outputs = (site.executed / f"{name}.ipynb", site.analyses / f"{name}.ipynb")
-        missing = not all(path.is_file() for path in outputs)
+        missing = not (site.executed / f"{name}.ipynb").is_file()
         why = "its page is missing" if missing else ""
         why = why_stale(inputs[name], records.get(name, {}), site) or why
         if force and (not only or name in only):
@@ -223,8 +222,8 @@ def _run_stale(
             reasons[name] = why
     _forget_others(site, sources, records)
 
-    def finished(name: str, reads: Mapping[str, str]) -> None:
-        records[name] = {"inputs": inputs[name], "reads": dict(reads)}
+    def finished(name: str, found: Mapping[str, Mapping[str, str]]) -> None:
+        records[name] = {"inputs": inputs[name], **found}
         write_state(site, state)
 
     _run_parallel(site, {name: sources[name] for name in reasons}, jobs, finished, tell)
@@ -246,7 +245,7 @@ def _run_parallel(
     site: Site,
     sources: Mapping[str, Path],
     jobs: int,
-    finished: Callable[[str, Mapping[str, str]], None],
+    finished: Callable[[str, Mapping[str, Mapping[str, str]]], None],
     tell: Progress,
 ) -> None:
     """Run notebooks side by side; all of them, so that every failure is reported at once."""
@@ -288,26 +287,44 @@ def _leave_ctrl_c_to_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _run_for_book(site: Site, source: Path) -> dict[str, str]:
-    """Run one notebook, put its two copies in place, and return the sha256 of what it read."""
+def _run_for_book(site: Site, source: Path) -> dict[str, dict[str, str]]:
+    """Run one notebook and put it in place; return the sha256 of what it read and imported."""
     started = time.time()
     notebook = notebook_named(source.stem, site.root)
     parameters = _parameters_for(site, notebook)
     keep = site.generated / "failed"
     reads: list[Path] = []
+    modules: list[Path] = []
     if parameters is None:
         nb = _without_data(notebook)
     else:
         with tempfile.TemporaryDirectory(prefix="hat-") as scratch:
-            nb, reads = execute(source, parameters, Path(scratch), cwd=site.root, keep=keep)
+            nb, reads, modules = execute(
+                source, parameters, Path(scratch), cwd=site.root, keep=keep
+            )
     (keep / source.name).unlink(missing_ok=True)
     write_notebook(nb, site.executed / source.name)
-    page = with_figures(nb)
-    page.cells.append(_downloads_cell(source.name, _downloads(site, reads)))
-    write_notebook(page, site.analyses / source.name)
-    # A file that changed while the notebook ran counts as changed the next time.
-    shas = {path: sha_file(path) if path.stat().st_mtime < started else "" for path in reads}
-    return {_relative(path, site.root): sha for path, sha in shas.items()}
+
+    def shas(paths: Iterable[Path]) -> dict[str, str]:
+        # A file that changed while the notebook ran counts as changed the next time.
+        return {
+            _relative(path, site.root): sha_file(path) if path.stat().st_mtime < started else ""
+            for path in paths
+        }
+
+    found = {"reads": shas(reads), "modules": shas(modules)}
+    _make_page(site, source.stem, found["reads"])
+    return found
+
+
+def _make_page(site: Site, name: str, reads: Iterable[str]) -> None:
+    """Make the page of an executed notebook: charts as HTML, and downloads."""
+    import nbformat
+
+    page = with_figures(nbformat.read(site.executed / f"{name}.ipynb", as_version=4))
+    data = _downloads(site, (site.root / file for file in reads))
+    page.cells.append(_downloads_cell(f"{name}.ipynb", data))
+    write_notebook(page, site.analyses / f"{name}.ipynb")
 
 
 def _without_data(notebook: Notebook) -> Any:
@@ -408,13 +425,17 @@ def _build_pages(site: Site, tell: Progress) -> bool:
     if state["site"] == key and site.index.is_file():
         return False
     tell("building the pages", 0, 1)
+    maker = sha_page_maker()
+    for name, record in state["notebooks"].items():
+        if state.get("maker") != maker or not (site.analyses / f"{name}.ipynb").is_file():
+            _make_page(site, name, record["reads"])
     for name, make in generators.items():
         write_text(site.generated / name, make(site))
     scripts = sha_of(sha_package(), sha_versions())
     if state.get("scripts") != scripts or not site.vendor.is_dir():
         _copy_scripts(site)
     _run_jupyter_book(site)
-    write_state(site, {**state, "site": key, "scripts": scripts})
+    write_state(site, {**state, "site": _site_key(site), "scripts": scripts, "maker": maker})
     tell("building the pages", 1, 1)
     return True
 

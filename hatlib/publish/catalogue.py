@@ -15,6 +15,17 @@ from typing import Any
 from hatlib.errors import InputError, Problem, RunError, listing
 from hatlib.publish.places import PACKAGE, find_root
 
+MOVED = {
+    "inflation": "fit",
+    "estimator-study": "validation",
+    "independence": "validation",
+    "ablation": "validation",
+    "nuisances": "failure-modes",
+    "limits": "failure-modes",
+    "review": "findings",
+}
+"""Analyses of earlier editions, and where they went."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -148,6 +159,9 @@ def notebook_named(name: str, root: Path | None) -> Notebook:
     if name in paths:
         return _read_notebook(paths[name])
     stem = Path(name.replace("\\", "/")).stem
+    if MOVED.get(stem) in paths:
+        what = f"the analysis {stem} is now part of {MOVED[stem]}."
+        raise InputError(Problem(what, f"Run it with `hat run {MOVED[stem]}`.", value=name))
     raise InputError(
         Problem(
             "there is no notebook of this name.",

@@ -100,7 +100,7 @@ def run_notebook(
     _check_free(folder, targets, force)
     report = load_report(values)
     with tempfile.TemporaryDirectory(prefix="hat-") as work:
-        nb, _ = execute(
+        nb, *_ = execute(
             notebook.path, values, Path(work), cwd=root or find_root(), progress=progress
         )
     page = web_page(nb, notebook.title)
@@ -166,15 +166,17 @@ def execute(
     cwd: Path | None = None,
     keep: Path | None = None,
     progress: Progress | None = None,
-) -> tuple[Any, list[Path]]:
-    """Execute a notebook in the folder `work`; return it with the data files that it read.
+) -> tuple[Any, list[Path], list[Path]]:
+    """Execute a notebook in the folder `work`.
 
-    If it fails, it is kept in the folder `keep`, by default a temporary one.
+    Returns it, the data files that it read, and the modules of hatlib that it imported. If it
+    fails, it is kept in the folder `keep`, by default a temporary one.
     """
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     target, reads = work / source.name, work / "reads.txt"
+    asking = _asking_for_modules(source, work / "ask")
     cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
     total = sum(cell["cell_type"] == "code" for cell in cells) + bool(parameters)
     done = 0
@@ -182,7 +184,7 @@ def execute(
     def step(**_: Any) -> None:
         nonlocal done
         done += 1
-        if progress:
+        if progress and done <= total:
             progress(source.stem, done, total)
 
     if progress:
@@ -190,7 +192,7 @@ def execute(
     with _kernel_environment(work, reads):
         try:
             nb = papermill.execute_notebook(
-                literal_path(source),
+                literal_path(asking),
                 literal_path(target),
                 dict(parameters),
                 kernel_name="python3",
@@ -204,7 +206,23 @@ def execute(
             raise _failure(error, target, keep) from None
         except (DeadKernelError, CellTimeoutError, RuntimeError) as error:
             raise RunError(f"{source.stem}: the Python that ran it stopped: {error}") from error
-    return _neutral(nb), _paths_read(reads)
+    modules = [Path(line) for line in nb.cells.pop().outputs[0].text.splitlines() if line]
+    return _neutral(nb), _paths_read(reads), modules
+
+
+_ASK = """import sys
+print(*sorted({m.__file__ for name, m in list(sys.modules.items())
+               if name.partition(".")[0] == "hatlib" and getattr(m, "__file__", None)}), sep="\\n")"""
+
+
+def _asking_for_modules(source: Path, folder: Path) -> Path:
+    """A copy of a notebook with a last cell that lists the modules of hatlib in use."""
+    import nbformat
+
+    nb = nbformat.read(source, as_version=4)
+    nb.cells.append(nbformat.v4.new_code_cell(_ASK, id="hat-modules"))
+    write_notebook(nb, folder / source.name)
+    return folder / source.name
 
 
 @contextlib.contextmanager

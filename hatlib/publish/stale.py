@@ -59,6 +59,17 @@ def sha_package() -> str:
     return sha_tree(PACKAGE, skip=(PACKAGE / "_data", PACKAGE / "_notebooks"))
 
 
+def sha_tables() -> str:
+    """The sha256 of what hatlib knows that is not code: thresholds, designs, rules, schemas."""
+    files = sorted(PACKAGE.rglob("*.toml")) + sorted((PACKAGE / "schemas").glob("*"))
+    return sha_tree(*(path for path in files if not path.is_relative_to(PACKAGE / "_data")))
+
+
+def sha_page_maker() -> str:
+    """The sha256 of the code that makes a page of an executed notebook."""
+    return sha_tree(PACKAGE / "publish" / "page.py", PACKAGE / "show" / "figures.py")
+
+
 @functools.cache
 def versions() -> Mapping[str, str]:
     """The versions of Python and of every package that the book needs, directly or not."""
@@ -89,12 +100,12 @@ def sha_versions() -> str:
     return sha_of(json.dumps(dict(versions()), sort_keys=True))
 
 
-def inputs_of(source: Path, parameters: Mapping[str, Any], package: str) -> dict[str, str]:
-    """What a run depends on, apart from the data that it reads."""
+def inputs_of(source: Path, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """What a run depends on, apart from the data that it reads and the modules that it imports."""
     return {
         "its text": _sha_notebook(source),
         "its parameters": sha_of(json.dumps(dict(parameters), sort_keys=True)),
-        "hatlib": package,
+        "what hatlib knows": sha_tables(),
         "the installed versions": sha_versions(),
     }
 
@@ -106,7 +117,7 @@ def why_stale(inputs: Mapping[str, str], record: Mapping[str, Any], site: Site) 
     for what, sha in inputs.items():
         if record["inputs"].get(what) != sha:
             return f"{what} changed"
-    for file, sha in record["reads"].items():
+    for file, sha in {**record["reads"], **record["modules"]}.items():
         if sha_file(site.root / file) != sha:
             return f"{file} changed"
     return ""
@@ -114,12 +125,12 @@ def why_stale(inputs: Mapping[str, str], record: Mapping[str, Any], site: Site) 
 
 def read_state(site: Site) -> dict[str, Any]:
     """The record of the last run; an empty one if there is none that we can read."""
-    empty: dict[str, Any] = {"schema": 1, "notebooks": {}, "site": ""}
+    empty: dict[str, Any] = {"schema": 2, "notebooks": {}, "site": ""}
     try:
         state = json.loads((site.generated / "state.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return empty
-    return state if isinstance(state, dict) and state.get("schema") == 1 else empty
+    return state if isinstance(state, dict) and state.get("schema") == 2 else empty
 
 
 def write_state(site: Site, state: Mapping[str, Any]) -> None:
