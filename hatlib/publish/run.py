@@ -211,8 +211,8 @@ def execute(
 
 
 _ASK = """import sys
-print(*sorted({m.__file__ for name, m in list(sys.modules.items())
-               if name.partition(".")[0] == "hatlib" and getattr(m, "__file__", None)}), sep="\\n")"""
+ours = [m for name, m in sys.modules.items() if name.partition(".")[0] == "hatlib"]
+print(*sorted({m.__file__ for m in ours if getattr(m, "__file__", None)}), sep="\\n")"""
 
 
 def _asking_for_modules(source: Path, folder: Path) -> Path:
