@@ -640,7 +640,7 @@ def simulate(
     By default in the shape of the paper's design.
     """
     import hatlib
-    from hatlib.show import output
+    from hatlib.show import output, words
 
     given = {
         "n_items": items,
@@ -662,7 +662,7 @@ def simulate(
     paths = simulated.write(out, file_format=format_.value, force=force)
     for path in paths:
         typer.echo(path)
-    _say(simulated.summary())
+    _say(words.built_in(simulated.truth))
     _say("To score them:")
     _say(f"  {output.score_command(paths)}")
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -86,3 +90,22 @@ def markdown_text(text: object) -> str:
     escaped = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     escaped = re.sub(r"[\r\n]+", " ", escaped)
     return re.sub(r"([\\`*_{}\[\]()#+!|$~:])", r"\\\1", escaped)
+
+
+def built_in(truth: pd.DataFrame) -> str:
+    """The transfer that was built into simulated answers, in a sentence for each benchmark.
+
+    Parameters
+    ----------
+    truth : DataFrame
+        Of `hatlib.Simulated`.
+    """
+    sentences = []
+    macro = truth[truth["target"] == "macro"]
+    for benchmark, rows in macro.groupby("benchmark", sort=False):
+        ends = [f"{value:.2f}" for value in (rows["hat"].min(), rows["hat"].max())]
+        sentences.append(
+            f"{markdown_text(benchmark)}: {counted(len(rows), 'simulated model')} with a "
+            f"built-in transfer of {' to '.join(dict.fromkeys(ends))}."
+        )
+    return " ".join(sentences)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -31,11 +31,8 @@ from hatlib.data.tables import (
 from hatlib.errors import InputError, Problem, listing
 from hatlib.metric.sufficient import MACRO
 from hatlib.show.output import check_free
-from hatlib.show.words import counted, markdown_text
+from hatlib.show.words import counted
 from hatlib.truth.simulate import DIFFICULTIES, PROFILES, invented_names
-
-if TYPE_CHECKING:
-    from hatlib.show.charts import Figure, Notice
 
 Floats = NDArray[np.float64]
 
@@ -77,10 +74,6 @@ class Simulated:
     truth: pd.DataFrame
     curves: dict[str, Floats]
 
-    def table(self) -> pd.DataFrame:
-        """One row a benchmark × model × target: the true score ``hat``."""
-        return self.truth.copy()
-
     def profiles(self) -> pd.DataFrame:
         """The transfer profiles that were built in, chance included.
 
@@ -101,47 +94,6 @@ class Simulated:
             frame["expected_target"] = c + (1 - c) * curves.ravel()
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
-
-    def chart(self, benchmark: str = "") -> Figure | Notice:
-        """The transfer profiles of one benchmark, a line a model; the first if not named."""
-        from hatlib.show import charts
-
-        chosen = benchmark or next(iter(self.curves))
-        if chosen not in self.curves:
-            raise InputError(
-                Problem(
-                    "there is no benchmark of this name.",
-                    f"There are {listing(self.curves)}.",
-                    value=chosen,
-                )
-            )
-        frame = self.profiles().query("benchmark == @chosen and target == @MACRO")
-        return charts.curves(
-            frame,
-            x="source_probability",
-            y="expected_target",
-            series="model",
-            name="true-profiles",
-            title_x="Probability of a right answer in the source language",
-            title_y="Expected accuracy in the target languages",
-            caption=(
-                f"Simulated answers to {chosen}: the transfer profiles that were built in, mean "
-                "over the target languages. No model is real."
-            ),
-        )
-
-    def summary(self) -> str:
-        """What was built in, in a sentence for each benchmark."""
-        sentences = []
-        macro = self.truth[self.truth["target"] == MACRO]
-        for benchmark, rows in macro.groupby("benchmark", sort=False):
-            low, high = rows["hat"].min(), rows["hat"].max()
-            built = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
-            sentences.append(
-                f"{markdown_text(benchmark)}: {counted(len(rows), 'simulated model')} with a "
-                f"built-in transfer of {built}."
-            )
-        return " ".join(sentences)
 
     def write(
         self,
@@ -188,7 +140,9 @@ class Simulated:
         folder.mkdir(parents=True, exist_ok=True)
         # With the chance level beside the answers, an analysis needs no other file.
         chance = self.responses.benchmarks.set_index("benchmark")["chance_level"]
-        frame = self.responses.frame.drop(columns=["prompting", "cluster"])
+        frame = self.responses.frame
+        unused = [c for c in ("prompting", "cluster") if (frame[c] == "").all()]
+        frame = frame.drop(columns=unused)
         frame["chance_level"] = frame["benchmark"].map(chance)
         if file_format == "parquet":
             frame.to_parquet(answers, index=False)
@@ -214,6 +168,12 @@ def simulate_answers(
     difficulty: str | Callable[[Floats], Floats] = "normal",
     item_spread: float = 0.0,
     overdispersion: float = 0.0,
+    interaction: float = 0.0,
+    promptings: int = 0,
+    prompting_sd: float = 0.0,
+    own_promptings: bool = False,
+    greedy: bool = False,
+    favourite: float = 0.0,
     source_language: str = "en",
     models: pd.DataFrame | None = None,
     benchmark: str = "sim",
@@ -249,7 +209,24 @@ def simulate_answers(
         the variance ``item_spread · f · (1 - f)``, each model, language and item apart.
     overdispersion : float
         Correlation of the answers to one item by one model in one language, 0 to below 1, as if
-        each prompting had its own level: the counts are beta-binomial.
+        each prompting had its own level: the counts are beta-binomial. With `promptings` the
+        correlation is that of the answers to one of them.
+    interaction : float
+        Standard deviation, in logits, of an item's difficulty over models: what is hard for one
+        need not be hard for another.
+    promptings : int
+        Promptings of every item, the same in all languages, each answered `n_trials` times; 0 if
+        they are not told apart.
+    prompting_sd : float
+        Standard deviation, in logits, of what a prompting adds to the ability of a model on an
+        item. Hardness and truth are means over promptings.
+    own_promptings : bool
+        Whether each language has effects of its own, instead of those of the source language.
+    greedy : bool
+        Whether the luck of an answer is the same in all languages, as at temperature 0.
+    favourite : float
+        Share of the guesses that go to one favourite letter, another in each language; needs a
+        chance level of 1 / number of letters.
     source_language : str
         Language that transfer starts from, or ``item``: each item starts from one of the
         `targets`, all equally often, and is asked in the others.
@@ -288,8 +265,24 @@ def simulate_answers(
     )
     problems = _range_problems(theta, n_items, n_trials, target_trials)
     problems += _share_problems(
-        chance=chance, item_spread=item_spread, overdispersion=overdispersion
+        chance=chance,
+        item_spread=item_spread,
+        overdispersion=overdispersion,
+        favourite=favourite,
     )
+    problems += [
+        Problem(f"{name} is below 0.", value=str(value))
+        for name, value in (
+            ("interaction", interaction),
+            ("promptings", promptings),
+            ("prompting_sd", prompting_sd),
+        )
+        if not value >= 0
+    ]
+    if promptings and item_spread:
+        problems.append(Problem("item_spread does not go with promptings.", "Leave one out."))
+    if favourite and not chance:
+        problems.append(Problem("a favourite letter needs a chance level.", "Use chance=0.25."))
     problems += _language_problems(codes, source_language)
     shift = _shifts(target_shift, codes, problems)
     problems += _profile_problems(each, len(theta))
@@ -304,26 +297,47 @@ def simulate_answers(
     generator = resample.generator(rng)
     quantiles = difficulty if callable(difficulty) else DIFFICULTIES[difficulty]
     b = np.asarray(quantiles(generator.uniform(size=n_items)), float)
+    logit = theta[:, None] - b
+    if interaction:
+        logit = logit - interaction * generator.normal(size=logit.shape)
     # The source language of an item, by its place in the list of languages.
     languages, shifts = (codes, shift) if by_item else ([source_language, *codes], [0.0, *shift])
     n_languages = len(languages) if by_item else 1
     origin = generator.permutation(np.arange(n_items) % n_languages)
+    n_asked = max(promptings, 1)
+    # From here on an item stands as often as it is prompted.
+    logit, origin = np.repeat(logit, n_asked, axis=1), np.repeat(origin, n_asked)
     is_source = np.arange(len(languages))[:, None] == origin
-    u = special.expit(theta[:, None] - b)
-    target = _scattered(_transferred(each, u, shifts), item_spread, generator)
-    rate = chance + (1 - chance) * np.where(is_source, u[:, None, :], target)
+    effect = prompting_sd * generator.normal(size=logit.shape) if prompting_sd else 0.0
+    u = special.expit(logit + effect)
+    target = _transferred(each, u, shifts)
+    if own_promptings and prompting_sd:
+        own = prompting_sd * generator.normal(size=(len(languages), *logit.shape))
+        apart = zip(special.expit(logit + own), shifts, strict=True)
+        target = np.concatenate([_transferred(each, at, [moved]) for at, moved in apart], axis=1)
+    target = _scattered(target, item_spread, generator)
+    guess = _guess(chance, favourite, len(languages), n_items, generator)
+    known = np.where(is_source, u[:, None, :], target)
+    rate = guess.repeat(n_asked, axis=-1) + (1 - guess.repeat(n_asked, axis=-1)) * known
     trials = np.where(is_source, n_trials, target_trials or n_trials)
-    correct = generator.binomial(trials, _scattered(rate, overdispersion, generator))
+    rate = _scattered(rate, overdispersion, generator)
+    if greedy:
+        luck = generator.random((len(theta), 1, rate.shape[-1], int(trials.max())))
+        asked = np.arange(luck.shape[-1]) < trials[..., None]
+        correct = ((luck < rate[..., None]) & asked).sum(axis=-1)
+    else:
+        correct = generator.binomial(trials, rate)
 
     described = _described(models, len(theta))
     names = described["model"].tolist()
     items = [f"{i:0{len(str(n_items - 1))}d}" for i in range(n_items)]
-    frame = _frame(benchmark, names, languages, items, correct, trials, origin)
+    frame = _frame(benchmark, names, languages, items, promptings, correct, trials, origin)
+    seen = [_over_promptings(profile, prompting_sd) for profile in each]
     return Simulated(
         responses=_responses(frame, described, source_language, {benchmark: chance}),
         models=described.assign(**{f"ability_{benchmark}": theta}),
-        truth=_truth(benchmark, names, codes, _transferred(each, POINTS, shift)),
-        curves={benchmark: _with_macro(_transferred(each, GRID, shift))},
+        truth=_truth(benchmark, names, codes, _transferred(seen, POINTS, shift)),
+        curves={benchmark: _with_macro(_transferred(seen, GRID, shift))},
     )
 
 
@@ -387,6 +401,27 @@ def _scattered(mean: Floats, share: float, rng: np.random.Generator) -> Floats:
     return rng.beta(inside * precision, (1 - inside) * precision)
 
 
+def _over_promptings(profile: Profile, sd: float) -> Profile:
+    """The profile between means over promptings, on a fine grid of ability minus difficulty."""
+    if not sd:
+        return profile
+    at, weights = np.polynomial.hermite_e.hermegauss(31)
+    u = special.expit(np.linspace(-40, 40, 4001)[:, None] + sd * at)
+    means = [values @ weights / weights.sum() for values in (u, _function(profile)(u))]
+    return lambda h: np.interp(h, *means)
+
+
+def _guess(
+    chance: float, favourite: float, n_languages: int, n_items: int, rng: np.random.Generator
+) -> Floats:
+    """Probability of a lucky guess, languages × items."""
+    if not favourite:
+        return np.full((n_languages, n_items), chance)
+    letters = round(1 / chance)
+    is_key = rng.integers(letters, size=n_items) == np.arange(n_languages)[:, None] % letters
+    return (1 - favourite) * chance + favourite * is_key
+
+
 def _with_macro(f: Floats) -> Floats:
     """Put the mean over the languages before them."""
     return np.concatenate([f.mean(axis=1, keepdims=True), f], axis=1)
@@ -415,12 +450,15 @@ def _frame(
     models: Sequence[str],
     languages: Sequence[str],
     items: Sequence[str],
+    promptings: int,
     correct: NDArray[np.int64],
     trials: NDArray[np.int64],
     origin: NDArray[np.int64],
 ) -> pd.DataFrame:
-    """One row a model × language × item, in this order."""
+    """One row a model × language × item × prompting, in this order."""
     codes = np.indices(correct.shape).reshape(3, -1)
+    n_asked = max(promptings, 1)
+    asked = [f"prompting {j + 1}" for j in range(promptings)] or [""]
 
     def column(words: Sequence[str], where: NDArray[np.int64]) -> pd.Series:
         return pd.Series(words, dtype=str).take(where).reset_index(drop=True)
@@ -430,10 +468,10 @@ def _frame(
             "benchmark": column([benchmark], np.zeros(correct.size, np.int64)),
             "model": column(models, codes[0]),
             "language": column(languages, codes[1]),
-            "item": column(items, codes[2]),
+            "item": column(items, codes[2] // n_asked),
             "n_correct": correct.ravel(),
             "n_trials": np.broadcast_to(trials, correct.shape).ravel(),
-            "prompting": column([""], np.zeros(correct.size, np.int64)),
+            "prompting": column(asked, codes[2] % n_asked),
             "source_language": column(languages, origin[codes[2]]),
             "cluster": column([""], np.zeros(correct.size, np.int64)),
         }
@@ -458,7 +496,7 @@ def _responses(
     benchmarks["n_items"] = benchmarks["benchmark"].map(n_items).astype("Int64")
     return Responses(
         frame=frame,
-        benchmarks=benchmarks,
+        benchmarks=benchmarks.assign(chance_assumed=False),
         models=describe_models(models[["model"]], models, [], [], []),
         languages=describe_languages(sorted(frame["language"].unique())),
         report=LoadReport(("Simulated answers; no model is real.",)),

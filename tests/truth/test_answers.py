@@ -11,6 +11,7 @@ from scipy.stats import binom
 
 import hatlib
 from hatlib.metric.sufficient import MACRO
+from hatlib.show.words import built_in
 from hatlib.truth.design import BROKEN, PER_DOUBLING, PER_YEAR, THINKING, design_models
 from hatlib.truth.simulate import DIFFICULTIES, PROFILES
 
@@ -282,12 +283,95 @@ def test_a_real_name_is_refused():
             hatlib.simulate_answers([0.0], models=pd.DataFrame({"model": [name]}))
 
 
-def test_charts_and_sentences():
+def test_what_is_built_in_is_said_and_names_are_escaped():
     simulated = hatlib.simulate_answers([0.0, 1.0], benchmark="sim*")
-    assert simulated.summary() == (r"sim\*: 2 simulated models with a built-in transfer of 0.68.")
-    assert "2 lines" in simulated.chart().alt
-    with pytest.raises(hatlib.InputError, match="There are sim"):
-        simulated.chart("other")
+    said = built_in(simulated.truth)
+    assert said == r"sim\*: 2 simulated models with a built-in transfer of 0.68."
+
+
+# Promptings, luck and letters -------------------------------------------------------------------
+
+
+def test_promptings_are_named_and_their_effect_is_the_same_in_all_languages():
+    options = {"profiles": lambda h: h, "n_items": 3000, "n_trials": 1, "promptings": 4}
+    shared, own = (
+        hatlib.simulate_answers(
+            [0.0], targets=["de"], prompting_sd=2.0, own_promptings=apart, rng=1, **options
+        ).responses
+        for apart in (False, True)
+    )
+    assert shared.table()["promptings"].tolist() == [4]
+
+    def excess(responses):
+        """Agreement of the languages under one prompting, beyond that under two."""
+        right = responses.frame.pivot_table("n_correct", ["item", "prompting"], "language")
+        by_item = right - right.groupby("item").transform("mean")
+        return float((by_item["de"] * by_item["en"]).mean())
+
+    assert excess(shared) > 0.03
+    assert abs(excess(own)) < 0.005
+
+
+def test_truth_with_promptings_is_the_mean_over_them():
+    simulated = hatlib.simulate_answers(
+        [0.5], profiles="shift", n_items=20, targets=["de"], promptings=2, prompting_sd=1.5
+    )
+    rng = np.random.default_rng(0)
+    logit = np.linspace(-12, 12, 400)[:, None] + 1.5 * rng.normal(size=20_000)
+    h, f = special.expit(logit).mean(axis=1), special.expit(logit - 1).mean(axis=1)
+    assert scores(simulated).item() == pytest.approx(2 * np.trapezoid(f, h), abs=0.01)
+
+
+def test_correlated_answers_of_a_prompting_are_seen_by_the_estimate():
+    simulated = hatlib.simulate_answers(
+        [0.0, 0.5], n_items=2000, n_trials=5, promptings=2, overdispersion=0.3, rng=2
+    )
+    found = hatlib.answer_correlation(simulated.responses)
+    assert found["within"].to_numpy() == pytest.approx([0.3, 0.3], abs=0.05)
+
+
+def test_greedy_answers_have_the_same_luck_in_all_languages():
+    simulated = hatlib.simulate_answers(
+        [0.0], profiles=lambda h: h, n_items=200, n_trials=3, greedy=True
+    )
+    counts = simulated.responses.counts("sim")
+    np.testing.assert_array_equal(counts.target_correct[0, 0], counts.source_correct[0])
+    assert 0 < counts.source_correct.mean() < 3
+
+
+def test_a_favourite_letter_keeps_the_chance_level_and_moves_the_items():
+    simulated = hatlib.simulate_answers(
+        [-20.0], n_items=8000, targets=["de"], chance=0.25, favourite=0.8, rng=3
+    )
+    counts = simulated.responses.counts("sim")
+    source, target = counts.source_correct[0] / 10, counts.target_correct[0, 0] / 10
+    assert source.mean() == pytest.approx(0.25, abs=0.02)
+    assert target.mean() == pytest.approx(0.25, abs=0.02)
+    assert np.corrcoef(source, target)[0, 1] < -0.2
+
+
+def test_interaction_makes_models_disagree_on_what_is_hard():
+    options = {"n_items": 2000, "n_trials": 30, "targets": ["de"]}
+    alike, apart = (
+        hatlib.simulate_answers([0.0, 0.0], interaction=sd, **options).responses.counts("sim")
+        for sd in (0.0, 2.0)
+    )
+    assert np.corrcoef(alike.source_correct)[0, 1] > 0.9
+    assert np.corrcoef(apart.source_correct)[0, 1] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"interaction": -1}, "interaction is below 0"),
+        ({"promptings": -1}, "promptings is below 0"),
+        ({"promptings": 2, "item_spread": 0.1}, "does not go with promptings"),
+        ({"favourite": 0.5}, "needs a chance level"),
+    ],
+)
+def test_nuisances_that_cannot_be_are_refused(wrong, said):
+    with pytest.raises(hatlib.InputError, match=said):
+        hatlib.simulate_answers([0.0], **wrong)
 
 
 # The shape of the paper -------------------------------------------------------------------------

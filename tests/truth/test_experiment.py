@@ -1,0 +1,198 @@
+"""The runner: it measures what it says, and its verdicts can come out each way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hatlib import InputError
+from hatlib.truth import experiment
+from hatlib.truth.experiment import FLAGGED, REFUSED, RIGHT, SILENT, Design
+from hatlib.truth.flaws import FLAWS
+from hatlib.truth.simulate import PROFILES, true_transfer
+
+NULL = Design("null", "own", profiles=("steep",), simulate={"n_items": 200})
+
+
+@pytest.fixture(scope="module")
+def live() -> pd.DataFrame:
+    return experiment.run(NULL, ["plugin", "default"], replications=4, draws=50)
+
+
+def rows(**columns):
+    base = {
+        "estimator": "e", "flag": "", "refused": "", "low": np.nan, "high": np.nan, "shape": 0,
+        "source_accuracy": 0.5,
+    }  # fmt: skip
+    return pd.DataFrame(base | columns)
+
+
+def test_a_known_error_is_measured():
+    model = np.tile(np.arange(4), 4)
+    frame = rows(
+        replication=np.repeat(np.arange(4), 4), model=model, source_accuracy=model / 4,
+        score=0.5 + 0.1 * model, truth=0.5, low=0.4, high=0.5 + 0.1 * (model < 2),
+    )  # fmt: skip
+    row = experiment.judge(frame).iloc[0]
+    assert row["range"] == pytest.approx(0.3)
+    assert row["range_without_noise"] == pytest.approx(0.3)
+    assert row["bias"] == pytest.approx(0.15)
+    assert row["rmse"] == pytest.approx(np.sqrt(np.mean([0, 0.01, 0.04, 0.09])))
+    assert row["slope"] == pytest.approx(0.04)
+    assert row["coverage"] == pytest.approx(1)
+    assert row["replications"] == 4
+
+
+def test_noise_alone_has_no_range():
+    model, replication = np.tile(np.arange(12), 20), np.repeat(np.arange(20), 12)
+    plain, held_out = [], []
+    for seed in range(20):
+        score = np.random.default_rng(seed).normal(size=240)
+        frame = rows(model=model, replication=replication, score=score, truth=0.0)
+        row = experiment.judge(frame).iloc[0]
+        plain.append(row["range"])
+        held_out.append(row["range_without_noise"])
+    assert np.mean(plain) > 0.5
+    assert abs(np.mean(held_out)) < 0.2
+
+
+def test_the_range_is_taken_within_shapes():
+    frame = rows(
+        replication=0, model=[0, 1, 2, 3], shape=[0, 1, 0, 1], truth=[0.8, 0.2, 0.8, 0.2],
+        score=[0.8, 0.2, 0.9, 0.25],
+    )  # fmt: skip
+    assert experiment.judge(frame)["range"].iloc[0] == pytest.approx(0.1)
+
+
+def test_flags_and_refusals_are_counted():
+    frame = rows(
+        replication=0, model=[0, 1, 2, 3], truth=0.5, score=[0.5, 0.9, np.nan, np.nan],
+        flag=["", "extrapolated", "none", "refused"], refused=["", "", "", "chance"],
+    )  # fmt: skip
+    row = experiment.judge(frame).iloc[0]
+    assert row[["flagged", "scored", "refused"]].tolist() == [0.25, 0.5, 0.25]
+
+
+def test_the_plug_in_follows_ability_and_the_default_does_not(live):
+    judged = experiment.judge(live).set_index("estimator")
+    assert judged.loc["plugin", "range"] > 0.3
+    assert judged.loc["default", "range"] < 0.1
+    assert judged.loc["plugin", "slope"] > 0.02 > abs(judged.loc["default", "slope"])
+    assert judged.loc["ratio", "range"] > 0.5
+
+
+def test_the_seed_decides_everything(live):
+    again = experiment.run(NULL, ["plugin", "default"], replications=4, draws=50)
+    pd.testing.assert_frame_equal(again, live)
+
+
+def test_every_design_of_the_catalogue_can_be_simulated():
+    for study in ("estimators", "situations"):
+        for design in experiment.designs(study):
+            small = replace(design, simulate=dict(design.simulate) | {"n_items": 24})
+            responses, truth = small.answers(np.random.default_rng(0))
+            assert len(truth) == len(design.abilities), design.name
+            assert (responses.frame["n_correct"] <= responses.frame["n_trials"]).all(), design.name
+            assert truth["truth"].between(0, 1.0001).all()
+            assert set(design.judged) <= set(range(len(design.abilities)))
+
+
+def test_the_catalogue_covers_the_specification():
+    every = experiment.designs("estimators")
+    assert {d.profiles[0] for d in every if d.group == "base"} == set(PROFILES)
+    assert {1, 2, 3, 5, 20} <= {d.simulate.get("n_trials") for d in every}
+    assert {0.1, 0.25, 0.5} <= {d.simulate.get("chance") for d in every}
+    assert {1, 2, 5, 20} <= {len(d.abilities) for d in every}
+    names = [d.name for d in experiment.designs("situations")]
+    assert len(names) == len(set(names))
+    for design in experiment.designs("situations"):
+        assert {"breaks", "shows", "helps"} <= set(design.about), design.name
+
+
+def test_a_flaw_of_no_dose_changes_nothing_but_ways_of_asking():
+    responses, _ = NULL.answers(np.random.default_rng(1))
+    frame = responses.frame
+    kinds = {"one answer repeated", "greedy and sampled", "items shuffled", "below chance"}
+    for name in FLAWS.keys() - kinds:
+        flawed = FLAWS[name](frame, 0.0, np.random.default_rng(2))
+        pd.testing.assert_frame_equal(flawed[list(frame)], frame, check_dtype=False)
+
+
+def test_doses_do_what_they_say():
+    responses, _ = NULL.answers(np.random.default_rng(1))
+    frame, rng = responses.frame, np.random.default_rng(2)
+    target = frame["language"] == "de"
+    before = frame["n_correct"].sum()
+    read = FLAWS["unreadable answers"](frame, 0.4, rng)
+    assert read.loc[target, "n_parsed"].sum() / frame.loc[target, "n_trials"].sum() == (
+        pytest.approx(0.6, abs=0.02)
+    )
+    assert (read.loc[~target, "n_parsed"] == frame.loc[~target, "n_trials"]).all()
+    known = FLAWS["source memorised"](frame, 0.5, rng)
+    changed = known["n_correct"] != frame["n_correct"]
+    assert known["n_correct"].sum() > before
+    assert not (changed & target).any()
+    assert frame.loc[changed, "model"].nunique() == 3  # models 2, 6 and 10 of eleven
+    broken = FLAWS["broken translations"](frame, 0.3, rng)
+    lost = broken[target].groupby("item")["n_correct"].sum() == 0
+    assert lost.mean() == pytest.approx(0.3, abs=0.1)
+    shuffled = FLAWS["items shuffled"](frame, 0.0, rng)
+    assert shuffled[target]["n_correct"].tolist() == frame[target]["n_correct"].tolist()
+    assert shuffled[target]["item"].tolist() != frame[target]["item"].tolist()
+
+
+def test_models_of_one_transfer_have_one_truth_whatever_their_shape():
+    for kind in ("steep with ability", "flat with ability"):
+        design = Design("own", "own", profiles=(kind,), simulate={"n_items": 30})
+        _, truth = design.answers(np.random.default_rng(0))
+        assert np.ptp(truth["truth"]) < 1e-3
+    _, truth = Design("own", "own", profiles=(0.6,)).answers(np.random.default_rng(0))
+    assert truth["truth"].to_numpy() == pytest.approx(0.6)
+
+
+def test_domains_have_the_mean_of_their_truths_and_may_be_told():
+    parts = ({"profile": "linear", "ability": 1}, {"profile": "square", "ability": -1})
+    design = Design("own", "own", strata=parts, simulate={"n_items": 40})
+    responses, truth = design.answers(np.random.default_rng(0))
+    expected = (true_transfer("linear") + true_transfer("square")) / 2
+    assert truth["truth"].to_numpy() == pytest.approx(expected, abs=1e-4)
+    assert responses.frame["item"].nunique() == 40
+    told = replace(design, told={"strata": True}).answers(np.random.default_rng(0))[0]
+    assert set(told.frame["stratum"]) == {"domain 1", "domain 2"}
+
+
+def test_answers_through_a_file_are_those_that_were_simulated():
+    responses, _ = NULL.answers(np.random.default_rng(3))
+    loaded, _ = replace(NULL, loaded=True).answers(np.random.default_rng(3))
+    columns = ["model", "language", "item", "n_correct", "n_trials"]
+    a, b = (each.frame.sort_values(columns)[columns] for each in (responses, loaded))
+    pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({}, RIGHT),
+        ({"refused": 0.9}, REFUSED),
+        ({"flagged": 0.95}, FLAGGED),
+        ({"range_unflagged": 0.08}, SILENT),
+        ({"coverage_unflagged": 0.8}, SILENT),
+        ({"coverage_unflagged": 0.91, "coverage_unflagged_se": 0.02}, RIGHT),
+    ],
+)
+def test_a_status_can_come_out_each_way(change, word):
+    row = {
+        "refused": 0.0, "scored": 1.0, "flagged": 0.0, "range_unflagged": 0.02,
+        "coverage_unflagged": 0.95, "coverage_unflagged_se": 0.01,
+    }  # fmt: skip
+    assert experiment.status(row | change, harm=0.05, coverage=0.93) == word
+
+
+def test_what_cannot_be_run_is_refused():
+    with pytest.raises(InputError, match="replications is below 1"):
+        experiment.run(NULL, replications=0)
+    with pytest.raises(InputError, match="profile is not known"):
+        experiment.run(replace(NULL, profiles=("odd",)), replications=1)
