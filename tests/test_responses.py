@@ -88,6 +88,13 @@ def bundled() -> hatlib.Responses:
         ("truthfulqa-human", 4, 100, 5, 1999, 1198),
         ("truthfulqa-bleu", 15, 817, 5, 60458, 28590),
         ("polyglot-facts", 5, 26267, 20, 1515780, 959021),
+        ("winogrande-african", 4, 1767, 12, 84816, 127830),
+        ("x-fakt", 14, 802, 13, 145964, 82790),
+        ("clika-csqa", 42, 1000, 10, 420000, 147797),
+        ("classeval", 3, 410, 5, 6150, 13918),
+        ("codereval-java", 3, 230, 5, 3450, 10512),
+        ("codereval-python", 3, 230, 5, 3450, 8902),
+        ("nodehaus-agent", 6, 45, 7, 1890, 1337),
     ],
 )
 def test_the_sets_hold_every_answer_of_their_source(
@@ -106,7 +113,7 @@ def test_the_sets_keep_the_rules_that_users_must_keep(bundled):
     place = schema.Place("items", range(2, len(typed) + 2))
     assert schema.check(typed, schema.RESPONSES, place) == []
     assert not typed.duplicated(list(schema.RESPONSE_KEY)).any()
-    assert list(bundled.frame) == list(responses.COLUMNS)
+    assert list(bundled.frame) == [*responses.COLUMNS, "n_parsed"]
     for table, column in (("models", "model"), ("languages", "language")):
         described = getattr(bundled, table)
         assert set(described[column]) == set(bundled.frame[column].unique())
@@ -124,7 +131,9 @@ def test_every_source_of_a_set_is_described_and_its_names_lead_to_models(bundled
     for source in set(responses.SETS.values()):
         mine = [b for b, s in responses.SETS.items() if s == source]
         models = set(bundled.subset(benchmarks=mine).models["model"])
-        assert set(names.loc[names["source"] == source, "model"]) == models
+        published = data.load().accuracies
+        published = set(published.loc[published["source"] == source, "model"])
+        assert set(names.loc[names["source"] == source, "model"]) == models | published
 
 
 def test_the_files_are_small_and_as_the_data_package_says():
@@ -202,7 +211,29 @@ def test_counts_add_up_to_the_frame(bundled, benchmark):
     assert counts.source_trials.sum() + counts.target_trials.sum() == frame["n_trials"].sum()
     assert (counts.source_correct <= counts.source_trials).all()
     assert (counts.target_correct <= counts.target_trials).all()
-    assert "en" not in counts.targets
+    assert ("en" in counts.targets) == (counts.source_language == "item")
+
+
+def test_facts_start_from_the_language_of_their_country_unless_told_otherwise():
+    own = hatlib.load_responses(sets="x-fakt")
+    assert own.benchmarks["source_language"].tolist() == ["item"]
+    by_item = own.frame.drop_duplicates("item").set_index("item")["source_language"]
+    assert by_item[["artists-hi-398", "artists-fr-438"]].tolist() == ["hi", "fr"]
+    english = hatlib.load_responses(sets="x-fakt", source_language="en", override=True)
+    assert english.counts("x-fakt").source_trials.sum() == 14 * 802
+    assert problems_of(None, sets=["mgsm", "x-fakt"], source_language="item")
+
+
+def test_twin_sentences_and_methods_of_a_class_are_clusters(bundled):
+    twins = np.bincount(bundled.counts("winogrande-african").clusters)
+    assert np.bincount(twins).tolist() == [0, 993, 387]
+    assert len(set(bundled.counts("classeval").clusters)) == 100
+
+
+def test_answers_that_could_not_be_read_are_kept(bundled):
+    frame = bundled.frame[bundled.frame["model"] == "yi-6b-chat"]
+    assert 0.55 < frame["n_parsed"].mean() < 0.61
+    assert bundled.frame.loc[bundled.frame["benchmark"] == "x-fakt", "n_parsed"].isna().all()
 
 
 def test_another_source_language_and_chance_level_for_the_sets_of_the_book():

@@ -58,6 +58,7 @@ COLUMNS = {
     "n_trials": "number of times the item was asked",
     "n_parsed": "answers that could be read; one that could not counts as wrong",
     "n_missing": "empty answers, which are not counted as trials",
+    "source_language": "where the transfer of the item starts; item in benchmarks.csv if it varies",
     "cluster": "items with the same value belong together",
     "margin": "half width that the source prints beside the accuracy, 0 to 1",
     "locator": "where in the source the figure stands",

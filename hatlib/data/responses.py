@@ -53,6 +53,13 @@ SETS = {
     "truthfulqa-human": "truthfulqa-multi",
     "truthfulqa-bleu": "truthfulqa-multi",
     "polyglot-facts": "polyglot-or-not",
+    "winogrande-african": "idm-african",
+    "x-fakt": "x-fakt",
+    "clika-csqa": "clika",
+    "codereval-java": "code-prompts",
+    "codereval-python": "code-prompts",
+    "classeval": "code-prompts",
+    "nodehaus-agent": "nodehaus-agent",
 }
 
 #: Sets that are loaded only when they are named, as they are large.
@@ -71,7 +78,7 @@ COLUMNS = (
     "cluster",
 )
 
-#: Columns that `Responses.frame` has if a file has them.
+#: Columns of `Responses.frame` that are there only if the data have them.
 OPTIONAL = ("stratum", "n_parsed")
 
 #: Other names under which a column is read.
@@ -176,7 +183,8 @@ class Responses:
         One row a benchmark × model × language × item × prompting, with ``n_correct`` right
         answers in ``n_trials`` trials, ``prompting`` (empty if there is one only),
         ``source_language`` (where the transfer of this item starts) and ``cluster`` (empty if
-        the item stands for itself).
+        the item stands for itself). Where the data say it, also ``stratum`` (kind of item; empty
+        if it is not said) and ``n_parsed`` (answers that could be read; nan if not said).
     benchmarks : DataFrame
         One row a benchmark: name, source language (a code, or ``item``), chance level.
     models : DataFrame
@@ -399,7 +407,8 @@ def load_responses(
         `hatlib.truth.answers.Simulated.write` keeps it.
     source_language : str
         Language that transfer starts from; ``item`` if the column ``source_language`` says it for
-        each item. At its default, it gives way to that column and to the table of benchmarks.
+        each item. At its default, it gives way to that column and to the table of benchmarks,
+        also in the sets of the book (``x-fakt`` has a source language for each item).
     chance : float, optional
         Accuracy of a guess, 0 to 1. If not given (or -1) it is what the column ``chance_level`` or
         the table of benchmarks says; where neither does, that of the book, and 0 for a benchmark
@@ -451,7 +460,8 @@ def load_responses(
         raise InputError(
             "A table of models or benchmarks, or a benchmark, was named without a file of answers."
         )
-    return _load_bundled(names, source_language, chance)
+    given = source_language if override or source_language != ENGLISH else ""
+    return _load_bundled(names, given, chance)
 
 
 # The sets of the book -----------------------------------------------------------------------
@@ -461,18 +471,19 @@ def _load_bundled(
     names: Sequence[str] | None, source_language: str, chance: float | None
 ) -> Responses:
     _known(names or [], SETS, "set")
-    if source_language == BY_ITEM:
-        raise InputError("No set of the book says a source language for each item.")
     wanted = [b for b in SETS if (b in names if names is not None else b not in LARGE)]
     if not wanted:
         raise InputError(Problem("no set was named.", f"There are {listing(SETS, 20)}."))
     sources = list(dict.fromkeys(SETS[benchmark] for benchmark in wanted))
     frame = pd.concat([_bundled_file(source) for source in sources], ignore_index=True)
     frame = frame[frame["benchmark"].isin(wanted)].reset_index(drop=True)
-    frame["source_language"] = source_language
-    benchmarks = _rows(book().benchmarks, "benchmark", wanted).assign(
-        source_language=source_language
-    )
+    benchmarks = _rows(book().benchmarks, "benchmark", wanted)
+    unsaid = sorted(set(benchmarks.loc[benchmarks["source_language"] != BY_ITEM, "benchmark"]))
+    if source_language == BY_ITEM and unsaid:
+        raise InputError(f"No source language for each item in {listing(unsaid, 20)}.")
+    if source_language:
+        benchmarks["source_language"] = source_language
+    frame["source_language"] = source_of_items(frame, benchmarks)
     assumed = []
     if chance is not None:
         benchmarks["chance_level"] = chance
@@ -483,7 +494,7 @@ def _load_bundled(
     read = [f"{len(frame):,} rows of answers in {counted(len(wanted), 'set')} of the book."]
     left = sorted(LARGE - set(wanted)) if names is None else []
     return Responses(
-        frame=frame[list(COLUMNS)],
+        frame=_ordered(frame),
         benchmarks=benchmarks,
         models=_rows(book().models, "model", sorted(frame["model"].unique())),
         languages=_rows(book().languages, "language", sorted(frame["language"].unique())),
@@ -505,10 +516,21 @@ def _bundled_file(source: str) -> pd.DataFrame:
         benchmark = next(b for b, s in SETS.items() if s == source)
         frame = frame.melt(["item", "language"], names, "model", "n_correct")
         frame = frame.assign(benchmark=benchmark, n_trials=1)
-    for column in ("prompting", "cluster"):
+    for column in ("prompting", "cluster", "source_language"):
         if column not in frame:
             frame[column] = ""
-    return frame.astype({"n_correct": np.int64, "n_trials": np.int64})
+    return frame.astype({c: np.int64 for c in frame if str(c).startswith("n_")})
+
+
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `Responses.frame`; the optional ones where any row has a value."""
+    frame = frame.astype({"n_correct": np.int64, "n_trials": np.int64})
+    if "n_parsed" in frame:
+        frame["n_parsed"] = frame["n_parsed"].astype(float)  # nan where it is not said
+    if "stratum" in frame:
+        frame["stratum"] = frame["stratum"].fillna("").astype(str)
+    said = [c for c in OPTIONAL if c in frame and (frame[c].notna() & (frame[c] != "")).any()]
+    return frame[[*COLUMNS, *said]]
 
 
 def has_items(path: str | Path) -> bool:
@@ -589,8 +611,7 @@ def _load_own(
     described = describe_models(frame, described_by, problems, read, assumed)
     if problems:
         raise InputError(problems)
-    kept = [*COLUMNS, *(c for c in OPTIONAL if c in frame)]
-    frame = frame[kept].astype({"n_correct": np.int64, "n_trials": np.int64})
+    frame = _ordered(frame)
     return Responses(
         frame=frame,
         benchmarks=about,
@@ -693,7 +714,7 @@ def _with_counts(
         if column in frame and not isinstance(frame[column].dtype, pd.StringDtype):
             frame[column] = frame[column].astype("string").fillna("").astype(str)
     if "n_parsed" in frame:
-        frame["n_parsed"] = pd.to_numeric(frame["n_parsed"], errors="coerce").astype(float)
+        frame["n_parsed"] = _whole(frame["n_parsed"], "n_parsed", place, problems)
     if not by_trial:
         for column in ("n_correct", "n_trials"):
             frame[column] = _whole(frame[column], column, place, problems)
@@ -748,7 +769,7 @@ def _standard_languages(frame: pd.DataFrame, file: str, assumed: list[str]) -> p
 
 def _aggregated(trials: pd.DataFrame) -> pd.DataFrame:
     """One row a model, language, item and prompting from one row a trial."""
-    counts = ["n_correct", "n_trials", *(["n_parsed"] if "n_parsed" in trials else [])]
+    counts = [c for c in ("n_correct", "n_trials", "n_parsed") if c in trials]
     key = [c for c in trials if c not in ("correct", *counts)]
     sums = trials.groupby(key, dropna=False, sort=False)[counts].sum(min_count=1)
     return sums.reset_index()

@@ -15,7 +15,7 @@ import pandera.pandas as pa
 
 from hatlib.errors import Problem
 
-REASONING = ("none", "minimal", "low", "medium", "high", "on")
+REASONING = ("unknown", "none", "minimal", "low", "medium", "high", "on")
 DATE_PRECISION = ("day", "month", "year")
 VARIANTS = ("base", "instruct", "reasoning", "finetune", "quantised")
 
@@ -92,6 +92,15 @@ def _languages(values: pd.Series) -> pd.Series:
     return values.isin([code for code in values.unique() if is_language(code)])
 
 
+def _parsed_is_possible(frame: pd.DataFrame) -> pd.Series:
+    """Whether the answers that could be read are at least the right ones, and at most all."""
+    if "n_parsed" not in frame:
+        return pd.Series(True, frame.index)
+    possible = frame["n_parsed"].between(frame["n_correct"], frame["n_trials"])
+    wrong = (frame["n_correct"] > frame["n_trials"]) | (frame["n_parsed"] < 0)  # said elsewhere
+    return (possible | wrong).fillna(True).astype(bool)
+
+
 def _languages_if_any(values: pd.Series) -> pd.Series:
     """Which values are language codes, or empty."""
     return _languages(values) | (values == "")
@@ -142,7 +151,7 @@ RESPONSES = pa.DataFrameSchema(
         "cluster": pa.Column(str, required=False),
         "stratum": pa.Column(str, required=False),
         "n_parsed": pa.Column(
-            float, pa.Check.ge(0, error="is negative"), nullable=True, required=False
+            "Int64", pa.Check.ge(0, error="is negative"), nullable=True, required=False
         ),
     },
     checks=[
@@ -152,12 +161,8 @@ RESPONSES = pa.DataFrameSchema(
             error="has more correct answers than trials",
         ),
         pa.Check(
-            lambda d: (
-                ~(d["n_parsed"] > d["n_trials"].astype(float))
-                if "n_parsed" in d
-                else pd.Series(True, d.index)
-            ),
-            error="has more parsed answers than trials",
+            lambda d: _parsed_is_possible(d),
+            error="has an n_parsed that is below n_correct or above n_trials",
         ),
     ],
     strict=False,
@@ -261,7 +266,8 @@ REMEDIES = {
     "is negative": "Write a count: 0 or more.",
     "is zero": "Remove the row if the item was not asked: no answer is not a wrong answer.",
     "has more correct answers than trials": "n_correct counts the right ones among n_trials.",
-    "has more parsed answers than trials": "n_parsed counts those of n_trials that could be read.",
+    "has an n_parsed that is below n_correct or above n_trials": "n_parsed counts the answers that "
+    "could be read; one that could not counts as wrong.",
     "is missing": "Fill it in, or remove the row if the model was not evaluated.",
 }
 

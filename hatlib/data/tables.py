@@ -47,7 +47,7 @@ STUDIES = {
 _OWN = "your data"  # the source of a user's figures, unless the file says it
 _USED = {*schema.KEY, *schema.MODEL_COLUMNS, "accuracy", "n_items", "margin", "locator", "note"}
 #: Columns that count something.
-_WHOLE = frozenset(["n_items", "n_correct", "n_trials", "correct"])
+_WHOLE = frozenset(["n_items", "n_correct", "n_trials", "n_parsed", "correct"])
 _NUMBERS = ("accuracy", "n_items", "margin", "params_total_b", "params_active_b", "chance_level")
 
 
