@@ -109,7 +109,7 @@ def test_the_sets_hold_every_answer_of_their_source(
 
 
 def test_the_sets_keep_the_rules_that_users_must_keep(bundled):
-    typed = bundled.frame.astype({"n_correct": "Int64", "n_trials": "Int64"})
+    typed = bundled.frame.astype(dict.fromkeys(["n_correct", "n_trials", "n_parsed"], "Int64"))
     place = schema.Place("items", range(2, len(typed) + 2))
     assert schema.check(typed, schema.RESPONSES, place) == []
     assert not typed.duplicated(list(schema.RESPONSE_KEY)).any()
