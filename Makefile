@@ -69,7 +69,9 @@ endif
 	@$(call install,.[book])
 
 .venv/dev: pyproject.toml constraints.txt .venv/base
-	@$(call install,.[book,dev])
+	@$(call install,.[book$(comma)dev])
+
+comma := ,
 
 define install
 	echo "Installing $(1) into .venv" >&2; \
