@@ -31,8 +31,8 @@ lint: .venv/dev ## mend what ruff can mend, then check style and types
 	$(bin)/ruff format
 	$(bin)/mypy
 
-lab: .venv/base ## open JupyterLab on the notebooks
-	$(bin)/jupyter lab notebooks
+lab: .venv/base ## open JupyterLab on the notebooks (options: make lab ARGS="--no-browser")
+	$(bin)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 serve: .venv/base ## show the built book on this machine
 	$(bin)/hat serve
@@ -67,11 +67,20 @@ endif
 
 .venv/base: pyproject.toml constraints.txt .venv/made
 	@$(call install,.[book])
+	@$(strip_outputs)
 
 .venv/dev: pyproject.toml constraints.txt .venv/base
 	@$(call install,.[book$(comma)dev])
 
 comma := ,
+
+# What JupyterLab saves into a notebook stays out of git: .gitattributes names this filter.
+define strip_outputs
+	if git rev-parse --git-dir >/dev/null 2>&1; then \
+		git config filter.nbstripout.clean "$(bin)/python -m nbstripout --keep-id" && \
+		git config filter.nbstripout.smudge cat; \
+	fi
+endef
 
 define install
 	echo "Installing $(1) into .venv" >&2; \

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -926,12 +926,23 @@ def _console() -> Console:
     return Console(stderr=True, markup=False, highlight=False)
 
 
+_EVERY = 5.0  # seconds between lines of progress
+
+
 @contextlib.contextmanager
 def _progress() -> Iterator[Progress | None]:
-    """A progress bar on a terminal; nothing elsewhere."""
+    """A progress bar on a terminal, a line every few seconds elsewhere."""
     console = _console()
     if not console.is_terminal or os.environ.get("CI"):
-        yield None
+        last = time.monotonic()
+
+        def tell(message: str, done: int, total: int) -> None:
+            nonlocal last
+            if time.monotonic() - last > _EVERY:
+                last = time.monotonic()
+                _say(f"{message}: {done} of {total}")
+
+        yield tell
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

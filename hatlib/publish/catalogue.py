@@ -48,6 +48,15 @@ class Parameter:
     default: Any
     help: str
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """All values that it may have, if its help ends in a list of them: "scale: a, b or c"."""
+        listed = re.search(r"(?::|^) *([^:;()]+?),? or ([^,:;()]+)$", self.help)
+        if self.type != "str" or listed is None:
+            return ()
+        found = (*(part.strip() for part in listed[1].split(",")), listed[2].strip())
+        return found if self.default in found else ()
+
 
 @dataclass(frozen=True)
 class Notebook:
@@ -207,6 +216,11 @@ def bind(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str,
     Traceback (most recent call last):
         ...
     hatlib.errors.InputError: there is no parameter 'draw'. Did you mean draws? Known: draws.
+    >>> bind([Parameter("scale", "str", "logit", "of the line: linear or logit")], {"scale": "log"})
+    Traceback (most recent call last):
+        ...
+    hatlib.errors.InputError: the parameter scale has no such value. (found: log) \
+Did you mean logit? It is one of linear, logit.
     """
     known = {parameter.name: parameter for parameter in parameters}
     values, problems = {}, []
@@ -223,6 +237,11 @@ def bind(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str,
             problem = Problem(f"the parameter {name} is a {kind}.", remedy, value=str(value))
             problems.append(problem)
             continue
+        choices = known[name].choices
+        if choices and values[name] not in choices:
+            what = f"the parameter {name} has no such value."
+            remedy = f"{_suggestion(values[name], choices)}It is one of {listing(choices)}."
+            problems.append(Problem(what, remedy, value=str(value)))
         if name in _LEAST and values[name] < _LEAST[name]:
             remedy = f"Write it like this: {name}={known[name].default!r}"
             what = f"the parameter {name} is at least {_LEAST[name]}."

@@ -23,7 +23,7 @@ from hatlib.publish.places import (
     write_text,
 )
 
-PATHS = ("data", "answers", "models")  # parameters that hold file names
+PATHS = ("data", "answers", "models", "benchmarks", "thresholds")  # parameters that name files
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _check_free(folder: Path, targets: Sequence[Path], force: bool) -> None:
 
 def load_report(values: Mapping[str, Any]) -> Any:
     """Read the user's data once before the run, so that mistakes are found at once."""
-    if not any(values.get(name) for name in PATHS):
+    if not any(values.get(name) for name in ("data", "answers", "models")):
         return None
     import hatlib
     from hatlib.data.responses import has_items
