@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from hatlib.errors import InputError, Problem, RunError
+from hatlib.publish import address
 from hatlib.publish.catalogue import (
     Notebook,
     notebook_files,
@@ -449,6 +450,7 @@ def _site_key(site: Site) -> str:
         sha_tree(*around, site.root / "data", site.root / "notebooks"),
         sha_tree(site.executed),
         sha_tree(site.analyses),
+        address.named("HAT_BOOK_REPOSITORY") + " " + address.named("HAT_BOOK_ADDRESS"),
         sha_package(),
         sha_versions(),
     )
@@ -466,9 +468,14 @@ def _run_jupyter_book(site: Site) -> None:
     """Build in a folder of its own; replace the last book only if all went well."""
     work = site.build / "work"
     shutil.rmtree(work, ignore_errors=True)
+    import yaml
+
     program = "import hatlib; from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", program, "build"]
-    command += [str(site.book), "--config", str(site.root / "_config.yml")]
+    config = site.generated / "config.yml"
+    known = yaml.safe_load((site.root / "_config.yml").read_text(encoding="utf-8"))
+    write_text(config, yaml.safe_dump(address.configured(known), allow_unicode=True))
+    command += [str(site.book), "--config", str(config)]
     command += ["--path-output", str(work), "-W", "--keep-going"]
     result = subprocess.run(
         command,
@@ -483,6 +490,7 @@ def _run_jupyter_book(site: Site) -> None:
     html = work / "_build" / "html"
     if result.returncode or not (html / "index.html").is_file():
         raise RunError(_build_failure(result.stdout, site.generated / "build.log"))
+    address.finish(html)
     _copy_downloads(site, html / "downloads")
     shutil.rmtree(site.html, ignore_errors=True)
     html.rename(site.html)
