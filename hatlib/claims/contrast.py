@@ -1,0 +1,921 @@
+"""How does transfer change with size, time, thinking or smallness?  One engine for all four.
+
+A *contrast* asks how a measure y changes with x within groups that are alike in the rest: the sizes
+of a ladder, the releases of a lineage, one model with less and with more thinking.  Groups keep a
+level of their own, so that no difference between groups enters.  Each group gives the least-squares
+slope of y on x; the answer of a set is their mean.
+
+There are two measures, never pooled.  `on_scores` takes the HAT score of item-level responses.
+`on_line` takes published accuracies, and asks of the distance of each run from the line that other
+lineages draw (`hatlib.lines.distance`).
+
+An interval speaks of *models in general* if lineages were redrawn, with at least three of them (on
+the line) or eight (HAT); else of the models at hand, with redrawn items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from hatlib import resample
+from hatlib.claims.verdict import Asks, Verdict, decide_together
+from hatlib.data.schema import REASONING
+from hatlib.errors import InputError, Problem, listing
+from hatlib.lines import distance
+from hatlib.lines.lines import Scale
+from hatlib.metric.results import BenchmarkScores, HatScores
+from hatlib.metric.sufficient import MACRO
+from hatlib.thresholds import BOOK
+
+Floats = NDArray[np.float64]
+Question = Literal["size", "date", "thinking", "small"]
+QUESTIONS: tuple[Question, ...] = ("size", "date", "thinking", "small")
+
+SIZES = ("params_total_b", "params_active_b")
+
+#: How a set of the book is told that it cannot answer.
+_NOTHING = {
+    "size": "No size ladder has two sizes",
+    "date": "No lineage has two release dates at equal size",
+    "thinking": "No model was run with two thinking settings",
+    "small": "No small model can be compared with a larger",
+}
+_UNKNOWN = "unknown"  # a reasoning setting that nobody stated
+_LEAST_SPREAD = 1e-9  # of what differs, in a group that can tell anything
+_GAINS = {"source_accuracy": "source_gain", "target_accuracy": "target_gain",
+          "xlt_gap": "gap_gain", "ratio": "ratio_gain", "expected": "expected_gain"}  # fmt: skip
+_SETS = ["set", "set_name", "estimate", "low", "high", "p_value", "se", "freedom", "general",
+         "n", "n_groups", "n_lineages", "n_left_out", *_GAINS.values(), "reason"]  # fmt: skip
+_GROUPS = ["set", "set_name", "group", "lineage", "n", "n_steps", "n_left_out", "x_low", "x_high",
+           "estimate", "low", "high", "p_value", *_GAINS.values()]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """The answers to one question, set by set.
+
+    Attributes
+    ----------
+    question : {"size", "date", "thinking", "small"}
+    evidence : {"line", "hat"}
+        Whether y is the distance from the line, or the HAT score.
+    rows : DataFrame
+        One row a run (or model): what is known of it, ``x``, ``group``, ``y`` with ``low`` and
+        ``high``, and ``left_out``: why it does not enter; empty if it does.
+    groups : DataFrame
+        One row a group: ``estimate`` with ``low``, ``high``, ``p_value`` and ``q_value`` (Benjamini
+        and Hochberg), and the change of each usual metric (``target_gain`` and so on; on the line
+        ``expected_gain``, what the line gives for the change of source accuracy). Only on the line
+        do groups have intervals.
+    sets : DataFrame
+        One row a set: the mean over its groups with ``low``, ``high``, ``p_value``, ``se`` and
+        ``freedom``, how many models, groups and lineages enter, whether the interval speaks of
+        models in ``general``, the change of the usual metrics, and the ``reason`` if there is no
+        answer.
+    level : float
+        Nominal coverage of the intervals.
+    """
+
+    question: Question
+    evidence: Literal["line", "hat"]
+    rows: pd.DataFrame
+    groups: pd.DataFrame
+    sets: pd.DataFrame
+    level: float = resample.LEVEL
+
+
+# Weights ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Least-squares slopes within groups, as weights of the values that they are slopes of.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (groups, n)
+        Times values, the slope of each group.
+    spread : ndarray, shape (groups,)
+        How much each group counts in a common slope: the sum of squares of what differs.
+    groups : tuple of str
+        The groups that can tell anything.
+    """
+
+    weights: Floats
+    spread: Floats
+    groups: tuple[str, ...]
+
+    @property
+    def common(self) -> Floats:
+        """Times values, the slope that all groups have in common; shape (n,)."""
+        return self.spread @ self.weights / self.spread.sum()
+
+
+def within_groups(x: ArrayLike, groups: Sequence[str], held: ArrayLike | None = None) -> Slopes:
+    """The least-squares slope on `x`, with a level for each group and `held` held fixed.
+
+    Parameters
+    ----------
+    x : array_like, shape (n,)
+        What differs.
+    groups : sequence of str, length n
+        What is alike.
+    held : array_like, shape (n,), optional
+        What else is held fixed.
+
+    Returns
+    -------
+    Slopes
+
+    Examples
+    --------
+    >>> slopes = within_groups([0, 1, 0, 2], ["a", "a", "b", "b"])
+    >>> round(float(slopes.common @ np.array([0.5, 0.6, 0.1, 0.3])), 3)
+    0.1
+    """
+    labels = np.asarray(groups, dtype=object)
+    first = _centred(np.asarray(x, dtype=float), labels)
+    if held is not None:
+        other = _centred(np.asarray(held, dtype=float), labels)
+        if other @ other > _LEAST_SPREAD:
+            first = first - other * (other @ first) / (other @ other)
+    names = [str(name) for name in dict.fromkeys(labels.tolist())]
+    members = np.array([labels == name for name in names]).reshape(len(names), len(first))
+    spread = members @ first**2
+    tells = spread > _LEAST_SPREAD
+    return Slopes(
+        members[tells] * first / spread[tells, None],
+        spread[tells],
+        tuple(name for name, yes in zip(names, tells, strict=True) if yes),
+    )
+
+
+def _centred(values: Floats, labels: NDArray[np.object_]) -> Floats:
+    """Values minus the mean of their group."""
+    series = pd.Series(values)
+    return (series - series.groupby(labels).transform("mean")).to_numpy(float)
+
+
+# The mean over groups ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval.
+
+    Attributes
+    ----------
+    value, low, high, p_value : float
+        The number, its interval, and the two-sided p-value that it is 0.
+    se, freedom : float
+        Standard error, and degrees of freedom of Student's t behind the interval.
+    general : bool
+        Whether the interval speaks of models in general.
+    n_lineages : int
+        How many lineages there are.
+    """
+
+    value: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    p_value: float = np.nan
+    se: float = np.nan
+    freedom: float = np.nan
+    general: bool = False
+    n_lineages: int = 0
+
+    def row(self) -> dict[str, float]:
+        """The columns of `Contrasts.sets`."""
+        return {"estimate": self.value, "low": self.low, "high": self.high, "general": self.general,
+                "p_value": self.p_value, "se": self.se, "freedom": self.freedom,
+                "n_lineages": self.n_lineages}  # fmt: skip
+
+
+def _student(
+    value: float, se: float, freedom: float, level: float, *, general: bool, n_lineages: int
+) -> Estimate:
+    """An estimate with the interval of Student's t."""
+    reach = float(stats.t.ppf((1 + level) / 2, freedom)) * se
+    p = float(2 * stats.t.sf(abs(value) / se, freedom)) if se > 0 else np.nan
+    return Estimate(value, value - reach, value + reach, p, se, freedom, general, n_lineages)
+
+
+def over_lineages(
+    values: Floats,
+    draws: Floats,
+    weights: NDArray[np.int64],
+    lineages: Sequence[object],
+    importance: Floats | None = None,
+    level: float = resample.LEVEL,
+) -> Estimate:
+    """The mean over groups, with lineages drawn with replacement.
+
+    The interval is the mean plus or minus Student's *t* on (lineages - 1) degrees of freedom
+    times the bootstrap standard error.  With few lineages percentiles of the draws are far too
+    narrow (``benchmarks/pooled_intervals.py`` shows both).
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n,)
+        One value a group; missing ones are left out.
+    draws : ndarray of float, shape (draws, n)
+        The same in every bootstrap draw.
+    weights : ndarray of int, shape (draws, n)
+        How often each group counts in every draw.
+    lineages : sequence of length n
+        Lineage of each.
+    importance : ndarray of float, shape (n,), optional
+        Weights of a weighted mean; all alike if not given.
+    level : float
+        Nominal coverage of the interval.
+
+    Returns
+    -------
+    Estimate
+        Without an interval if there are fewer than three lineages.
+
+    Examples
+    --------
+    >>> values, draws = np.array([1.0, 3.0]), np.array([[1.0, 3.0]] * 4)
+    >>> over_lineages(values, draws, np.ones((4, 2), int), ["a", "b"]).value
+    2.0
+    """
+    kept = np.flatnonzero(np.isfinite(values))
+    values, draws, weights = values[kept], draws[:, kept], weights[:, kept]
+    share = np.ones(len(kept)) if importance is None else importance[kept]
+    n = len({lineages[i] or i for i in kept.tolist()})
+    value = float(np.average(values, weights=share)) if len(kept) else np.nan
+    if n < distance.MIN_STEPS:
+        return Estimate(value, general=True, n_lineages=n)
+    used = weights * share * np.isfinite(draws)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (used * np.nan_to_num(draws)).sum(axis=1) / used.sum(axis=1)
+    se = float(np.nanstd(means) * np.sqrt(n / (n - 1)))
+    return _student(value, se, n - 1, level, general=True, n_lineages=n)
+
+
+# Published accuracies ---------------------------------------------------------------------------
+
+
+def on_line(
+    table: pd.DataFrame,
+    question: Question,
+    *,
+    size: str = "params_total_b",
+    threshold: float = BOOK["small"],
+    scale: Scale = "linear",
+    equal_size: bool = False,
+    keep_all: bool = False,
+    min_steps: int = distance.MIN_STEPS,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Contrasts:
+    """Answer a question on published accuracies: by the distance of runs from a line.
+
+    - ``size``: the slope on log2 of the size, within a generation, variant and reasoning setting;
+      the mean over ladders. The line holds size fixed.
+    - ``date``: the slope on the years, within a lineage; the common slope. The line holds the date
+      fixed.
+    - ``thinking``: each run against the same model at its lowest setting; the mean over pairs.
+    - ``small``: the mean distance of small models from the line of the larger ones.
+
+    Runs that are `hatlib.lines.distance.unfit` say nothing about transfer and are left out.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `hatlib.Metrics.table`.
+    question : {"size", "date", "thinking", "small"}
+        What differs.
+    size : {"params_total_b", "params_active_b"}
+        Which size.
+    threshold : float
+        Models below this size are small (10⁹ parameters).
+    scale : {"linear", "logit", "probit"}
+        Scale on which the line is straight.
+    equal_size : bool
+        Whether the change a year is at equal size, among runs of known size.
+    keep_all : bool
+        Whether unfit runs stay on their ladder.
+    min_steps : int
+        Different sizes that a ladder needs, or dates that a lineage needs.
+    draws, seed : int
+        Bootstrap draws and seed.
+
+    Returns
+    -------
+    Contrasts
+
+    Raises
+    ------
+    InputError
+        If `size` is not a size column or `threshold` not above 0.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> table = hatlib.summarise(hatlib.load()).table()
+    >>> found = on_line(table[table["source"] == "euroeval"], "size", draws=100)
+    >>> "Gemma 3 instruct" in set(found.groups["group"])
+    True
+    """
+    _check(question, size, threshold)
+    parts = []
+    for part, set_seed in distance.by_set(table, seed):
+        held, defines = None, None
+        if question == "size":
+            held = part[size].astype(float).map(np.log2)
+        elif question == "date":
+            held = _years(part)
+        elif question == "thinking":
+            held = (part["reasoning"] != "none").astype(float)
+            held = held.mask(part["reasoning"] == _UNKNOWN)
+        else:
+            defines = (part[size] >= threshold).to_numpy()
+        line = distance.off_line(
+            part, defines=defines, control=held, scale=scale, keep_all=keep_all, draws=draws,
+            rng=set_seed,
+        )  # fmt: skip
+        runs = line.runs.assign(y=line.runs["effective_transfer"], left_out=line.runs["unfit"])
+        if keep_all:
+            runs["left_out"] = ""
+        placed = {
+            "size": lambda r=runs: _ladders(r, size),
+            "date": lambda r=runs: _lineages(r, equal_size=equal_size),
+            "thinking": lambda r=runs: _pairs(r),
+            "small": lambda r=runs: _small(r, size, threshold),
+        }[question]()
+        parts.append(_answer_on_line(placed, line, question, size, threshold, min_steps))
+    rows, groups, sets = zip(*parts, strict=True) if parts else ((), (), ())
+    return Contrasts(
+        question,
+        "line",
+        _stacked(rows, [*table.columns, "group", "x", "y", "low", "high", "left_out", "role"]),
+        distance.with_q_values(_stacked(groups, _GROUPS)),
+        _stacked(sets, _SETS),
+    )
+
+
+def _answer_on_line(
+    rows: pd.DataFrame,
+    line: distance.OffLine,
+    question: Question,
+    size: str,
+    threshold: float,
+    min_steps: int,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The rows, groups and answer of one set; `rows` holds runs by their place, ``at``."""
+    steps = {"size": min_steps, "date": min_steps, "thinking": 2, "small": 1}[question]
+    in_group = rows["group"] != ""
+    unfit = (in_group & (rows["left_out"] != "")).groupby(rows["group"]).transform("sum")
+    fit = in_group & (rows["left_out"] == "")
+    n_steps = rows["x"].where(fit).groupby(rows["group"]).transform("nunique")
+    used = rows[fit & (n_steps >= steps)].assign(n_left_out=unfit)
+    groups, drawn, first, spread = [], [], [], []
+    for name, group in used.groupby("group", sort=False):
+        x = group["x"].to_numpy(float)
+        if question == "small":
+            weights, share = np.ones(len(x)), 1.0
+        else:
+            slopes = within_groups(x, ["g"] * len(x))
+            if not len(slopes.groups):
+                continue
+            weights, share = slopes.weights[0], float(slopes.spread[0])
+        gain = line.draws[:, group["at"]] @ weights
+        low, high = distance.interval(gain[:, None])
+        groups.append(
+            {c: group[c].iloc[0] for c in ("set", "set_name", "lineage", "n_left_out")}
+            | {"group": name, "n": len(group), "n_steps": group["x"].nunique(),
+               "x_low": x.min(), "x_high": x.max(), "estimate": weights @ group["y"],
+               "low": low[0], "high": high[0], "p_value": distance.p_value(gain)}
+            | {change: weights @ group[m] for m, change in _GAINS.items()}
+        )  # fmt: skip
+        drawn.append(gain)
+        first.append(int(group["at"].iloc[0]))
+        spread.append(share)
+    frame = pd.DataFrame(groups, columns=_GROUPS)
+    importance = np.array(spread) if question == "date" else None
+    if question == "date" and "held" in rows:
+        mean = _at_equal_size(used, line)
+    else:
+        mean = over_lineages(
+            frame["estimate"].to_numpy(float),
+            np.stack(drawn, axis=1) if drawn else np.zeros((1, 0)),
+            line.weights[:, first] if first else np.zeros((1, 0), int),
+            frame["lineage"].tolist(),
+            importance,
+        )
+    known = used[used["y"].notna()] if question in ("date", "small") else used
+    answer: dict[str, Any] = {
+        "set": line.runs["set"].iloc[0],
+        "set_name": line.runs["set_name"].iloc[0],
+        **mean.row(),
+        "n": len(known),
+        "n_groups": len(frame),
+        "n_left_out": int((in_group & (rows["left_out"] != "")).sum()),
+        "reason": _why_not(frame, rows, line, question, size, threshold, min_steps),
+    }
+    for change in _GAINS.values():
+        answer[change] = np.average(frame[change], weights=importance) if len(frame) else np.nan
+    place = rows.drop(columns=["at", "held"], errors="ignore")
+    return place, frame, pd.DataFrame([answer], columns=_SETS)
+
+
+def _at_equal_size(used: pd.DataFrame, line: distance.OffLine) -> Estimate:
+    """The common change a year with size held fixed."""
+    sized = used[used["held"].notna() & used["y"].notna()]
+    if sized.empty:
+        return Estimate()
+    lineages = sized["lineage"].tolist()
+    slopes = within_groups(sized["x"], lineages, sized["held"])
+    if not slopes.spread.sum() > 1e-6:
+        return Estimate()
+    at = sized["at"].to_numpy()
+    first = [at[lineages.index(name)] for name in slopes.groups]
+    return over_lineages(
+        slopes.weights @ sized["y"].to_numpy(float),
+        line.draws[:, at] @ slopes.weights.T,
+        line.weights[:, first],
+        slopes.groups,
+        slopes.spread,
+    )
+
+
+def _ladders(runs: pd.DataFrame, size: str) -> pd.DataFrame:
+    """Runs of one generation, variant, reasoning setting and, if there are two, setup."""
+    words = runs["reasoning"].replace({"none": "", "on": "thinking"})
+    n_setups = runs.groupby(["ladder", "variant", "reasoning"])["setup"].transform("nunique")
+    parts = zip(runs["ladder"], runs["variant"], words, runs["setup"].where(n_setups > 1, ""),
+                strict=True)  # fmt: skip
+    names = pd.Series([" ".join(filter(None, part)) for part in parts], runs.index, dtype=object)
+    known = (runs["ladder"] != "") & runs[size].notna()
+    return runs.assign(
+        at=np.arange(len(runs)),
+        x=runs[size].astype(float).map(np.log2),
+        group=names.where(known, ""),
+    )
+
+
+def _lineages(runs: pd.DataFrame, *, equal_size: bool) -> pd.DataFrame:
+    """The dated runs of a lineage."""
+    known = runs["release_date"].notna() & (runs["lineage"] != "")
+    placed = runs.assign(
+        at=np.arange(len(runs)), x=_years(runs), group=runs["lineage"].where(known, "")
+    )
+    if equal_size:
+        placed["held"] = runs["params_total_b"].astype(float).map(np.log2)
+    return placed
+
+
+def _pairs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Each run of a model beside the run at its lowest reasoning setting."""
+    found = [runs.iloc[:0].assign(at=0, x=0.0, group="")]
+    ranked = runs.assign(at=np.arange(len(runs)), rank=runs["reasoning"].map(REASONING.index))
+    for _, same in (
+        ranked[ranked["left_out"] == ""].sort_values("rank").groupby(["model", "setup"], sort=False)
+    ):
+        for n in range(1, len(same)):
+            pair = same.iloc[[0, n]]
+            name = f"{pair['shown'].iloc[0]}: {' to '.join(pair['reasoning'])}"
+            found.append(pair.drop(columns=["rank", "shown"]).assign(x=[0.0, 1.0], group=name))
+    return pd.concat([part for part in found if len(part)] or found, ignore_index=True)
+
+
+def _small(runs: pd.DataFrame, size: str, threshold: float) -> pd.DataFrame:
+    """Small runs, each a group of its own, beside the larger ones that draw the line."""
+    small = (runs[size] < threshold).to_numpy()
+    unfit = (runs["unfit"] != "").to_numpy()
+    off_range = runs["extrapolated"].to_numpy(bool)
+    role = np.select(
+        [runs["unfit"] == "doubtful", small & unfit, small & off_range, small,
+         runs["defines"].to_numpy(bool), (runs[size] >= threshold).to_numpy()],
+        ["doubtful", "small, near chance", "small, off the range", "small", "draws the line",
+         "larger, near chance"],
+        "size unknown",
+    )  # fmt: skip
+    left_out = np.where(role == "small", np.where(runs["y"].isna(), "no line", ""), role)
+    return runs.assign(
+        at=np.arange(len(runs)),
+        x=1.0,
+        group=np.where(small, _distinct(runs["label"]), ""),
+        role=role,
+        left_out=np.where(small, left_out, runs["unfit"]),
+    )
+
+
+def _distinct(labels: pd.Series) -> pd.Series:
+    """Labels that no two runs share."""
+    number = labels.groupby(labels).cumcount()
+    return labels.where(number == 0, labels + " #" + (number + 1).astype(str))
+
+
+def _why_not(
+    frame: pd.DataFrame,
+    rows: pd.DataFrame,
+    line: distance.OffLine,
+    question: Question,
+    size: str,
+    threshold: float,
+    min_steps: int,
+) -> str:
+    """Why a set has no answer; empty if it has one."""
+    no_line = line.reason or "Too few runs of other lineages to draw a line."
+    runs = line.runs
+    if question in ("size", "small") and not runs[size].notna().any():
+        return f"No model has a size ({size})."
+    if question == "small":
+        small = (runs[size] < threshold).to_numpy()
+        if not small.any():
+            return f"No model is below {threshold:g} billion parameters."
+        if not np.isfinite(runs.loc[small, "expected"]).any():
+            return f"Fewer than {distance.MIN_RUNS} larger models of other lineages draw the line."
+        return "" if len(frame) else "No small run can be judged by the line."
+    if frame.empty:
+        if question == "thinking":
+            return "No model has two reasoning settings above chance."
+        what = (
+            f"No generation has {min_steps} sizes of one variant."
+            if question == "size"
+            else f"No lineage has {min_steps} release dates."
+        )
+        return what + distance.left_out(runs)
+    return no_line if frame["estimate"].isna().all() else ""
+
+
+# HAT scores -------------------------------------------------------------------------------------
+
+
+def on_scores(
+    scores: HatScores,
+    question: Question,
+    *,
+    measure: Literal["hat", "lag"] = "hat",
+    size: str = "params_total_b",
+    threshold: float = BOOK["small"],
+    truth: pd.DataFrame | None = None,
+    rng: np.random.Generator | int = 0,
+) -> Contrasts:
+    """Answer a question on item-level responses: by the HAT score.
+
+    The slope is common to all groups.  Models whose score is missing or flagged do not enter.
+
+    - ``size``: on log2 of the size, within a generation and variant.
+    - ``date``: on the years, within a lineage, at equal size where that is known; base, fine-tuned
+      and quantised models apart.
+    - ``thinking``: more thinking against the lowest setting of the same model.
+    - ``small``: small minus larger models, within lineages that have both, else among all.
+
+    Parameters
+    ----------
+    scores : HatScores
+        From `hatlib.hat_scores`, with redraws for an interval.
+    question : {"size", "date", "thinking", "small"}
+        What differs.
+    measure : {"hat", "lag"}
+        The HAT score, or how far target accuracy (above chance, rescaled as HAT is) runs ahead of
+        it.
+    size, threshold
+        As in `on_line`.
+    truth : DataFrame, optional
+        `hatlib.Simulated.truth`, where the models are simulated; gives ``true_gain``.
+    rng : numpy.random.Generator or int
+        Random numbers of the redraws of lineages.
+
+    Returns
+    -------
+    Contrasts
+
+    Raises
+    ------
+    InputError
+        If `size` is not a size column or `threshold` not above 0.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> simulated = hatlib.paper_design(n_items=(200, 20, 20))
+    >>> scores = hatlib.hat_scores(simulated.responses, benchmarks="sim-free-form", draws=100)
+    >>> found = on_scores(scores, "size", truth=simulated.truth)
+    >>> found.sets["true_gain"].round(3).tolist(), found.sets["general"].tolist()
+    ([0.008], [False])
+    """
+    _check(question, size, threshold)
+    generator = resample.generator(rng)
+    macro = scores.macro() if scores.benchmarks else pd.DataFrame()
+    parts = []
+    for b in scores.benchmarks:
+        rows = macro[macro["benchmark"] == b.benchmark].reset_index(drop=True)
+        rows = rows.rename(columns={"benchmark": "set", "benchmark_name": "set_name"})
+        rows = rows.assign(y=rows["hat"], weak=_weak(rows))
+        placed = {
+            "size": lambda r=rows: _score_ladders(r, size),
+            "date": lambda r=rows: _score_lineages(r),
+            "thinking": lambda r=rows: _score_pairs(r, scores.models),
+            "small": lambda r=rows: _score_small(r, size, threshold),
+        }[question]()
+        parts.append(
+            _answer_on_scores(_entering(placed), b, scores.level, question, measure, truth,
+                              generator)
+        )  # fmt: skip
+    rows_, groups, sets = zip(*parts, strict=True) if parts else ((), (), ())
+    return Contrasts(
+        question,
+        "hat",
+        _stacked(rows_, [*_SCORE_ROWS, "group", "x", "y", "left_out"]),
+        _stacked(groups, _GROUPS),
+        _stacked(sets, [*_SETS, "span", "n_above", "n_items"]),
+        scores.level,
+    )
+
+
+_SCORE_ROWS = ["set", "set_name", "model", "display_name", "lineage", "hat", "low", "high",
+               "support", "source_accuracy", "target_accuracy", "xlt_gap", "ratio"]  # fmt: skip
+
+
+def _answer_on_scores(
+    rows: pd.DataFrame,
+    b: BenchmarkScores,
+    level: float,
+    question: Question,
+    measure: Literal["hat", "lag"],
+    truth: pd.DataFrame | None,
+    rng: np.random.Generator,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The rows, groups and answer of one set of item-level responses."""
+    used = rows[rows["left_out"] == ""]
+    answer: dict[str, Any] = dict.fromkeys([*_GAINS.values(), "span"], np.nan)
+    answer |= {"set": b.benchmark, "set_name": rows["set_name"].iloc[0], "n": len(used)}
+    answer |= {"n_groups": 0, "n_left_out": int((_varied(rows) & (rows["weak"] != "")).sum())}
+    answer |= {"n_items": int(np.nanmax(b.n_items)), "n_above": int((used["low"] > 1).sum())}
+    if truth is not None:
+        answer["true_gain"] = np.nan
+    groups, mean = pd.DataFrame(columns=_GROUPS), Estimate()
+    if len(used):
+        slopes = within_groups(used["x"], used["group"].tolist(), used.get("held"))
+        lineages = [_lineage(used, group) for group in slopes.groups]
+        mean = _mean_of_scores(slopes, b, used.index.to_numpy(), lineages, level, rng, measure)
+        gains = {g: used[m].to_numpy(float) for m, g in _GAINS.items() if m in used}
+        answer |= {g: float(slopes.common @ values) for g, values in gains.items()}
+        answer |= {"n_groups": len(slopes.groups), "reason": ""}
+        by_group = used.groupby("group")["x"]
+        answer["span"] = float(by_group.agg(np.ptp).max())
+        if truth is not None:
+            answer["true_gain"] = float(slopes.common @ _truth(truth, b, used))
+        names = list(slopes.groups)
+        groups = pd.DataFrame(
+            {"set": b.benchmark, "set_name": answer["set_name"], "group": names,
+             "lineage": lineages, "n": by_group.size()[names].to_numpy(),
+             "estimate": slopes.weights @ used["y"].to_numpy(float),
+             **{g: slopes.weights @ values for g, values in gains.items()}}
+        )  # fmt: skip
+    else:
+        answer["reason"] = _no_scores(rows, _NOTHING[question])
+    place = rows.drop(columns=["held", "weak"], errors="ignore")
+    return place, groups, pd.DataFrame([answer | mean.row()])
+
+
+def _mean_of_scores(
+    slopes: Slopes,
+    b: BenchmarkScores,
+    at: NDArray[np.signedinteger],
+    lineages: Sequence[str],
+    level: float,
+    rng: np.random.Generator,
+    measure: Literal["hat", "lag"],
+) -> Estimate:
+    """The common slope: for models in general if there are enough lineages, else for these."""
+    values, draws = b.hat[at, 0], None if b.draws is None else b.draws[:, at, 0]
+    if measure == "lag":
+        values = (b.metrics["target_accuracy"][at, 0] - b.chance) / (1 - b.chance) - values
+        if draws is not None and b.metric_draws is not None:
+            target = b.metric_draws["target_accuracy"][:, at]
+            draws = (target - b.chance) / (1 - b.chance) - draws
+    n = len(set(lineages))
+    if draws is None:
+        return Estimate(float(slopes.common @ values), n_lineages=n)
+    if n >= resample.FEW_CLUSTERS:
+        weights = resample.weights(rng, lineages, len(draws))
+        return over_lineages(slopes.weights @ values, draws @ slopes.weights.T, weights, lineages,
+                             slopes.spread, level)  # fmt: skip
+    # Student's t, with the degrees of freedom of the parts (Welch and Satterthwaite).
+    parts = (slopes.common * b.se[at, 0]) ** 2
+    freedom = np.maximum(b.effective_items[at, 0], 11) - 1
+    total = float((parts**2 / freedom).sum())
+    degrees = float(parts.sum()) ** 2 / total if total > 0 else np.inf
+    se = float(np.std(draws @ slopes.common, ddof=1))
+    value = float(slopes.common @ values)
+    return _student(value, se, degrees, level, general=False, n_lineages=n)
+
+
+def _score_ladders(rows: pd.DataFrame, size: str) -> pd.DataFrame:
+    known = rows[size].notna() & (rows["ladder"] != "")
+    return rows.assign(
+        x=np.log2(rows[size].astype(float)),
+        group=(rows["ladder"] + " " + rows["variant"]).str.strip().where(known, ""),
+    )
+
+
+def _score_lineages(rows: pd.DataFrame) -> pd.DataFrame:
+    known = rows["release_date"].notna() & (rows["lineage"] != "")
+    # A lineage with a size that is not known counts as one of equal size.
+    log_size = rows["params_total_b"].astype(float).map(np.log2)
+    unknown = log_size.isna().groupby(_track(rows)).transform("any")
+    return rows.assign(
+        x=_years(rows), group=_track(rows).where(known, ""), held=log_size.mask(unknown, 0.0)
+    )
+
+
+def _score_pairs(rows: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
+    """Models are one and the same if lineage, family and size agree."""
+    given = models.get("reasoning", pd.Series("", models.index))
+    given = given.where(given.isin(REASONING) & (given != _UNKNOWN), "")
+    settings = dict(zip(models["model"], given, strict=True))
+    setting = rows["model"].map(settings).fillna("")
+    size = rows["params_total_b"].map(lambda s: "" if pd.isna(s) else f" {s:g}B")
+    key = (rows["lineage"] + "\n" + rows["family"] + "\n" + size).where(
+        (setting != "") & (rows["family"] != ""), ""
+    )
+    rank = setting.map(lambda word: REASONING.index(word) if word else 0)
+    several = (key != "") & (rank.groupby(key).transform("nunique") > 1)
+    twice = several & rows.assign(key=key, rank=rank).duplicated(["key", "rank"], keep=False)
+    return rows.assign(
+        x=(rank > rank.groupby(key).transform("min")).astype(float),
+        group=(rows["family"] + size).where(several, ""),
+        left_out=np.where(twice, "another model of its family and size has the same setting", ""),
+    )
+
+
+def _score_small(rows: pd.DataFrame, size: str, threshold: float) -> pd.DataFrame:
+    known, small = rows[size].notna(), rows[size] < threshold
+    group = _track(rows).where(known & (rows["lineage"] != ""), "")
+    good = small[known & (rows["weak"] == "")]
+    both = good.groupby(group[good.index]).nunique()[lambda n: n > 1]
+    if not (both.index != "").any():
+        group = pd.Series("all models", rows.index).where(known, "")
+    return rows.assign(x=small.astype(float), group=group)
+
+
+def _track(rows: pd.DataFrame) -> pd.Series:
+    """The lineage; base, fine-tuned and quantised models stand apart from those that chat."""
+    chats = rows["variant"].isin(["instruct", "reasoning", ""])
+    return rows["lineage"].where(chats, rows["lineage"] + " " + rows["variant"])
+
+
+def _weak(rows: pd.DataFrame) -> pd.Series:
+    """Why the score of a model does not enter; empty if it does."""
+    missing = rows["hat"].isna() & (rows["flag"] == "")
+    return rows["flag"].mask(missing, "no score")
+
+
+def _entering(rows: pd.DataFrame) -> pd.DataFrame:
+    """Which models enter, and why the others do not."""
+    own = rows["left_out"] if "left_out" in rows else pd.Series("", rows.index)
+    why = rows["weak"].where(rows["weak"] != "", own)
+    why = why.mask((why == "") & (rows["group"] == ""), "not described enough")
+    alone = ~_varied(rows[why == ""])
+    why = why.mask(alone.reindex(rows.index, fill_value=False), "nothing to compare with")
+    good = rows[why == ""]
+    if len(good):
+        slopes = within_groups(good["x"], good["group"].tolist(), good.get("held"))
+        mixed = ~good["group"].isin(slopes.groups)
+        entangled = "date and size cannot be told apart"
+        why = why.mask(mixed.reindex(rows.index, fill_value=False), entangled)
+    return rows.assign(left_out=why.astype(str))
+
+
+def _varied(rows: pd.DataFrame) -> pd.Series:
+    """Whether the group of a model has others that differ in what is asked."""
+    return (rows["group"] != "") & (rows.groupby("group")["x"].transform("nunique") > 1)
+
+
+def _lineage(used: pd.DataFrame, group: str) -> str:
+    """The lineage of a group; the group itself where it has several, or none that is known."""
+    names = set(used.loc[used["group"] == group, "lineage"]) - {""}
+    return str(names.pop()) if len(names) == 1 else group
+
+
+def _truth(truth: pd.DataFrame, b: BenchmarkScores, used: pd.DataFrame) -> Floats:
+    rows = truth[(truth["benchmark"] == b.benchmark) & (truth["target"] == MACRO)]
+    return used["model"].map(rows.set_index("model")["hat"]).to_numpy(float)
+
+
+def _no_scores(rows: pd.DataFrame, nothing: str) -> str:
+    """Why no model enters, with how many are left out for what."""
+    reasons = rows.loc[(rows["left_out"] != "") & (rows["group"] != ""), "left_out"]
+    parts = [f"{count} × {reason}" for reason, count in reasons.value_counts().items()]
+    return f"{nothing}{f' (models left out: {listing(parts, 9)})' if parts else ''}."
+
+
+# Both -------------------------------------------------------------------------------------------
+
+
+def verdicts(
+    found: Contrasts,
+    *,
+    margin: float,
+    asks: Asks = "difference",
+    question: str = "",
+    unit: str = "",
+    doubtful: Mapping[str, str] | None = None,
+) -> dict[str, Verdict]:
+    """Judge the answer of every set that has one, corrected (Holm) for the number of sets.
+
+    Parameters
+    ----------
+    found : Contrasts
+        From `on_line` or `on_scores`.
+    margin : float
+        The smallest change that matters.
+    asks : {"difference", "loss", "gain"}
+        See `hatlib.claims.verdict.decide`.
+    question, unit : str
+        In words.
+    doubtful : mapping of str to str, optional
+        By set: why its data are doubtful.
+
+    Returns
+    -------
+    dict of str to Verdict
+        By set, named ``evidence/question/set``.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> table = hatlib.summarise(hatlib.load()).table()
+    >>> found = on_line(table[table["source"] == "euroeval"], "small", draws=100)
+    >>> [each.asks for each in verdicts(found, margin=0.05, asks="loss").values()]
+    ['loss']
+    """
+    known = found.sets[found.sets["estimate"].notna()].to_dict("records")
+    tests = [
+        {
+            "estimate": row["estimate"], "low": row["low"], "high": row["high"], "margin": margin,
+            "asks": asks, "question": question, "unit": unit, "subject": str(row["set_name"]),
+            "name": f"{found.evidence}/{found.question}/{row['set']}", "level": found.level,
+            "general": bool(row["general"]), "n_clusters": int(row["n_lineages"]),
+            "n_items": row.get("n_items"), "doubtful": (doubtful or {}).get(str(row["set"]), ""),
+        }
+        for row in known
+    ]  # fmt: skip
+    judged = decide_together(tests, freedom=[float(row["freedom"]) for row in known])
+    return {str(row["set"]): each for row, each in zip(known, judged, strict=True)}
+
+
+def lead(found: Contrasts, wish: str = "") -> str:
+    """The set to show in full: the one asked for, else the one with most models, or none.
+
+    Sets without a score above perfect transfer come first.
+
+    Examples
+    --------
+    >>> sets = pd.DataFrame({"set": ["a", "b"], "estimate": [0.1, 0.2], "n": [3, 9]})
+    >>> lead(Contrasts("size", "hat", sets, sets, sets))
+    'b'
+    """
+    known = found.sets[found.sets["estimate"].notna()]
+    if wish or known.empty:
+        return wish
+    above = known["n_above"] > 0 if "n_above" in known else known["n"] < 0
+    ranked = known.assign(above=above).sort_values(
+        ["above", "n"], ascending=[True, False], kind="stable"
+    )
+    return str(ranked["set"].iloc[0])
+
+
+def _check(question: str, size: str, threshold: float) -> None:
+    problems = []
+    if question not in QUESTIONS:
+        problems.append(
+            Problem("there is no such question.", f"Use one of {', '.join(QUESTIONS)}.",
+                    value=question)
+        )  # fmt: skip
+    if size not in SIZES:
+        problems.append(Problem(f"size is {size!r}.", f"Use one of {', '.join(SIZES)}."))
+    if not threshold > 0:
+        problems.append(Problem(f"threshold is {threshold!r}.", "Use a number above 0."))
+    if problems:
+        raise InputError(problems)
+
+
+def _years(rows: pd.DataFrame) -> pd.Series:
+    start = pd.Timestamp(2020, 1, 1)
+    return (rows["release_date"] - start).dt.days / distance.DAYS_A_YEAR
+
+
+def _stacked(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """Frames below one another, with these columns even if there is no row."""
+    filled = [frame for frame in frames if len(frame)]
+    if filled:
+        return pd.concat(filled, ignore_index=True)
+    text = {"set", "set_name", "group", "lineage", "model", "display_name", "label", "reason",
+            "left_out", "role"}  # fmt: skip
+    return pd.DataFrame(
+        {name: pd.Series(dtype="str" if name in text else "float") for name in columns}
+    )
