@@ -477,10 +477,14 @@ def _lineages(runs: pd.DataFrame, *, equal_size: bool) -> pd.DataFrame:
 def _pairs(runs: pd.DataFrame) -> pd.DataFrame:
     """Each run of a model beside the run at its lowest reasoning setting."""
     found = [runs.iloc[:0].assign(at=0, x=0.0, group="")]
-    ranked = runs.assign(at=np.arange(len(runs)), rank=runs["reasoning"].map(REASONING.index))
-    for _, same in (
-        ranked[ranked["left_out"] == ""].sort_values("rank").groupby(["model", "setup"], sort=False)
-    ):
+    two = runs.groupby(["model", "reasoning"])["setup"].transform("nunique") > 1
+    ranked = runs.assign(
+        at=np.arange(len(runs)),
+        rank=runs["reasoning"].map(REASONING.index),
+        shown=runs["display_name"] + (" (" + runs["setup"] + ")").where(two, ""),
+    )
+    told = (ranked["left_out"] == "") & (ranked["reasoning"] != _UNKNOWN)
+    for _, same in ranked[told].sort_values("rank").groupby(["model", "setup"], sort=False):
         for n in range(1, len(same)):
             pair = same.iloc[[0, n]]
             name = f"{pair['shown'].iloc[0]}: {' to '.join(pair['reasoning'])}"

@@ -1,0 +1,336 @@
+"""Contrasts, by HAT and off the line: against least squares, slow programs and known truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from line_tables import runs
+from scipy import stats
+
+import hatlib
+from hatlib import resample
+from hatlib.claims import contrast
+from hatlib.claims.contrast import QUESTIONS, on_line, on_scores, over_lineages, within_groups
+from hatlib.errors import InputError
+
+LEAD = "sim-free-form"
+USUAL = ("hat", "source_accuracy", "target_accuracy", "xlt_gap", "ratio")
+
+
+@lru_cache
+def design(scenario="findings", n_items=400, draws=100, seed=0):
+    """Scores of the paper-shaped design on its first benchmark, and the truth."""
+    simulated = hatlib.paper_design(seed, scenario=scenario, n_items=(n_items, 20, 20))
+    scores = hatlib.hat_scores(
+        simulated.responses, benchmarks=LEAD, reference="uniform", draws=draws, rng=seed
+    )
+    return scores, simulated.truth
+
+
+def only(found):
+    """The answer of the only set."""
+    (row,) = found.sets.to_dict("records")
+    return row
+
+
+def verdict(found, **options):
+    (each,) = contrast.verdicts(found, **{"margin": 0.05} | options).values()
+    return each
+
+
+# The slopes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("measure", USUAL)
+def test_slopes_are_least_squares_with_a_dummy_for_each_group(question, measure):
+    scores, _ = design()
+    found = on_scores(scores, question)
+    used = found.rows[found.rows["left_out"] == ""].astype({measure: float})
+    columns = [used["x"].astype(float)]
+    if question == "date":
+        rows = scores.macro().set_index("model").loc[used["model"]]
+        held = np.log2(rows["params_total_b"].astype(float)).to_numpy()
+        held = pd.Series(held, used.index)
+        gaps = held.isna().groupby(used["group"]).transform("any")
+        columns.append(held.mask(gaps, 0.0).rename("held"))
+    dummies = pd.get_dummies(used["group"], dtype=float)
+    fit = sm.OLS(used[measure], pd.concat([*columns, dummies], axis=1)).fit()
+    names = {"hat": "estimate", "xlt_gap": "gap_gain"}
+    seen = only(found)[names.get(measure, measure.replace("accuracy", "gain"))
+                       if measure != "ratio" else "ratio_gain"]  # fmt: skip
+    assert seen == pytest.approx(fit.params["x"], abs=1e-10)
+
+
+def test_a_group_without_a_step_tells_nothing():
+    slopes = within_groups([0, 1, 5, 5], ["a", "a", "b", "b"])
+    assert slopes.groups == ("a",)
+    assert slopes.common @ np.array([0.2, 0.5, 9, 7]) == pytest.approx(0.3)
+
+
+def test_what_is_held_fixed_cannot_be_told_apart_from_what_it_equals():
+    assert within_groups([0, 1, 2], ["a"] * 3, held=[3, 4, 5]).groups == ()
+
+
+def test_the_mean_over_lineages_needs_three_and_widens_with_few():
+    draws = np.random.default_rng(0).normal(size=(500, 3))
+    weights = np.ones((500, 3), int)
+    assert np.isnan(over_lineages(np.zeros(3), draws, weights, ["a", "a", "b"]).low)
+    three = over_lineages(np.zeros(3), draws, weights, ["a", "b", "c"])
+    expected = stats.t.ppf(0.975, 2) * draws.mean(axis=1).std() * np.sqrt(3 / 2)
+    assert three.high == pytest.approx(expected)
+
+
+# Known truth ------------------------------------------------------------------------------------
+
+FOLLOWS = [
+    ("size", "findings", "higher"),
+    ("date", "findings", "higher"),
+    ("date", "no-trend", ""),
+    ("small", "no-trend", ""),
+    ("small", "small-broken", "lower"),
+]
+
+
+@pytest.mark.parametrize(("question", "scenario", "direction"), FOLLOWS)
+def test_with_enough_items_the_verdict_follows_the_truth(question, scenario, direction):
+    # One interval in twenty may miss; two of three may not.
+    found = [
+        verdict(on_scores(scores, question, truth=truth), margin=0.15)
+        for scores, truth in (design(scenario, 1500, 100, s) for s in range(3))
+    ]
+    assert [each.direction for each in found].count(direction) >= 2
+    broken = [each.beyond for each in found]
+    assert sum(broken) >= 2 if scenario == "small-broken" else sum(broken) <= 1
+
+
+def test_the_true_gain_is_what_the_design_says():
+    scores, truth = design()
+    assert only(on_scores(scores, "size", truth=truth))["true_gain"] == pytest.approx(
+        0.008, abs=1e-6
+    )
+
+
+def test_intervals_hold_the_truth_mostly():
+    held = []
+    for seed in range(12):
+        scores, truth = design.__wrapped__("findings", 250, 60, seed)
+        rows = [only(on_scores(scores, q, truth=truth)) for q in ("size", "date", "small")]
+        held.append([row["low"] <= row["true_gain"] <= row["high"] for row in rows])
+    assert (np.mean(held, axis=0) >= 0.75).all()
+
+
+def test_turned_round_in_time_a_gain_is_a_loss():
+    scores, _ = design()
+    start = pd.Timestamp(2020, 1, 1)
+    turned = scores.models.assign(release_date=start - (scores.models["release_date"] - start))
+    assert verdict(on_scores(replace(scores, models=turned), "date")).direction == "lower"
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.03])
+def test_ladders_find_the_size_effect_that_was_put_in(effect):
+    found = on_line(runs(n_lineages=12, size_effect=effect), "size", draws=300)
+    row = only(found)
+    assert row["n_groups"] == 12
+    assert (row["p_value"] < 0.05) == (effect > 0)
+    ladders = found.groups
+    np.testing.assert_allclose(
+        ladders["target_gain"], ladders["expected_gain"] + ladders["estimate"]
+    )
+
+
+def test_lineages_find_the_change_a_year_that_was_put_in():
+    table = runs(n_lineages=12, seed=2)
+    rng = np.random.default_rng(0)
+    shuffled = table["source_accuracy"].groupby(table["lineage"]).transform(rng.permutation)
+    years = (table["release_date"] - pd.Timestamp(2024, 1, 1)).dt.days / 365.25
+    table = table.assign(
+        source_accuracy=shuffled,
+        target_accuracy=0.1 + 0.8 * shuffled + 0.05 * years + rng.normal(0, 0.002, len(table)),
+    ).assign(xlt_gap=0.0)
+    row = only(on_line(table, "date", draws=300))
+    assert row["low"] < 0.05 < row["high"]
+    assert row["p_value"] < 0.05
+
+
+def test_pairs_of_thinking_settings():
+    table = runs()
+    more = table.assign(reasoning="high", target_accuracy=table["target_accuracy"] + 0.05)
+    both = pd.concat([table.assign(reasoning="low"), more], ignore_index=True)
+    found = on_line(both.assign(xlt_gap=0.0), "thinking", draws=200)
+    np.testing.assert_allclose(found.groups["estimate"], 0.05)
+    np.testing.assert_allclose(found.groups["expected_gain"], 0, atol=1e-12)
+    assert len(found.groups) == len(table)
+    unknown = both.assign(xlt_gap=0.0, reasoning=both["reasoning"].replace("low", "unknown"))
+    assert on_line(unknown, "thinking", draws=20).groups.empty
+
+
+@pytest.mark.parametrize("shortfall", [0.0, 0.06])
+def test_small_models_below_the_line_are_found(shortfall):
+    table = runs(n_lineages=12)
+    small = table["params_total_b"] < 3
+    table["source_accuracy"] = np.random.default_rng(1).uniform(0.4, 0.8, len(table))
+    table["target_accuracy"] = (
+        0.1 + 0.8 * table["source_accuracy"] - shortfall * small
+        + np.random.default_rng(2).normal(0, 0.01, len(table))
+    )  # fmt: skip
+    found = on_line(table.assign(xlt_gap=0.0), "small", threshold=3, draws=300)
+    judged = verdict(found, asks="loss")
+    assert judged.estimate == pytest.approx(-shortfall, abs=0.01)
+    assert (judged.direction == "lower") == (shortfall > 0)
+    assert ("loss" in judged.rules_out) == (shortfall == 0)
+
+
+# For whom the interval speaks -------------------------------------------------------------------
+
+
+@lru_cache
+def many_lineages(n):
+    """Two sizes each of `n` lineages, with equal transfer."""
+    trees = [f"tree {i}" for i in range(n) for _ in range(2)]
+    models = pd.DataFrame(
+        {
+            "model": [f"tree {i} {size}B" for i in range(n) for size in (2, 16)],
+            "family": trees,
+            "lineage": trees,
+            "variant": "instruct",
+            "params_total_b": [2.0, 16.0] * n,
+        }
+    )
+    simulated = hatlib.simulate_answers([-0.5, 0.5] * n, n_items=200, models=models, targets=["de"])
+    return hatlib.hat_scores(simulated.responses, draws=100), simulated.truth
+
+
+def test_few_lineages_give_the_interval_of_these_models():
+    row = only(on_scores(design()[0], "size"))
+    assert row["n_lineages"] < resample.FEW_CLUSTERS
+    assert not row["general"]
+
+
+def test_many_lineages_give_the_two_way_interval_and_the_seed_decides_it():
+    scores, truth = many_lineages(resample.FEW_CLUSTERS)
+    found = on_scores(scores, "size", truth=truth, rng=3)
+    row = only(found)
+    assert row["general"]
+    used = found.rows[found.rows["left_out"] == ""]
+    slopes = within_groups(used["x"], used["group"].tolist())
+    b = scores.benchmarks[0]
+    lineages = list(slopes.groups)
+    mean = over_lineages(
+        slopes.weights @ used["hat"].to_numpy(float),
+        b.draws[:, used.index, 0] @ slopes.weights.T,
+        resample.weights(3, lineages, 100),
+        lineages,
+        slopes.spread,
+    )
+    assert (row["low"], row["high"]) == pytest.approx((mean.low, mean.high))
+    assert row["low"] < row["true_gain"] < row["high"]
+    lows = [only(on_scores(scores, "size", rng=seed))["low"] for seed in (1, 1, 2)]
+    assert lows[0] == lows[1] != lows[2]
+
+
+def test_the_same_seed_gives_the_same_figures_and_sets_do_not_meddle():
+    one = on_line(runs(), "size", draws=50, seed=1).groups
+    two = pd.concat([runs().assign(set="r", set_name="R"), runs()], ignore_index=True)
+    again = on_line(two, "size", draws=50, seed=1).groups.query("set == 's'")
+    for column in ("low", "high", "estimate"):
+        np.testing.assert_array_equal(one[column], again[column])
+
+
+# Who enters -------------------------------------------------------------------------------------
+
+
+def test_flagged_scores_do_not_enter_and_are_counted():
+    scores, _ = design()
+    b = scores.benchmarks[0]
+    flags = b.flags.copy()
+    flags[b.models.index("Birch 1 4B"), 0] = "extrapolated"
+    weak = on_scores(replace(scores, benchmarks=(replace(b, flags=flags),)), "size")
+    before, after = only(on_scores(scores, "size")), only(weak)
+    assert after["n"] == before["n"] - 1
+    assert after["n_left_out"] == before["n_left_out"] + 1
+    assert weak.rows.set_index("model").loc["Birch 1 4B", "left_out"] == "extrapolated"
+
+
+def test_one_setting_twice_is_no_pair():
+    scores, _ = design()
+    models = scores.models.copy()
+    models.loc[models["model"] == "Alder 1 thinking", "reasoning"] = "none"
+    found = on_scores(replace(scores, models=models), "thinking")
+    assert "Alder 1" not in set(found.groups["group"])
+
+
+def test_base_models_are_compared_among_themselves():
+    rows = pd.DataFrame({"lineage": ["L"] * 4, "variant": ["instruct", "base", "reasoning", ""]})
+    assert contrast._track(rows).tolist() == ["L", "L base", "L", "L"]
+
+
+def test_without_redraws_there_is_no_interval_and_no_verdict():
+    scores, _ = design(draws=0)
+    for question in QUESTIONS:
+        found = on_scores(scores, question)
+        assert found.sets["low"].isna().all()
+        assert verdict(found).grade == "open"
+
+
+# Data that cannot answer ------------------------------------------------------------------------
+
+
+def test_models_without_a_description_are_a_reason():
+    simulated = hatlib.simulate_answers([0, 1], n_items=100)
+    scores = hatlib.hat_scores(simulated.responses, draws=50)
+    for question in QUESTIONS:
+        row = only(on_scores(scores, question))
+        assert np.isnan(row["estimate"])
+        assert len(row["reason"]) > 10
+
+
+def test_no_answers_are_empty_tables():
+    nothing = hatlib.answers_of("accuracies.csv").scores()
+    for question in QUESTIONS:
+        found = on_scores(nothing, question)
+        assert found.sets.empty
+        assert found.rows.empty
+        assert contrast.verdicts(found, margin=0.05) == {}
+        assert contrast.lead(found) == ""
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        runs().iloc[:0],
+        runs().iloc[:1],
+        runs(n_lineages=1),
+        runs().assign(
+            params_total_b=np.nan, params_active_b=np.nan, release_date=pd.NaT, lineage="",
+            family="", ladder="",
+        ),
+        runs().assign(source_accuracy=0.5),
+        runs().assign(source_accuracy=0.0, target_accuracy=0.0),
+        runs().assign(source_accuracy=1.0, target_accuracy=1.0),
+        runs().assign(source_se=np.nan, target_se=np.nan),
+    ],
+    ids=["empty", "one model", "one lineage", "undescribed", "no spread", "all wrong",
+         "all right", "no items"],
+)  # fmt: skip
+@pytest.mark.filterwarnings("error")
+def test_awkward_tables_give_an_answer_or_a_reason(table):
+    for question in QUESTIONS:
+        for equal_size in {False, question == "date"}:
+            found = on_line(table, question, threshold=3, equal_size=equal_size, draws=20)
+            assert len(found.sets) == table["set"].nunique()
+            silent = found.sets[found.sets["estimate"].isna()]
+            assert equal_size or silent["reason"].str.len().gt(10).all()
+            contrast.verdicts(found, margin=0.05)
+
+
+def test_wrong_choices_are_refused_all_at_once():
+    scores, _ = design()
+    with pytest.raises(InputError) as caught:
+        on_scores(scores, "colour", size="length", threshold=0)
+    assert len(caught.value.problems) == 3
