@@ -47,6 +47,7 @@ _NOTHING = {
     "thinking": "No model was run with two thinking settings",
     "small": "No small model can be compared with a larger",
 }
+_RANK = {setting: rank for rank, setting in enumerate(REASONING)}
 _UNKNOWN = "unknown"  # a reasoning setting that nobody stated
 _LEAST_SPREAD = 1e-9  # of what differs, in a group that can tell anything
 _GAINS = {"source_accuracy": "source_gain", "target_accuracy": "target_gain",
@@ -480,7 +481,7 @@ def _pairs(runs: pd.DataFrame) -> pd.DataFrame:
     two = runs.groupby(["model", "reasoning"])["setup"].transform("nunique") > 1
     ranked = runs.assign(
         at=np.arange(len(runs)),
-        rank=runs["reasoning"].map(REASONING.index),
+        rank=runs["reasoning"].map(_RANK),
         shown=runs["display_name"] + (" (" + runs["setup"] + ")").where(two, ""),
     )
     told = (ranked["left_out"] == "") & (ranked["reasoning"] != _UNKNOWN)
@@ -746,7 +747,7 @@ def _score_pairs(rows: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
     key = (rows["lineage"] + "\n" + rows["family"] + "\n" + size).where(
         (setting != "") & (rows["family"] != ""), ""
     )
-    rank = setting.map(lambda word: REASONING.index(word) if word else 0)
+    rank = setting.map(_RANK).fillna(0)
     several = (key != "") & (rank.groupby(key).transform("nunique") > 1)
     twice = several & rows.assign(key=key, rank=rank).duplicated(["key", "rank"], keep=False)
     return rows.assign(
@@ -854,8 +855,8 @@ def verdicts(
     >>> import hatlib
     >>> table = hatlib.summarise(hatlib.load()).table()
     >>> found = on_line(table[table["source"] == "euroeval"], "small", draws=100)
-    >>> [each.asks for each in verdicts(found, margin=0.05, asks="loss").values()]
-    ['loss']
+    >>> {each.asks for each in verdicts(found, margin=0.05, asks="loss").values()}
+    {'loss'}
     """
     known = found.sets[found.sets["estimate"].notna()].to_dict("records")
     tests = [
