@@ -1,0 +1,970 @@
+/* The HAT score in plain JavaScript: reads a table, checks it, and scores it as `hat score` does.
+   One function without outside names, so that the page can run its text in a worker.
+   tests/browser/test_calculator.py holds its numbers against hatlib. */
+function hatCore() {
+  "use strict";
+  // As in hatlib/metric: change them there first.
+  var GRID_POINTS = 41, EM_STEPS = [40, 1500], MIN_ITEMS = 10, CLEAR_OF_CHANCE = 2, SUPPORTED = 0.7;
+  var SLICES = 5, ENOUGH_ITEMS = 10, KNOTS = 12, SMOOTHNESS = 0.3;
+  var TERMS = 5, SOFT = 0.02, TINY = 1e-3, SHIFT_SD = 2, SLOPE_SD = 0.5, BEND_SD = 0.35;
+  var COMMON_SD = [3, 1, 0.7], DECAY = 0.6, PRIOR_MODELS = 3, STEPS = 25, EVIDENCE = 4;
+  var MOST_MESSAGES = 30;
+
+  // Reading --------------------------------------------------------------------------------------
+
+  function splitTable(text) {
+    text = text.replace(/^\uFEFF/, "");
+    var head = text.slice(0, text.search(/[\r\n]|$/));
+    var mark = ["\t", ";", ","].sort(function (a, b) { return head.split(b).length - head.split(a).length; })[0];
+    var rows = [], row = [], cell = "", quoted = false, line = 1, start = 1, i = 0, n = text.length;
+    if (text.indexOf('"') < 0) { // the fast way
+      text.split(/\r\n|\n|\r/).forEach(function (each, at) {
+        if (each.trim()) rows.push({ line: at + 1, cells: each.split(mark) });
+      });
+      return rows;
+    }
+    function endRow() {
+      row.push(cell);
+      if (row.length > 1 || row[0].trim()) rows.push({ line: start, cells: row });
+      row = []; cell = ""; line += 1; start = line;
+    }
+    for (; i < n; i++) {
+      var c = text[i];
+      if (quoted) {
+        if (c === '"' && text[i + 1] === '"') { cell += '"'; i++; }
+        else if (c === '"') quoted = false;
+        else { if (c === "\n") line += 1; cell += c; }
+      } else if (c === '"' && cell === "") quoted = true;
+      else if (c === mark) { row.push(cell); cell = ""; }
+      else if (c === "\n" || c === "\r") { if (c === "\r" && text[i + 1] === "\n") i++; endRow(); }
+      else cell += c;
+    }
+    if (cell !== "" || row.length) endRow();
+    return rows;
+  }
+
+  var knownCodes = {};
+  function isLanguage(code) {
+    if (!Object.prototype.hasOwnProperty.call(knownCodes, code)) {
+      var good = /^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$/.test(code);
+      if (good) {
+        try {
+          var names = new Intl.DisplayNames(["en"], { type: "language", fallback: "none" });
+          good = Boolean(names.of(code.split(/[-_]/)[0].toLowerCase()));
+        } catch (problem) { good = false; }
+      }
+      knownCodes[code] = good;
+    }
+    return knownCodes[code];
+  }
+
+  /* A table as text -> {kind, problems, read, ...}. `kind` is "responses" or "accuracies". */
+  function readTable(text, file) {
+    file = file || "the table";
+    var problems = [], more = 0;
+    function wrong(line, column, what, value, remedy) {
+      if (problems.length >= MOST_MESSAGES) { more += 1; return; }
+      var place = file + (line ? ", line " + line : "") + (column ? ", column " + column : "");
+      var found = value === undefined || value === "" ? "" : " (found: " + String(value).slice(0, 60) + ")";
+      problems.push(place + ": " + what + found + (remedy ? " " + remedy : ""));
+    }
+    function result(kind, rest) {
+      if (more) problems.push("… and " + more + " problems more.");
+      return Object.assign({ kind: kind, problems: problems, read: [] }, rest);
+    }
+    var rows = splitTable(text);
+    if (!rows.length) { wrong(0, "", "the file is empty.", "", "It needs a header and rows."); return result(""); }
+    var head = rows.shift().cells.map(function (name) { return name.trim(); });
+    var at = {};
+    head.forEach(function (name, i) { at[name.toLowerCase()] = i; });
+    function has(name) { return at[name] !== undefined; }
+    if (!rows.length) { wrong(0, "", "the file has no rows below its header."); return result(""); }
+    var items = has("item") || has("n_correct") || has("correct");
+    var wide = !items && has("model") && !has("language") && !has("accuracy") && head.filter(isLanguage).length >= 2;
+    var needed = items ? ["model", "language", "item"] : wide ? ["model"] : ["model", "language", "accuracy"];
+    var missing = needed.filter(function (name) { return !has(name); });
+    if (items && !has("correct") && !has("n_correct")) missing.push("n_correct");
+    if (items && has("n_correct") && !has("n_trials")) missing.push("n_trials");
+    if (missing.length) {
+      wrong(1, "", "there is no column " + missing.join(", ") + ".", "", (items
+        ? "Item-level responses need the columns model, language, item, n_correct and n_trials, or correct in place of the last two."
+        : "A file of accuracies needs the columns model, language and accuracy, or model and one column a language.") +
+        " Columns found: " + head.join(", ") + ".");
+      return result("");
+    }
+    function get(row, name) { var cell = row.cells[at[name]]; return cell === undefined ? "" : cell.trim(); }
+    rows.forEach(function (row) {
+      if (row.cells.length > head.length) {
+        wrong(row.line, "", "the row has " + row.cells.length + " cells and the header has " + head.length + ".");
+      }
+    });
+    return items ? readResponses() : readAccuracies();
+
+    function readAccuracies() {
+      var list = [], seen = {};
+      function share(row, column, text) {
+        if (text === "") {
+          if (!wide) wrong(row.line, column, "the value is missing.", "", "Fill it in, or remove the row if the model was not evaluated.");
+          return NaN;
+        }
+        var value = Number(text);
+        if (!isFinite(value)) { wrong(row.line, column, "the value is not a number.", text); return NaN; }
+        if (value > 1) { wrong(row.line, column, "the value is above 1.", text, "Accuracies are shares between 0 and 1: write 0.87 for 87 %."); return NaN; }
+        if (value < 0) { wrong(row.line, column, "the value is below 0.", text); return NaN; }
+        return value;
+      }
+      function add(row, language, value) {
+        var model = get(row, "model");
+        if (!model) { wrong(row.line, "model", "the value is empty.", "", "Fill it in, or remove the row."); return; }
+        if (!isLanguage(language)) { wrong(row.line, wide ? "" : "language", "the value is not a language code.", language, "Use a code of ISO 639, such as en, de or sw."); return; }
+        var benchmark = has("benchmark") ? get(row, "benchmark") : "";
+        var key = JSON.stringify([benchmark, model, language]);
+        if (seen[key]) { wrong(row.line, "", "the row repeats the model and language of line " + seen[key] + ".", "", "Keep one."); return; }
+        seen[key] = row.line;
+        if (value === value) list.push({ benchmark: benchmark, model: model, language: language, accuracy: value });
+      }
+      rows.forEach(function (row) {
+        if (!wide) return add(row, get(row, "language"), share(row, "accuracy", get(row, "accuracy")));
+        head.forEach(function (name, i) {
+          if (i === at.model || /^(benchmark|n_items|family|lineage|variant|params_total_b|release_date)$/i.test(name)) return;
+          add(row, name, share(row, name, (row.cells[i] || "").trim()));
+        });
+      });
+      return result("accuracies", { rows: list, read: [rows.length + " rows."] });
+    }
+
+    function readResponses() {
+      var long = !has("n_correct"), prompted = has("prompting"), byBenchmark = has("benchmark");
+      var benchmarks = {}, chanceOf = {}, sourceOf = {}, parsedLost = false, n = 0;
+      function count(row, column) {
+        var text = get(row, column), value = Number(text);
+        if (text === "") { wrong(row.line, column, "the value is missing.", "", "Fill it in, or remove the row if the model was not evaluated."); return NaN; }
+        if (!isFinite(value) || value !== Math.floor(value)) { wrong(row.line, column, "the value is not a whole number.", text); return NaN; }
+        if (value < 0) { wrong(row.line, column, "the value is negative.", text, "Write a count: 0 or more."); return NaN; }
+        return value;
+      }
+      rows.forEach(function (row) {
+        var model = get(row, "model"), language = get(row, "language"), item = get(row, "item");
+        var bad = false;
+        [["model", model], ["item", item]].forEach(function (pair) {
+          if (pair[1] === "") { bad = true; wrong(row.line, pair[0], "the value is empty.", "", "Fill it in, or remove the row."); }
+        });
+        if (!isLanguage(language)) { bad = true; wrong(row.line, "language", "the value is not a language code.", language, "Use a code of ISO 639, such as en, de or sw."); }
+        var right, trials;
+        if (long) {
+          right = count(row, "correct");
+          trials = 1;
+          if (right > 1) { wrong(row.line, "correct", "the value is neither 1 nor 0.", right, "Write 1 for a right answer and 0 for any other; leave out what was not asked."); return; }
+        } else {
+          right = count(row, "n_correct");
+          trials = count(row, "n_trials");
+          if (trials === 0) { wrong(row.line, "n_trials", "the value is zero.", 0, "Remove the row if the model was not asked."); return; }
+          if (right > trials) { wrong(row.line, "", "the row has more correct answers than trials.", "", "n_correct counts the right ones among n_trials."); return; }
+        }
+        if (bad || right !== right || trials !== trials) return;
+        if (has("n_parsed") && get(row, "n_parsed") !== "" && Number(get(row, "n_parsed")) < trials) parsedLost = true;
+        var name = byBenchmark ? get(row, "benchmark") : "";
+        if (has("chance_level") && get(row, "chance_level") !== "") chanceOf[name] = Number(get(row, "chance_level"));
+        if (has("source_language") && get(row, "source_language") !== "") sourceOf[name] = get(row, "source_language");
+        var book = benchmarks[name] || (benchmarks[name] = { models: new Map(), languages: new Map(), items: new Map(), clusters: new Map(), cells: new Map(), cluster: [] });
+        function index(map, key) { var i = map.get(key); if (i === undefined) { i = map.size; map.set(key, i); } return i; }
+        var m = index(book.models, model), l = index(book.languages, language), i = index(book.items, item);
+        var key = (m * 4096 + l) * 4194304 + i;
+        var cell = book.cells.get(key);
+        if (cell && !long && !prompted) { wrong(row.line, "", "the row repeats the model, language and item of line " + cell[2] + ".", [model, language, item].join(", "), "Keep one, or tell them apart in the column prompting."); return; }
+        if (cell) { cell[0] += right; cell[1] += trials; } else book.cells.set(key, [right, trials, row.line]);
+        book.cluster[i] = has("cluster") ? index(book.clusters, get(row, "cluster") || "item " + item) : i;
+        n += 1;
+      });
+      var names = Object.keys(benchmarks);
+      var tables = names.map(function (name) { return denseTable(name, benchmarks[name], chanceOf[name], sourceOf[name]); });
+      tables.forEach(function (table) {
+        if (table.languages.length < 2) problems.push("the only language of " + (table.benchmark || file) + " is " + table.languages.join() + ": there is nothing to compare. Add the answers in other languages.");
+      });
+      if (!n && !problems.length) wrong(0, "", "the file has no rows below its header.");
+      return result("responses", { tables: tables, prompted: prompted, parsedLost: parsedLost, stratum: has("stratum"), read: [rows.length + " rows."] });
+    }
+  }
+
+  function denseTable(name, book, chance, source) {
+    var models = Array.from(book.models.keys()), languages = Array.from(book.languages.keys());
+    var nItems = book.items.size, size = models.length * languages.length * nItems;
+    var right = new Int32Array(size), trials = new Int32Array(size);
+    book.cells.forEach(function (cell, key) {
+      var i = key % 4194304, rest = (key - i) / 4194304, l = rest % 4096, m = (rest - l) / 4096;
+      var at = (m * languages.length + l) * nItems + i;
+      right[at] = cell[0];
+      trials[at] = cell[1];
+    });
+    return { benchmark: name, models: models, languages: languages, nItems: nItems, right: right, trials: trials,
+      cluster: book.cluster, chance: chance, source: source };
+  }
+
+  // Numbers --------------------------------------------------------------------------------------
+
+  function zeros(n) { return new Float64Array(n); }
+  function sigmoid(x) { return 1 / (1 + Math.exp(-x)); }
+  function clip(x, low, high) { return Math.min(high, Math.max(low, x)); }
+
+  function hardnessGrid(chance) {
+    var grid = [];
+    if (chance > 0) [0, 0.25, 0.5, 0.75].forEach(function (share) { grid.push(chance * share); });
+    for (var i = 0; i < GRID_POINTS; i++) {
+      grid.push(chance + (1 - chance) * Math.pow(Math.sin((i / (GRID_POINTS - 1)) * Math.PI / 2), 2));
+    }
+    return Float64Array.from(grid);
+  }
+
+  function binomial(k, n, p) {
+    var logs = 0;
+    if (p <= 0) return k === 0 ? 1 : 0;
+    if (p >= 1) return k === n ? 1 : 0;
+    for (var i = 1; i <= Math.min(k, n - k); i++) logs += Math.log((n - i + 1) / i);
+    return Math.exp(logs + k * Math.log(p) + (n - k) * Math.log1p(-p));
+  }
+
+  /* The distribution of h that best explains how many items each cell has (EM). */
+  function mixing(items, likelihood, nGrid, steps, out) {
+    var nCells = items.length, total = 0, used = [], i, g, c, s;
+    for (c = 0; c < nCells; c++) { total += items[c]; if (items[c] > 0) used.push(c); }
+    out.fill(1 / nGrid);
+    if (!total) return out;
+    var gain = zeros(nGrid);
+    for (s = 0; s < steps; s++) {
+      gain.fill(0);
+      for (i = 0; i < used.length; i++) {
+        c = used[i];
+        var expected = 0, from = c * nGrid;
+        for (g = 0; g < nGrid; g++) expected += out[g] * likelihood[from + g];
+        var factor = items[c] / total / Math.max(expected, 1e-300);
+        for (g = 0; g < nGrid; g++) gain[g] += factor * likelihood[from + g];
+      }
+      for (g = 0; g < nGrid; g++) out[g] *= gain[g];
+    }
+    return out;
+  }
+
+  function posteriorOf(distribution, likelihood, nCells, nGrid, out) {
+    for (var c = 0; c < nCells; c++) {
+      var evidence = 0, plain = 0, from = c * nGrid, g;
+      for (g = 0; g < nGrid; g++) { evidence += distribution[g] * likelihood[from + g]; plain += likelihood[from + g]; }
+      for (g = 0; g < nGrid; g++) {
+        out[from + g] = evidence > 1e-200 ? distribution[g] * likelihood[from + g] / evidence : likelihood[from + g] / Math.max(plain, 1e-300);
+      }
+    }
+    return out;
+  }
+
+  function inverse(matrix, n) {
+    var a = [], i, j, k;
+    for (i = 0; i < n; i++) {
+      a.push(new Float64Array(2 * n));
+      for (j = 0; j < n; j++) a[i][j] = matrix[i * n + j];
+      a[i][n + i] = 1;
+    }
+    for (i = 0; i < n; i++) {
+      var best = i;
+      for (k = i + 1; k < n; k++) if (Math.abs(a[k][i]) > Math.abs(a[best][i])) best = k;
+      var swap = a[i]; a[i] = a[best]; a[best] = swap;
+      var pivot = a[i][i];
+      for (j = 0; j < 2 * n; j++) a[i][j] /= pivot;
+      for (k = 0; k < n; k++) {
+        if (k === i || !a[k][i]) continue;
+        var factor = a[k][i];
+        for (j = 0; j < 2 * n; j++) a[k][j] -= factor * a[i][j];
+      }
+    }
+    var out = zeros(n * n);
+    for (i = 0; i < n; i++) for (j = 0; j < n; j++) out[i * n + j] = a[i][n + j];
+    return out;
+  }
+
+  /* Non-negative least squares of Lawson and Hanson; rows of `a` have n numbers. */
+  function nnls(a, b, n) {
+    var gram = [], right = zeros(n), i, j, r;
+    for (i = 0; i < n; i++) {
+      gram.push(zeros(n));
+      for (r = 0; r < a.length; r++) right[i] += a[r][i] * b[r];
+      for (j = 0; j < n; j++) for (r = 0; r < a.length; r++) gram[i][j] += a[r][i] * a[r][j];
+    }
+    var x = zeros(n), passive = [], tolerance = 1e-13;
+    for (i = 0; i < n; i++) passive.push(false);
+    function solve() {
+      var at = [];
+      for (i = 0; i < n; i++) if (passive[i]) at.push(i);
+      var m = at.length, k;
+      // By modified Gram-Schmidt on the columns themselves, which keeps the digits that the Gram matrix loses.
+      var columns = at.map(function (c) { return Float64Array.from(a, function (row) { return row[c]; }); });
+      var upper = [], q = [];
+      for (j = 0; j < m; j++) {
+        var v = columns[j].slice();
+        upper.push(zeros(m));
+        for (var pass = 0; pass < 2; pass++) {
+          for (k = 0; k < j; k++) {
+            var dot = 0;
+            for (r = 0; r < v.length; r++) dot += q[k][r] * v[r];
+            upper[k][j] += dot;
+            for (r = 0; r < v.length; r++) v[r] -= dot * q[k][r];
+          }
+        }
+        var norm = Math.sqrt(v.reduce(function (sum, value) { return sum + value * value; }, 0));
+        upper[j][j] = norm;
+        q.push(norm > 1e-14 ? v.map(function (value) { return value / norm; }) : zeros(v.length));
+      }
+      var z = zeros(n), y = zeros(m);
+      for (j = m - 1; j >= 0; j--) {
+        var sum = 0;
+        for (r = 0; r < b.length; r++) sum += q[j][r] * b[r];
+        for (k = j + 1; k < m; k++) sum -= upper[j][k] * y[k];
+        y[j] = upper[j][j] > 1e-14 ? sum / upper[j][j] : 0;
+        z[at[j]] = y[j];
+      }
+      return z;
+    }
+    for (var round = 0; round < 3 * n; round++) {
+      var best = -1, most = tolerance * Math.max(1, Math.abs(right[0]));
+      for (i = 0; i < n; i++) {
+        if (passive[i]) continue;
+        var w = right[i];
+        for (j = 0; j < n; j++) w -= gram[i][j] * x[j];
+        if (w > most) { most = w; best = i; }
+      }
+      if (best < 0) break;
+      passive[best] = true;
+      var z = solve();
+      for (var inner = 0; inner < 3 * n; inner++) {
+        var step = Infinity;
+        for (i = 0; i < n; i++) if (passive[i] && z[i] <= 0) step = Math.min(step, x[i] / (x[i] - z[i]));
+        if (step === Infinity) break;
+        for (i = 0; i < n; i++) {
+          if (!passive[i]) continue;
+          x[i] += step * (z[i] - x[i]);
+          if (x[i] <= 1e-15) { x[i] = 0; passive[i] = false; }
+        }
+        z = solve();
+      }
+      x = z;
+    }
+    return x;
+  }
+
+  // Student's t by the incomplete beta function.
+  function logGamma(x) {
+    var c = [76.18009172947146, -86.50532032941677, 24.01409824083091, -1.231739572450155, 0.1208650973866179e-2, -0.5395239384953e-5];
+    var t = x + 5.5, sum = 1.000000000190015;
+    t -= (x + 0.5) * Math.log(t);
+    for (var j = 0; j < 6; j++) sum += c[j] / (x + 1 + j);
+    return -t + Math.log(2.5066282746310005 * sum / x);
+  }
+  function betaShare(a, b, x) {
+    if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
+    if (x > (a + 1) / (a + b + 2)) return 1 - betaShare(b, a, 1 - x);
+    var front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log(1 - x));
+    var c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), h = d;
+    for (var m = 1; m < 300; m++) {
+      var even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+      d = 1 / (1 + even * d); c = 1 + even / c; h *= d * c;
+      var odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+      d = 1 / (1 + odd * d); c = 1 + odd / c;
+      var change = d * c;
+      h *= change;
+      if (Math.abs(change - 1) < 1e-15) break;
+    }
+    return front * h / a;
+  }
+  function tQuantile(share, freedom) {
+    var low = 0, high = 100;
+    for (var i = 0; i < 80; i++) {
+      var t = (low + high) / 2;
+      if (1 - 0.5 * betaShare(freedom / 2, 0.5, freedom / (freedom + t * t)) < share) low = t; else high = t;
+    }
+    return (low + high) / 2;
+  }
+  var NORMAL = 1.959963984540054;
+  function reachOf(effective) { return tQuantile(0.975, Math.max(effective || 0, 11) - 1); }
+
+  function generator(seed) { // mulberry32
+    var state = seed >>> 0;
+    function uniform() {
+      state = (state + 0x6D2B79F5) >>> 0;
+      var t = state;
+      t = Math.imul(t ^ (t >>> 15), t | 1);
+      t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+      return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+    }
+    uniform.normal = function () {
+      return Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+    };
+    return uniform;
+  }
+
+  // Scoring --------------------------------------------------------------------------------------
+
+  /* Sums of each model: cells by source count, with items, sums of rates and of squares. */
+  function tabulate(table, source) {
+    var nL = table.languages.length, nI = table.nItems, nM = table.models.length;
+    var s = table.languages.indexOf(source);
+    var targets = table.languages.filter(function (code) { return code !== source; }).sort();
+    var nT = targets.length + 1;
+    var codes = new Map(), base = 1, m, i, t, c;
+    function at(model, language) { return (model * nL + language) * nI; }
+    for (m = 0; m < nM; m++) for (i = 0; i < nI; i++) base = Math.max(base, table.trials[at(m, s) + i] + 1);
+    for (m = 0; m < nM; m++) {
+      for (i = 0; i < nI; i++) {
+        var n = table.trials[at(m, s) + i];
+        if (n) codes.set(n * base + table.right[at(m, s) + i], 0);
+      }
+    }
+    var sorted = Array.from(codes.keys()).sort(function (a, b) { return a - b; });
+    sorted.forEach(function (code, place) { codes.set(code, place); });
+    var nC = sorted.length;
+    var correct = sorted.map(function (code) { return code % base; });
+    var trials = sorted.map(function (code) { return Math.floor(code / base); });
+    var models = table.models.map(function (name, m) {
+      var cell = new Int32Array(nI).fill(-1), rates = [], sourceItems = zeros(nC);
+      var items = zeros(nT * nC), sums = zeros(nT * nC), squares = zeros(nT * nC), paired = zeros(4 * nT);
+      for (t = 0; t < nT; t++) rates.push(zeros(nI).fill(NaN));
+      for (i = 0; i < nI; i++) {
+        var n = table.trials[at(m, s) + i];
+        if (!n) continue;
+        var rate = table.right[at(m, s) + i] / n, sum = 0, known = 0;
+        c = codes.get(n * base + table.right[at(m, s) + i]);
+        cell[i] = c;
+        sourceItems[c] += 1;
+        for (t = 1; t < nT; t++) {
+          var l = table.languages.indexOf(targets[t - 1]), asked = table.trials[at(m, l) + i];
+          if (!asked) continue;
+          rates[t][i] = table.right[at(m, l) + i] / asked;
+          sum += rates[t][i];
+          known += 1;
+        }
+        if (known) rates[0][i] = sum / known;
+        for (t = 0; t < nT; t++) {
+          var value = rates[t][i];
+          if (value !== value) continue;
+          items[t * nC + c] += 1; sums[t * nC + c] += value; squares[t * nC + c] += value * value;
+          paired[t] += 1; paired[nT + t] += rate; paired[2 * nT + t] += value; paired[3 * nT + t] += value * rate;
+        }
+      }
+      return { name: name, cell: cell, rates: rates, sourceItems: sourceItems, items: items, sums: sums, squares: squares, paired: paired };
+    });
+    return { targets: targets, nT: nT, nC: nC, correct: correct, trials: trials, models: models };
+  }
+
+  function meanRates(items, sums, nT, nC) {
+    var means = zeros(nT * nC);
+    for (var c = 0; c < nC; c++) {
+      var sum = 0, known = 0;
+      for (var t = 1; t < nT; t++) {
+        var n = items[t * nC + c];
+        means[t * nC + c] = n ? sums[t * nC + c] / n : 0;
+        if (n) { sum += means[t * nC + c]; known += 1; }
+      }
+      means[c] = known ? sum / known : 0;
+    }
+    return means;
+  }
+
+  function metricsOf(paired, nT) {
+    var s = zeros(nT), t = zeros(nT), both = zeros(nT), i, k;
+    for (i = 1; i < nT; i++) {
+      s[i] = paired[nT + i] / paired[i];
+      t[i] = paired[2 * nT + i] / paired[i];
+      both[i] = paired[3 * nT + i] / paired[nT + i];
+    }
+    [s, t, both].forEach(function (values) {
+      var sum = 0, known = 0;
+      for (k = 1; k < nT; k++) if (isFinite(values[k])) { sum += values[k]; known += 1; }
+      values[0] = known ? sum / known : NaN;
+    });
+    return { source: s, target: t, conditional: both };
+  }
+
+  function uniformWeights(grid, chance) {
+    var w = zeros(grid.length), start = 0, g, sum = 0;
+    while (grid[start] < chance - 1e-12) start++;
+    for (g = start; g < grid.length - 1; g++) {
+      var half = (grid[g + 1] - grid[g]) / 2;
+      w[g] += half; w[g + 1] += half;
+    }
+    for (g = 0; g < w.length; g++) sum += w[g];
+    for (g = 0; g < w.length; g++) w[g] /= sum;
+    return w;
+  }
+
+  function slicesOf(weight, distribution, nItems) {
+    var counts = zeros(SLICES), top = 0;
+    for (var g = 0; g < weight.length; g++) {
+      var bottom = top;
+      top += weight[g] * SLICES;
+      if (top - bottom <= 0) continue;
+      for (var k = 0; k < SLICES; k++) {
+        var overlap = Math.min(top, k + 1) - Math.max(bottom, k);
+        if (overlap > 0) counts[k] += nItems * distribution[g] * overlap / (top - bottom);
+      }
+    }
+    return counts;
+  }
+
+  /* The mixed model of profile.py on the logit scale: a common shape, and each model's own. */
+  function fitAdaptive(data, posteriors, grid, chance) {
+    var nT = data.nT, nC = data.nC, nG = grid.length, nM = data.models.length, P = TERMS;
+    var u = Float64Array.from(grid, function (h) { return clip((h - chance) / (1 - chance), 0, 1); });
+    var basis = zeros(nG * P), p, q, g, m, t, c, i;
+    for (g = 0; g < nG; g++) {
+      var z = Math.log((u[g] + SOFT) / (1 - u[g] + SOFT)) / Math.log((1 + SOFT) / SOFT), b = g * P;
+      basis[b] = 1; basis[b + 1] = z;
+      for (p = 2; p < P; p++) basis[b + p] = ((2 * p - 1) * z * basis[b + p - 1] - (p - 1) * basis[b + p - 2]) / p;
+    }
+    var bends = [1, DECAY, DECAY * DECAY];
+    var commonSd = [COMMON_SD[0], COMMON_SD[1]].concat(bends.map(function (x) { return COMMON_SD[2] * x; }));
+    var first = [SHIFT_SD, SLOPE_SD].concat(bends.map(function (x) { return BEND_SD * x; }));
+    var level = zeros(nT), line = zeros(nT * nG), below = zeros(nT * nG);
+    for (t = 1; t < nT; t++) {
+      var sums = [0, 0, 0];
+      data.models.forEach(function (model) { for (i = 0; i < 3; i++) sums[i] += model.paired[i * nT + t]; });
+      level[t] = (sums[2] - chance * sums[0]) / Math.max(sums[1] - chance * sums[0], 1e-3 * Math.max(sums[0], 1));
+      level[0] += level[t] / (nT - 1);
+    }
+    for (t = 0; t < nT; t++) {
+      level[t] = clip(level[t], 0.002, 1);
+      for (g = 0; g < nG; g++) {
+        var share = (level[t] * u[g] + TINY) / (1 + 2 * TINY);
+        line[t * nG + g] = Math.log(share / (1 - share));
+        below[t * nG + g] = level[t] * Math.min(grid[g] - chance, 0);
+      }
+    }
+    var fits = data.models.map(function (model) {
+      var means = meanRates(model.items, model.sums, nT, nC), factor = zeros(nT);
+      for (t = 0; t < nT; t++) {
+        var within = 0, possible = 0, n = 0, filled = 0;
+        for (c = 0; c < nC; c++) {
+          var k = model.items[t * nC + c];
+          if (!k) continue;
+          var plain = model.sums[t * nC + c] / k;
+          within += Math.max(model.squares[t * nC + c] - k * plain * plain, 0);
+          possible += k * Math.max(plain * (1 - plain), 0);
+          n += k; filled += 1;
+        }
+        within *= n / Math.max(n - filled, 1);
+        factor[t] = (within + 0.01) / (possible + 0.02);
+      }
+      return { parameters: zeros(nT * P), means: means, factor: factor, weight: zeros(nT * nC), jacobian: zeros(nT * nC * P),
+        information: [], covariance: [], f: zeros(nT * nG), expected: zeros(nT * nC) };
+    });
+    function values(parameters, t, out) {
+      for (g = 0; g < nG; g++) {
+        var x = line[t * nG + g];
+        for (p = 0; p < P; p++) x += parameters[t * P + p] * basis[g * P + p];
+        out[g] = sigmoid(x);
+      }
+    }
+    var spread = [];
+    for (t = 0; t < nT; t++) spread.push(Float64Array.from(first));
+    var s = zeros(nG), common = [], commonCovariance = [], change = [];
+    for (t = 0; t < nT; t++) { common.push(zeros(P)); commonCovariance.push(null); }
+    for (var step = 0; step < STEPS; step++) {
+      var largest = 0;
+      for (t = 0; t < nT; t++) {
+        var precision = spread[t].map(function (x) { return 1 / (x * x); });
+        var known = zeros(P * P), pull = zeros(P), wants = [];
+        for (m = 0; m < nM; m++) {
+          var fit = fits[m], model = data.models[m], post = posteriors[m];
+          var information = zeros(P * P), want = zeros(P);
+          values(fit.parameters, t, s);
+          for (c = 0; c < nC; c++) {
+            var expected = 0, row = zeros(P), from = c * nG;
+            for (g = 0; g < nG; g++) {
+              var slope = post[from + g] * (1 - chance) * s[g] * (1 - s[g]);
+              expected += post[from + g] * (chance + (1 - chance) * s[g] + below[t * nG + g]);
+              for (p = 0; p < P; p++) row[p] += slope * basis[g * P + p];
+            }
+            expected = clip(expected, 1e-6, 1 - 1e-6);
+            var weight = 1 / (fit.factor[t] * expected * (1 - expected) + 1e-4);
+            fit.weight[t * nC + c] = weight;
+            for (p = 0; p < P; p++) fit.jacobian[(t * nC + c) * P + p] = row[p];
+            var w = weight * model.items[t * nC + c];
+            if (!w) continue;
+            for (p = 0; p < P; p++) {
+              want[p] += w * row[p] * (fit.means[t * nC + c] - expected);
+              for (q = 0; q < P; q++) information[p * P + q] += w * row[p] * row[q];
+            }
+          }
+          for (p = 0; p < P; p++) for (q = 0; q < P; q++) want[p] += information[p * P + q] * fit.parameters[t * P + q];
+          var matrix = information.slice();
+          for (p = 0; p < P; p++) matrix[p * P + p] += precision[p];
+          var covariance = inverse(matrix, P);
+          fit.information[t] = information;
+          fit.covariance[t] = covariance;
+          for (p = 0; p < P; p++) {
+            var shrunk = 0;
+            for (q = 0; q < P; q++) {
+              known[p * P + q] += (p === q ? precision[p] : 0) - precision[p] * covariance[p * P + q] * precision[q];
+              shrunk += covariance[p * P + q] * want[q];
+            }
+            pull[p] += precision[p] * shrunk;
+          }
+          wants.push(want);
+        }
+        for (p = 0; p < P; p++) known[p * P + p] += 1 / (commonSd[p] * commonSd[p]);
+        commonCovariance[t] = inverse(known, P);
+        for (p = 0; p < P; p++) {
+          common[t][p] = 0;
+          for (q = 0; q < P; q++) common[t][p] += commonCovariance[t][p * P + q] * pull[q];
+        }
+        change = zeros(nM * P);
+        for (m = 0; m < nM; m++) {
+          var most = 0;
+          for (p = 0; p < P; p++) {
+            var next = 0;
+            for (q = 0; q < P; q++) next += fits[m].covariance[t][p * P + q] * (wants[m][q] + precision[q] * common[t][q]);
+            change[m * P + p] = next - fits[m].parameters[t * P + p];
+            most = Math.max(most, Math.abs(change[m * P + p]));
+          }
+          largest = Math.max(largest, most);
+          var damp = Math.min(1, 2 / Math.max(most, 1e-12));
+          for (p = 0; p < P; p++) fits[m].parameters[t * P + p] += change[m * P + p] * damp;
+        }
+        if (nM > 1 && step >= EVIDENCE) {
+          var slopes = PRIOR_MODELS * SLOPE_SD * SLOPE_SD, bend = PRIOR_MODELS * BEND_SD * BEND_SD;
+          for (m = 0; m < nM; m++) {
+            for (p = 1; p < P; p++) {
+              var own = fits[m].parameters[t * P + p] - common[t][p];
+              var second = own * own + fits[m].covariance[t][p * P + p];
+              if (p === 1) slopes += second; else bend += second / (bends[p - 2] * bends[p - 2]) / (P - 2);
+            }
+          }
+          spread[t][1] = Math.sqrt(slopes / (PRIOR_MODELS + nM));
+          for (p = 2; p < P; p++) spread[t][p] = Math.sqrt(bend / (PRIOR_MODELS + nM)) * bends[p - 2];
+        }
+      }
+      if (largest < 1e-7) break;
+    }
+    fits.forEach(function (fit) {
+      for (t = 0; t < nT; t++) {
+        values(fit.parameters, t, s);
+        for (g = 0; g < nG; g++) fit.f[t * nG + g] = chance + (1 - chance) * s[g] + below[t * nG + g];
+      }
+    });
+    return { fits: fits, spread: spread, commonCovariance: commonCovariance, commonSd: commonSd, values: values, below: below };
+  }
+
+  function directBasis(grid) {
+    return Array.from(grid, function (h) {
+      var row = zeros(KNOTS + 1);
+      row[0] = 1;
+      for (var k = 0; k < KNOTS; k++) row[k + 1] = clip((h - k / KNOTS) * KNOTS, 0, 1);
+      return row;
+    });
+  }
+
+  function fitDirect(items, means, posterior, basis, nC, nG) {
+    var n = KNOTS + 1, total = 0, a = [], b = [], c, g, k;
+    for (c = 0; c < nC; c++) {
+      total += items[c];
+      if (!items[c]) continue;
+      var row = zeros(n), root = Math.sqrt(items[c]);
+      for (g = 0; g < nG; g++) {
+        var share = posterior[c * nG + g];
+        if (share) for (k = 0; k < n; k++) row[k] += share * basis[g][k] * root;
+      }
+      a.push(row);
+      b.push(root * means[c]);
+    }
+    var penalty = Math.sqrt(SMOOTHNESS * total / 10);
+    for (k = 1; k < KNOTS; k++) {
+      var bend = zeros(n);
+      bend[k] = -penalty; bend[k + 1] = penalty;
+      a.push(bend);
+      b.push(0);
+    }
+    return nnls(a, b, n);
+  }
+
+  /* The scores of one benchmark. Options: source, chance, seed, progress, and draws: by default as
+     many as take a second or two. */
+  function score(table, options) {
+    var chance = options.chance || 0, tell = options.progress || function () {};
+    var data = tabulate(table, options.source), nT = data.nT, nC = data.nC, nM = data.models.length;
+    var grid = hardnessGrid(chance), nG = grid.length, weight = uniformWeights(grid, chance);
+    var likelihood = zeros(nC * nG), c, g, m, t, p, b;
+    for (c = 0; c < nC; c++) for (g = 0; g < nG; g++) likelihood[c * nG + g] = binomial(data.correct[c], data.trials[c], grid[g]);
+    var sizes = data.models.map(function (model) { return model.sourceItems.reduce(function (x, y) { return x + y; }, 0); });
+    var ordered = sizes.slice().sort(function (x, y) { return x - y; });
+    var middle = (ordered[(nM - 1) >> 1] + ordered[nM >> 1]) / 2;
+    var steps = Math.floor(clip(middle / 10, EM_STEPS[0], EM_STEPS[1]));
+    var distributions = data.models.map(function (model) { return mixing(model.sourceItems, likelihood, nG, steps, zeros(nG)); });
+    var posteriors = distributions.map(function (d) { return posteriorOf(d, likelihood, nC, nG, zeros(nC * nG)); });
+    var scale = 0;
+    for (g = 0; g < nG; g++) scale += weight[g] * grid[g];
+    scale -= chance;
+    var lone = nM === 1, basis = lone ? directBasis(grid) : null;
+    var fit = lone ? null : fitAdaptive(data, posteriors, grid, chance), curves;
+    if (lone) {
+      var means = meanRates(data.models[0].items, data.models[0].sums, nT, nC), f = zeros(nT * nG);
+      for (t = 0; t < nT; t++) f.set(directCurve(data.models[0].items.subarray(t * nC, (t + 1) * nC), means.subarray(t * nC, (t + 1) * nC), posteriors[0]), t * nG);
+      curves = [f];
+    } else curves = fit.fits.map(function (each) { return each.f; });
+    function directCurve(items, means, posterior) {
+      var x = fitDirect(items, means, posterior, basis, nC, nG), out = zeros(nG);
+      for (g = 0; g < nG; g++) {
+        for (var k = 0; k <= KNOTS; k++) out[g] += basis[g][k] * x[k];
+        out[g] = clip(out[g], 0, 1);
+      }
+      return out;
+    }
+    function hatOf(f, from) {
+      var mean = 0;
+      for (g = 0; g < nG; g++) mean += weight[g] * f[from + g];
+      return (mean - chance) / scale;
+    }
+    function at95(f, from) {
+      for (g = 1; g < nG - 1; g++) if (grid[g] >= 0.95) break;
+      var share = (0.95 - grid[g - 1]) / (grid[g] - grid[g - 1]);
+      return f[from + g - 1] + share * (f[from + g] - f[from + g - 1]);
+    }
+
+    // Redraws: every model with the same items.
+    var effort = nM * (2 * nG * (steps * nC + nT * nC + 12 * nT) + 3 * table.nItems * nT) + (lone ? 4e5 * nT : 0);
+    var nClusters = 0, draws = options.draws === undefined ? Math.floor(clip(5e8 / effort, 300, 2000)) : options.draws;
+    for (var i = 0; i < table.nItems; i++) nClusters = Math.max(nClusters, table.cluster[i] + 1);
+    var hats = data.models.map(function () { return zeros(draws * nT); }), tops = data.models.map(function () { return zeros(draws * nT); });
+    var random = generator(options.seed || 1), picked = zeros(nClusters), P = TERMS;
+    var items = zeros(nT * nC), sums = zeros(nT * nC), source = zeros(nC), distribution = zeros(nG), posterior = zeros(nC * nG);
+    var s = zeros(nG), parameters = zeros(nT * P);
+    var plans = data.models.map(function (model) {
+      var rows = [];
+      for (var i = 0; i < table.nItems; i++) if (model.cell[i] >= 0) rows.push(i);
+      return { rows: rows, sums: null };
+    });
+    for (b = 0; b < draws; b++) {
+      picked.fill(0);
+      for (i = 0; i < nClusters; i++) picked[Math.floor(random() * nClusters)] += 1;
+      var scores = [], truths = [], commonDraw = null, pulls = null;
+      if (!lone) {
+        commonDraw = zeros(nT * P);
+        for (p = 0; p < nT * P; p++) commonDraw[p] = 0;
+        var shared = [];
+        for (p = 0; p < P; p++) shared.push(random.normal() * fit.commonSd[p]);
+        for (t = 0; t < nT; t++) for (p = 0; p < P; p++) commonDraw[t * P + p] = shared[p];
+        pulls = zeros(nT * P);
+      }
+      for (m = 0; m < nM; m++) {
+        var model = data.models[m], rows = plans[m].rows;
+        items.fill(0); sums.fill(0); source.fill(0);
+        for (var r = 0; r < rows.length; r++) {
+          i = rows[r];
+          var w = picked[table.cluster[i]];
+          if (!w) continue;
+          c = model.cell[i];
+          source[c] += w;
+          var any = false;
+          for (t = 1; t < nT; t++) {
+            var rate = model.rates[t][i];
+            if (rate !== rate) continue;
+            items[t * nC + c] += w;
+            sums[t * nC + c] += w * rate;
+            any = true;
+          }
+          if (any) items[c] += w;
+        }
+        var redrawn = meanRates(items, sums, nT, nC);
+        mixing(source, likelihood, nG, steps, distribution);
+        posteriorOf(distribution, likelihood, nC, nG, posterior);
+        if (lone) {
+          for (t = 0; t < nT; t++) {
+            var f = directCurve(items.subarray(t * nC, (t + 1) * nC), redrawn.subarray(t * nC, (t + 1) * nC), posterior);
+            hats[m][b * nT + t] = hatOf(f, 0);
+            tops[m][b * nT + t] = at95(f, 0);
+          }
+          continue;
+        }
+        var one = fit.fits[m], evidence = zeros(nT * P), truth = zeros(nT * P), own = [];
+        for (p = 0; p < P; p++) own.push(random.normal());
+        for (t = 0; t < nT; t++) {
+          for (c = 0; c < nC; c++) {
+            if (!items[t * nC + c]) continue;
+            var expected = 0;
+            for (g = 0; g < nG; g++) expected += posterior[c * nG + g] * one.f[t * nG + g];
+            var pushed = (redrawn[t * nC + c] - expected) * items[t * nC + c] * one.weight[t * nC + c];
+            for (p = 0; p < P; p++) evidence[t * P + p] += pushed * one.jacobian[(t * nC + c) * P + p];
+          }
+          for (p = 0; p < P; p++) truth[t * P + p] = commonDraw[t * P + p] + own[p] * fit.spread[t][p];
+        }
+        // What shrinkage leaves unknown: a draw from the prior minus its own shrunken fit.
+        var shrunk = zeros(nT * P);
+        for (t = 0; t < nT; t++) {
+          var left = zeros(P), q;
+          for (p = 0; p < P; p++) {
+            left[p] = evidence[t * P + p];
+            for (q = 0; q < P; q++) left[p] -= one.information[t][p * P + q] * truth[t * P + q];
+          }
+          for (p = 0; p < P; p++) {
+            for (q = 0; q < P; q++) shrunk[t * P + p] += one.covariance[t][p * P + q] * left[q];
+            pulls[t * P + p] += shrunk[t * P + p] / (fit.spread[t][p] * fit.spread[t][p]);
+          }
+        }
+        scores.push(shrunk);
+        truths.push(truth);
+      }
+      if (!lone) {
+        var centre = zeros(nT * P);
+        for (t = 0; t < nT; t++) for (p = 0; p < P; p++) for (var q2 = 0; q2 < P; q2++) centre[t * P + p] += fit.commonCovariance[t][p * P + q2] * pulls[t * P + q2];
+        for (m = 0; m < nM; m++) {
+          for (t = 0; t < nT; t++) {
+            for (p = 0; p < P; p++) {
+              var back = 0;
+              for (var k = 0; k < P; k++) back += fit.fits[m].covariance[t][p * P + k] * centre[t * P + k] / (fit.spread[t][k] * fit.spread[t][k]);
+              parameters[t * P + p] = fit.fits[m].parameters[t * P + p] + truths[m][t * P + p] + scores[m][t * P + p] + back;
+            }
+            fit.values(parameters, t, s);
+            for (g = 0; g < nG; g++) s[g] = chance + (1 - chance) * s[g] + fit.below[t * nG + g];
+            hats[m][b * nT + t] = hatOf(s, 0);
+            tops[m][b * nT + t] = at95(s, 0);
+          }
+        }
+      }
+      if (b % 50 === 0) tell(b / draws);
+    }
+
+    function deviation(values, t) {
+      var mean = 0, square = 0;
+      for (b = 0; b < draws; b++) mean += values[b * nT + t] / draws;
+      for (b = 0; b < draws; b++) square += Math.pow(values[b * nT + t] - mean, 2);
+      return draws > 1 ? Math.sqrt(square / (draws - 1)) : NaN;
+    }
+    var rowsOut = [];
+    for (m = 0; m < nM; m++) {
+      var each = data.models[m], usual = metricsOf(each.paired, nT), pairs = each.paired.slice(0, nT), mean = 0;
+      for (t = 1; t < nT; t++) mean += pairs[t] / (nT - 1);
+      pairs[0] = mean;
+      var size = Math.max(sizes[m], 1), rateMean = 0, rateSquare = 0, single = 0, between = 0;
+      for (c = 0; c < nC; c++) {
+        var observed = data.correct[c] / data.trials[c], share = each.sourceItems[c] / size;
+        rateMean += share * observed; rateSquare += share * observed * observed;
+        if (data.trials[c] === 1) single += each.sourceItems[c];
+        if (observed > 0 && observed < 1) between += each.sourceItems[c];
+      }
+      var error = Math.sqrt(Math.max(rateSquare - rateMean * rateMean, 0) / size);
+      for (t = 0; t < nT; t++) {
+        var n = pairs[t], slices = slicesOf(weight, distributions[m], n), support = 0, kish = 0;
+        for (var e = 0; e < SLICES; e++) {
+          support += Math.min(slices[e] / ENOUGH_ITEMS, 1) / SLICES;
+          kish += 1 / (SLICES * SLICES * Math.max(slices[e], 1e-9));
+        }
+        var effective = Math.min(1 / kish, n), flag = "", withheld = true;
+        var over = (t ? usual.source[t] : plainMacroSource(each.paired, nT)) - chance;
+        if (n < MIN_ITEMS) flag = "too few items";
+        else if (each.paired[nT + t] <= 0) flag = "no source answer is right";
+        else if (single > size / 2) flag = "one answer an item";
+        else if (over < CLEAR_OF_CHANCE * error) flag = "source accuracy is not above chance";
+        else { withheld = false; if (support < SUPPORTED) flag = "extrapolated"; }
+        var hat = withheld ? NaN : hatOf(curves[m], t * nG), top = withheld ? NaN : at95(curves[m], t * nG);
+        var reach = reachOf(effective), se = withheld || !draws ? NaN : deviation(hats[m], t), topSe = withheld || !draws ? NaN : deviation(tops[m], t);
+        rowsOut.push({ model: each.name, target: t ? data.targets[t - 1] : "macro", hat: hat, low: hat - reach * se, high: hat + reach * se, se: se,
+          f95: top, f95_low: Math.max(0, top - reach * topSe), f95_high: Math.min(1, top + reach * topSe), support: support, effective_items: effective, flag: flag, n_items: Math.round(n),
+          source_accuracy: usual.source[t], target_accuracy: usual.target[t], xlt_gap: usual.source[t] - usual.target[t], ratio: usual.target[t] / usual.source[t],
+          conditional_transfer: usual.conditional[t] });
+      }
+      each.between = between / size;
+      each.accuracy = rateMean;
+    }
+    var macro = rowsOut.filter(function (row) { return row.target === "macro"; });
+    return { benchmark: table.benchmark, source: options.source, chance: chance, targets: data.targets, rows: rowsOut, draws: draws,
+      profile: lone ? "direct" : "adaptive", between: data.models.map(function (each) { return each.between; }),
+      trials: data.trials, ties: tieGroups(macro, hats, draws, nT),
+      curves: data.models.map(function (each, m) { return { model: each.name, h: Array.from(grid), f: Array.from(curves[m].slice(0, nG)) }; }) };
+  }
+
+  function plainMacroSource(paired, nT) { return paired[nT] / paired[0]; }
+
+  /* Letters as in hat compare: models that share one cannot be told apart (max-T, Piepho). */
+  function tieGroups(macro, hats, draws, nT) {
+    var order = macro.map(function (row, m) { return m; }).filter(function (m) { return isFinite(macro[m].hat); });
+    order.sort(function (x, y) { return macro[y].hat - macro[x].hat; });
+    if (order.length < 2 || !draws || order.length > 60) return {};
+    var pairs = [], b;
+    for (var i = 0; i < order.length; i++) {
+      for (var j = i + 1; j < order.length; j++) {
+        var one = hats[order[i]], two = hats[order[j]], mean = 0, square = 0, gaps = zeros(draws);
+        for (b = 0; b < draws; b++) { gaps[b] = one[b * nT] - two[b * nT]; mean += gaps[b] / draws; }
+        for (b = 0; b < draws; b++) square += Math.pow(gaps[b] - mean, 2);
+        var se = Math.max(Math.sqrt(square / (draws - 1)), 1e-12);
+        for (b = 0; b < draws; b++) gaps[b] = Math.abs(gaps[b] - mean) / se;
+        var effective = Math.min(macro[order[i]].effective_items, macro[order[j]].effective_items);
+        pairs.push([i, j, Math.abs(macro[order[i]].hat - macro[order[j]].hat) / se, gaps, reachOf(effective) / NORMAL]);
+      }
+    }
+    var largest = zeros(draws);
+    pairs.forEach(function (pair) { for (b = 0; b < draws; b++) largest[b] = Math.max(largest[b], pair[3][b]); });
+    var sorted = Array.from(largest).sort(function (x, y) { return x - y; }), place = 0.95 * (draws - 1), lowest = Math.floor(place);
+    var critical = sorted[lowest] + (place - lowest) * ((sorted[lowest + 1] || sorted[lowest]) - sorted[lowest]);
+    var groups = [order.map(function (m, i) { return i; })];
+    pairs.forEach(function (pair) {
+      if (pair[2] <= critical * pair[4]) return;
+      var split = [];
+      groups.forEach(function (group) {
+        if (group.indexOf(pair[0]) < 0 || group.indexOf(pair[1]) < 0) { split.push(group); return; }
+        [pair[0], pair[1]].forEach(function (out) { split.push(group.filter(function (i) { return i !== out; })); });
+      });
+      split.sort(function (x, y) { return y.length - x.length; });
+      groups = [];
+      split.forEach(function (group) {
+        if (!groups.some(function (kept) { return group.every(function (i) { return kept.indexOf(i) >= 0; }); })) groups.push(group);
+      });
+    });
+    groups.sort(function (x, y) { for (var k = 0; k < Math.min(x.length, y.length); k++) if (x[k] !== y[k]) return x[k] - y[k]; return x.length - y.length; });
+    var letters = {};
+    order.forEach(function (m, i) {
+      letters[macro[m].model] = groups.map(function (group, g) { return group.indexOf(i) >= 0 ? letter(g) : ""; }).filter(Boolean).join(" ");
+    });
+    return letters;
+  }
+
+  function letter(number) {
+    var text = "";
+    for (number += 1; number; number = Math.floor((number - 1) / 26)) text = String.fromCharCode(65 + (number - 1) % 26) + text;
+    return text;
+  }
+
+  /* What a table of accuracies allows: the usual metrics, on the target languages that all models have. */
+  function usualMetrics(rows, source) {
+    var models = {}, shared = null;
+    rows.forEach(function (row) {
+      var key = JSON.stringify([row.benchmark, row.model]);
+      (models[key] = models[key] || { benchmark: row.benchmark, model: row.model, by: {} }).by[row.language] = row.accuracy;
+    });
+    var list = Object.keys(models).map(function (key) { return models[key]; }).filter(function (each) { return each.by[source] !== undefined; });
+    list.forEach(function (each) {
+      var here = Object.keys(each.by).filter(function (code) { return code !== source; });
+      shared = shared === null ? here : shared.filter(function (code) { return here.indexOf(code) >= 0; });
+    });
+    var out = list.map(function (each) {
+      var target = (shared || []).reduce(function (sum, code) { return sum + each.by[code] / shared.length; }, 0);
+      return { benchmark: each.benchmark, model: each.model, source_accuracy: each.by[source], target_accuracy: shared && shared.length ? target : NaN,
+        xlt_gap: each.by[source] - target, ratio: target / each.by[source] };
+    });
+    return { rows: out, targets: shared || [] };
+  }
+
+  /* Made-up responses of four models to try things on; Ash and Birch transfer alike. */
+  function example() {
+    var random = generator(7), lines = ["model,language,item,n_correct,n_trials"];
+    var items = [];
+    for (var i = 0; i < 120; i++) items.push(1.5 * random.normal());
+    [["Ash", -0.6, 1], ["Birch", 1.2, 1], ["Cedar", 0.3, 0.3], ["Dogwood", 1.5, 2]].forEach(function (model) {
+      items.forEach(function (difficulty, i) {
+        var known = model[1] - difficulty;
+        [["en", 0], ["de", model[2]], ["sw", model[2] + 0.7]].forEach(function (pair) {
+          var right = 0;
+          for (var k = 0; k < 10; k++) right += random() < sigmoid(known - pair[1]) ? 1 : 0;
+          lines.push([model[0], pair[0], "q" + (i + 1), right, 10].join(","));
+        });
+      });
+    });
+    return lines.join("\n") + "\n";
+  }
+
+  return { example: example, readTable: readTable, score: score, usualMetrics: usualMetrics };
+}
+if (typeof module !== "undefined") module.exports = hatCore;
