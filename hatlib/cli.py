@@ -699,11 +699,11 @@ def plan(
 
     From simulated evaluations.
     """
-    from hatlib.show import output
-    from hatlib.truth import planning
+    from hatlib.show import output, plans
+    from hatlib.truth.planning import plan as planned
 
     output.check_free([out] if out else [], force)
-    found = planning.plan(
+    found = planned(
         difference,
         power=power,
         level=level,
@@ -716,8 +716,8 @@ def plan(
         ability=ability,
         chance=chance,
     )
-    _say(found.summary().replace("**", ""))
-    _deliver(planning.plan_text(found, format_.value), out, force)
+    _say(plans.plan_words(found))
+    _deliver(plans.plan_text(found, format_.value), out, force)
 
 
 @app.command()

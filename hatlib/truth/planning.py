@@ -1,0 +1,546 @@
+"""How many items, answers and languages an evaluation needs, planned from simulated ones.
+
+`benchmarks/planning.py` simulates evaluations of many sizes and keeps how much the difference of
+two models scatters.  A rule of a few terms, fitted to that, says it for the sizes in between, and
+`plan` turns it round: which sizes see a difference of a given size, and with how many calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize, stats
+
+from hatlib.data.responses import Counts
+from hatlib.data.tables import STUDIES, data_folder
+from hatlib.errors import InputError, Problem, listing
+from hatlib.metric.score import interval_quantile
+
+Floats = NDArray[np.float64]
+
+Ability = Literal["middle", "strong"]
+
+#: What was simulated, and so where the rule holds.
+RANGE = {"n_items": (100, 1600), "n_trials": (3, 20), "n_languages": (1, 8), "scatter": (0.0, 0.4)}
+CHANCES = (0.0, 0.1, 0.25, 0.5)
+
+#: Answers an item that a plan has at least where it is free to choose. With fewer, the default
+#: score moves with ability by more than its target in the estimator study.
+FEWEST = 5
+
+_CALLED = {
+    "n_items": "items",
+    "n_trials": "answers an item",
+    "n_languages": "languages",
+    "scatter": "scatter of the items",
+}
+
+
+# The rule -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How wide something is, by the size of an evaluation.
+
+    With ``N`` items, ``K`` answers, ``L`` languages and the scatter ``s`` of the items, its square
+    is
+
+    ``[(a₁ + a₂ / L) / K + (b₁ + b₂ / L) / K² + s (1 - 1 / K) (c₁ + c₂ / L)] / Nᵍ``
+
+    The first two terms are noise of the answers; what the source language adds to it, it adds to
+    all languages at once.  The third is what no number of answers removes.
+
+    Attributes
+    ----------
+    power : dict of str to float
+        By ability, ``g``: below 1, as scores from few items are shrunk more.
+    weights : dict of (str, float) to ndarray of shape (6,)
+        By ability and chance level, ``a₁, a₂ … c₂``, none of them negative.
+    """
+
+    power: dict[str, float]
+    weights: dict[tuple[str, float], Floats]
+
+    def __call__(
+        self,
+        n_items: ArrayLike,
+        n_trials: ArrayLike,
+        n_languages: ArrayLike,
+        *,
+        scatter: ArrayLike = 0.2,
+        ability: str = "middle",
+        chance: float = 0.0,
+    ) -> Floats:
+        """The width; numbers and arrays broadcast.
+
+        Between two simulated chance levels its square is taken to be linear.
+        """
+        levels = sorted(c for a, c in self.weights if a == ability)
+        each = np.array([self.weights[ability, c] for c in levels])
+        weights = np.array([np.interp(chance, levels, column) for column in each.T])
+        squares = _terms(n_trials, n_languages, scatter) @ weights
+        return np.asarray(np.sqrt(squares / np.asarray(n_items, float) ** self.power[ability]))
+
+
+def _terms(n_trials: ArrayLike, n_languages: ArrayLike, scatter: ArrayLike) -> Floats:
+    """The six terms that the weights belong to, on the last axis."""
+    k, n, s = np.broadcast_arrays(*(np.asarray(x, float) for x in (n_trials, n_languages, scatter)))
+    left = s * (1 - 1 / k)
+    return np.stack([1 / k, 1 / (k * n), 1 / k**2, 1 / (k**2 * n), left, left / n], axis=-1)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an evaluation of a given size can see.
+
+    Attributes
+    ----------
+    sd : Spread
+        How far the estimated difference of two models scatters.
+    se : Spread
+        The standard error that is stated for it, which is the larger of the two where scores are
+        extrapolated.
+    """
+
+    sd: Spread
+    se: Spread
+
+    def power(
+        self,
+        difference: ArrayLike,
+        n_items: ArrayLike,
+        n_trials: ArrayLike,
+        n_languages: ArrayLike,
+        *,
+        level: float = 0.95,
+        **world: Any,
+    ) -> Floats:
+        """How often the interval of a difference of this size is beyond 0, and on its side."""
+        sizes = (n_items, n_trials, n_languages)
+        reach = interval_quantile(n_items, level) * self.se(*sizes, **world)
+        beyond = (np.asarray(difference) - reach) / self.sd(*sizes, **world)
+        return np.asarray(stats.norm.cdf(beyond))
+
+    def smallest(
+        self,
+        n_items: ArrayLike,
+        n_trials: ArrayLike,
+        n_languages: ArrayLike,
+        *,
+        power: float = 0.8,
+        level: float = 0.95,
+        **world: Any,
+    ) -> Floats:
+        """The difference that is seen with this power."""
+        sizes = (n_items, n_trials, n_languages)
+        reach = interval_quantile(n_items, level) * self.se(*sizes, **world)
+        return np.asarray(reach + stats.norm.ppf(power) * self.sd(*sizes, **world))
+
+
+def fit_rule(frame: pd.DataFrame) -> Rule:
+    """Fit the rule to simulated evaluations, such that its relative error is smallest.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As from `study_results`; only rows whose ``purpose`` is "fit" are used.
+    """
+    rows = frame[frame["purpose"] == "fit"]
+    return Rule(_fit_spread(rows, "sd"), _fit_spread(rows, "se"))
+
+
+def _fit_spread(rows: pd.DataFrame, column: str) -> Spread:
+    power, weights = {}, {}
+    for ability, part in rows.groupby("ability"):
+        groups = {c: part[part["chance"] == c] for c in part["chance"].unique().tolist()}
+
+        def loss(g: float, groups: dict[Any, pd.DataFrame] = groups) -> float:
+            return sum(_nonnegative(group, column, g)[1] ** 2 for group in groups.values())
+
+        best = float(optimize.minimize_scalar(loss, bounds=(0.4, 1.2), method="bounded").x)
+        power[str(ability)] = best
+        for chance, group in groups.items():
+            weights[str(ability), chance] = _nonnegative(group, column, best)[0]
+    return Spread(power, weights)
+
+
+def _nonnegative(rows: pd.DataFrame, column: str, g: float) -> tuple[Floats, float]:
+    """Weights of the terms that are not negative, and the size of the relative errors."""
+    terms = _terms(rows["n_trials"], rows["n_languages"], rows["scatter"])
+    scaled = terms / (rows[column] ** 2 * rows["n_items"] ** g).to_numpy()[:, None]
+    weights, error = optimize.nnls(scaled, np.ones(len(rows)))
+    return weights, float(error)
+
+
+def study_results() -> pd.DataFrame:
+    """The simulated evaluations as `benchmarks/planning.py` last ran them.
+
+    Returns
+    -------
+    DataFrame
+        One row a design × number of languages: ``purpose`` ("fit" or "check"), ``profile``,
+        ``models``, ``ability``, ``chance``, ``scatter``, ``n_items``, ``n_trials``,
+        ``n_languages``, the true ``difference``; ``estimate`` (mean difference), ``sd`` (over
+        replications), ``se`` (mean of the stated standard errors), ``detected`` (share of 95 %
+        intervals without 0) and ``replications``.
+
+    Examples
+    --------
+    >>> bool((study_results()["sd"] > 0).all())
+    True
+    """
+    return pd.read_csv(data_folder() / STUDIES["study-planning"])
+
+
+@cache
+def rule() -> Rule:
+    """The rule, fitted to the evaluations in the data of the book.
+
+    Examples
+    --------
+    >>> few, many = rule().smallest([100, 400], 5, 1)
+    >>> bool(few > many > 0)
+    True
+    """
+    return fit_rule(study_results())
+
+
+# Plans --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which sizes of an evaluation see a difference in HAT, and what they cost.
+
+    Attributes
+    ----------
+    difference, power, level : float
+        What is to be seen, how often, and the coverage of the intervals.
+    n_items, n_trials, n_languages : int or None
+        What is given; None is free.
+    models : int
+    budget : int or None
+        Calls at most.
+    scatter, ability, chance
+        The world that is planned for.
+    sizes : DataFrame
+        Every size within the limits: ``n_items``, ``n_trials``, ``n_languages``, ``calls``,
+        ``smallest`` (the difference that is seen with this power), ``power`` (for the difference
+        that is asked for) and ``enough``. The budget does not limit it.
+    notes : tuple of str
+        Warnings, such as of a size that was not simulated.
+    """
+
+    difference: float
+    power: float
+    level: float
+    n_items: int | None
+    n_trials: int | None
+    n_languages: int | None
+    models: int
+    budget: int | None
+    scatter: float
+    ability: str
+    chance: float
+    sizes: pd.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def pairs(self) -> int:
+        """Pairs of models that are compared."""
+        return self.models * (self.models - 1) // 2
+
+    @property
+    def pair_level(self) -> float:
+        """Level of each interval, such that all pairs together keep to the level (Bonferroni)."""
+        return 1 - (1 - self.level) / self.pairs
+
+    @property
+    def affordable(self) -> pd.DataFrame:
+        """The sizes within the budget."""
+        return self.sizes if self.budget is None else self.sizes[self.sizes["calls"] <= self.budget]
+
+    @property
+    def cheapest(self) -> pd.Series | None:
+        """The size with the fewest calls that is enough, if there is one within the budget."""
+        fine = self.affordable[self.affordable["enough"]]
+        return fine.iloc[int(fine["calls"].argmin())] if len(fine) else None
+
+    @property
+    def sharpest(self) -> pd.Series | None:
+        """The size within the budget that sees the smallest difference."""
+        within = self.affordable
+        return within.iloc[int(within["smallest"].argmin())] if len(within) else None
+
+    @property
+    def floor(self) -> float:
+        """The difference that is seen with the most items and languages and endless answers."""
+        world: dict[str, Any] = {
+            "scatter": self.scatter, "ability": self.ability, "chance": self.chance
+        }  # fmt: skip
+        sizes = (
+            self.n_items or RANGE["n_items"][1],
+            1e9,
+            self.n_languages or RANGE["n_languages"][1],
+        )
+        return float(rule().smallest(*sizes, power=self.power, level=self.pair_level, **world))
+
+    def table(self) -> pd.DataFrame:
+        """The options, cheapest first.
+
+        Returns
+        -------
+        DataFrame
+            One row a number of languages; if that is given, one a number of answers; and if both
+            are, a few numbers of items. In each the cheapest size that is enough, or else the
+            sharpest within the budget. Columns as in `sizes`.
+        """
+        within = self.affordable
+        if self.n_languages is None:
+            by = "n_languages"
+        elif self.n_trials is None:
+            by = "n_trials"
+            within = self._thinned(within, by, (5, 6, 8, 10, 12, 15, 20))
+        else:
+            by = "n_items"
+            few = np.geomspace(*RANGE["n_items"], 8).round().astype(int).tolist()
+            within = self._thinned(within, by, few if self.n_items is None else [self.n_items])
+        fine = within[within["enough"]].sort_values(["calls", "smallest"], kind="stable")
+        weak = within[~within["enough"]].sort_values(["smallest", "calls"], kind="stable")
+        best = pd.concat([fine, weak]).drop_duplicates(by)
+        order = best.sort_values(["enough", "calls"], ascending=[False, True], kind="stable")
+        return order.reset_index(drop=True)
+
+    def _thinned(self, sizes: pd.DataFrame, by: str, few: Sequence[int]) -> pd.DataFrame:
+        """A few values of a column, that of the cheapest plan among them."""
+        keep = list(few)
+        if self.cheapest is not None:
+            keep.append(int(self.cheapest[by]))
+        return sizes[sizes[by].isin(keep)]
+
+
+def plan(
+    difference: float,
+    *,
+    power: float = 0.8,
+    level: float = 0.95,
+    n_items: int | None = None,
+    n_trials: int | None = None,
+    n_languages: int | None = None,
+    models: int = 2,
+    budget: int | None = None,
+    scatter: float = 0.2,
+    ability: Ability = "middle",
+    chance: float = 0.0,
+) -> Plan:
+    """Plan an evaluation that sees a difference in HAT between two models on the same items.
+
+    Parameters
+    ----------
+    difference : float
+        True difference that is to be seen, above 0.
+    power : float
+        How often it should be seen, 0.5 to below 1.
+    level : float
+        Coverage of the intervals, for all pairs of models together.
+    n_items, n_trials, n_languages : int, optional
+        Items, answers an item and language, and target languages; what is not given is free,
+        but for at least five answers.
+        The score is the mean over the languages, so their number changes what is measured.
+    models : int
+        Models that are all compared with one another.
+    budget : int, optional
+        Calls at most: items × (1 + languages) × answers × models.
+    scatter : float
+        How far items of one hardness scatter around the profile, as `item_scatter` measures it on
+        the data of a pilot; 0 if hardness says it all.
+    ability : {"middle", "strong"}
+        Whether the models are right in about half of the answers, or in most.
+    chance : float
+        Accuracy of a guess, 0 to 0.5.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    InputError
+        Listing every number that is out of its range.
+
+    Notes
+    -----
+    The rule knows simulated models whose judge does not err, whose answers to one item are
+    independent, and which are equally able in pairs. Judge error, correlated answers and missing
+    ones are not in it.
+
+    Examples
+    --------
+    >>> found = plan(0.05)
+    >>> bool(found.cheapest["smallest"] <= 0.05), bool(found.table()["enough"].any())
+    (True, True)
+    >>> plan(0.01, n_items=100).cheapest is None
+    True
+    """
+    given = {"n_items": n_items, "n_trials": n_trials, "n_languages": n_languages}
+    _check_numbers(
+        {"difference": (difference, 0.001, 1.0), "power": (power, 0.5, 0.999),
+         "level": (level, 0.5, 0.9999), "scatter": (scatter, 0.0, 0.99),
+         "chance": (chance, min(CHANCES), max(CHANCES))},
+        {"items": (n_items, 20), "answers": (n_trials, 2), "languages": (n_languages, 1),
+         "models": (models, 2), "budget": (budget, 1)},
+        ability,
+    )  # fmt: skip
+    free = {**RANGE, "n_trials": (FEWEST, RANGE["n_trials"][1])}
+    items, answers, languages = (
+        np.arange(free[name][0], free[name][1] + 1) if n is None else np.array([n])
+        for name, n in given.items()
+    )
+    n, k, count = np.meshgrid(items, answers, languages, indexing="ij", sparse=True)
+    world: dict[str, Any] = {"scatter": scatter, "ability": ability, "chance": chance}
+    world["level"] = 1 - (1 - level) / (models * (models - 1) // 2)
+    smallest = rule().smallest(n, k, count, power=power, **world)
+    columns = {
+        "n_items": n,
+        "n_trials": k,
+        "n_languages": count,
+        "calls": n * (1 + count) * k * models,
+        "smallest": smallest,
+        "power": rule().power(difference, n, k, count, **world),
+        "enough": smallest <= difference,
+    }
+    sizes = pd.DataFrame(
+        {name: np.broadcast_to(column, smallest.shape).ravel() for name, column in columns.items()}
+    )
+    return Plan(
+        difference, power, level, n_items, n_trials, n_languages, models, budget, scatter, ability,
+        chance, sizes, _outside({**given, "scatter": scatter}),
+    )  # fmt: skip
+
+
+def _outside(given: dict[str, Any]) -> tuple[str, ...]:
+    """A warning for each number beyond what was simulated."""
+    notes = []
+    for name, value in given.items():
+        low, high = RANGE[name]
+        if value is not None and not low <= value <= high:
+            notes.append(
+                f"Mind: {value:g} is beyond what was simulated ({_CALLED[name]}: {low:g} to "
+                f"{high:g}), so the rule is extrapolated."
+            )
+    if given["n_trials"] is not None and given["n_trials"] < FEWEST:
+        notes.append(
+            f"Mind: with fewer than {FEWEST} answers an item, scores move with ability by more "
+            "than the target of the estimator study, and steep profiles are seen less well than "
+            "planned."
+        )
+    return tuple(notes)
+
+
+def _check_numbers(
+    ranges: dict[str, tuple[float, float, float]],
+    least: dict[str, tuple[int | None, int]],
+    ability: str,
+) -> None:
+    problems = []
+    for name, (value, low, high) in ranges.items():
+        if not low <= value <= high:
+            remedy = f"Use a number from {low:g} to {high:g}."
+            problems.append(Problem(f"{name} is out of its range.", remedy, value=str(value)))
+    for name, (number, lowest) in least.items():
+        if number is not None and number < lowest:
+            remedy = f"Use {lowest} or more."
+            if name == "answers":
+                remedy += " With one, the hardness of an item comes from other models."
+            problems.append(Problem(f"{name} is too small.", remedy, value=str(number)))
+    if ability not in get_args(Ability):
+        known = f"Use {listing(get_args(Ability))}."
+        problems.append(Problem("ability is not known.", known, value=str(ability)))
+    if problems:
+        raise InputError(problems)
+
+
+# Scatter ------------------------------------------------------------------------------------------
+
+
+def item_scatter(counts: Counts) -> dict[str, float] | None:
+    """How far the items of a pilot, or of any dataset, scatter around the transfer profile.
+
+    Parameters
+    ----------
+    counts : Counts
+        Of one benchmark, as from `Responses.counts`, with several answers an item.
+
+    Returns
+    -------
+    dict or None
+        ``models``, ``languages`` and ``answers`` that were used; ``scatter``, the variance of
+        target accuracies around a parabola in the source accuracy of the item, less the noise of
+        the answers, as a part of ``f · (1 - f)``; the parts of it that other languages of the model
+        (``common_languages``) and other models (``common_models``) share; and ``own``, which a
+        comparison of models does not cancel. Models and languages of which less than half of the
+        items have two answers, or whose accuracies lie below .05 or above .98, are left out; None
+        if none is left.
+
+    Examples
+    --------
+    >>> from hatlib import load_responses
+    >>> counts = load_responses(sets="xnli-attacked").counts("xnli-attacked")
+    >>> round(item_scatter(counts)["scatter"], 3)
+    0.152
+    """
+    models, languages, items = counts.target_trials.shape
+    left = np.full((models, languages, items), np.nan)
+    noise = np.full((2, models, languages), np.nan)  # of the source language, and of the target
+    for m, t in np.ndindex(models, languages):
+        both = (counts.source_trials[m] > 1) & (counts.target_trials[m, t] > 1)
+        k, n = counts.source_trials[m, both], counts.target_trials[m, t, both]
+        u, v = counts.source_correct[m, both] / k, counts.target_correct[m, t, both] / n
+        if both.sum() < max(20, items / 2) or not all(0.05 < x.mean() < 0.98 for x in (u, v)):
+            continue
+        curve = np.polynomial.Polynomial.fit(u, v, 2)
+        expected = np.clip(curve(u), 0, 1)
+        unit = np.mean(expected * (1 - expected))
+        noise[0, m, t] = np.mean(curve.deriv()(u) ** 2 * u * (1 - u) / (k - 1)) / unit
+        noise[1, m, t] = np.mean(v * (1 - v) / (n - 1)) / unit
+        left[m, t, both] = (v - curve(u)) / np.sqrt(unit)
+    used = np.isfinite(noise[0])
+    if not used.any():
+        return None
+    squares = np.nanmean(left[used] ** 2, axis=1)
+    # The languages of a model share the noise of its answers in the source language.
+    by_model = [
+        _common(left[m, used[m]]) - np.mean(noise[0, m, used[m]])
+        for m in np.flatnonzero(used.any(axis=1))
+    ]
+    scatter = float((squares - noise[:, used].sum(axis=0)).mean())
+    shared = _mean([_common(left[used[:, t], t]) for t in range(languages)])
+    return {
+        "models": int(used.any(axis=1).sum()),
+        "languages": int(used.any(axis=0).sum()),
+        "answers": float(np.median(counts.target_trials[counts.target_trials > 0])),
+        "scatter": scatter,
+        "common_languages": _mean(by_model),
+        "common_models": shared,
+        "own": scatter - float(np.nan_to_num(shared)),
+    }
+
+
+def _common(rows: Floats) -> float:
+    """Mean product of different rows over the columns that both have."""
+    if len(rows) < 2:
+        return np.nan
+    a, b = np.triu_indices(len(rows), 1)
+    return float(np.nanmean(rows[a] * rows[b]))
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else np.nan
