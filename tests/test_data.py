@@ -130,7 +130,7 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path):
     text = (
         "model,language,accuracy\n"
         "a,en,87\n"
-        "a,english,0.5\n"
+        "a,klingon,0.5\n"
         "a,de,\n"
         "a,fr,half\n"
         ",it,0.4\n"

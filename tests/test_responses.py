@@ -396,7 +396,7 @@ def test_everything_that_is_wrong_with_the_benchmarks_is_said_at_once(tmp_path):
     assert "some rows of y have no source_language" in found
     found = problems_of(write(tmp_path, text), source_language="item")
     assert any("the rows of z have no source_language" in problem for problem in found)
-    text = DESIGN.replace("0.25", "1").replace("z,a,fr,1,,0", "z,a,fr,1,French,-1")
+    text = DESIGN.replace("0.25", "1").replace("z,a,fr,1,,0", "z,a,fr,1,Klingon,-1")
     found = problems_of(write(tmp_path, text))
     assert [problem.split(" (found")[0].split(", ", 1)[1] for problem in found] == [
         "line 2, column chance_level: the value is not below 1.",
@@ -576,7 +576,7 @@ def test_some_of_the_answers(tmp_path):
         ("a,en,1,3,4", "a,en,1,3,1e300", "line 2, column n_trials: the value is not a whole"),
         ("a,en,1,3,4", "a,en,1,three,4", "line 2, column n_correct: the value is not a whole"),
         ("a,en,2,0,4", "a,en,1,0,4", "line 3: the row repeats the model, language and item of l"),
-        ("a,en,1,3,4", "a,english,1,3,4", "line 2, column language: the value is not a language"),
+        ("a,en,1,3,4", "a,klingon,1,3,4", "line 2, column language: the value is not a language"),
         ("a,en,1,3,4", "a,en,,3,4", "line 2, column item: the value is empty."),
         ("a,en,1,3,4", ",en,1,3,4", "line 2, column model: the value is empty."),
         ("a,en,1,3,4", "a,en,1,3", "line 2: the line has 4 fields where the header has 5."),

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import langcodes
 import pandas as pd
 import pandera.pandas as pa
 
+from hatlib.data.languages import NOT_A_CODE, is_language
 from hatlib.errors import Problem
 
 REASONING = ("unknown", "none", "minimal", "low", "medium", "high", "on")
@@ -37,22 +37,6 @@ MODEL_COLUMNS = (
     "params_active_b",
     "release_date",
 )
-
-
-def is_language(code: object) -> bool:
-    """Whether a code is a language tag whose language exists (ISO 639, BCP 47).
-
-    Examples
-    --------
-    >>> is_language("de"), is_language("zh-Hant"), is_language("english"), is_language("xx")
-    (True, True, False, False)
-    """
-    if not isinstance(code, str) or not code.isascii():
-        return False
-    try:
-        return langcodes.tag_is_valid(code) and langcodes.get(code).language != "und"
-    except (ValueError, AttributeError):
-        return False
 
 
 def _text(required: bool = True) -> pa.Column:
@@ -259,7 +243,7 @@ REMEDIES = {
     "is not below 1": "Write the accuracy of a guess: 0.25 for four options, 0 for free answers.",
     "is neither a language code nor the word item": "Use a code of ISO 639, such as en, or item if "
     "the answers have a column source_language that says it for each item.",
-    "is not a language code": "Use a code of ISO 639, such as en, de or sw.",
+    "is not a language code": NOT_A_CODE,
     "is not a known reasoning setting": f"Use one of {', '.join(REASONING)}.",
     "is empty": "Fill it in, or remove the row.",
     "is not above 0": "Leave it empty if it is not known.",

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-import langcodes
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from hatlib.data import schema
+from hatlib.data import data_folder, schema
 from hatlib.data.files import read_table
+from hatlib.data.languages import is_language, standard_language
 from hatlib.errors import InputError, Problem, listing
 
 #: A chance level that is not given; notebooks take plain numbers as parameters.
@@ -145,13 +145,6 @@ def set_ids(frame: pd.DataFrame) -> pd.Series:
     return pd.Series([names[key] for key in keys], index=frame.index, dtype=str)
 
 
-def data_folder() -> Path:
-    """The folder of the tables that come with the book."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "_data"
-    return installed if installed.is_dir() else package.parent / "data"
-
-
 def load(
     files: str | Path | Sequence[str | Path] | None = None,
     *,
@@ -199,7 +192,7 @@ def load(
     >>> tables.bundled, len(tables.accuracies) > 8000
     (True, True)
     """
-    if not schema.is_language(source_language):
+    if not is_language(source_language):
         raise InputError(
             Problem(
                 "source_language is not a language code.",
@@ -861,7 +854,7 @@ def _language_columns(frame: pd.DataFrame) -> list[str]:
     """Columns whose name is a language code, as in a wide table."""
     known = {"model", *schema.KEY, *schema.MODEL_COLUMNS, "n_items", *_NOT_LANGUAGES}
     names = [str(c) for c in frame]
-    return [c for c in names if c not in known and len(c) <= 8 and schema.is_language(c)]
+    return [c for c in names if c not in known and len(c) <= 8 and is_language(c)]
 
 
 #: Usual column names that happen to be codes of small languages; they are not read as such.
@@ -886,18 +879,6 @@ def _to_long(
     lines = long.pop("_line").tolist()
     origin = schema.Place(place.file, lines, long["language"].tolist())
     return long, origin, int((~filled).sum())
-
-
-@lru_cache(maxsize=4096)
-def standard_language(code: str) -> str:
-    """The usual form of a language code; text that is no code stays as it is.
-
-    Examples
-    --------
-    >>> standard_language("EN"), standard_language("deu"), standard_language("Klingon")
-    ('en', 'de', 'Klingon')
-    """
-    return langcodes.standardize_tag(code) if schema.is_language(code) else code
 
 
 def _slug(text: str) -> str:

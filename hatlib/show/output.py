@@ -17,7 +17,7 @@ from math import isfinite, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hatlib.errors import InputError, Problem
+from hatlib.data.writing import check_free, write_text  # noqa: F401  until commands call it there
 from hatlib.show.words import markdown_text
 
 # pandas and rich are imported where they are needed: the command line uses this module at once.
@@ -593,40 +593,3 @@ def terminal_width() -> int:
     True
     """
     return max(40, shutil.get_terminal_size((100, 24)).columns)
-
-
-def check_free(files: Iterable[Path], force: bool) -> None:
-    """Refuse folders that are none, and files that would be overwritten without being told.
-
-    Examples
-    --------
-    >>> check_free([Path("new/truth.csv")], force=False)
-    """
-    files = list(files)
-    problems = [
-        Problem("this is a file.", "Name a folder.", str(folder))
-        for folder in dict.fromkeys(path.parent for path in files)
-        if folder.exists() and not folder.is_dir()
-    ]
-    for path in files:
-        if path.is_symlink() or path.is_dir():
-            what = "this is a link or a folder, and is not overwritten."
-            problems.append(Problem(what, "Choose another name.", str(path)))
-        elif path.exists() and not force:
-            what = "this file exists and is not overwritten."
-            remedy = "Choose another name, or overwrite with --force."
-            problems.append(Problem(what, remedy, str(path)))
-    if problems:
-        raise InputError(problems)
-
-
-def write_text(path: Path, text: str, *, force: bool) -> None:
-    """Write a result to a file, which is not overwritten unless told.
-
-    Raises
-    ------
-    InputError
-        If the file is there already.
-    """
-    check_free([path], force)
-    path.write_text(text + "\n", encoding="utf-8")

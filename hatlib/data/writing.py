@@ -1,0 +1,161 @@
+"""Write results safely: beside the file and renamed, never over an input, one run a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from hatlib.errors import InputError, Problem
+
+
+def check_free(files: Iterable[Path], force: bool, inputs: Iterable[Path] = ()) -> None:
+    """Refuse outputs that are folders, links or inputs, or would be overwritten without being told.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        The files that will be written.
+    force : bool
+        Whether files that are there may be overwritten; inputs never are.
+    inputs : iterable of Path
+        The files that are read.
+
+    Raises
+    ------
+    InputError
+        Listing every file that cannot be written.
+
+    Examples
+    --------
+    >>> check_free([Path("new/truth.csv")], force=False)
+    """
+    files = list(files)
+    read = {os.path.realpath(path) for path in inputs}
+    problems = [
+        Problem("this is a file.", "Name a folder.", str(folder))
+        for folder in dict.fromkeys(path.parent for path in files)
+        if folder.exists() and not folder.is_dir()
+    ]
+    for path in files:
+        if os.path.realpath(path) in read or _is_one_of(path, read):
+            what = "this file is an input, and is not overwritten."
+            problems.append(Problem(what, "Choose another name.", str(path)))
+        elif path.is_symlink() or path.is_dir():
+            what = "this is a link or a folder, and is not overwritten."
+            problems.append(Problem(what, "Choose another name.", str(path)))
+        elif path.exists() and not force:
+            what = "this file exists and is not overwritten."
+            remedy = "Choose another name, or overwrite with --force."
+            problems.append(Problem(what, remedy, str(path)))
+    if problems:
+        raise InputError(problems)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, force: bool, inputs: Iterable[Path] = ()) -> Iterator[Path]:
+    """A file to write to, which takes the place of another one when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        Where the result belongs; its folder is made.
+    force : bool
+        Whether a file that is there may be replaced.
+    inputs : iterable of Path
+        Files that must not be.
+
+    Yields
+    ------
+    Path
+        A new name beside `path`, with the same ending. If the block fails, the earlier file is
+        as it was and the new one is gone.
+
+    Raises
+    ------
+    InputError
+        If `path` is not free, or cannot be written (a full disk, no permission).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.csv"
+    ...     with replacing(path, force=False) as beside:
+    ...         _ = beside.write_text("new")
+    ...     path.read_text(), len(list(Path(folder).iterdir()))
+    ('new', 1)
+    """
+    check_free([path], force, inputs)
+    beside = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
+    if path.exists() and not path.is_file():  # a device or a pipe
+        beside = path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        if path.is_file():
+            beside.chmod(path.stat().st_mode & 0o777)
+        if beside != path:
+            beside.replace(path)
+    except OSError as error:
+        if error.filename and Path(error.filename) not in (beside, path, path.parent):
+            raise  # of something else that was read or written
+        what = f"the file cannot be written: {error.strerror or error}."
+        raise InputError(Problem(what, "The earlier one is as it was.", str(path))) from None
+    finally:
+        if beside != path:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, *, force: bool, inputs: Iterable[Path] = ()) -> None:
+    """Write a text with a last line end, as `replacing` does."""
+    with replacing(path, force=force, inputs=inputs) as beside:
+        beside.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+@contextlib.contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Hold a folder while a run writes to it; a second run into it is refused.
+
+    Where the system cannot lock a folder (Windows), it is not held.
+
+    Raises
+    ------
+    InputError
+        If another run holds the folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, sole_writer(Path(folder)):
+    ...     pass
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            what = "another run writes to this folder."
+            remedy = "Wait for it, or name another folder."
+            raise InputError(Problem(what, remedy, str(folder))) from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(held)
+
+
+def _is_one_of(path: Path, read: set[str]) -> bool:
+    """Whether a file is one of others under another name (a hard link)."""
+    with contextlib.suppress(OSError):
+        return any(os.path.samefile(path, other) for other in read)  # noqa: PTH121
+    return False
