@@ -179,8 +179,8 @@ def _short(tag: str) -> str:
     if not (full.script or full.territory) or full.extlangs or full.variants or full.private:
         return standard
     goal = full.maximize().to_tag()
-    script = full.script or full.maximize().script
-    for script, region in ((None, None), (script, None), (None, full.territory)):
+    usual = full.script or full.maximize().script
+    for script, region in ((None, None), (usual, None), (None, full.territory)):
         shorter = langcodes.Language.make(full.language, script=script, territory=region)
         if shorter.maximize().to_tag() == goal:
             return langcodes.standardize_tag(shorter.to_tag())
