@@ -354,7 +354,7 @@ def judge(frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``range`` of the mean error over models of one shape (0 if the score does not depend on
+        ``truth`` (mean); ``lowest`` and ``highest`` mean score of a model; ``range`` of the mean error over models of one shape (0 if the score does not depend on
         ability), and ``range_without_noise``, the same between models that the other half of the
         replications names; ``bias``; ``rmse``; ``slope`` of the error for ten points of source
         accuracy, with ``slope_se``; ``coverage`` of the intervals with ``coverage_se``
@@ -377,7 +377,11 @@ def _judged(part: pd.DataFrame) -> dict[str, float]:
     slopes = _slopes(part)
     covered, covered_silent = _coverage(part), _coverage(silent)
     n = max(len(slopes), 1)
+    means = part.groupby("model")["score"].mean()
     return {
+        "truth": float(part["truth"].mean()),
+        "lowest": float(means.min()),
+        "highest": float(means.max()),
         "range": _range(part),
         "range_without_noise": _held_out_range(part),
         "bias": float(part["error"].mean()) if known else np.nan,

@@ -1,0 +1,164 @@
+"""The kept studies: every design of `hatlib/truth/designs.toml`, run many times.
+
+    python benchmarks/study.py estimators|situations|power [--group NAME …]
+        [--replications 40] [--draws 200] [--jobs 1] [--write]
+
+Prints one row a design and estimator.  `--write` keeps them in `data/studies/`, where the pages
+read them; rows of other groups stay as they are.  Run `python -m hatlib.data.datapackage` after it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from hatlib import compare_models, hat_scores, simulate_answers
+from hatlib.data.tables import STUDIES, data_folder
+from hatlib.thresholds import BOOK
+from hatlib.truth import experiment
+
+ESTIMATORS = {
+    "estimators": ("plugin", "direct", "shared", "default"),
+    "situations": ("default",),
+}
+KEYS = {"estimators": ["group", "name", "profiles", "estimator"], "situations": ["name"]}
+BEFORE = "before_"
+"""Columns of the situations that say what edition 0.3.0 said; they are never run again."""
+
+
+def of_design(design, study, replications, draws):
+    """One row an estimator."""
+    if study == "estimators" and design.told.get("hardness"):
+        replications = max(2, replications // 2)  # an item-response model each time
+    names = ESTIMATORS[study]
+    if design.simulate.get("n_trials") == 1 and "promptings" not in design.simulate:
+        names = [name for name in names if name != "plugin"]
+    frame = experiment.run(design, names, replications=replications, draws=draws)
+    judged = experiment.judge(frame)
+    judged.insert(0, "profiles", design.label)
+    judged.insert(0, "name", design.name)
+    judged.insert(0, "group", design.group)
+    if study == "situations":
+        judged = judged[judged["estimator"] == "default"].drop(columns=["estimator", "profiles"])
+        limits = {"harm": BOOK["harm"], "coverage": BOOK["coverage_low"]}
+        judged["status"] = [experiment.status(row, **limits) for row in judged.to_dict("records")]
+        reasons = [*frame["refused"], *frame["flag"]]
+        judged["said"] = next((reason for reason in reasons if reason), "")
+    return judged
+
+
+def power(task, replications, draws):
+    """Two of six models differ by a known amount: how often is it seen?"""
+    n_items, n_trials, difference = task
+    abilities = (-1.0, -0.5, 0.0, 0.0, 0.5, 1.0)
+    heights = [0.7, 0.7, 0.7, 0.7 - difference, 0.7, 0.7]
+    found = []
+    for replication in range(replications):
+        simulated = simulate_answers(
+            abilities,
+            profiles=[partial(np.multiply, height) for height in heights],
+            n_items=n_items,
+            n_trials=n_trials,
+            targets=["de"],
+            rng=np.random.default_rng([n_items, n_trials, replication]),
+        )
+        scores = hat_scores(
+            simulated.responses, reference="uniform", draws=draws, rng=replication
+        )
+        a, b = simulated.models["model"].iloc[[2, 3]]
+        pair = compare_models(scores, a, b)
+        found.append((pair.difference, pair.se, pair.low > 0 or pair.high < 0))
+    values = pd.DataFrame(found, columns=["estimate", "se", "detected"]).astype(float)
+    sd = float(values["estimate"].std())
+    return {
+        "n_items": n_items,
+        "n_trials": n_trials,
+        "difference": difference,
+        "estimate": values["estimate"].mean(),
+        "sd": sd,
+        "se": values["se"].mean(),
+        "detected": values["detected"].mean(),
+        "smallest": float(stats.norm.ppf([0.975, 0.8]).sum()) * sd,
+        "replications": replications,
+    }
+
+
+def run(options, mapper):
+    if options.study == "power":
+        sizes = product((100, 250, 588, 1200), (2, 3, 5, 10, 20), (0.0, 0.05, 0.1))
+        work = partial(power, replications=options.replications, draws=options.draws)
+        return pd.DataFrame(list(mapper(work, sizes)))
+    chosen = [
+        design
+        for design in experiment.designs(options.study)
+        if not options.group or design.group in options.group
+    ]
+    work = partial(
+        of_design, study=options.study, replications=options.replications, draws=options.draws
+    )
+    frames = []
+    for design, frame in zip(chosen, mapper(work, chosen), strict=True):
+        print(f"{design.group}: {design.name}, {design.label}", flush=True)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def merged(frame, study, path):
+    """New rows in the place of those of the same key; what was said before is kept."""
+    if study == "power" or not path.exists():
+        return frame
+    old = pd.read_csv(path)
+    keys = KEYS[study]
+    before = [column for column in old if column.startswith(BEFORE)]
+    if before:
+        frame = frame.merge(old[[*keys, *before]], on=keys, how="left")
+    known = {(d.group, d.name) for d in experiment.designs(study)}
+    stays = ~old.set_index(keys).index.isin(frame.set_index(keys).index)
+    stays &= [pair in known for pair in zip(old["group"], old["name"], strict=True)]
+    both = pd.concat([frame, old[stays]], ignore_index=True)
+    order = {(d.group, d.name): i for i, d in enumerate(experiment.designs(study))}
+    place = [order[pair] for pair in zip(both["group"], both["name"], strict=True)]
+    return both.assign(place=place).sort_values("place", kind="stable").drop(columns="place")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("study", choices=["estimators", "situations", "power"])
+    parser.add_argument("--group", nargs="*", default=[])
+    parser.add_argument("--replications", type=int, default=40)
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    started = time.perf_counter()
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # each process has one core
+    if options.jobs == 1:
+        frame = run(options, map)
+    else:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
+            frame = run(options, pool.map)
+    with pd.option_context("display.width", 250, "display.max_rows", None):
+        print(frame.round(3).to_string(index=False))
+    print(f"\n{time.perf_counter() - started:.0f} s")
+    if options.write:
+        name = STUDIES[f"study-{options.study}"]
+        path = data_folder() / name
+        path.parent.mkdir(exist_ok=True)
+        merged(frame, options.study, path).round(5).to_csv(
+            path, index=False, lineterminator="\n"
+        )
+        print(f"data/{name}")
+
+
+if __name__ == "__main__":
+    main()
