@@ -2,7 +2,7 @@
 
 Source probabilities are drawn from beta distributions (U-shaped, wide, easy) or from items that
 differ in discrimination; profiles have an offset, a plateau, a ceiling or a steep end; numbers of
-items and answers are odd. None of this is in `hatlib.truth.study`.
+items and answers are odd. None of this is in `hatlib/truth/designs.toml`.
 
     python benchmarks/other_designs.py [--replications 12] [--draws 200] [--output FILE]
 

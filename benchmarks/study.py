@@ -71,9 +71,7 @@ def power(task, replications, draws):
             targets=["de"],
             rng=np.random.default_rng([n_items, n_trials, replication]),
         )
-        scores = hat_scores(
-            simulated.responses, reference="uniform", draws=draws, rng=replication
-        )
+        scores = hat_scores(simulated.responses, reference="uniform", draws=draws, rng=replication)
         a, b = simulated.models["model"].iloc[[2, 3]]
         pair = compare_models(scores, a, b)
         found.append((pair.difference, pair.se, pair.low > 0 or pair.high < 0))
@@ -154,9 +152,7 @@ def main() -> None:
         name = STUDIES[f"study-{options.study}"]
         path = data_folder() / name
         path.parent.mkdir(exist_ok=True)
-        merged(frame, options.study, path).round(5).to_csv(
-            path, index=False, lineterminator="\n"
-        )
+        merged(frame, options.study, path).round(5).to_csv(path, index=False, lineterminator="\n")
         print(f"data/{name}")
 
 

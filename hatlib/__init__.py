@@ -47,15 +47,6 @@ _HOMES = {
     "Difference": "metric.compare",
     "compare_all": "metric.compare",
     "compare_models": "metric.compare",
-    "AcrossModels": "claims.independence",
-    "WithinModels": "claims.independence",
-    "across_models": "claims.independence",
-    "within_models": "claims.independence",
-    "Attack": "truth.attacks",
-    "NullRuns": "truth.attacks",
-    "paper_runs": "truth.attacks",
-    "run_attacks": "truth.attacks",
-    "within_simulated": "truth.attacks",
     "Imported": "logs",
     "import_logs": "logs",
     "Aggregated": "logs.aggregate",
@@ -137,9 +128,7 @@ _HOMES = {
 }
 
 __all__ = [
-    "AcrossModels",
     "Aggregated",
-    "Attack",
     "Checklist",
     "Choices",
     "Comparisons",
@@ -159,7 +148,6 @@ __all__ = [
     "LanguageFits",
     "LoadReport",
     "Metrics",
-    "NullRuns",
     "Plan",
     "Problem",
     "ProfilePair",
@@ -177,8 +165,6 @@ __all__ = [
     "Thinking",
     "Thresholds",
     "Trends",
-    "WithinModels",
-    "across_models",
     "aggregate_trials",
     "answer_correlation",
     "answers_of",
@@ -206,7 +192,6 @@ __all__ = [
     "merge_tables",
     "other_choices",
     "paper_design",
-    "paper_runs",
     "plan",
     "profile_difference",
     "profile_pair",
@@ -214,7 +199,6 @@ __all__ = [
     "recover_models",
     "release_trends",
     "reversals",
-    "run_attacks",
     "score_counts",
     "score_sets",
     "score_table",
@@ -228,8 +212,6 @@ __all__ = [
     "thinking_pairs",
     "under_known_truth",
     "weigh_findings",
-    "within_models",
-    "within_simulated",
 ]
 
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.notebook
 
 ROOT = Path(__file__).parents[1]
 ITEM_LEVEL = [  # they take answers item by item
-    *("ablation", "all-models", "hardness-measures", "independence", "languages"),
+    *("all-models", "hardness-measures", "languages", "validation"),
     *("limits", "nuisances", "profile"),
 ]
 BOTH = [
@@ -65,9 +65,8 @@ HOSTILE = [
 Parameters = dict[str, Any]
 FAST: Parameters = {"draws": 50}
 SMALL: dict[str, Parameters] = {
-    "ablation": {"replications": 2, "n_items": 60},
     "hardness-measures": {"replications": 2, "checkups": 5},
-    "independence": {"replications": 2, "n_items": 60},
+    "validation": {"replications": 2, "n_items": 60},
     "nuisances": {"replications": 2, "n_items": 60},
 }
 
@@ -311,9 +310,8 @@ def test_awkward_data(case, name, tmp_path, quick_pictures):
 
 #: What pages simulate, whatever answers they are given: once is enough for all cases.
 SIMULATIONS = {
-    "truth.ablation": ("run_ablations", "run_checks"),
     "truth.nuisances": ("study_flaws", "study_judge"),
-    "truth.attacks": ("paper_runs", "run_attacks", "within_simulated"),
+    "truth.experiment": ("run",),
     "claims.agreement": ("coverage_of_tau",),
     "claims.disagreement": ("disagreement_study",),
     "claims.findings": ("findings_under_known_truth",),
@@ -354,7 +352,7 @@ def small_design(monkeypatch):
 
 
 #: Pages that take long meet the cases that differ most; the shorter ones meet all.
-LONG = ("ablation", "hardness-measures", "independence", "nuisances")
+LONG = ("hardness-measures", "nuisances", "validation")
 TELLING = ("ordinary", "one model", "one answer an item", "few items", "all right", "at chance")
 TELLING += ("languages missing", "source by item", "hostile")
 AWKWARD = [(c, n) for c in ANSWERS for n in ITEM_LEVEL if n not in LONG or c in TELLING]

@@ -37,21 +37,21 @@ def test_the_verdict_is_the_bold_beginning_of_the_tagged_cell(tmp_path):
 
 def test_an_answer_of_another_run_is_another_answer(tmp_path):
     folder = tmp_path / "book/_generated/executed"
-    executed(folder, "independence", "point-null", "**Simulated: independent.**")
+    executed(folder, "validation", "point-study", "**Simulated: independent.**")
     assert "Simulated: independent." in review.review_table(tmp_path)
     import os
 
-    path = executed(folder, "independence", "point-null", "**Simulated: dependent.**")
+    path = executed(folder, "validation", "point-study", "**Simulated: dependent.**")
     os.utime(path, ns=(1, 1))
     assert "Simulated: dependent." in review.review_table(tmp_path)
 
 
 def test_a_chart_is_linked_only_where_it_is(tmp_path):
     folder = tmp_path / "book/_generated/executed"
-    executed(folder, "independence", "point-null", "**It.**", figure="independence-paper-no-trend")
+    executed(folder, "validation", "point-study", "**It.**", figure="range-by-measure")
     table = review.review_table(tmp_path)
-    assert 'href="analyses/independence.html#independence-paper-no-trend"' in table
-    assert "#independence-attacks" not in table
+    assert 'href="analyses/validation.html#range-by-measure"' in table
+    assert "#live-drift" not in table
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_every_point_is_answered_by_a_page_with_such_a_cell(evidence):
     if evidence.tag:
         found = [c for c in cells if evidence.tag in c.metadata.get("tags", [])]
         assert len(found) == 1
-        assert "Markdown(" in found[0].source
+        assert "Markdown(" in found[0].source or "conclude(" in found[0].source
 
 
 def test_both_major_and_both_minor_points_are_there():

@@ -22,7 +22,7 @@ from hatlib.metric.sufficient import source_rates, target_rates
 from hatlib.show.words import counted, headline, joined, markdown_text, signed
 from hatlib.thresholds import BOOK, Thresholds
 from hatlib.truth.answers import simulate_answers
-from hatlib.truth.study import power_results
+from hatlib.truth.experiment import kept
 
 Floats = NDArray[np.float64]
 
@@ -187,7 +187,7 @@ def _several_answers(counts: Counts) -> Check:
     status = FINE if k >= ENOUGH_ANSWERS else MIND if k > 1 else FAILS
     if k <= 1:
         says += " Hardness is borrowed from all models, by an item-response model."
-    return Check("Several answers an item", status, says, "estimator-study")
+    return Check("Several answers an item", status, says, "validation")
 
 
 def _independent_answers(sets: ItemSets, benchmark: str) -> Check:
@@ -195,7 +195,7 @@ def _independent_answers(sets: ItemSets, benchmark: str) -> Check:
     counts = sets.responses.counts(benchmark)
     if np.median(counts.source_trials[counts.source_trials > 0]) <= 1:
         says = "One answer an item: there is nothing to hang together."
-        return Check(assumes, UNSEEN, says, "estimator-study")
+        return Check(assumes, UNSEEN, says, "validation")
     try:
         found = answer_correlation(sets.responses, benchmark)
     except InputError:
@@ -203,10 +203,10 @@ def _independent_answers(sets: ItemSets, benchmark: str) -> Check:
             "The counts cannot show it. It takes several answers to each of several prompts, one "
             "row a prompt."
         )
-        return Check(assumes, UNSEEN, says, "estimator-study")
+        return Check(assumes, UNSEEN, says, "validation")
     rho = float(found["correlation"].max())
     says = f"The largest correlation that the promptings show is {rho:.2f}."
-    return Check(assumes, FINE if rho < 0.02 else MIND, says, "estimator-study")
+    return Check(assumes, FINE if rho < 0.02 else MIND, says, "validation")
 
 
 def _hard_items(row: dict, rules: Thresholds) -> Check:
@@ -229,7 +229,7 @@ def _spread(row: dict) -> Check:
     says = f"{counted(n, 'model')} with a score"
     status = FINE if n >= 5 else MIND
     says += "." if n >= 5 else ", so little can be borrowed, and a ranking says little."
-    return Check("Models enough to borrow the shape of a profile", status, says, "ablation")
+    return Check("Models enough to borrow the shape of a profile", status, says, "validation")
 
 
 def _no_holes(counts: Counts, rng: np.random.Generator) -> Check:
@@ -380,7 +380,7 @@ def suspects(responses: Responses) -> pd.DataFrame:
 def _chance(counts: Counts) -> Check:
     assumes = "The chance level is right"
     if counts.chance == 0:
-        return Check(assumes, FINE, "A guess is never right (chance level 0).", "ablation")
+        return Check(assumes, FINE, "A guess is never right (chance level 0).", "validation")
     rates = target_rates(counts)[:, 1:]
     n = np.isfinite(rates).sum(axis=2)
     mean = np.nanmean(np.where(n[..., None] > 0, rates, np.nan), axis=2)
@@ -391,7 +391,7 @@ def _chance(counts: Counts) -> Check:
         f"{below} of {counted(int((n > 0).sum()), 'pair')} of model and language "
         f"{'lies' if below == 1 else 'lie'} clearly below."
     )
-    return Check(assumes, MIND if below else FINE, says, "ablation")
+    return Check(assumes, MIND if below else FINE, says, "validation")
 
 
 def _not_above_perfect(row: dict, rules: Thresholds) -> Check:
@@ -440,7 +440,7 @@ _SAME_TASK = Check(
 
 def _power(counts: Counts) -> Check:
     """The smallest difference of two models, in the design of the study that is nearest."""
-    table = power_results()
+    table = kept("power")
     table = table[table["difference"] == 0]
     n = len(counts.items)
     trials = counts.source_trials[counts.source_trials > 0]
@@ -452,7 +452,7 @@ def _power(counts: Counts) -> Check:
         f"are told apart four times in five if they differ by {near['smallest']:.2f}."
     )
     status = FINE if near["smallest"] < 0.1 else MIND
-    return Check("Items and answers enough to tell models apart", status, says, "estimator-study")
+    return Check("Items and answers enough to tell models apart", status, says, "validation")
 
 
 def flawed_checks(*, seed: int = 0) -> pd.DataFrame:

@@ -38,7 +38,6 @@ DESCRIPTIONS = {
     "corrections": "Where the tables differ from what a source prints, and why.",
     "study-estimators": "Simulated: error and coverage of each estimator of the HAT score.",
     "study-power": "Simulated: how small a difference between two models can be seen.",
-    "study-attacks": "Simulated: dependence of scores on source accuracy, under attack.",
     "study-planning": "Simulated: scatter of the difference of two models, by size and world.",
 }
 
@@ -167,7 +166,7 @@ def _item_field(column: arrow.Field) -> dict[str, Any]:
 def _field(table: str, column: str) -> dict[str, Any]:
     if table in STUDIES:
         text = (
-            *("axis", "value", "profiles", "estimator", "design", "measure"),
+            *("group", "name", "profiles", "estimator", "status", "said", "before_status"),
             *("purpose", "profile", "ability"),
         )
         kind = "string" if column in text else "number"

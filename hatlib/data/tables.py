@@ -40,7 +40,6 @@ BUNDLED = {
 STUDIES = {
     "study-estimators": "studies/estimators.csv",
     "study-power": "studies/power.csv",
-    "study-attacks": "studies/attacks.csv",
     "study-planning": "studies/planning.csv",
 }
 

@@ -83,20 +83,13 @@ POINTS = (
         "Major 1",
         "Show by an ablation or a partial correlation that the adjustment removes the dependence "
         "on source accuracy.",
-        (
-            Evidence("ablation", "ablation-harm", "point-ablation"),
-            Evidence("independence", "independence-paper-no-trend", "point-null"),
-            Evidence("estimator-study", "", "point-study"),
-        ),
+        (Evidence("validation", "range-by-measure", "point-study"),),
     ),
     Point(
         "Major 2",
         "For the trends in size and time, report the partial correlation with source accuracy, "
         "correlation tables and residual plots.",
-        (
-            Evidence("independence", "independence-residuals", "point-across"),
-            Evidence("independence", "independence-within-real", "point-within"),
-        ),
+        (Evidence("validation", "live-drift", "point-real"),),
     ),
     Point(
         "Minor 1",
@@ -115,8 +108,8 @@ POINTS = (
         "Say in captions what error bars mean: several runs, or one.",
         (
             Evidence(
-                "independence",
-                "independence-residuals",
+                "validation",
+                "live-drift",
                 says="Each caption says it. No bar stands for several runs of a whole evaluation: "
                 "items are redrawn, and models where it says so.",
             ),
@@ -127,7 +120,7 @@ POINTS = (
         "The score removes all dependence on source accuracy and hardness, and adds no new "
         "confounder.",
         (
-            Evidence("independence", "independence-attacks", "point-independence"),
+            Evidence("validation", "range-by-measure", "point-study"),
             Evidence("nuisances", "nuisances-doses", "point-nuisances"),
             Evidence("limits", "", "point-limits"),
         ),

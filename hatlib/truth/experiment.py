@@ -354,9 +354,10 @@ def judge(frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``truth`` (mean); ``lowest`` and ``highest`` mean score of a model; ``range`` of the mean error over models of one shape (0 if the score does not depend on
-        ability), and ``range_without_noise``, the same between models that the other half of the
-        replications names; ``bias``; ``rmse``; ``slope`` of the error for ten points of source
+        ``truth`` (mean); ``lowest`` and ``highest`` mean score of a model; ``range`` of the mean
+        error over models of one shape (0 if the score does not depend on ability), and
+        ``range_without_noise``, the same between models that the other half of the replications
+        names; ``bias``; ``rmse``; ``slope`` of the error for ten points of source
         accuracy, with ``slope_se``; ``coverage`` of the intervals with ``coverage_se``
         (Monte-Carlo error, models of one replication counted as one); the same of scores without
         a flag: ``range_unflagged``, ``coverage_unflagged``; ``width``; ``flagged``, ``scored`` and

@@ -16,8 +16,8 @@ from hatlib import InputError, cli, simulate_answers
 from hatlib.show import plans
 from hatlib.thresholds import BOOK
 from hatlib.truth import planning
+from hatlib.truth.experiment import kept
 from hatlib.truth.planning import CHANCES
-from hatlib.truth.study import power_results, study_results
 
 ABILITIES = ("middle", "strong")
 
@@ -102,7 +102,7 @@ def test_the_rule_on_evaluations_that_it_was_not_fitted_to():
 
 def test_the_rule_on_the_power_study():
     """Other models, simulated by other code: one language, no scatter."""
-    rows = power_results().query("difference > 0 and n_trials >= 3 and n_items <= 1600")
+    rows = kept("power").query("difference > 0 and n_trials >= 3 and n_items <= 1600")
     power = planning.rule().power(
         rows["difference"], rows["n_items"], rows["n_trials"], 1, scatter=0.0
     )
@@ -192,8 +192,8 @@ def test_many_models_are_corrected_for():
 
 def test_few_answers_are_not_planned_for_a_reason():
     """The fewest answers with which the default score meets its target in the estimator study."""
-    rows = study_results().query("axis == 'answers an item' and estimator == 'adaptive'")
-    most = rows.groupby("value")["range"].max()
+    rows = kept("estimators").query("group == 'answers an item' and estimator == 'default'")
+    most = rows.groupby("name")["range"].max()
     assert most[f"K = {planning.FEWEST}"] < BOOK["range_one_shape"] < most["K = 3"]
     assert planning.plan(0.05).sizes["n_trials"].min() == planning.FEWEST
     assert "fewer than" in plans.plan_words(planning.plan(0.1, n_trials=4))
