@@ -23,7 +23,6 @@ ENOUGH = 10
 """With fewer items near a point, a profile there rests on its shape and on the other models."""
 
 _NEAR = 0.05  # of the range of *h*
-_WIDE = 0.8  # of the widest stretch: pairs that share as much count as sharing the most
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,9 @@ def profile_pair(
     scores : HatScores
         From `hatlib.hat_scores`, with redraws.
     a, b : str
-        Two models, by name or display name. An empty name is chosen: of the models with supported
-        scores (or else with any), the pair whose items share the widest range of hardness, and of
-        those that share as much, the one that is furthest apart.
+        Two models, by name or display name. An empty name is chosen among the models with
+        supported scores (or else with any): the two for which the difference of the scores, times
+        the share of the range where both have items, is largest.
     benchmark : str
         Which benchmark; the first if none is named.
 
@@ -191,6 +190,8 @@ def items_near(b: BenchmarkScores) -> Floats:
 def widest(scores: HatScores) -> str:
     """The benchmark on which two models share the widest range of hardness.
 
+    Several answers an item come first: without them hardness is borrowed from other models.
+
     Examples
     --------
     >>> from hatlib import hat_scores, load_responses
@@ -198,12 +199,11 @@ def widest(scores: HatScores) -> str:
     >>> widest(hat_scores(responses, draws=50))
     'gsm-symbolic'
     """
-    reach = {b.benchmark: 0.0 for b in scores.benchmarks}
+    reach = {}
     for b in scores.benchmarks:
-        shared = _shared(b)
         at = _pair(b, [])
-        if len(at) == 2:
-            reach[b.benchmark] = shared[at[0], at[1]] * (2 if sound(b)[at].all() else 1)
+        shared = float(_shared(b)[at[0], at[1]]) if len(at) == 2 else 0.0
+        reach[b.benchmark] = (shared > 0 and b.hardness.method == "self", shared)
     return max(reach, key=lambda name: reach[name])
 
 
@@ -227,9 +227,7 @@ def _pair(b: BenchmarkScores, named: list[int]) -> list[int]:
         pairs = [(i, j) if hat[i] >= hat[j] else (j, i) for i, j in combinations(pool, 2)]
     if not pairs:
         return pool[:1]
-    most = max(shared[pair] for pair in pairs)
-    wide = [pair for pair in pairs if shared[pair] >= _WIDE * most]
-    return list(max(wide, key=lambda pair: abs(hat[pair[0]] - hat[pair[1]])))
+    return list(max(pairs, key=lambda pair: shared[pair] * abs(hat[pair[0]] - hat[pair[1]])))
 
 
 def _stretches(points: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:

@@ -824,9 +824,10 @@ def heat(
         low, high = middle - reach, middle + reach
         ramp = ["#b35806", "#e9a35c", "#f4f1ec", "#7fa9dd", "#1f5aa6"]
     else:
-        ramp = ["#eef3fa", "#a9c6ea", "#5f93d3", "#2c64ac", "#153e75"]
+        # Hue tells low from high: a ramp of one hue would turn round on a dark page.
+        ramp = ["#b35806", "#e9a35c", "#d9d9d9", "#7fa9dd", "#1f5aa6"]
     share = (frame.v - low) / ((high - low) or 1.0)
-    dark = (share - 0.5).abs() > 0.3 if middle is not None else share > 0.45
+    dark = (share - 0.5).abs() > 0.3
     frame["dark"] = dark.astype(bool) & ~weak
     frame["grey"] = weak
     columns, rows = list(dict.fromkeys(frame.column)), list(dict.fromkeys(frame.row))
