@@ -362,3 +362,23 @@ def test_models_of_no_known_lineage_are_grey_and_named_other():
     assert isinstance(figure, charts.Figure) and '"other"' in json.dumps(figure.spec())
     nobody = charts.scatter(frame.assign(lineage=""), name="n", caption="c")
     assert isinstance(nobody, charts.Figure) and '"other"' not in json.dumps(nobody.spec())
+
+
+def test_dots_below_lines_and_grey_tiles():
+    line = pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0], "s": "a"})
+    dots = pd.DataFrame({"x": [0.5], "y": [0.4], "s": "a", "n": [7]})
+    look = {"x": "x", "y": "y", "series": "s", "name": "d", "caption": "D."}
+    figure = charts.curves(line, points=dots, size="n", **look)
+    assert [row["kind"] for row in _drawn(figure)].count("spot") == 1
+    assert "1 dot below" in figure.alt
+    assert figure.data["n"].dropna().tolist() == [7]
+    tiles = pd.DataFrame({"a": ["p", "q"], "b": "r", "v": [0.1, 5.0], "weak": [False, True]})
+    figure = charts.heat(tiles, x="a", y="b", value="v", grey="weak", name="t", caption="T.")
+    assert [row["grey"] for row in _drawn(figure)] == [False, True]
+    ramp = figure.spec()["layer"][0]["encoding"]["color"]["scale"]["domain"]
+    assert max(ramp) < 1  # a weak value does not stretch the colours
+
+
+def _drawn(figure):
+    (rows,) = figure.spec()["datasets"].values()
+    return rows

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hatlib
-from hatlib.claims.rankings import metric_draws
 from hatlib.errors import InputError
 from hatlib.metric.hardness import donors, fit_item_response, self_hardness
 from hatlib.metric.judge import Judge, judge_of
@@ -134,7 +133,7 @@ def test_metrics_are_corrected_as_rogan_and_gladen_say():
     for name in ("source_accuracy", "target_accuracy"):
         assert corrected[name] == pytest.approx((raw[name] - 0.2) / 0.7)
     assert corrected["xlt_gap"] == pytest.approx(raw["xlt_gap"] / 0.7)
-    redrawn = metric_draws(replace(seen, judge=judge), draws=200)
+    redrawn = score_counts(seen, judge=judge, draws=200).metric_draws
     assert redrawn["xlt_gap"].mean(axis=0) == pytest.approx(corrected["xlt_gap"][:, 0], abs=0.01)
 
 

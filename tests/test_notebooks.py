@@ -65,7 +65,6 @@ HOSTILE = [
 Parameters = dict[str, Any]
 FAST: Parameters = {"draws": 50}
 SMALL: dict[str, Parameters] = {
-    "hardness-measures": {"replications": 2, "checkups": 5},
     "validation": {"replications": 2, "n_items": 60},
     "nuisances": {"replications": 2, "n_items": 60},
 }
@@ -312,8 +311,6 @@ def test_awkward_data(case, name, tmp_path, quick_pictures):
 SIMULATIONS = {
     "truth.nuisances": ("study_flaws", "study_judge"),
     "truth.experiment": ("run",),
-    "claims.agreement": ("coverage_of_tau",),
-    "claims.disagreement": ("disagreement_study",),
     "claims.findings": ("findings_under_known_truth",),
     "claims.checklist": ("flawed_checks",),
     "claims.gains": ("under_known_truth",),
@@ -405,7 +402,7 @@ def test_shipped_data(name, tmp_path, quick_pictures):
     nb = play(name, FAST)
     page = check(nb, web_page(nb, name))
     shown = "table" if name == "limits" else "figure.hat-chart"  # a list has nothing to draw
-    assert len(page.select(shown)) >= 3
+    assert len(page.select(shown)) >= 2
     answers = [cell for cell in nb.cells if "answer" in cell.metadata.get("tags", [])]
     assert answers
     assert all(len(cell.outputs[0].data["text/markdown"]) > 80 for cell in answers)

@@ -227,7 +227,8 @@ def _pair(b: BenchmarkScores, named: list[int]) -> list[int]:
         pairs = [(i, j) if hat[i] >= hat[j] else (j, i) for i, j in combinations(pool, 2)]
     if not pairs:
         return pool[:1]
-    return list(max(pairs, key=lambda pair: shared[pair] * abs(hat[pair[0]] - hat[pair[1]])))
+    size = [shared[i, j] * abs(hat[i] - hat[j]) for i, j in pairs]
+    return list(pairs[int(np.argmax(size))])
 
 
 def _stretches(points: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:

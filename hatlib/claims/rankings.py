@@ -43,7 +43,7 @@ class Ranking:
     name : str
     models : tuple of str
         Readable names.
-    values : ndarray, shape (n_models,)
+    estimates : ndarray, shape (n_models,)
     draws : ndarray, shape (n_draws, n_models)
         The same of redrawn items.
     effective : ndarray, shape (n_models,)
@@ -54,7 +54,7 @@ class Ranking:
 
     name: str
     models: tuple[str, ...]
-    values: Floats
+    estimates: Floats
     draws: Floats
     effective: Floats
     sound: Bools
@@ -118,7 +118,7 @@ def metric_ranking(scores: HatScores, metric: str, benchmark: str = "") -> Ranki
     --------
     >>> from hatlib import hat_scores, simulate_answers
     >>> scores = hat_scores(simulate_answers([0.0, 1.0], n_items=200).responses, draws=50)
-    >>> metric_ranking(scores, "xlt_gap").values.max() <= 0
+    >>> metric_ranking(scores, "xlt_gap").estimates.max() <= 0
     True
     """
     b = scores.benchmark(benchmark)
@@ -154,11 +154,12 @@ def compare_rankings(first: Ranking, second: Ranking, rules: Thresholds = BOOK) 
     >>> profiles = ["linear", "square", "steep", "flat", "shift"]
     >>> simulated = simulate_answers([0, 1, 2, -1, 0], profiles=profiles, n_items=300)
     >>> scores = hat_scores(simulated.responses, draws=100)
-    >>> compare_rankings(hat_ranking(scores), hat_ranking(scores))[["tau", "verdict"]].values
-    array([[1.0, 'agree']], dtype=object)
+    >>> row = compare_rankings(hat_ranking(scores), hat_ranking(scores)).iloc[0]
+    >>> float(row["tau"]), row["verdict"]
+    (1.0, 'agree')
     """
     fine = first.sound & second.sound
-    a, b = first.values[fine], second.values[fine]
+    a, b = first.estimates[fine], second.estimates[fine]
     draws = first.draws[:, fine], second.draws[:, fine]
     tau, low, high, reliable = rank_agreement(a, b, *draws, level=rules["level"])
     pairs = reversed_pairs(first, second, rules)
@@ -198,15 +199,15 @@ def reversed_pairs(first: Ranking, second: Ranking, rules: Thresholds = BOOK) ->
     >>> names, one = ("a", "b"), np.ones(2)
     >>> up = Ranking("up", names, np.array([0.0, 1.0]), np.eye(2) / 10, one * 99, one > 0)
     >>> down = Ranking("down", names, np.array([1.0, 0.0]), np.eye(2) / 10, one * 99, one > 0)
-    >>> reversed_pairs(up, down)[["ahead_by_first", "ahead_by_second", "clear"]].values.tolist()
+    >>> reversed_pairs(up, down)[["ahead_by_first", "ahead_by_second", "clear"]].to_numpy().tolist()
     [['b', 'a', True]]
     """
     at = np.flatnonzero(first.sound & second.sound)
     i, j = (at[side] for side in np.triu_indices(len(at), 1))
-    columns: dict[str, ArrayLike] = {}
-    sign = np.where(first.values[i] >= first.values[j], 1, -1)
+    columns: dict[str, Floats] = {}
+    sign = np.where(first.estimates[i] >= first.estimates[j], 1, -1)
     for which, ranking in (("first", first), ("second", second)):
-        gap = ranking.values[i] - ranking.values[j]
+        gap = ranking.estimates[i] - ranking.estimates[j]
         # Pair by pair: the redraws of all pairs at once would fill the memory.
         se = np.array(
             [
@@ -309,4 +310,3 @@ def _taus(places: Floats) -> Floats:
     sign = np.sign(places[..., first, :] - places[..., second, :])
     untied = np.sqrt((sign != 0).sum(axis=-2).prod(axis=-1))
     return np.asarray(sign.prod(axis=-1).sum(axis=-1) / np.maximum(untied, 1))
-

@@ -148,6 +148,7 @@ def agreements(found: Variants, rules: Thresholds = BOOK) -> pd.DataFrame:
     Parameters
     ----------
     found : Variants
+        From `variants`.
     rules : Thresholds
         See `hatlib.claims.rankings.compare_rankings`.
 
@@ -171,7 +172,7 @@ def agreements(found: Variants, rules: Thresholds = BOOK) -> pd.DataFrame:
     rows = []
     for first, second in combinations(rankings, 2):
         a, b = rankings[first], rankings[second]
-        both = np.abs(a.values - b.values)[a.sound & b.sound]
+        both = np.abs(a.estimates - b.estimates)[a.sound & b.sound]
         change = float(both.max()) if both.size else np.nan
         row = compare_rankings(a, b, rules).assign(kind="choice", largest_change=change)
         rows.append(row)

@@ -1,0 +1,225 @@
+"""Rankings and choices: taus, reversals and the interval of their agreement, by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+import hatlib
+from hatlib.claims import variants as module
+from hatlib.claims.rankings import (
+    Ranking,
+    compare_rankings,
+    hat_ranking,
+    metric_ranking,
+    rank_agreement,
+    reversed_pairs,
+)
+from hatlib.claims.variants import HARDNESS, agreements, variants
+from hatlib.errors import InputError
+from hatlib.metric.compare import compare_all
+
+DRAWS = 150
+
+
+def line(slope, u):
+    return slope * u
+
+
+def ranking(values, noise=0.02, sound=None, name="x"):
+    values = np.asarray(values, float)
+    draws = values + noise * np.random.default_rng(0).normal(size=(200, len(values)))
+    fine = np.ones(len(values), bool) if sound is None else np.asarray(sound)
+    names = tuple(f"m{i}" for i in range(len(values)))
+    return Ranking(name, names, values, draws, np.full(len(values), 300.0), fine)
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """Six models that differ widely in transfer, in two lineages and two single ones."""
+    slopes = [0.9, 0.5, 0.75, 0.4, 0.6, 0.3]
+    models = pd.DataFrame(
+        {"model": [f"m{i}" for i in range(6)], "lineage": ["A", "A", "B", "B", "C", "D"]}
+    )
+    return hatlib.simulate_answers(
+        [-0.5, 1.0, 0.0, 0.5, 1.0, -0.5],
+        profiles=[partial(line, slope) for slope in slopes],
+        n_items=400,
+        models=models,
+        targets=["de"],
+    )
+
+
+@pytest.fixture(scope="module")
+def found(simulated):
+    return variants(simulated.responses, "sim", HARDNESS, draws=DRAWS)
+
+
+# Two rankings -----------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 50), min_size=4, max_size=9, unique=True), st.randoms())
+def test_tau_and_reversals_are_those_of_the_definition(values, random):
+    other = values.copy()
+    random.shuffle(other)
+    a, b = ranking(values), ranking(other)
+    row = compare_rankings(a, b).iloc[0]
+    assert row["tau"] == pytest.approx(stats.kendalltau(values, other).statistic)
+    # Every pair counts for or against.
+    assert row["tau"] == pytest.approx(1 - 2 * row["reversed"] / row["pairs"])
+    assert row["low"] <= row["high"]
+    turned = reversed_pairs(a, b)
+    for pair in turned.itertuples():
+        i, j = (int(name[1:]) for name in (pair.ahead_by_first, pair.ahead_by_second))
+        assert values[i] > values[j]
+        assert other[i] < other[j]
+        assert pair.first_difference == pytest.approx(values[i] - values[j])
+        assert pair.second_difference == pytest.approx(other[i] - other[j])
+
+
+def test_the_verdict_goes_by_the_interval_of_tau():
+    up = np.arange(8.0)
+    assert compare_rankings(ranking(up), ranking(up))["verdict"].item() == "agree"
+    assert compare_rankings(ranking(up), ranking(-up))["verdict"].item() == "differ"
+    assert compare_rankings(ranking(up, noise=9), ranking(up, noise=9))["verdict"].item() == "open"
+    assert compare_rankings(ranking(up[:2]), ranking(up[:2]))["verdict"].item() == "open"
+
+
+def test_a_reversal_is_clear_only_if_both_differences_are():
+    a = ranking([1.0, 0.0, 0.5])
+    assert reversed_pairs(a, ranking([0.0, 1.0, 0.5]))["clear"].all()
+    weak = reversed_pairs(a, ranking([0.0, 1.0, 0.5], noise=5))
+    assert len(weak) == 3
+    assert not weak["clear"].any()
+
+
+def test_the_size_of_a_reversal_is_its_smaller_difference():
+    pairs = reversed_pairs(ranking([0.9, 0.5, 0.1]), ranking([0.1, 0.2, 0.9]))
+    assert pairs[["ahead_by_first", "ahead_by_second"]].iloc[0].tolist() == ["m0", "m2"]
+
+
+def test_models_that_are_flagged_under_one_ranking_do_not_count():
+    row = compare_rankings(ranking(range(5), sound=[True] * 4 + [False]), ranking(range(5)))
+    assert row["models"].item() == 4
+    assert row["pairs"].item() == 6
+
+
+def test_intervals_hold_the_tau_of_scores_without_noise():
+    rng = np.random.default_rng(0)
+
+    def correlated(r, *shape):
+        values = rng.standard_normal((*shape, 2))
+        values[..., 1] = r * values[..., 0] + np.sqrt(1 - r**2) * values[..., 1]
+        return values
+
+    held = []
+    for correlation in (0.5, 0.95):
+        for _ in range(40):
+            truth = correlated(correlation, 10)
+            seen = truth + 0.3 * correlated(0.8, 10)
+            redrawn = seen + 0.3 * correlated(0.8, 150, 10)
+            _, low, high, _ = rank_agreement(*seen.T, redrawn[..., 0], redrawn[..., 1])
+            tau = stats.kendalltau(*truth.T).statistic
+            held.append(low - 1e-9 <= tau <= high + 1e-9)
+    assert np.mean(held) > 0.9
+
+
+def test_a_built_in_reversal_is_found_and_noise_is_none():
+    # The first is better in the source language and transfers worse.
+    simulated = hatlib.simulate_answers(
+        [2.5, -0.5], profiles=["strong shift", "linear"], n_items=800, target_shift=1.0
+    )
+    scores = hatlib.hat_scores(simulated.responses, reference="uniform", draws=DRAWS)
+    pairs = reversed_pairs(hat_ranking(scores), metric_ranking(scores, "target_accuracy"))
+    hat = scores.macro().set_index("display_name")
+    (row,) = pairs.to_dict("records")
+    ahead, behind = row["ahead_by_first"], row["ahead_by_second"]
+    assert hat.loc[ahead, "hat"] > hat.loc[behind, "hat"]
+    assert hat.loc[ahead, "target_accuracy"] < hat.loc[behind, "target_accuracy"]
+    assert row["clear"]
+    alike = hatlib.simulate_answers([0.0] * 4, n_items=300)
+    scores = hatlib.hat_scores(alike.responses, reference="uniform", draws=DRAWS)
+    pairs = reversed_pairs(hat_ranking(scores), metric_ranking(scores, "ratio"))
+    assert not pairs["clear"].any()
+
+
+def test_a_ranking_takes_redraws(simulated):
+    scores = hatlib.hat_scores(simulated.responses, draws=0)
+    for make in (hat_ranking, partial(metric_ranking, metric="ratio")):
+        with pytest.raises(InputError, match="redraws"):
+            make(scores)
+
+
+# Choices ----------------------------------------------------------------------------------------
+
+
+def test_all_choices_are_redrawn_with_the_same_items(simulated, monkeypatch):
+    seeds = []
+
+    def recorded(*args, rng, **options):
+        seeds.append(rng)
+        return hatlib.hat_scores(*args, rng=rng, **options)
+
+    monkeypatch.setattr(module, "hat_scores", recorded)
+    variants(simulated.responses, "sim", HARDNESS, draws=40)
+    assert len(seeds) == 4
+    assert len(set(seeds)) == 1
+
+
+def test_measures_of_simulated_models_agree_and_turned_scores_differ(found):
+    table = agreements(found).query("kind == 'choice'")
+    assert len(table) == 6
+    assert set(table["verdict"]) == {"agree"}
+    b = found.under("pooled")
+    turned = replace(b, hat=-b.hat, draws=-b.draws)
+    scores = {**found.scores, "pooled": replace(found.scores["pooled"], benchmarks=(turned,))}
+    row = agreements(replace(found, scores=scores)).query("first == 'self' and second == 'pooled'")
+    assert row["verdict"].item() == "differ"
+    assert row["reversed"].item() == 15
+    apart = compare_all(found.scores["self"]).pairs["told_apart"].sum()
+    assert row["clearly"].item() >= apart - 2
+
+
+def test_largest_change_and_tau_by_hand(found):
+    row = agreements(found).query("first == 'self' and second == 'leave-one-out'").iloc[0]
+    a, b = (found.under(c).hat[:, 0] for c in ("self", "leave-one-out"))
+    assert row["largest_change"] == pytest.approx(np.abs(a - b).max())
+    assert row["tau"] == pytest.approx(stats.kendalltau(a, b).statistic)
+
+
+def test_the_gap_is_ranked_with_small_gaps_first(found):
+    row = agreements(found).query("second == 'XLT gap'")
+    b = found.under("self")
+    tau = stats.kendalltau(b.hat[:, 0], -b.metrics["xlt_gap"][:, 0]).statistic
+    assert row["tau"].item() == pytest.approx(tau)
+
+
+def test_a_choice_that_comes_to_the_same_or_does_not_fit_is_named(simulated):
+    models = simulated.responses.models.assign(lineage=simulated.responses.models["model"])
+    got = variants(replace(simulated.responses, models=models), "sim", HARDNESS, draws=40)
+    assert list(got.scores) == ["self", "pooled", "leave-one-out"]
+    assert "same as leave-one-out" in got.reasons["other-lineages"]
+    few = hatlib.simulate_answers([0.0, 1.0], n_items=100)
+    got = variants(few.responses, "sim", draws=40)
+    assert "profile direct" in got.scores
+    assert "5" in got.reasons["hardness pooled"]
+    assert set(got.table["choice"]) == set(got.scores)
+
+
+def test_hat_against_accuracy_each_way():
+    ability = np.linspace(-1, 1.5, 8)
+    rising, falling = (np.linspace(*ends, 8) for ends in ((0.3, 0.95), (0.95, 0.3)))
+    for slopes, verdict in ((rising, "agree"), (falling, "differ")):
+        answers = hatlib.simulate_answers(
+            ability, profiles=[partial(line, s) for s in slopes], n_items=500, targets=["de"]
+        )
+        scores = hatlib.hat_scores(answers.responses, draws=DRAWS, reference="uniform")
+        row = compare_rankings(hat_ranking(scores), metric_ranking(scores, "target_accuracy"))
+        assert row["verdict"].item() == verdict
