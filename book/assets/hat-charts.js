@@ -163,6 +163,49 @@
     return label;
   }
 
+  // Beside the data of a chart: its picture, its address, and how to cite it.
+  function takeaway(figure) {
+    var box = figure.querySelector(".hat-data");
+    if (!box || box.querySelector(".hat-take")) return;
+    box.querySelector("summary").textContent = "Data, picture, citation";
+    var row = document.createElement("p");
+    row.className = "hat-take";
+    function button(words, action) {
+      var made = document.createElement("button");
+      made.type = "button";
+      made.className = "hat-button";
+      made.textContent = words;
+      made.addEventListener("click", action);
+      row.appendChild(made);
+    }
+    function save(address, kind) {
+      var link = document.createElement("a");
+      link.href = address;
+      link.download = figure.id + "." + kind;
+      link.click();
+    }
+    button("SVG", function () {
+      figure.hatResult.view.toSVG().then(function (text) {
+        save(URL.createObjectURL(new Blob([text], { type: "image/svg+xml" })), "svg");
+      });
+    });
+    button("PNG", function () {
+      figure.hatResult.view.toImageURL("png", 2).then(function (address) { save(address, "png"); });
+    });
+    var link = document.createElement("a");
+    link.href = "#" + figure.id;
+    link.textContent = "Link to this chart";
+    row.appendChild(link);
+    var cite = document.createElement("p");
+    var version = document.querySelector("meta[name=hat-version]");
+    var title = document.querySelector("h1");
+    cite.textContent = "Cite as: The HAT book" + (version ? ", version " + version.content : "") + ", " +
+      (title ? "“" + title.textContent.replace(/[#¶\s]+$/, "") + "”, " : "") + "chart " + figure.id +
+      (location.protocol === "file:" ? "" : ", " + location.origin + location.pathname + "#" + figure.id) + ".";
+    box.appendChild(row);
+    box.appendChild(cite);
+  }
+
   function draw(figure) {
     var source = figure.querySelector("script.hat-spec");
     var live = figure.querySelector(".hat-live");
@@ -223,6 +266,7 @@
         result.view.addSignalListener("knob", function (name, value) { figure.hatKnob = value; });
       }
       figure.dataset.state = "live";
+      takeaway(figure);
     });
   }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import os
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ def named(variable: str) -> str:
 
 
 def configured(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of the book with the addresses that are known."""
+    """The configuration of the book with its version and the addresses that are known."""
+    release = version("hat-score")
+    dated = {"release": release, "html_last_updated_fmt": f"%d %B %Y, version {release}"}
+    config["sphinx"]["config"] |= dated
     repository, address = named("HAT_BOOK_REPOSITORY"), named("HAT_BOOK_ADDRESS")
     theme = config["sphinx"]["config"]["html_theme_options"]
     if repository:

@@ -28,6 +28,7 @@ from hatlib.publish.catalogue import (
     notebooks,
     notebooks_markdown,
 )
+from hatlib.publish.gallery import charts_of, with_reading_time
 from hatlib.publish.page import mathjax, with_figures
 from hatlib.publish.places import (
     Progress,
@@ -322,7 +323,8 @@ def _make_page(site: Site, name: str, reads: Iterable[str]) -> None:
     """Make the page of an executed notebook: charts as HTML, and downloads."""
     import nbformat
 
-    page = with_figures(nbformat.read(site.executed / f"{name}.ipynb", as_version=4))
+    executed = nbformat.read(site.executed / f"{name}.ipynb", as_version=4)
+    page = with_reading_time(with_figures(executed))
     data = _downloads(site, (site.root / file for file in reads))
     page.cells.append(_downloads_cell(f"{name}.ipynb", data))
     write_notebook(page, site.analyses / f"{name}.ipynb")
@@ -409,6 +411,7 @@ generators: dict[str, Callable[[Site], str]] = {
         for name in (
             "guess.md",
             "two-sliders.md",
+            "gallery.md",
             "data-and-sources.md",
             "review.md",
             "paper-models.md",
@@ -517,3 +520,8 @@ def _copy_downloads(site: Site, target: Path) -> None:
     reads = {site.root / file for record in records for file in record["reads"]}
     for name, path in _downloads(site, sorted(reads)).items():
         copy_file(path, target / name)
+    for chart in charts_of(site.book):
+        for name, content in chart.files().items():
+            place = target / "charts" / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)

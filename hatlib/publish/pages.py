@@ -12,6 +12,7 @@ from hatlib.data.responses import SETS, item_file, load_responses
 from hatlib.data.tables import BUNDLED, STUDIES, book, data_folder, load
 from hatlib.lines.metrics import summarise
 from hatlib.metric.standards import STANDARDS, standard_file
+from hatlib.publish.gallery import gallery
 from hatlib.publish.landing import guess, two_sliders
 from hatlib.publish.review import paper_models, review_table
 from hatlib.show.words import counted, markdown_text
@@ -291,6 +292,7 @@ def _table(head: list[str], rows: list) -> str:
 MAKERS = {
     "guess.md": guess,
     "two-sliders.md": two_sliders,
+    "gallery.md": gallery,
     "counts.md": counts,
     "data-and-sources.md": data_and_sources,
     "review.md": review_table,

@@ -1,0 +1,178 @@
+"""Every chart of the book with its address, data and pictures; and how long a page takes."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import nbformat
+import yaml
+
+WORDS_A_MINUTE, SECONDS_A_CHART = 200, 20
+_PICTURE = re.compile(
+    r'<figure class="hat-chart" id="([^"]+)".*?src="data:image/svg\+xml,([^"]*)"', re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart of an executed notebook.
+
+    Attributes
+    ----------
+    page, name : str
+        Its notebook and its id on the page.
+    title, caption, alt, csv, svg : str
+        Title of the page, and what belongs to the chart.
+    png : bytes
+    """
+
+    page: str
+    name: str
+    title: str
+    caption: str
+    alt: str
+    csv: str
+    svg: str
+    png: bytes
+
+    def files(self) -> dict[str, bytes]:
+        """Its data and pictures, by file name."""
+        stem = f"{self.page}--{self.name}"
+        found = {f"{stem}.csv": self.csv.encode(), f"{stem}.svg": self.svg.encode()}
+        return found | ({f"{stem}.png": self.png} if self.png else {})
+
+
+def charts_of(book: Path) -> Iterator[Chart]:
+    """The charts of the executed notebooks, in the order of the contents.
+
+    Parameters
+    ----------
+    book : Path
+        Folder of the book, with `_toc.yml`, `_generated/executed` and `analyses`.
+
+    Yields
+    ------
+    Chart
+
+    Examples
+    --------
+    >>> list(charts_of(Path("nowhere")))
+    []
+    """
+    contents = book / "_toc.yml"
+    if not contents.is_file():
+        return
+    parts = yaml.safe_load(contents.read_text(encoding="utf-8"))["parts"]
+    files = [chapter["file"] for part in parts for chapter in part["chapters"]]
+    for page in (name.removeprefix("analyses/") for name in files if name.startswith("analyses/")):
+        executed = book / "_generated" / "executed" / f"{page}.ipynb"
+        shown = book / "analyses" / f"{page}.ipynb"
+        if executed.is_file() and shown.is_file():
+            yield from _charts(
+                page,
+                nbformat.read(executed, as_version=4),
+                nbformat.read(shown, as_version=4),
+            )
+
+
+def _charts(page: str, executed: Any, shown: Any) -> Iterator[Chart]:
+    texts = [
+        output.get("data", {}).get("text/html", "")
+        for cell in shown.cells
+        for output in cell.get("outputs", ())
+    ]
+    pictures = [found for text in texts for found in _PICTURE.findall(text)]
+    outputs = [
+        output
+        for cell in executed.cells
+        for output in cell.get("outputs", ())
+        if "hat" in output.get("metadata", {})
+    ]
+    title = next((_title(cell.source) for cell in executed.cells if _title(cell.source)), page)
+    for output, (name, svg) in zip(outputs, pictures, strict=False):
+        about = output["metadata"]["hat"]
+        png = base64.b64decode(output["data"].get("image/png", ""))
+        words = (about["caption"], about["alt"], about["csv"])
+        yield Chart(page, name, title, *words, unquote(svg), png)
+
+
+def _title(text: str) -> str:
+    found = re.match(r"# (.+)", text)
+    return found.group(1).strip() if found else ""
+
+
+def gallery(root: Path) -> str:
+    """The page of all charts, as Markdown with raw HTML.
+
+    Parameters
+    ----------
+    root : Path
+        Root of the repository (of the copy that is built).
+
+    Returns
+    -------
+    str
+    """
+    parts: list[str] = []
+    page = ""
+    for chart in charts_of(root / "book"):
+        if chart.page != page:
+            page = chart.page
+            parts.append(f"## {chart.title}\n")
+        parts.append(f"```{{raw}} html\n{_card(chart)}\n```\n")
+    return "\n".join(parts) or "No notebook has been run yet.\n"
+
+
+def _card(chart: Chart) -> str:
+    address = f"analyses/{chart.page}.html#{chart.name}"
+    names = {name.rpartition(".")[2].upper(): name for name in chart.files()}
+    links = " · ".join(
+        f'<a href="downloads/charts/{html.escape(name)}" download>{kind}</a>'
+        for kind, name in names.items()
+    )
+    return (
+        f'<figure class="hat-thumb"><a href="{address}"><img loading="lazy" '
+        f'src="downloads/charts/{html.escape(names["SVG"])}" alt="{html.escape(chart.alt)}"></a>'
+        f"<figcaption>{html.escape(chart.caption)}<br>{links} · "
+        f'<a href="{address}">in its place</a><br><small>Cite as: The HAT book, '
+        f"“{html.escape(chart.title)}”, chart {html.escape(chart.name)}.</small></figcaption>"
+        "</figure>"
+    )
+
+
+def with_reading_time(nb: Any) -> Any:
+    """A copy of an executed notebook that says below its title how long it takes to read.
+
+    Examples
+    --------
+    >>> cell = nbformat.v4.new_markdown_cell("# Why? " + "word " * 600, id="a")
+    >>> page = with_reading_time(nbformat.v4.new_notebook(cells=[cell]))
+    >>> page.cells[0].source.splitlines()[-1]
+    '3 minutes to read.'
+    """
+    nb = copy.deepcopy(nb)
+    texts = [cell.source for cell in nb.cells if cell.cell_type == "markdown"]
+    for cell in nb.cells:
+        for output in cell.get("outputs", ()):
+            texts.append("".join(output.get("data", {}).get("text/markdown", "")))
+    charts = sum(
+        'class="hat-chart"' in output.get("data", {}).get("text/html", "")
+        for cell in nb.cells
+        for output in cell.get("outputs", ())
+    )
+    words = len(" ".join(texts).split())
+    minutes = max(1, round(words / WORDS_A_MINUTE + charts * SECONDS_A_CHART / 60))
+    said = f"{{.hat-reading}}\n{minutes} {'minute' if minutes == 1 else 'minutes'} to read."
+    for cell in nb.cells:
+        if cell.cell_type == "markdown" and _title(cell.source):
+            cell.source = re.sub(r"\A(# .+)", rf"\1\n\n{said}", cell.source)
+            break
+    return nb

@@ -1,0 +1,159 @@
+"""What is around the pages: search, first view, previews, prose, the first page's widgets."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.book]
+
+FIRST_VIEW = 400_000  # bytes, gzipped
+PAGE = 150_000  # bytes, gzipped
+
+QUERIES = {
+    "small models": ("analyses/small-models",),
+    "hat score formula": ("analyses/the-score",),
+    "how many samples": ("analyses/planning",),
+    "import lm-eval": ("your-results", "import"),
+    "confidence interval": ("analyses/validation", "analyses/estimator-study"),
+    "significance": ("analyses/all-models",),
+    "statistical significance": ("analyses/all-models",),
+    "low-resource languages": ("analyses/languages",),
+    "transfer profile": ("analyses/profile",),
+    "scaling": ("analyses/scaling",),
+    "leaderboard": ("analyses/all-models",),
+    "ranking": ("analyses/all-models",),
+    "sample size": ("analyses/planning",),
+    "thinking": ("analyses/time-trend",),
+    "calculator": ("calculator",),
+    "upload my csv": ("calculator",),
+    "item response theory": ("analyses/hardness-measures",),
+    "llm judge": ("analyses/failure-modes", "analyses/nuisances"),
+    "dialects": ("analyses/languages",),
+    "cite": ("cite",),
+    "lesson plan": ("teach/lesson",),
+    "euroeval": ("other-tools",),
+}
+
+
+@pytest.fixture(scope="module")
+def results(chromium: Any, address: str) -> Any:
+    context = chromium.new_context()
+    page = context.new_page()
+
+    def first(query: str) -> str:
+        page.goto(f"{address}search.html?q={query.replace(' ', '+')}")
+        page.wait_for_selector("#search-results li a", timeout=15_000)
+        link = page.locator("#search-results li a").first.get_attribute("href") or ""
+        return re.sub(r"\.html.*", "", link)
+
+    yield first
+    context.close()
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_search_finds_the_page_about_it_first(query: str, results: Any, built_book: Path) -> None:
+    wanted = [name for name in QUERIES[query] if (built_book / f"{name}.html").is_file()]
+    if not wanted:
+        pytest.skip("The book has no such page yet.")
+    assert results(query) in wanted
+
+
+def test_the_first_view_is_light(chromium: Any, address: str, built_book: Path) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.split("?")[0]))
+    page.goto(f"{address}intro.html", wait_until="networkidle")
+    context.close()
+    sizes = {}
+    for url in set(asked):
+        if not url.startswith(address):
+            continue
+        path = built_book / url.removeprefix(address)
+        raw = path.read_bytes()
+        sizes[path.name] = len(raw) if path.suffix == ".woff2" else len(gzip.compress(raw, 6))
+    assert sum(sizes.values()) <= FIRST_VIEW, sorted(sizes.items(), key=lambda kv: -kv[1])[:8]
+    assert not any("tex-svg" in name or "vega" in name for name in sizes)
+
+
+def test_pages_are_light_and_formulas_bring_their_script(built_book: Path) -> None:
+    heavy = {}
+    for path in built_book.rglob("*.html"):
+        if "_static" in path.parts:
+            continue
+        text = path.read_text(encoding="utf-8")
+        weight = len(gzip.compress(text.encode(), 6))
+        if weight > PAGE:
+            heavy[path.name] = weight
+        assert ("tex-svg-full.js" in text) == ('class="math' in text), path.name
+    assert heavy == {}
+
+
+def test_every_page_says_what_it_is_about(built_book: Path) -> None:
+    descriptions = {}
+    for path in built_book.rglob("*.html"):
+        if "_static" in path.parts or path.name in ("index.html", "search.html", "genindex.html"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        found = re.search(r'<meta name="description" content="([^"]*)"', text)
+        assert found and len(found.group(1)) > 20, path.name
+        assert '<meta property="og:title"' in text, path.name
+        descriptions[path.name] = found.group(1)
+    assert len(set(descriptions.values())) > 0.8 * len(descriptions)
+
+
+def test_the_guess_and_the_sliders_by_keyboard(chromium: Any, address: str) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(f"{address}intro.html")
+    button = page.locator(".hat-guess button").first
+    button.focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".hat-said").inner_text() == "You ranked English."
+    bars = page.locator(".hat-bar-value")
+    before = bars.all_inner_texts()
+    english = page.locator(".hat-slider input").first
+    english.focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+    after = bars.all_inner_texts()
+    assert english.get_attribute("aria-valuetext") == "75 percent"
+    moves = [abs(float(a[:4]) - float(b[:4])) for a, b in zip(before, after, strict=True)]
+    assert moves[0] > 0.2 and moves[2] > 0.1 and moves[3] < 0.08, moves
+    page.locator(".hat-slider input").nth(1).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert float(bars.nth(3).inner_text()[:4]) - float(after[3][:4]) > 0.1
+    page.wait_for_timeout(600)
+    assert "HAT 0." in page.locator(".hat-explorer [role=status]").inner_text()
+    context.close()
+
+
+def test_the_first_page_without_javascript(chromium: Any, address: str) -> None:
+    context = chromium.new_context(
+        java_script_enabled=False, viewport={"width": 390, "height": 844}
+    )
+    page = context.new_page()
+    page.goto(f"{address}intro.html")
+    assert page.locator(".hat-explorer table").is_visible()
+    assert page.locator(".hat-reveal summary").is_visible()
+    context.close()
+
+
+def test_nothing_jumps_while_the_first_page_loads(chromium: Any, address: str) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.add_init_script(
+        "window.moved = 0; new PerformanceObserver(list => list.getEntries().forEach(e => {"
+        " if (!e.hadRecentInput) window.moved += e.value; }))"
+        ".observe({type: 'layout-shift', buffered: true});"
+    )
+    page.goto(f"{address}intro.html", wait_until="networkidle")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.moved") < 0.1
+    context.close()
