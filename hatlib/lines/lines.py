@@ -4,13 +4,6 @@ A *set* is a group of models that are comparable. Each model has a source accura
 accuracy `y`. This module fits one line; `lines.shapes` asks whether another shape fits better,
 and `hatlib.lines.fits` does both for every set of a table.
 
-Scales and the zero/one rule
-    On the logit and probit scales an accuracy of 0 or 1 has no place. An accuracy below
-    `1 / (2 n)` or above `1 - 1 / (2 n)` is moved to that bound, where `n` is the number of items.
-    Where `n` is unknown the bound is `CLIP`. With a chance level `c` the accuracy is first
-    rescaled, `(accuracy - c) / (1 - c)`; models at or below chance are then moved by the same
-    rule. Every result counts the moved values. The linear scale moves nothing.
-
 Noise in the source accuracy
     Ordinary least squares (`"ols"`) gives a slope that is a little too flat, because `x` holds
     sampling noise. `"eiv"` (errors in variables) takes known noise variances out of the moments of
@@ -21,7 +14,7 @@ Noise in the source accuracy
 
     The binomial variance `p (1 - p) / n` is too large for this. It counts how much items differ in
     difficulty, and all models answered the same items. An accuracy table cannot tell the two parts
-    apart, so `slope_bounds` gives both ends: no noise, and the full binomial variance.
+    apart, so an interval holds both ends: no noise, and the full binomial variance.
 
 Which interval
     `benchmarks/line_intervals.py` draws answers item by item, for models in families, publishes
@@ -61,22 +54,22 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from hatlib import resample
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import InputError, Problem
+from hatlib.lines.points import (
+    SMALLEST_SPREAD,
+    Bools,
+    Floats,
+    Points,
+    Scale,
+    as_mask,
+    from_scale,
+    to_scale,
+    usable_points,
+)
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Scale = Literal["linear", "logit", "probit"]
 Method = Literal["ols", "eiv", "york"]
-Interval = Literal["jackknife", "percentile", "bca"]
-CLIP = 0.001
-"""Nearest an accuracy may come to 0 or 1 on the logit and probit scales, if n is unknown."""
-
-SMALLEST_SPREAD = 1e-9
-"""Source accuracies closer together than this have no spread."""
-
 SMALLEST_VARIANCE = 1e-12
 """A residual variance below this counts as a perfect fit, so that log-likelihoods stay finite."""
 
@@ -85,296 +78,6 @@ LEAST_RELIABILITY = 0.2
 
 GRID_POINTS = 40
 """Points of a line for drawing."""
-
-
-# --- scales ---------------------------------------------------------------------------------
-
-
-def to_scale(
-    accuracy: ArrayLike,
-    scale: Scale = "linear",
-    *,
-    n_items: ArrayLike | None = None,
-    chance: float = 0.0,
-) -> tuple[Floats, Bools]:
-    """Put accuracies on a scale, with the zero/one rule of this module.
-
-    Parameters
-    ----------
-    accuracy : array_like of shape (n,)
-        Accuracies, 0 to 1.
-    scale : {"linear", "logit", "probit"}
-        The scale.
-    n_items : array_like of shape (n,) or scalar, optional
-        Number of items behind each accuracy; nan where unknown.
-    chance : float
-        Accuracy of a guess, 0 to below 1.
-
-    Returns
-    -------
-    values : ndarray of shape (n,)
-        The accuracies on the scale.
-    moved : ndarray of bool, shape (n,)
-        Which accuracies the zero/one rule moved.
-
-    Raises
-    ------
-    InputError
-        If the scale is unknown, an accuracy is not in 0 to 1, or chance is not in 0 to below 1.
-
-    Examples
-    --------
-    >>> values, moved = to_scale([0.5, 1.0], "logit", n_items=250)
-    >>> values.round(3).tolist(), moved.tolist()
-    ([0.0, 6.213], [False, True])
-    """
-    p = resample.as_float(accuracy)
-    problems = _scale_problems(scale, chance) + _accuracy_problems(p, "accuracy", scale)
-    if problems:
-        raise InputError(problems)
-    share = (p - chance) / (1 - chance)
-    if scale == "linear":
-        return share, np.zeros(p.shape, dtype=bool)
-    bound = _clip_bound(n_items, p.shape)
-    inside = np.clip(share, bound, 1 - bound)
-    moved = np.isfinite(share) & (np.abs(inside - share) > 1e-12)
-    return np.asarray(special.logit(inside) if scale == "logit" else special.ndtri(inside)), moved
-
-
-def from_scale(values: ArrayLike, scale: Scale = "linear", *, chance: float = 0.0) -> Floats:
-    """Back from a scale to accuracies; the inverse of `to_scale`.
-
-    Parameters
-    ----------
-    values : array_like
-        Values on the scale.
-    scale : {"linear", "logit", "probit"}
-        The scale.
-    chance : float
-        Accuracy of a guess.
-
-    Returns
-    -------
-    ndarray
-        Accuracies. On the linear scale they are not held inside 0 to 1.
-
-    Examples
-    --------
-    >>> from_scale([0.0, 6.213], "logit").round(3).tolist()
-    [0.5, 0.998]
-    """
-    v = np.asarray(values, dtype=float)
-    share = v if scale == "linear" else special.expit(v) if scale == "logit" else special.ndtr(v)
-    return np.asarray(chance + (1 - chance) * share)
-
-
-def binomial_variance(accuracy: ArrayLike, n_items: ArrayLike, n_targets: ArrayLike = 1) -> Floats:
-    """Binomial sampling variance `p (1 - p) / n` of accuracies.
-
-    Parameters
-    ----------
-    accuracy : array_like of shape (n,)
-        Accuracies, 0 to 1.
-    n_items : array_like of shape (n,) or scalar
-        Number of items.
-    n_targets : array_like of shape (n,) or scalar
-        Number of languages that the accuracy is the mean of.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        Variances in squared accuracy units. It includes how much items differ, which is not
-        noise between models.
-
-    Examples
-    --------
-    >>> binomial_variance([0.5, 1.0], 250).tolist()
-    [0.001, 0.0]
-    """
-    p = np.clip(resample.as_float(accuracy), 0, 1)
-    return np.asarray(p * (1 - p) / (resample.as_float(n_items) * resample.as_float(n_targets)))
-
-
-def _clip_bound(n_items: ArrayLike | None, shape: tuple[int, ...]) -> Floats:
-    n = np.full(shape, np.nan)
-    if n_items is not None:
-        n = np.broadcast_to(resample.as_float(n_items), shape)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.isfinite(n) & (n >= 1), np.minimum(0.5 / n, 0.5), CLIP)
-
-
-def _steepness(values: Floats, scale: Scale, chance: float) -> Floats:
-    """How much the scale stretches a small change of accuracy (for the delta method)."""
-    if scale == "linear":
-        return np.full(values.shape, 1 / (1 - chance))
-    if scale == "logit":
-        share = special.expit(values)
-        return np.asarray(1 / (share * (1 - share)) / (1 - chance))
-    return np.asarray(np.sqrt(2 * np.pi) * np.exp(values**2 / 2) / (1 - chance))
-
-
-def _scale_problems(scale: str, chance: float) -> list[Problem]:
-    problems = []
-    if scale not in ("linear", "logit", "probit"):
-        problems.append(
-            Problem("the scale is unknown.", "Use linear, logit or probit.", value=str(scale))
-        )
-    if not 0 <= chance < 1:
-        problems.append(
-            Problem("the chance level is not in 0 to below 1.", "Give a share.", value=str(chance))
-        )
-    return problems
-
-
-def _accuracy_problems(values: Floats, name: str, scale: str) -> list[Problem]:
-    wrong = values[np.isfinite(values) & ((values < 0) | (values > 1))]
-    if scale == "linear" or not wrong.size:
-        return []
-    return [
-        Problem(
-            f"{wrong.size} values of {name} are not in 0 to 1.",
-            "Divide percentages by 100.",
-            value=listing(wrong, 3),
-        )
-    ]
-
-
-# --- points ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Points:
-    """The usable models: on the scale (x, y) and as accuracies (x_raw, y_raw)."""
-
-    x: Floats
-    y: Floats
-    x_raw: Floats
-    y_raw: Floats
-    x_var: Floats
-    y_var: Floats
-    xy_cov: Floats
-    moved: NDArray[np.int64]
-    defines: Bools
-    position: NDArray[np.int64]
-    n_given: int
-    n_dropped: int
-    scale: Scale
-    chance: float
-    noise_known: bool
-
-    def only(self, mask: Bools) -> Points:
-        """The masked models."""
-        arrays = {
-            name: getattr(self, name)[mask]
-            for name in (
-                "x", "y", "x_raw", "y_raw", "x_var", "y_var", "xy_cov", "moved", "defines",
-                "position",
-            )
-        }  # fmt: skip
-        return replace(self, **arrays)
-
-    @property
-    def defining(self) -> Points:
-        """The models that define the line."""
-        return self.only(self.defines)
-
-
-def usable_points(
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    scale: Scale = "linear",
-    x_var: ArrayLike | None = None,
-    y_var: ArrayLike | None = None,
-    xy_cov: ArrayLike = 0.0,
-    defines: ArrayLike | None = None,
-    n_items: ArrayLike | None = None,
-    chance: float = 0.0,
-) -> Points:
-    """Check the input, drop what is missing, go to the scale."""
-    xs, ys = resample.as_float(x), resample.as_float(y)
-    problems = _scale_problems(scale, chance)
-    if xs.ndim != 1 or ys.ndim != 1 or len(xs) != len(ys):
-        problems.append(
-            Problem(
-                f"x has shape {xs.shape} and y has shape {ys.shape}.",
-                "Give one source and one target accuracy per model.",
-            )
-        )
-        raise InputError(problems)
-    size = len(xs)
-    mask = np.ones(size, dtype=bool) if defines is None else as_mask(defines)
-    given = {"x_var": x_var, "y_var": y_var, "xy_cov": xy_cov, "n_items": n_items}
-    columns = {k: resample.as_float(v) for k, v in given.items() if v is not None}
-    columns["defines"] = mask.astype(float)
-    for name, values in columns.items():
-        if values.shape not in ((), (size,)):
-            problems.append(
-                Problem(f"{name} has shape {values.shape}.", f"Give {size} values, one a model.")
-            )
-        elif name in ("x_var", "y_var") and bool(np.any(values < 0)):
-            problems.append(Problem(f"{name} has values below 0.", "Give variances."))
-        elif name == "n_items" and bool(np.any(values < 1)):
-            problems.append(Problem("n_items has values below 1.", "Leave unknown numbers empty."))
-    problems += _accuracy_problems(xs, "x", scale) + _accuracy_problems(ys, "y", scale)
-    if problems:
-        raise InputError(problems)
-    n = columns.get("n_items")
-    vx, known_x = _noise(columns.get("x_var"), xs, n)
-    vy, known_y = _noise(columns.get("y_var"), ys, n)
-    keep = np.isfinite(xs) & np.isfinite(ys)
-    sx, moved_x = to_scale(xs, scale, n_items=n, chance=chance)
-    sy, moved_y = to_scale(ys, scale, n_items=n, chance=chance)
-    dx, dy = _steepness(sx, scale, chance), _steepness(sy, scale, chance)
-    every = Points(
-        x=sx,
-        y=sy,
-        x_raw=xs,
-        y_raw=ys,
-        x_var=vx * dx**2,
-        y_var=vy * dy**2,
-        xy_cov=np.broadcast_to(columns["xy_cov"], (size,)) * dx * dy,
-        moved=moved_x.astype(np.int64) + moved_y.astype(np.int64),
-        defines=mask,
-        position=np.arange(size),
-        n_given=size,
-        n_dropped=int((mask & ~keep).sum()),
-        scale=scale,
-        chance=chance,
-        noise_known=known_x and known_y,
-    )
-    return every.only(keep)
-
-
-def _noise(variance: Floats | None, accuracy: Floats, n: Floats | None) -> tuple[Floats, bool]:
-    """Sampling variance as given, else binomial from the number of items, else none."""
-    if variance is not None:
-        return np.broadcast_to(variance, accuracy.shape).astype(float), True
-    if n is not None and np.isfinite(n).any():
-        every = np.broadcast_to(n, accuracy.shape)
-        known = bool(np.isfinite(every[np.isfinite(accuracy)]).all())
-        return binomial_variance(accuracy, _fill_items(every)), known
-    return np.zeros(accuracy.shape), False
-
-
-def _fill_items(n: Floats) -> Floats:
-    """Where the number of items is unknown, the fewest known: that allows for most noise."""
-    return np.where(np.isfinite(n), n, np.nanmin(n))
-
-
-def as_mask(defines: ArrayLike) -> Bools:
-    """A mask of models, if all values are True or False."""
-    array = np.asarray(defines)
-    if array.dtype != bool:
-        kinds = {type(value) for value in array.ravel().tolist()}
-        if not kinds <= {bool, np.bool_}:
-            raise InputError(
-                Problem("defines is not a mask.", "Give True or False for each model.")
-            )
-    return array.astype(bool)
-
-
-# --- one line -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -439,10 +142,6 @@ class LineFit:
         """Target accuracy on the line at source accuracies `x` (both on the accuracy scale)."""
         values, _ = to_scale(x, self.scale, chance=self.chance)
         return from_scale(self.intercept + self.slope * values, self.scale, chance=self.chance)
-
-    def table(self) -> pd.DataFrame:
-        """The fit as one row."""
-        return pd.DataFrame([{name: getattr(self, name) for name in self.__dataclass_fields__}])
 
 
 def fit_line(
@@ -718,8 +417,6 @@ class LineWithInterval:
         needs no correction for noise in x.
     n_clusters : int
         Families (clusters) among the models that define the line.
-    interval : {"jackknife", "percentile", "bca"}
-        How the interval was made.
     level : float
         Nominal coverage.
     noise_allowed : bool
@@ -740,7 +437,6 @@ class LineWithInterval:
     r_squared_high: float
     band: pd.DataFrame = field(repr=False)
     n_clusters: int
-    interval: Interval
     level: float
     noise_allowed: bool = False
     note: str = ""
@@ -750,20 +446,10 @@ class LineWithInterval:
         """Target accuracy on the line at source accuracies `x`."""
         return self.fit.predict(x)
 
-    def table(self) -> pd.DataFrame:
-        """The fit with its intervals as one row."""
-        return pd.DataFrame([self.record()])
-
     def record(self) -> dict[str, Any]:
-        """The row of `table` as a mapping, which is quicker for many fits."""
-        own = {
-            name: getattr(self, name)
-            for name in (
-                "slope_low", "slope_high", "intercept_low", "intercept_high", "r_squared_low",
-                "r_squared_high", "n_clusters", "interval", "level", "noise_allowed", "note",
-            )
-        }  # fmt: skip
-        return {**vars(self.fit), **own, "slope_se": self.slope_se, "flag": self.flag}
+        """The fit with its intervals, a row of a table."""
+        own = {name: value for name, value in vars(self).items() if name not in ("fit", "band")}
+        return {**vars(self.fit), **own}
 
 
 def fit_with_interval(
@@ -779,14 +465,13 @@ def fit_with_interval(
     defines: ArrayLike | None = None,
     n_items: ArrayLike | None = None,
     chance: float = 0.0,
-    interval: Interval = "jackknife",
     allow_noise: bool = True,
     level: float = resample.LEVEL,
-    draws: int = 1000,
-    rng: np.random.Generator | int = 0,
     grid: ArrayLike | None = None,
 ) -> LineWithInterval:
     """Fit one line, with intervals for slope, intercept, explained share and the line itself.
+
+    The intervals leave out one family at a time (jackknife); the head of this module says why.
 
     Parameters
     ----------
@@ -794,18 +479,12 @@ def fit_with_interval(
         As in `fit_line`.
     clusters : array_like of shape (n,), optional
         Family of each model. Models of one family are not independent.
-    interval : {"jackknife", "percentile", "bca"}
-        Leave out one family at a time; or draw families with replacement.
     allow_noise : bool
         With ordinary least squares: make the interval of slope and intercept hold whatever share
         of the binomial variance of x is noise, from none (least squares) to all (errors in
         variables). It needs `n_items` or `x_var`.
     level : float
         Nominal coverage.
-    draws : int
-        Bootstrap draws; the jackknife needs none.
-    rng : numpy.random.Generator or int
-        Random numbers; the jackknife needs none.
     grid : array_like, optional
         Source accuracies at which the band is given.
 
@@ -826,12 +505,6 @@ def fit_with_interval(
     >>> round(found.slope_low, 2), round(found.fit.slope, 2), round(found.slope_high, 2)
     (0.68, 0.83, 0.98)
     """
-    if interval not in ("jackknife", "percentile", "bca"):
-        raise InputError(
-            Problem(
-                "the interval is unknown.", "Use jackknife, percentile or bca.", value=str(interval)
-            )
-        )
     fit = fit_line(
         x, y, scale=scale, method=method, x_var=x_var, y_var=y_var, xy_cov=xy_cov,
         defines=defines, n_items=n_items, chance=chance,
@@ -843,13 +516,12 @@ def fit_with_interval(
     codes = resample.cluster_codes(clusters, points.n_given)[points.position][points.defines]
     used = points.defining
     at = np.linspace(fit.x_low, fit.x_high, GRID_POINTS) if grid is None else np.asarray(grid)
-    seed = resample.seed_from(rng)
-    found = _with_interval(used, codes, fit, interval, level, draws, seed, at)
+    found = _with_interval(used, codes, fit, level, at)
     if method != "ols" or not allow_noise or not np.isfinite(found.slope_low):
         return found
     if not (used.x_var > 0).any():
         return replace(found, note="The noise in the source accuracy is unknown and left out.")
-    other = _with_interval(used, codes, fit_points(used, "eiv"), interval, level, draws, seed, at)
+    other = _with_interval(used, codes, fit_points(used, "eiv"), level, at)
     unknown = 0
     if n_items is not None and x_var is None:
         n = np.broadcast_to(resample.as_float(n_items), (points.n_given,))
@@ -881,14 +553,7 @@ def _unknown_items(count: int) -> str:
 
 
 def _with_interval(
-    points: Points,
-    codes: NDArray[np.int64],
-    fit: LineFit,
-    interval: Interval,
-    level: float,
-    draws: int,
-    seed: int,
-    at: Floats,
+    points: Points, codes: NDArray[np.int64], fit: LineFit, level: float, at: Floats
 ) -> LineWithInterval:
     codes = np.unique(codes, return_inverse=True)[1]
     size = int(codes.max()) + 1 if codes.size else 0
@@ -897,19 +562,12 @@ def _with_interval(
     centre = _quantities(
         np.array([fit.intercept]), np.array([fit.slope]), np.array([fit.r_squared]), scaled
     )[0]
-    ends, se, failed = np.full((2, centre.size), np.nan), np.nan, 0.0
+    ends, se = np.full((2, centre.size), np.nan), np.nan
     if left_out is not None and size > 1 and np.isfinite(fit.slope):
         out = _quantities(left_out.intercept, left_out.slope, left_out.r_squared, scaled)
         ends, errors = resample.jackknife_interval(centre, out, level)
         se = float(errors[1])
-        if interval != "jackknife":
-            drawn = weighted_lines(points, resample.weights(seed, codes, draws), fit.method)
-            values = _quantities(drawn.intercept, drawn.slope, drawn.r_squared, scaled)
-            failed = float(np.mean(~np.isfinite(drawn.slope)))
-            ends = _bootstrap_ends(values, centre, out, interval, level)
     flags = [fit.flag, resample.few_clusters_flag(size)]
-    if failed > resample.MOST_FAILED_DRAWS:
-        flags.append(f"{failed:.0%} of the draws gave no line.")
     if not fit.flag and not np.isfinite(ends[:, 1]).all():
         flags.append("There is no interval: the line rests on one family.")
     low, high = ends
@@ -928,7 +586,6 @@ def _with_interval(
         r_squared_high=_square(high[2]),
         band=pd.DataFrame({"x": at, **back}),
         n_clusters=size,
-        interval=interval,
         level=level,
         flag=" ".join(flag for flag in flags if flag),
     )
@@ -952,140 +609,6 @@ def _square(z: float) -> float:
 def without_each(codes: NDArray[np.int64]) -> Floats:
     """Weights that leave out one cluster a row."""
     return (codes[None, :] != np.arange(int(codes.max()) + 1)[:, None]).astype(float)
-
-
-def _bootstrap_ends(
-    values: Floats, centre: Floats, out: Floats, interval: Interval, level: float
-) -> Floats:
-    if interval == "percentile":
-        return resample.percentile_interval(values, level)
-    return np.column_stack(
-        [
-            resample.bca_interval(values[:, j], centre[j], out[:, j], level)
-            for j in range(values.shape[1])
-        ]
-    )
-
-
-@dataclass(frozen=True)
-class SlopeBounds:
-    """How much noise in the source accuracy can matter for the slope.
-
-    Attributes
-    ----------
-    ols : LineFit
-        The line if the source accuracy held no noise.
-    eiv : LineFit
-        The line if its noise were the full binomial variance.
-    chosen : LineFit
-        The line if a share `noise_share` of the binomial variance were noise.
-    noise_share : float
-        That share, 0 to 1.
-    flag : str
-        What a reader must know, or an empty text.
-    """
-
-    ols: LineFit
-    eiv: LineFit
-    chosen: LineFit
-    noise_share: float
-    flag: str = ""
-
-    @property
-    def low(self) -> float:
-        """The lower of the two slopes."""
-        return min(self.ols.slope, self.eiv.slope)
-
-    @property
-    def high(self) -> float:
-        """The higher of the two slopes."""
-        return max(self.ols.slope, self.eiv.slope)
-
-    def table(self) -> pd.DataFrame:
-        """One row for each assumed share of noise: 0, `noise_share`, 1."""
-        rows = []
-        for share, fit in ((0.0, self.ols), (self.noise_share, self.chosen), (1.0, self.eiv)):
-            rows.append(
-                {"noise_share": share, "slope": fit.slope, "intercept": fit.intercept,
-                 "reliability": fit.reliability, "scatter_sd": fit.scatter_sd, "flag": fit.flag}
-            )  # fmt: skip
-        return pd.DataFrame(rows)
-
-
-def slope_bounds(
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    n_items: ArrayLike,
-    noise_share: float = 0.5,
-    n_targets: ArrayLike = 1,
-    scale: Scale = "linear",
-    defines: ArrayLike | None = None,
-    chance: float = 0.0,
-) -> SlopeBounds:
-    """The slope with no noise in x, and with the full binomial variance as noise.
-
-    The truth lies between: some of the binomial variance is how much items differ, which all
-    models share and which is not noise between them. An accuracy table cannot say how much.
-
-    Parameters
-    ----------
-    x, y, scale, defines, chance
-        As in `fit_line`.
-    n_items : array_like of shape (n,) or scalar
-        Number of items behind each accuracy. Where unknown, the fewest known is used.
-    noise_share : float
-        Share of the binomial variance that is noise, for the slope in between. 0.5 is a
-        convention, not an estimate.
-    n_targets : array_like of shape (n,) or scalar
-        Number of target languages that y is the mean of.
-
-    Returns
-    -------
-    SlopeBounds
-
-    Raises
-    ------
-    InputError
-        As `fit_line`, and if `noise_share` is not in 0 to 1.
-
-    Examples
-    --------
-    >>> bounds = slope_bounds([0.2, 0.4, 0.6, 0.9], [0.15, 0.3, 0.5, 0.7], n_items=250)
-    >>> round(bounds.low, 3), round(bounds.high, 3)
-    (0.799, 0.806)
-    """
-    if not 0 <= noise_share <= 1:
-        raise InputError(
-            Problem("noise_share is not in 0 to 1.", "Use 0.5.", value=str(noise_share))
-        )
-    xs, ys, n = (resample.as_float(v) for v in (x, y, n_items))
-    if xs.shape != ys.shape or n.shape not in ((), xs.shape):
-        raise InputError(
-            Problem(
-                f"x, y and n_items have shapes {xs.shape}, {ys.shape} and {n.shape}.",
-                "Give one value of each per model.",
-            )
-        )
-    if not np.isfinite(n).any():
-        raise InputError(Problem("no number of items is known.", "Give n_items."))
-    n = np.broadcast_to(n, xs.shape)
-    vx = binomial_variance(xs, _fill_items(n))
-    vy = binomial_variance(ys, _fill_items(n), n_targets)
-
-    def line(share: float) -> LineFit:
-        return fit_line(
-            xs, ys, scale=scale, method="eiv", x_var=share * vx, y_var=share * vy, defines=defines,
-            n_items=n, chance=chance,
-        )  # fmt: skip
-
-    ols = line(0.0)
-    full = line(1.0)
-    flags = [full.flag] if full.flag else []
-    unknown = int((~np.isfinite(n) & np.isfinite(xs + ys)).sum())
-    if unknown:
-        flags.append(_unknown_items(unknown))
-    return SlopeBounds(ols, full, line(noise_share), noise_share, " ".join(flags))
 
 
 # --- effective transfer ---------------------------------------------------------------------
@@ -1121,19 +644,6 @@ class EffectiveTransfer:
     defines: Bools
     left_out: NDArray[np.int64]
     flag: str = ""
-
-    def table(self) -> pd.DataFrame:
-        """One row a model, in the order given."""
-        return pd.DataFrame(
-            {
-                "source_accuracy": self.x,
-                "target_accuracy": self.y,
-                "expected": self.expected,
-                "effective_transfer": self.residual,
-                "defines": self.defines,
-                "left_out": self.left_out,
-            }
-        )
 
 
 def effective_transfer(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,33 +17,26 @@ from scipy import special
 
 from hatlib import resample
 from hatlib.errors import InputError, Problem
-from hatlib.lines.lines import (
+from hatlib.lines.lines import SMALLEST_VARIANCE, fit_points, no_line_reason, normal_loglik
+from hatlib.lines.pairs import pair_search, project_line
+from hatlib.lines.points import (
     SMALLEST_SPREAD,
-    SMALLEST_VARIANCE,
     Bools,
     Floats,
     Points,
     Scale,
-    fit_points,
     from_scale,
-    no_line_reason,
-    normal_loglik,
     usable_points,
 )
-from hatlib.show.words import capital, joined, markdown_text
 from hatlib.thresholds import BOOK
+
+Outcome = Literal["better", "tie", "unclear", "too few", "one line", "none"]
 
 MODELS_PER_LINE = 5
 """Least number of models on each line of a pair, side of a stick, or known group."""
 
-LEAST_LINE_SPREAD = 0.25
-"""Each line of a pair spreads over x by at least this share of the standard deviation of x."""
-
 LEAST_SIDE_SHARE = 0.1
 """Each side of a broken stick covers at least this share of the range of x."""
-
-EXACT_UP_TO = 13
-"""Up to this many models every partition into two lines is tried."""
 
 CLEAR_P = BOOK["clear"]
 """A shape fits better than chance would if its adjusted p-value is at most this."""
@@ -56,15 +49,6 @@ CLEAR_BIC = BOOK["clear_bic"]
 
 MODELS_FOR_ONE_LINE = 15
 """With fewer models than this, failing to see a second line says little."""
-
-RANDOM_STARTS = 12
-"""Random starts of the search for a pair of lines, beside the planned ones."""
-
-KEPT_STARTS = 3
-"""Solutions of the alternation that are improved further by moving single models."""
-
-MOST_ROUNDS = 60
-"""Rounds of alternation; a start that has not settled by then is taken as it is."""
 
 
 # --- shapes ---------------------------------------------------------------------------------
@@ -118,7 +102,7 @@ class ShapeFit:
         Free parameters, with the residual variance.
     bic : float
         `n_parameters log n - 2 loglik`, plus the cost of unknown memberships (see
-        `pair_of_lines`).
+        `_pair_fit`).
     n : int
         Models fitted.
     knot : float
@@ -139,206 +123,6 @@ class ShapeFit:
     n: int
     knot: float = np.nan
     reason: str = ""
-
-    def table(self) -> pd.DataFrame:
-        """One row a line."""
-        rows = [{"shape": self.shape, **vars(segment)} for segment in self.segments]
-        return pd.DataFrame(
-            rows, columns=["shape", "line", "intercept", "slope", "x_low", "x_high", "n"]
-        ).assign(r_squared=self.r_squared, loglik=self.loglik, bic=self.bic)
-
-
-def pair_of_lines(
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    scale: Scale = "linear",
-    n_items: ArrayLike | None = None,
-    chance: float = 0.0,
-    min_models: int = MODELS_PER_LINE,
-    rng: np.random.Generator | int = 0,
-) -> ShapeFit:
-    """Two lines with unknown membership: the partition with the least squared distance.
-
-    Up to `EXACT_UP_TO` models every partition is tried. Beyond that the search alternates between
-    fitting both lines and moving models to the nearer one, from many starts, and then moves single
-    models while that helps. Each line keeps `min_models` models that spread over x by
-    `LEAST_LINE_SPREAD` of the overall standard deviation: else a few models of nearly the same
-    source accuracy make an almost vertical line.
-
-    The BIC charges memberships. They are chosen to fit, so they are not free. A partition with
-    shares `s` and `1 - s` costs `-2 n (s log s + (1 - s) log(1 - s))`, as in the integrated
-    completed likelihood (Biernacki, Celeux and Govaert 2000, *IEEE PAMI* 22, 719). Six parameters
-    are counted: two slopes, two intercepts, the share, the variance. Prefer the p-value of
-    `compare_shapes`.
-
-    Parameters
-    ----------
-    x, y, scale, n_items, chance
-        As in `fit_line`.
-    min_models : int
-        Least number of models on each line.
-    rng : numpy.random.Generator or int
-        Random numbers for the random starts.
-
-    Returns
-    -------
-    ShapeFit
-
-    Raises
-    ------
-    InputError
-        As `fit_line`.
-
-    Examples
-    --------
-    >>> x = [0.2, 0.3, 0.4, 0.5, 0.6] * 2
-    >>> y = [0.2, 0.3, 0.4, 0.5, 0.6, 0.1, 0.2, 0.3, 0.4, 0.5]
-    >>> [(s.line, round(s.slope, 3), s.n) for s in pair_of_lines(x, y).segments]
-    [('upper line', 1.0, 5), ('lower line', 1.0, 5)]
-    """
-    points = usable_points(x, y, scale=scale, n_items=n_items, chance=chance)
-    _check_min_models(min_models)
-    reason = no_line_reason(points) or _no_pair(points, min_models)
-    if reason:
-        return _no_shape("pair of lines", points, 6, reason)
-    _, second = _pair_search(points.x, points.y[None, :], rng, min_models)
-    return _pair_fit(points, second[0])
-
-
-def broken_stick(
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    scale: Scale = "linear",
-    n_items: ArrayLike | None = None,
-    chance: float = 0.0,
-    min_models: int = MODELS_PER_LINE,
-) -> ShapeFit:
-    """A line that bends once, at the knot that fits best.
-
-    Parameters
-    ----------
-    x, y, scale, n_items, chance
-        As in `fit_line`.
-    min_models : int
-        Least number of models on each side of the knot. Each side also covers
-        `LEAST_SIDE_SHARE` of the range of x.
-
-    Returns
-    -------
-    ShapeFit
-        Five parameters: intercept, two slopes, knot, variance.
-
-    Raises
-    ------
-    InputError
-        As `fit_line`.
-
-    Examples
-    --------
-    >>> x = [0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9]
-    >>> y = [max(0.25, v - 0.15) for v in x]
-    >>> stick = broken_stick(x, y)
-    >>> round(stick.knot, 2), [round(s.slope, 2) for s in stick.segments]
-    (0.4, [0.0, 1.0])
-    """
-    points = usable_points(x, y, scale=scale, n_items=n_items, chance=chance)
-    _check_min_models(min_models)
-    knots = _knots(points.x, min_models)
-    reason = no_line_reason(points) or ("" if knots.size else _no_stick(min_models))
-    if reason:
-        return _no_shape("broken stick", points, 5, reason)
-    residual = _project_line(points.x, points.y[None, :])
-    gains = (residual @ _hinges(points.x, knots).T) ** 2
-    return _stick_fit(points, float(knots[int(gains[0].argmax())]))
-
-
-def known_groups(
-    x: ArrayLike,
-    y: ArrayLike,
-    labels: ArrayLike,
-    *,
-    parallel: bool = False,
-    name: str = "groups",
-    scale: Scale = "linear",
-    n_items: ArrayLike | None = None,
-    chance: float = 0.0,
-    min_models: int = MODELS_PER_LINE,
-) -> ShapeFit:
-    """One line per known group, with slopes of their own or the same slope.
-
-    Parameters
-    ----------
-    x, y, scale, n_items, chance
-        As in `fit_line`.
-    labels : array_like of shape (n,)
-        Group of each model. Groups of fewer than `min_models` are joined as "other"; a missing
-        label counts as "other". If "other" is still too small, the largest group takes it in and
-        is called so, for example "newer or other".
-    parallel : bool
-        True: all groups share one slope.
-    name : str
-        Name of the grouping.
-    min_models : int
-        Least number of models in a group.
-
-    Returns
-    -------
-    ShapeFit
-
-    Raises
-    ------
-    InputError
-        As `fit_line`, and if there is not one label per model.
-
-    Examples
-    --------
-    >>> x = [0.2, 0.3, 0.4, 0.5, 0.6] * 2
-    >>> y = [0.2, 0.3, 0.4, 0.5, 0.6, 0.1, 0.2, 0.3, 0.4, 0.5]
-    >>> fit = known_groups(x, y, ["new"] * 5 + ["old"] * 5, parallel=True)
-    >>> [(s.line, round(s.intercept, 3) + 0.0) for s in fit.segments]
-    [('new', 0.0), ('old', -0.1)]
-    """
-    points = usable_points(x, y, scale=scale, n_items=n_items, chance=chance)
-    _check_min_models(min_models)
-    groups, reason = _groups(points, labels, name, min_models)
-    design = None if reason else _group_design(points.x, groups, parallel)
-    if design is None and not reason:
-        reason = f"A group of {name} has no spread in source accuracy."
-    shape = _group_shape(name, parallel)
-    if design is None:
-        return _no_shape(shape, points, 0, reason)
-    return _group_fit(points, groups, design, shape, parallel)
-
-
-def one_line(
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    scale: Scale = "linear",
-    n_items: ArrayLike | None = None,
-    chance: float = 0.0,
-) -> ShapeFit:
-    """Ordinary least squares as a shape, to set beside the other shapes.
-
-    Parameters
-    ----------
-    x, y, scale, n_items, chance
-        As in `fit_line`.
-
-    Returns
-    -------
-    ShapeFit
-
-    Examples
-    --------
-    >>> one_line([0.2, 0.4, 0.6], [0.1, 0.3, 0.5]).segments[0].line
-    'all models'
-    """
-    points = usable_points(x, y, scale=scale, n_items=n_items, chance=chance)
-    reason = no_line_reason(points)
-    return _no_shape("one line", points, 3, reason) if reason else _one_fit(points)
 
 
 def _check_min_models(min_models: int) -> None:
@@ -430,6 +214,13 @@ def _one_fit(points: Points) -> ShapeFit:
 
 
 def _pair_fit(points: Points, second: Bools) -> ShapeFit:
+    """Two lines with the membership that fits best.
+
+    The BIC charges memberships, which are chosen to fit and so not free. A partition with shares
+    `s` and `1 - s` costs `-2 n (s log s + (1 - s) log(1 - s))`, as in the integrated completed
+    likelihood (Biernacki, Celeux and Govaert 2000, *IEEE PAMI* 22, 719). Six parameters are
+    counted: two slopes, two intercepts, the share, the variance.
+    """
     lines = [_plain_line(points.x[side], points.y[side]) for side in (~second, second)]
     centre = points.x.mean()
     height = [intercept + slope * centre for intercept, slope in lines]
@@ -450,217 +241,7 @@ def _plain_line(x: Floats, y: Floats) -> tuple[float, float]:
     return float(cy - slope * cx), slope
 
 
-def _pair_search(
-    x: Floats, y: Floats, rng: np.random.Generator | int, least: int
-) -> tuple[Floats, Bools]:
-    """Best partition into two lines for each row of y (rows, n).
-
-    Returns the sums of squares (rows,), infinite where no partition is allowed, and who is on
-    the second line (rows, n).
-    """
-    n = len(x)
-    u = (x - x.mean()) / x.std()
-    centred = y - y.mean(axis=1, keepdims=True)
-    random = resample.generator(rng)
-    pairs = np.array([random.permutation(n)[:4] for _ in range(RANDOM_STARTS)])
-    rows = max(1, 3_000_000 // (n * (2 ** (n - 1) if n <= EXACT_UP_TO else 40)))
-    found = [
-        _pair_exact(u, part, least) if n <= EXACT_UP_TO else _pair_climb(u, part, pairs, least)
-        for part in (centred[i : i + rows] for i in range(0, len(y), rows))
-    ]
-    return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
-
-
-def _pair_exact(u: Floats, y: Floats, least: int) -> tuple[Floats, Bools]:
-    """Try every partition. Model 0 stays on the first line: names do not matter."""
-    n = len(u)
-    codes = np.arange(2 ** (n - 1))
-    second = np.column_stack(
-        [np.zeros(len(codes), dtype=bool), (codes[:, None] >> np.arange(n - 1)) & 1 == 1]
-    )
-    allowed = _allowed(u, second, least)
-    if not allowed.any():
-        return np.full(len(y), np.inf), np.zeros(y.shape, dtype=bool)
-    second = second[allowed]
-    explained = _explained(u, y, second) + _explained(u, y, ~second)
-    best = explained.argmax(axis=1)
-    return np.sum(y**2, axis=1) - explained.max(axis=1), second[best]
-
-
-def _explained(u: Floats, y: Floats, mask: Bools) -> Floats:
-    """Sum of squares of y explained by a line through the masked models; (rows, masks)."""
-    m = mask.astype(float)
-    count, su, suu = m.sum(axis=1), m @ u, m @ u**2
-    spread = suu - su**2 / count
-    sy, suy = y @ m.T, (y * u) @ m.T
-    return sy**2 / count + (suy - su * sy / count) ** 2 / spread
-
-
-def _allowed(u: Floats, second: Bools, least: int) -> Bools:
-    """Enough models and enough spread of x on both lines (x has standard deviation 1)."""
-    fine = np.ones(len(second), dtype=bool)
-    for mask in (second, ~second):
-        m = mask.astype(float)
-        count = m.sum(axis=1)
-        held = np.maximum(count, 1)
-        spread = m @ u**2 / held - (m @ u / held) ** 2
-        fine &= (count >= least) & (spread >= LEAST_LINE_SPREAD**2)
-    return fine
-
-
-def _pair_climb(u: Floats, y: Floats, pairs: NDArray[np.int64], least: int) -> tuple[Floats, Bools]:
-    """Alternate from many starts, then move single models; all rows of y at once."""
-    rows, n = y.shape
-    starts = np.concatenate([_planned_starts(u, y), _random_starts(u, y, pairs)], axis=1)
-    count = starts.shape[1]
-    data = np.repeat(y, count, axis=0)
-    second = _alternate(u, data, starts.reshape(-1, n), least)
-    rss = _pair_rss(u, data, second, least).reshape(rows, count)
-    best = np.argsort(rss, axis=1, kind="stable")[:, :KEPT_STARTS]
-    second = np.take_along_axis(second.reshape(rows, count, n), best[:, :, None], axis=1)
-    data = np.repeat(y, KEPT_STARTS, axis=0)
-    second = _move_single(u, data, second.reshape(-1, n), least)
-    rss = _pair_rss(u, data, second, least).reshape(rows, KEPT_STARTS)
-    top = rss.argmin(axis=1)
-    at = np.arange(rows)
-    return rss[at, top], second.reshape(rows, KEPT_STARTS, n)[at, top]
-
-
-def _planned_starts(u: Floats, y: Floats) -> Bools:
-    """Cut the cloud along a tilted line and, for crossing lines, also at a source accuracy.
-
-    The best partition always has this form: two lines are equally near along their mean line and
-    where they cross.
-    """
-    residual = _project_line(u, y)
-    residual = residual / np.maximum(residual.std(axis=1, keepdims=True), 1e-300)
-    cuts: list[tuple[float, float, float | None]] = [(tilt, 0.0, None) for tilt in (-0.7, 0.0, 0.7)]
-    cuts += [(0.0, shift, None) for shift in (-0.8, 0.8)]
-    cuts += [(tilt, 0.0, q) for tilt in (-0.5, 0.0, 0.5) for q in (0.25, 0.5, 0.75)]
-    out = []
-    for tilt, shift, q in cuts:
-        above = residual - tilt * u - shift > 0
-        out.append(above if q is None else above ^ (u > np.quantile(u, q)))
-    return np.stack(out, axis=1)
-
-
-def _random_starts(u: Floats, y: Floats, pairs: NDArray[np.int64]) -> Bools:
-    """Nearest of two lines, each through two random models."""
-    i, j, k, m = pairs.T
-
-    def line(a: NDArray[np.int64], b: NDArray[np.int64]) -> Floats:
-        step = u[b] - u[a]
-        safe = np.where(np.abs(step) > SMALLEST_SPREAD, step, 1.0)
-        slope = np.where(np.abs(step) > SMALLEST_SPREAD, (y[:, b] - y[:, a]) / safe, 0.0)
-        return np.asarray(y[:, a, None] + slope[:, :, None] * (u - u[a][:, None]))
-
-    here = y[:, None, :]
-    return np.abs(here - line(i, j)) > np.abs(here - line(k, m))
-
-
-def _alternate(u: Floats, y: Floats, second: Bools, least: int) -> Bools:
-    """Fit both lines, give each model to the nearer one, repeat (k-lines)."""
-    second = second.copy()
-    n = len(u)
-    basis = np.column_stack([np.ones(n), u, u**2])
-    active = np.arange(len(y))
-    for _ in range(MOST_ROUNDS):
-        mask, data = second[active], y[active]
-        held = mask.astype(float)
-        sums = held @ basis
-        held *= data
-        sy, suy = held.sum(axis=1), held @ u
-        b2, s2 = _line_from_sums(sums, sy, suy)
-        b1, s1 = _line_from_sums(basis.sum(axis=0) - sums, data.sum(axis=1) - sy, data @ u - suy)
-        gap = (b2 - b1)[:, None] + (s2 - s1)[:, None] * u
-        data -= ((b1 + b2) / 2)[:, None] + ((s1 + s2) / 2)[:, None] * u
-        gap *= data
-        nearer = gap > 0
-        count = nearer.sum(axis=1)
-        wrong = (count < least) | (count > n - least)
-        if wrong.any():  # keep the required number: the models that lose least by moving
-            keep = np.clip(count[wrong], least, n - least)
-            rank = np.argsort(np.argsort(-gap[wrong], axis=1, kind="stable"), axis=1)
-            nearer[wrong] = rank < keep[:, None]
-        changed = (nearer != mask).any(axis=1)
-        second[active] = nearer
-        active = active[changed]
-        if not active.size:
-            break
-    return second
-
-
-def _line_from_sums(sums: Floats, sy: Floats, suy: Floats) -> tuple[Floats, Floats]:
-    """Intercept and slope from count, sum of u, sum of u²; slope 0 without spread."""
-    count, su, suu = np.maximum(sums[:, 0], 1), sums[:, 1], sums[:, 2]
-    spread = suu - su**2 / count
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = np.where(spread > SMALLEST_SPREAD, (suy - su * sy / count) / spread, 0.0)
-    return (sy - slope * su) / count, slope
-
-
-def _pair_rss(u: Floats, y: Floats, second: Bools, least: int) -> Floats:
-    """Residual sum of squares of each row's partition; infinite if it is not allowed."""
-    total = np.zeros(len(y))
-    for mask in (second, ~second):
-        held = mask.astype(float)
-        sums = np.column_stack([held.sum(axis=1), held @ u, held @ u**2])
-        sy, suy = (held * y).sum(axis=1), (held * y) @ u
-        intercept, slope = _line_from_sums(sums, sy, suy)
-        residual = held * (y - intercept[:, None] - slope[:, None] * u)
-        total += (residual**2).sum(axis=1)
-    return np.where(_allowed(u, second, least), total, np.inf)
-
-
-def _move_single(u: Floats, y: Floats, second: Bools, least: int) -> Bools:
-    """Move the one model that lowers the sum of squares most, while there is one (Hartigan)."""
-    second = second.copy()
-    active = np.arange(len(y))
-    for _ in range(4 * len(u)):
-        mask, data = second[active], y[active]
-        own, other = _leave_and_join(u, data, mask, least)
-        own2, other2 = _leave_and_join(u, data, ~mask, least)
-        change = np.where(mask, own + other2, own2 + other)
-        best = change.argmin(axis=1)
-        row = np.arange(len(active))
-        better = change[row, best] < -1e-10 * (data**2).sum(axis=1)
-        moved = active[better]
-        second[moved, best[better]] ^= True
-        active = moved
-        if not active.size:
-            break
-    return second
-
-
-def _leave_and_join(u: Floats, y: Floats, mask: Bools, least: int) -> tuple[Floats, Floats]:
-    """Change of a line's sum of squares if a model leaves it, and if a model joins it."""
-    held = mask.astype(float)
-    sums = np.column_stack([held.sum(axis=1), held @ u, held @ u**2])
-    sy, suy = (held * y).sum(axis=1), (held * y) @ u
-    intercept, slope = _line_from_sums(sums, sy, suy)
-    count = sums[:, :1]
-    centre = sums[:, 1:2] / np.maximum(count, 1)
-    spread = sums[:, 2:] - count * centre**2
-    apart = (u - centre) ** 2
-    squared = (y - intercept[:, None] - slope[:, None] * u) ** 2
-    leverage = 1 / np.maximum(count, 1) + apart / np.maximum(spread, SMALLEST_SPREAD)
-    floor = LEAST_LINE_SPREAD**2
-    fewer = spread - apart * count / np.maximum(count - 1, 1)
-    may_leave = (count > least) & (fewer >= floor * (count - 1))
-    may_join = spread + apart * count / (count + 1) >= floor * (count + 1)
-    leave = np.where(may_leave, -squared / np.maximum(1 - leverage, 1e-9), np.inf)
-    join = np.where(may_join, squared / (1 + leverage), np.inf)
-    return leave, join
-
-
 # --- shapes: broken stick and known groups --------------------------------------------------
-
-
-def _project_line(x: Floats, y: Floats) -> Floats:
-    """Residuals of each row of y from its least-squares line on x."""
-    u = x - x.mean()
-    centred = y - y.mean(axis=1, keepdims=True)
-    return np.asarray(centred - ((centred @ u) / (u @ u))[:, None] * u)
 
 
 def _knots(x: Floats, least: int) -> Floats:
@@ -680,7 +261,7 @@ def _knots(x: Floats, least: int) -> Floats:
 
 def _hinges(x: Floats, knots: Floats) -> Floats:
     """For each knot the unit vector that a bend there adds to a line; shape (knots, n)."""
-    bend = _project_line(x, np.maximum(x - knots[:, None], 0.0))
+    bend = project_line(x, np.maximum(x - knots[:, None], 0.0))
     return np.asarray(bend / np.linalg.norm(bend, axis=1, keepdims=True))
 
 
@@ -757,12 +338,18 @@ class ShapeComparison:
     ----------
     fits : tuple of ShapeFit
         One line first, then the alternatives.
-    frame : pandas.DataFrame
-        See `table`.
-    verdict : str
-        One sentence, chosen by the thresholds of this module.
+    table : pandas.DataFrame
+        One row a shape: `shape`, `n_parameters`, `loglik`, `bic`, `delta_bic` (minus one line),
+        `lr` (likelihood ratio, twice the gain of log-likelihood), `p_value` and `p_se` (its
+        Monte-Carlo standard error), `p_adjusted` (Holm, over the shapes), `r_squared`,
+        `r_squared_gain`, what the gain is in data simulated from one line (`gain_by_chance`, the
+        mean, and `gain_by_chance_high`, the 95th percentile), and `reason` (why there is no fit).
+    outcome : {"better", "tie", "unclear", "too few", "one line", "none"}
+        A shape fits better than one line by more than chance; two do and cannot be told apart;
+        another shape fits somewhat better; too few models to see a second line; one line is
+        enough; no other shape could be fitted.
     best : str
-        The shape that the verdict names; "one line" or empty if none.
+        The shape that fits better, or "one line"; empty if none can be named.
     n : int
         Models.
     draws : int
@@ -775,40 +362,13 @@ class ShapeComparison:
     """
 
     fits: tuple[ShapeFit, ...]
-    frame: pd.DataFrame = field(repr=False)
-    verdict: str
+    table: pd.DataFrame = field(repr=False)
+    outcome: Outcome
     best: str
     n: int
     draws: int
     family_share: float
     unevenness: float
-
-    def table(self) -> pd.DataFrame:
-        """One row a shape.
-
-        Columns: `shape`, `n_parameters`, `loglik`, `bic`, `delta_bic` (minus one line), `lr`
-        (likelihood ratio, twice the gain of log-likelihood), `p_value` and `p_se` (its
-        Monte-Carlo standard error), `p_adjusted` (Holm, over the shapes), `r_squared`,
-        `r_squared_gain`, and what the gain is in data simulated from one line: `gain_by_chance`
-        (mean), `gain_by_chance_high` (95th percentile), `reason` (why there is no fit).
-        """
-        return self.frame.copy()
-
-    def summary(self) -> str:
-        """The verdict and what speaks for it, as Markdown."""
-        text = [f"{self.verdict[0].upper()}{self.verdict[1:]}."] if self.verdict else []
-        for row in self.frame.to_dict("records")[1:]:
-            if not np.isfinite(row["p_value"]):
-                text.append(f"{capital(markdown_text(row['shape']))}: not fitted. {row['reason']}")
-                continue
-            text.append(
-                f"{capital(markdown_text(row['shape']))}: explains "
-                f"{100 * row['r_squared_gain']:.1f} points more of the variance than one line; "
-                f"in data simulated from one line the gain is "
-                f"{100 * row['gain_by_chance']:.1f} points on average "
-                f"(p = {row['p_value']:.3f} ± {row['p_se']:.3f})."
-            )
-        return "\n".join(f"- {line}" if i else line for i, line in enumerate(text))
 
 
 def compare_shapes(
@@ -869,32 +429,33 @@ def compare_shapes(
     >>> random = np.random.default_rng(0)
     >>> x = random.uniform(0.2, 0.9, 40)
     >>> y = 0.9 * x - 0.1 * (np.arange(40) % 2) + random.normal(0, 0.01, 40)
-    >>> compare_shapes(x, y, draws=100).verdict
-    'a pair of lines fits better than chance would'
+    >>> found = compare_shapes(x, y, draws=100)
+    >>> found.outcome, found.best
+    ('better', 'pair of lines')
     """
     points = usable_points(x, y, scale=scale, n_items=n_items, chance=chance)
     _check_min_models(min_models)
     reason = no_line_reason(points)
     if reason:
         fits = [_no_shape("one line", points, 3, reason)]
-        return _comparison(fits, np.full((1, 1), np.nan), np.ones(1), draws, 0.0, 1.0, min_models)
+        return _comparison(fits, np.full((1, 1), np.nan), np.ones(1), draws, 0.0, 1.0)
     random = resample.generator(rng)
     codes = resample.cluster_codes(clusters, points.n_given)[points.position]
-    residual = _project_line(points.x, points.y[None, :])[0]
+    residual = project_line(points.x, points.y[None, :])[0]
     sd, share = _scatter(points.x, residual, codes, uneven)
     noise = random.standard_normal((resample.checked_draws(draws), len(points.x)))
     shared = random.standard_normal((draws, int(codes.max()) + 1))[:, codes]
     noise = sd * (np.sqrt(1 - share) * noise + np.sqrt(share) * shared)
     # Row 0 holds the data; all rows go through the same search.
     data = np.vstack([points.y, points.y - residual + noise])
-    left = _project_line(points.x, data)
+    left = project_line(points.x, data)
     spread = np.sum((data - data.mean(axis=1, keepdims=True)) ** 2, axis=1)
     fits, rss = [_one_fit(points)], [np.sum(left**2, axis=1)]
     for fit, values in _alternatives(points, left, groups or {}, min_models, random):
         fits.append(fit)
         rss.append(np.minimum(values, rss[0]))
     ratio = float(sd[points.x.argmax()] / sd[points.x.argmin()])
-    return _comparison(fits, np.stack(rss), spread, draws, share, ratio, min_models)
+    return _comparison(fits, np.stack(rss), spread, draws, share, ratio)
 
 
 def _alternatives(
@@ -913,7 +474,7 @@ def _alternatives(
     found: list[tuple[ShapeFit, Floats]] = []
     reason = _no_pair(points, least)
     if not reason:
-        rss, second = _pair_search(points.x, left, rng, least)
+        rss, second = pair_search(points.x, left, rng, least)
         if np.isfinite(rss[0]):
             found.append((_pair_fit(points, second[0]), rss))
         else:
@@ -982,7 +543,6 @@ def _comparison(
     draws: int,
     share: float,
     ratio: float,
-    least: int,
 ) -> ShapeComparison:
     n = fits[0].n
     loglik = normal_loglik(rss, n)
@@ -1008,8 +568,8 @@ def _comparison(
         rows.append(row | {"reason": fit.reason})
     frame = pd.DataFrame(rows)
     frame.insert(8, "p_adjusted", _holm(frame["p_value"].to_numpy(dtype=float)))
-    verdict, best = _verdict(frame, n, least)
-    return ShapeComparison(tuple(fits), frame, verdict, best, n, draws, share, ratio)
+    outcome, best = _outcome(frame, n)
+    return ShapeComparison(tuple(fits), frame, outcome, best, n, draws, share, ratio)
 
 
 def _holm(p: Floats) -> Floats:
@@ -1022,25 +582,16 @@ def _holm(p: Floats) -> Floats:
     return out
 
 
-def _verdict(frame: pd.DataFrame, n: int, least: int) -> tuple[str, str]:
-    """One sentence, and the shape it names."""
+def _outcome(frame: pd.DataFrame, n: int) -> tuple[Outcome, str]:
+    """What the p-values and the BIC say, and the shape that they name."""
     tested = frame[frame["p_adjusted"].notna()]
     if tested.empty:
-        return "cannot tell: no other shape could be fitted", ""
+        return "none", ""
     clear = tested[tested["p_adjusted"] <= CLEAR_P].sort_values("bic")
     if len(clear) > 1 and clear["bic"].iloc[1] - clear["bic"].iloc[0] < CLEAR_BIC:
-        names = joined([_article(name) for name in clear["shape"].iloc[:2]])
-        return f"cannot tell: {names} both fit better than chance would", ""
+        return "tie", ""
     if len(clear):
-        best = str(clear["shape"].iloc[0])
-        verb = "fit" if best.startswith(("parallel", "separate")) else "fits"
-        return f"{_article(best)} {verb} better than chance would", best
+        return "better", str(clear["shape"].iloc[0])
     if tested["p_adjusted"].min() <= UNCLEAR_P:
-        return "cannot tell: another shape fits somewhat better than one line", ""
-    if n < MODELS_FOR_ONE_LINE:
-        return f"cannot tell: {n} models are too few to see a second line", ""
-    return "one line is enough", "one line"
-
-
-def _article(shape: str) -> str:
-    return shape if shape.startswith(("parallel", "separate")) else f"a {shape}"
+        return "unclear", ""
+    return ("too few", "") if n < MODELS_FOR_ONE_LINE else ("one line", "one line")
