@@ -22,6 +22,7 @@ from scipy import special, stats
 
 from hatlib import resample
 from hatlib.lines import lines
+from hatlib.lines import points as point_tools
 
 LEVEL = 0.95
 LANGUAGES = 4
@@ -93,7 +94,7 @@ def weighted_cluster_se(x, y, w, codes, found):
 
 def intervals(rng, x, y, codes, n_items, draws):
     """Every candidate interval for the slope of one simulated table."""
-    points = lines.usable_points(x, y)
+    points = point_tools.usable_points(x, y)
     n, size = x.size, codes.max() + 1
     fit = lines.fit_line(x, y)
     b = fit.slope
@@ -129,7 +130,7 @@ def intervals(rng, x, y, codes, n_items, draws):
     q = resample.percentile_interval(np.where(np.abs(t) < 1e6, t, np.nan), LEVEL)
     out["wild, studentised"] = (b - q[1] * se, b - q[0] * se)
     out["jackknife, t(G-1)"] = resample.jackknife_interval(b, left, LEVEL)[0]
-    noisy = lines.usable_points(x, y, x_var=x * (1 - x) / n_items, y_var=0.0)
+    noisy = point_tools.usable_points(x, y, x_var=x * (1 - x) / n_items, y_var=0.0)
     upper = lines.weighted_lines(noisy, np.ones((1, n)), "eiv").slope[0]
     left_upper = lines.weighted_lines(noisy, lines.without_each(codes), "eiv").slope
     corrected = resample.jackknife_interval(upper, left_upper, LEVEL)[0]

@@ -34,7 +34,6 @@ ITEM_LEVEL = [  # they take answers item by item
 ]
 BOTH = [
     "findings",
-    "inflation",
     "scaling",
     "small-models",
     "time-trend",

@@ -29,7 +29,7 @@ from hatlib.claims.verdict import Asks, Verdict, decide_together
 from hatlib.data.schema import REASONING
 from hatlib.errors import InputError, Problem, listing
 from hatlib.lines import distance
-from hatlib.lines.lines import Scale
+from hatlib.lines.points import Scale
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.sufficient import MACRO
 from hatlib.thresholds import BOOK

@@ -11,7 +11,7 @@ import pandas as pd
 from hatlib.claims.ladders import SIZES, WORDS
 from hatlib.errors import InputError
 from hatlib.lines import distance
-from hatlib.lines.lines import Scale
+from hatlib.lines.points import Scale
 from hatlib.show.words import counted, headline, signed
 from hatlib.thresholds import BOOK
 

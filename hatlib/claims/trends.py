@@ -10,7 +10,7 @@ import pandas as pd
 
 from hatlib.errors import listing
 from hatlib.lines import distance
-from hatlib.lines.lines import Scale
+from hatlib.lines.points import Scale
 from hatlib.show.words import counted, headline, signed
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from hatlib import resample
-from hatlib.lines.lines import Scale, from_scale, to_scale
+from hatlib.lines.points import Scale, from_scale, to_scale
 from hatlib.show.words import counted, markdown_text
 from hatlib.thresholds import BOOK
 

@@ -9,7 +9,7 @@ from line_tables import runs
 from scipy import stats
 
 from hatlib.lines import distance
-from hatlib.lines.lines import from_scale, to_scale
+from hatlib.lines.points import from_scale, to_scale
 
 
 def test_effective_transfer_is_the_residual_from_the_line_of_the_other_lineages():

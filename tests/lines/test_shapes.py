@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from oracles import lines as oracle
 from scipy import stats
 
 from hatlib.errors import InputError
-from hatlib.lines import shapes
-
-_path = Path(__file__).parent / "oracles" / "lines.py"
-_spec = importlib.util.spec_from_file_location("oracle_lines", _path)
-oracle = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(oracle)
+from hatlib.lines import pairs, shapes
 
 
 def cloud(seed, n=40, sd=0.05, slope=0.8):
     rng = np.random.default_rng(seed)
     x = rng.uniform(0.2, 0.95, n)
     return x, 0.05 + slope * x + rng.normal(0, sd, n)
+
+
+def fitted(x, y, shape, **options):
+    """One of the shapes that are compared."""
+    found = shapes.compare_shapes(x, y, draws=1, **options)
+    return next(each for each in found.fits if each.shape == shape)
+
+
+def pair_of_lines(x, y, **options):
+    return fitted(x, y, "pair of lines", **options)
+
+
+def groups(x, y, labels, kind="separate"):
+    return fitted(x, y, f"{kind} lines by g", groups={"g": labels})
 
 
 # --- shapes ---------------------------------------------------------------------------------
@@ -33,8 +40,8 @@ def cloud(seed, n=40, sd=0.05, slope=0.8):
 def test_pair_of_lines_finds_the_best_partition(seed, n):
     x, y = cloud(seed, n, 0.08)
     least = 5 if n == 11 else 4
-    rss, _ = oracle.best_pair(x, y, least, shapes.LEAST_LINE_SPREAD)
-    found = shapes.pair_of_lines(x, y, min_models=least)
+    rss, _ = oracle.best_pair(x, y, least, pairs.LEAST_LINE_SPREAD)
+    found = pair_of_lines(x, y, min_models=least)
     assert found.rss == pytest.approx(rss, rel=1e-8)
     assert min(segment.n for segment in found.segments) >= least
 
@@ -44,38 +51,38 @@ def test_search_finds_two_crossing_lines_and_is_repeatable():
     x = rng.uniform(0.1, 0.9, 80)
     member = rng.random(80) < 0.5
     y = np.where(member, 0.1 + 0.8 * x, 0.7 - 0.4 * x) + rng.normal(0, 0.01, 80)
-    found = shapes.pair_of_lines(x, y, rng=3)
+    found = pair_of_lines(x, y, rng=3)
     slopes = sorted(segment.slope for segment in found.segments)
     assert slopes == pytest.approx([-0.4, 0.8], abs=0.03)
-    again = shapes.pair_of_lines(x, y, rng=3)
+    again = pair_of_lines(x, y, rng=3)
     assert (again.member == found.member).all()
-    assert shapes.pair_of_lines(x, y, rng=4).rss == pytest.approx(found.rss)
+    assert pair_of_lines(x, y, rng=4).rss == pytest.approx(found.rss)
 
 
 def test_pair_refuses_an_almost_vertical_line():
     rng = np.random.default_rng(18)
     x = np.concatenate([np.full(12, 0.25) + rng.normal(0, 1e-4, 12), rng.uniform(0.3, 0.9, 20)])
     y = np.concatenate([rng.uniform(0.2, 0.5, 12), x[12:] * 0.9])
-    found = shapes.pair_of_lines(x, y)
+    found = pair_of_lines(x, y)
     for name in ("upper line", "lower line"):
-        assert x[found.member == name].std() >= shapes.LEAST_LINE_SPREAD * x.std() * 0.999
+        assert x[found.member == name].std() >= pairs.LEAST_LINE_SPREAD * x.std() * 0.999
     assert max(abs(segment.slope) for segment in found.segments) < 5
 
 
 def test_bic_of_a_pair_charges_memberships():
     x, y = cloud(19, 40)
-    found = shapes.pair_of_lines(x, y)
+    found = pair_of_lines(x, y)
     share = found.segments[0].n / 40
     cost = -2 * 40 * (share * np.log(share) + (1 - share) * np.log(1 - share))
     assert found.bic == pytest.approx(6 * np.log(40) - 2 * found.loglik + cost)
-    assert found.bic > shapes.one_line(x, y).bic
+    assert found.bic > fitted(x, y, "one line").bic
 
 
 def test_broken_stick_agrees_with_a_fine_search():
     rng = np.random.default_rng(20)
     x = rng.uniform(0.2, 0.9, 60)
     y = 0.25 + np.clip(x - 0.5, 0, None) + rng.normal(0, 0.02, 60)
-    found = shapes.broken_stick(x, y)
+    found = fitted(x, y, "broken stick")
     ordered = np.sort(x)
     fine = min(oracle.stick_rss(x, y, k) for k in np.linspace(ordered[4], ordered[-5], 4000))
     assert fine * (1 - 1e-4) <= found.rss <= fine * 1.003
@@ -93,26 +100,24 @@ def test_known_groups_agree_with_statsmodels_and_the_f_test():
     dummy = (labels == "a").astype(float)
     one = sm.OLS(y, sm.add_constant(x)).fit()
     full = sm.OLS(y, np.column_stack([np.ones(50), x, dummy, dummy * x])).fit()
-    ours = shapes.known_groups(x, y, labels)
+    ours = groups(x, y, labels)
     assert ours.rss == pytest.approx(full.ssr) and ours.loglik == pytest.approx(full.llf)
-    found = shapes.compare_shapes(
-        x, y, groups={"g": labels}, uneven=False, draws=2000, rng=1
-    ).table()
+    found = shapes.compare_shapes(x, y, groups={"g": labels}, uneven=False, draws=2000, rng=1).table
     row = found.set_index("shape").loc["separate lines by g"]
     f_test = full.compare_f_test(one)[1]
     assert abs(row["p_value"] - f_test) < 4 * row["p_se"] + 1e-3
     parallel = sm.OLS(y, np.column_stack([np.ones(50), x, dummy])).fit()
-    assert shapes.known_groups(x, y, labels, parallel=True).rss == pytest.approx(parallel.ssr)
+    assert groups(x, y, labels, "parallel").rss == pytest.approx(parallel.ssr)
 
 
 def test_small_groups_are_joined_or_refused():
     x, y = cloud(22, 20)
-    joined = shapes.known_groups(x, y, ["a"] * 8 + ["b"] * 7 + ["c"] * 3 + [None] * 2)
+    joined = groups(x, y, ["a"] * 8 + ["b"] * 7 + ["c"] * 3 + [None] * 2)
     assert {segment.line: segment.n for segment in joined.segments} == {"a": 8, "b": 7, "other": 5}
-    taken = shapes.known_groups(x, y, ["a"] * 9 + ["b"] * 8 + ["c"] * 2 + [None])
+    taken = groups(x, y, ["a"] * 9 + ["b"] * 8 + ["c"] * 2 + [None])
     assert {segment.line: segment.n for segment in taken.segments} == {"a or other": 12, "b": 8}
-    assert "Fewer than two" in shapes.known_groups(x, y, ["a"] * 17 + ["b"] * 3).reason
-    assert "Fewer than two" in shapes.known_groups(x, y, ["a"] * 20).reason
+    assert "Fewer than two" in groups(x, y, ["a"] * 17 + ["b"] * 3).reason
+    assert "Fewer than two" in groups(x, y, ["a"] * 20).reason
 
 
 # --- comparing shapes -----------------------------------------------------------------------
@@ -122,7 +127,7 @@ def null_p_values(reps=150, n=25, **options):
     found = []
     for seed in range(reps):
         x, y = cloud(1000 + seed, n)
-        table = shapes.compare_shapes(x, y, draws=99, rng=seed, **options).table()
+        table = shapes.compare_shapes(x, y, draws=99, rng=seed, **options).table
         found.append(table["p_value"].to_numpy()[1:])
     return np.array(found)
 
@@ -157,7 +162,7 @@ def test_scatter_that_grows_is_not_two_lines():
     for seed in range(40):
         x = rng.uniform(0.2, 0.9, 80)
         y = 0.8 * x + rng.normal(0, 1, 80) * 0.01 * np.exp(3 * x)
-        p = shapes.compare_shapes(x, y, draws=99, rng=seed).table()["p_value"][1]
+        p = shapes.compare_shapes(x, y, draws=99, rng=seed).table["p_value"][1]
         small += p <= 0.05
     assert small <= 6
 
@@ -165,12 +170,11 @@ def test_scatter_that_grows_is_not_two_lines():
 def test_comparison_reports_gain_by_chance():
     x, y = cloud(25, 60)
     found = shapes.compare_shapes(x, y, draws=199, clusters=np.arange(60) % 12)
-    pair = found.table().iloc[1]
+    pair = found.table.iloc[1]
     assert 0 < pair["gain_by_chance"] < pair["gain_by_chance_high"]
     assert pair["r_squared_gain"] == pytest.approx(pair["r_squared"] - found.fits[0].r_squared)
     assert pair["lr"] == pytest.approx(2 * (found.fits[1].loglik - found.fits[0].loglik), rel=1e-6)
     assert 0 <= found.family_share < 1
-    assert "explains" in found.summary()
 
 
 def test_holm():
@@ -184,17 +188,17 @@ def test_holm():
     [([], []), ([0.5], [0.5]), ([0.5, np.nan], [0.5, 0.4]), ([0.5, 0.5, 0.5], [0.1, 0.2, 0.3])],
 )
 def test_too_few_models_have_no_shape(x, y):
-    assert shapes.compare_shapes(x, y, draws=5).verdict.startswith("cannot tell")
-    assert shapes.pair_of_lines(x, y).reason
-    assert shapes.broken_stick(x, y).reason
+    found = shapes.compare_shapes(x, y, draws=5)
+    assert (found.outcome, found.best) == ("none", "")
+    assert [fit.shape for fit in found.fits] == ["one line"] and found.fits[0].reason
 
 
 @pytest.mark.parametrize(
     "call",
     [
         lambda: shapes.compare_shapes([0.1, 0.2], [0.1, 0.3], draws=0),
-        lambda: shapes.pair_of_lines([0.1, 0.2], [0.1, 0.3], min_models=1),
-        lambda: shapes.known_groups([0.1, 0.2], [0.1, 0.3], ["a"]),
+        lambda: pair_of_lines([0.1, 0.2], [0.1, 0.3], min_models=1),
+        lambda: groups([0.1, 0.2, 0.3], [0.1, 0.3, 0.2], ["a"]),
     ],
 )
 def test_wrong_input_says_so(call):
