@@ -1,4 +1,4 @@
-"""Logs of other programs as answers item by item.
+"""Logs of other programs as item-level responses.
 
 `import_logs("lm-eval", ["results/"])` reads the sample logs of lm-evaluation-harness, finds each
 item again in the other languages, and gives what `hatlib.load_responses` reads, with a report of
@@ -8,7 +8,9 @@ what was chosen and left out.
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,23 +21,64 @@ import pandas as pd
 from hatlib.data.about import BY_ITEM
 from hatlib.data.schema import is_language
 from hatlib.errors import InputError, Problem, listing
+from hatlib.logs.answers import Format, Places, counts
 from hatlib.logs.common import (
     IMPORTED_COLUMNS,
+    MORE_COLUMNS,
     Imported,
     ImportReport,
     Options,
-    Trials,
     missing_lines,
 )
 from hatlib.logs.languages import known_chance, language_code
 from hatlib.logs.pairing import pair
-from hatlib.logs.reading import Progress, watched
+from hatlib.logs.reading import Notes, Progress, find_files, watched
 from hatlib.show.words import counted
 
-#: The formats, each with the module that reads it.
-FORMATS = {"lm-eval": "lm_eval", "inspect": "inspect_logs", "eee": "eee", "long": "long"}
+#: The formats, each with the module and class that reads it.
+FORMATS = {
+    "lm-eval": "lm_eval.LmEval",
+    "inspect": "inspect_logs.Inspect",
+    "eee": "eee.Eee",
+    "long": "long.Long",
+    "helm": "others.Helm",
+    "opencompass": "others.OpenCompass",
+}
 
-__all__ = ["FORMATS", "ImportReport", "Imported", "Options", "Trials", "import_logs"]
+__all__ = ["FORMATS", "ImportReport", "Imported", "Options", "Trials", "import_logs", "read_trials"]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What the reader of a format gives: counts of right answers, before items are paired.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Columns `hatlib.logs.common.TRIAL_COLUMNS`, in the order of the log. ``key`` is the right
+        answer as short text where it does not depend on the language (a number, the letter or
+        number of an option), else empty. ``language`` is a standard code; ``source_language`` is
+        empty where the log does not say it for each item.
+    notes : Notes
+        Lines for the report.
+    """
+
+    frame: pd.DataFrame
+    notes: Notes
+
+
+def read_trials(format: str, paths: Sequence[str | Path], options: Options) -> Trials:
+    """Read the logs of one program, without pairing items across languages."""
+    notes = Notes()
+    module, name = FORMATS[format].split(".")
+    with tempfile.TemporaryDirectory(prefix="hat-import-") as folder:
+        kind = getattr(import_module(f"hatlib.logs.{module}"), name)
+        reader: Format = kind(options, notes, Places(options, notes))
+        found = find_files(
+            paths, reader.wanted, reader.files, scratch=Path(folder), beside=reader.beside
+        )
+        notes.dropped += [line for line in found.passed if "whose names" not in line]
+        return Trials(counts(reader, found), notes)
 
 
 def import_logs(
@@ -45,15 +88,15 @@ def import_logs(
     progress: Progress | None = None,
     **options: Any,
 ) -> Imported:
-    r"""Read logs of another program as answers item by item.
+    r"""Read logs of another program as item-level responses.
 
     Parameters
     ----------
-    format : {"lm-eval", "inspect", "eee", "long"}
-        Which program wrote them: lm-evaluation-harness, Inspect, Every Eval Ever, or anything
-        that writes a long table.
+    format : {"lm-eval", "inspect", "eee", "helm", "opencompass", "long"}
+        Which program wrote them: lm-evaluation-harness, Inspect, Every Eval Ever, HELM,
+        OpenCompass, or anything that writes a table with one row an answer.
     paths : path or sequence of paths
-        Files and folders. They are only read.
+        Files, folders and archives. They are only read.
     progress : callable, optional
         Called with what is read, how many bytes of it are done, and how many there are.
     **options
@@ -82,18 +125,18 @@ def import_logs(
     """
     given = Options(**options)
     _check(format, given)
-    given = Options(**{**options, "source_language": _source(given)})
-    read = import_module(f"hatlib.logs.{FORMATS[format]}").read
+    given = replace(given, source_language=_source(given))
     with watched(progress):
-        trials: Trials = read([paths] if isinstance(paths, str | Path) else list(paths), given)
+        trials = read_trials(format, [paths] if isinstance(paths, str | Path) else paths, given)
+    notes = trials.notes
     if trials.frame.empty:
-        raise InputError(Problem("the logs hold no answers.", " ".join(trials.dropped)))
+        raise InputError(Problem("the logs hold no answers.", " ".join(notes.dropped)))
     answers = trials.frame if given.keys else trials.frame.assign(key="")
     paired = pair(answers, given.pair_by, given.source_language)
     frame, alone = _with_pairs_only(paired.frame)
     frame, clusters = _aggregated(frame)
     unknown = [b for b in frame["benchmark"].unique() if math.isnan(known_chance(b))]
-    assumed = list(trials.assumed) + clusters
+    assumed = notes.assumed + clusters
     if not given.keys:
         assumed.append("Items are the same in all languages, as you say: no keys were compared.")
     if unknown:
@@ -101,10 +144,10 @@ def import_logs(
             f"Chance level of {listing(unknown)}: not known, and 0 unless you say it (--chance)."
         )
     report = ImportReport(
-        read=(*trials.read, _size(frame)),
-        chosen=trials.chosen,
+        read=(*notes.read, _size(frame)),
+        chosen=tuple(dict.fromkeys(notes.chosen)),
         assumed=tuple(assumed),
-        dropped=(*trials.dropped, *alone),
+        dropped=(*notes.dropped, *alone),
         paired=paired.lines,
         missing=missing_lines(frame),
     )
@@ -114,7 +157,11 @@ def import_logs(
 def _check(format: str, options: Options) -> None:
     """Refuse options that cannot be meant, all at once."""
     problems = []
-    if format not in FORMATS:
+    if format.lower() in ("euroeval", "scandeval"):
+        what = "results of EuroEval have no items: they are scores of whole datasets."
+        remedy = "Read them as a table of accuracies (hat run fit --data FILE)."
+        problems.append(Problem(what, remedy))
+    elif format not in FORMATS:
         remedy = f"Use {listing(FORMATS)}."
         problems.append(Problem("this format is not known.", remedy, value=str(format)))
     if options.pair_by not in ("id", "order"):
@@ -124,6 +171,12 @@ def _check(format: str, options: Options) -> None:
     if source != BY_ITEM and not is_language(source):
         remedy = f"Write a code such as en, or {BY_ITEM} if it varies by item."
         problems.append(Problem("source_language is not a language code.", remedy, value=source))
+    for spelt, code in options.language_codes.items():
+        if not is_language(code):
+            what = "--language-code gives no language."
+            problems.append(
+                Problem(what, "Write theirs=ours, as in jp=ja.", value=f"{spelt}={code}")
+            )
     if options.threshold is not None and not math.isfinite(options.threshold):
         problems.append(Problem("threshold is not a number.", value=str(options.threshold)))
     if problems:
@@ -162,18 +215,26 @@ def _with_pairs_only(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _aggregated(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """One row a benchmark × model × language × item × prompting, in the order of the book."""
     lines = []
-    clusters = frame.groupby(["benchmark", "item"])["cluster"].transform("nunique")
-    if (clusters > 1).any():  # the loader asks for one an item
-        names = listing(sorted(frame.loc[clusters > 1, "benchmark"].unique()))
-        lines.append(f"Clusters of {names}: not used where one item has several.")
-        frame = frame.assign(cluster=frame["cluster"].mask(clusters > 1, ""))
-    keys = [c for c in IMPORTED_COLUMNS if c not in ("n_correct", "n_trials", "chance_level")]
-    sums = frame.groupby(keys, sort=False, as_index=False)[["n_correct", "n_trials"]].sum()
-    sums = sums.astype({"n_correct": np.int64, "n_trials": np.int64})
+    for column in ("cluster", *(["stratum"] if "stratum" in frame else [])):
+        several = frame.groupby(["benchmark", "item"])[column].transform("nunique") > 1
+        if several.any():  # the loader asks for one an item
+            names = listing(sorted(frame.loc[several, "benchmark"].unique()))
+            what = {"cluster": "Clusters", "stratum": "Strata"}[column]
+            lines.append(f"{what} of {names}: not used where one item has several.")
+            frame = frame.assign(**{column: frame[column].mask(several, "")})
+    numbers = ["n_correct", "n_trials", *(["n_parsed"] if "n_parsed" in frame else [])]
+    keys = [c for c in IMPORTED_COLUMNS if c not in (*numbers, "chance_level")]
+    keys += ["stratum"] if "stratum" in frame else []
+    sums = frame.groupby(keys, sort=False, as_index=False)[numbers].sum()
+    sums = sums.astype(dict.fromkeys(numbers, np.int64))
     chance = {benchmark: known_chance(benchmark) for benchmark in sums["benchmark"].unique()}
     sums["chance_level"] = sums["benchmark"].map(chance).astype(float)
+    if "n_parsed" in sums:
+        share = 1 - sums["n_parsed"].sum() / sums["n_trials"].sum()
+        lines.append(f"Answers that could not be read count as wrong: {share:.1%} (n_parsed).")
     order = ["benchmark", "model", "language"]
-    return sums.sort_values(order, kind="stable", ignore_index=True)[list(IMPORTED_COLUMNS)], lines
+    columns = [*IMPORTED_COLUMNS, *(c for c in MORE_COLUMNS if c in sums)]
+    return sums.sort_values(order, kind="stable", ignore_index=True)[columns], lines
 
 
 def _size(frame: pd.DataFrame) -> str:

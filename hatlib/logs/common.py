@@ -1,4 +1,4 @@
-"""What importers share: the choices of the user, the counts of a reader, the result."""
+"""What importers share: the choices of the user, the report, the result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from hatlib.data.responses import COLUMNS
@@ -29,8 +28,10 @@ TRIAL_COLUMNS = (
     "file",
 )
 
-#: Columns of `Imported.frame`: those of answers item by item, and the chance level.
+#: Columns of `Imported.frame`: those of item-level responses, and the chance level.
 IMPORTED_COLUMNS = (*COLUMNS, "chance_level")
+#: Columns of `Imported.frame` that are there if the logs say something about them.
+MORE_COLUMNS = ("stratum", "n_parsed")
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,13 @@ class Options:
     model, benchmark, language, prompting : str
         The same for all answers; if empty, what the logs say.
     language_from : str
-        A regular expression on the name of the task, with a group ``language`` (and perhaps
-        ``benchmark``), or one group without a name, which is the language.
+        A regular expression on the name of the task (tables: on the path of the file below the
+        folder that was named), with a group ``language`` (and perhaps ``benchmark``; tables:
+        ``model`` and ``prompting``, too), or one group without a name, which is the language.
+    language_codes : mapping of str to str
+        How languages are spelt in the logs, and which code is meant, as in ``{"jp": "ja"}``.
     metric : str
-        The metric (lm-eval), scorer (Inspect) or field of the score that counts as right.
+        The metric (lm-eval, HELM), scorer (Inspect) or field of the score that counts as right.
     filter : str
         The filter of the answers (lm-eval).
     pair_by : {"id", "order"}
@@ -55,93 +59,34 @@ class Options:
     source_language : str
         Language that transfer starts from; ``item`` if the log says it for each item.
     columns : mapping of str to str
-        Our name of a column to that in the file (long tables).
+        Our name of a column to that in the file (tables); a dotted path goes into nested fields.
+    gold : str
+        The column of right answers (tables): an answer is right if it is the same as this once
+        both are normalised (`hatlib.logs.fields.normalised`).
+    stratum : str
+        The field (a dotted path) that divides items into strata.
     threshold : float or None
         From this value on a metric that is not 0 or 1 counts as right.
+    mixed : bool
+        Take runs of one model that were set otherwise for one, as they are meant to be.
     """
 
     model: str = ""
     benchmark: str = ""
     language: str = ""
     language_from: str = ""
+    language_codes: Mapping[str, str] = field(default_factory=dict)
     metric: str = ""
     filter: str = ""
     pair_by: Literal["id", "order"] = "id"
     keys: bool = True
     source_language: str = "en"
     columns: Mapping[str, str] = field(default_factory=dict)
+    gold: str = ""
+    stratum: str = ""
     threshold: float | None = None
     prompting: str = ""
-
-
-@dataclass(frozen=True)
-class Trials:
-    """What a reader gives: counts of right answers, before items are paired.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        Columns `TRIAL_COLUMNS`, in the order of the log. A row is one trial or a count of them.
-        ``key`` is the right answer as short text where it does not depend on the language (a
-        number, the letter or number of an option), else empty. ``language`` is a standard code;
-        ``source_language`` is empty where the log does not say it for each item.
-    read, dropped, assumed, chosen : tuple of str
-        Lines for the report.
-    """
-
-    frame: pd.DataFrame
-    read: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
-    assumed: tuple[str, ...] = ()
-    chosen: tuple[str, ...] = ()
-
-
-class Tally:
-    """Counts right answers while a log is read, so that its texts need not be kept.
-
-    Examples
-    --------
-    >>> tally = Tally()
-    >>> for right in (True, False):
-    ...     tally.add("m", "b", "de", "1", right, key="42", file="a.jsonl")
-    >>> tally.frame()[["n_correct", "n_trials", "key"]].values.tolist()
-    [[1, 2, '42']]
-    """
-
-    def __init__(self) -> None:
-        self._counts: dict[tuple[str, ...], list[int]] = {}
-
-    def __len__(self) -> int:
-        return len(self._counts)
-
-    def add(
-        self,
-        model: str,
-        benchmark: str,
-        language: str,
-        item: str,
-        right: bool | int,
-        *,
-        trials: int = 1,
-        prompting: str = "",
-        key: str = "",
-        source_language: str = "",
-        cluster: str = "",
-        file: str = "",
-    ) -> None:
-        """Count one trial, or `right` right answers in some `trials`."""
-        cell = (model, benchmark, language, item, prompting, key, source_language, cluster, file)
-        counts = self._counts.setdefault(cell, [0, 0])
-        counts[0] += int(right)
-        counts[1] += trials
-
-    def frame(self) -> pd.DataFrame:
-        """The counts as the frame of `Trials`."""
-        names = [c for c in TRIAL_COLUMNS if c not in ("n_correct", "n_trials")]
-        frame = pd.DataFrame(list(self._counts), columns=names, dtype=str)
-        counts = np.array(list(self._counts.values()), dtype=np.int64).reshape(-1, 2)
-        frame = frame.assign(n_correct=counts[:, 0], n_trials=counts[:, 1])
-        return frame[list(TRIAL_COLUMNS)]
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,13 +134,14 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class Imported:
-    """Answers item by item from logs, ready for `hatlib.load_responses`.
+    """Item-level responses from logs, ready for `hatlib.load_responses`.
 
     Attributes
     ----------
     frame : DataFrame
         One row a benchmark × model × language × item × prompting: the columns
-        `hatlib.data.responses.COLUMNS`, and ``chance_level`` (nan where it is not known).
+        `hatlib.data.responses.COLUMNS`, and ``chance_level`` (nan where it is not known); if the
+        logs say it, ``stratum`` and ``n_parsed`` (answers that could be read), too.
     report : ImportReport
         What was read, chosen, assumed, left out, paired and missing.
     """
@@ -204,14 +150,14 @@ class Imported:
     report: ImportReport
 
     def write(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the answers as CSV, CSV.gz or Parquet, by the end of the name.
+        """Write the responses as CSV, CSV.gz or Parquet, by the end of the name.
 
         In CSV, text that a spreadsheet would run as a formula gets an apostrophe before it.
 
         Parameters
         ----------
         path : path
-            The file.
+            The file. It is whole as soon as it is there: it is written beside and renamed.
         force : bool
             Overwrite it if it is there.
 
@@ -231,18 +177,7 @@ class Imported:
         # A column that says nothing would only be read as one more assumption.
         if frame["chance_level"].isna().all():
             frame = frame.drop(columns="chance_level")
-        name = path.name.lower()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if name.endswith(".parquet"):
-            frame.to_parquet(path, index=False)
-        elif name.endswith(".gz"):
-            import gzip
-
-            with path.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as stream:
-                stream.write(csv_text(frame).encode() + b"\n")
-        else:
-            path.write_text(csv_text(frame) + "\n", encoding="utf-8")
-        return path
+        return write_frame(frame, path)
 
     def table(self) -> pd.DataFrame:
         """One row a benchmark, model and language: how much there is.
@@ -262,6 +197,30 @@ class Imported:
         n_items = self.frame.groupby("benchmark")["item"].nunique()
         table["missing"] = table["benchmark"].map(n_items) - table["items"]
         return table
+
+
+def write_frame(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a table beside its place and rename it, so that it is whole or not there."""
+    import gzip
+
+    part = path.with_name(f".{path.name}.part")
+    name = path.name.lower()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith(".parquet"):
+            frame.to_parquet(part, index=False)
+        elif name.endswith(".gz"):
+            with part.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as stream:
+                stream.write(csv_text(frame).encode() + b"\n")
+        else:
+            part.write_text(csv_text(frame) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        what = f"the file cannot be written: {error.strerror or error}."
+        raise InputError(Problem(what, "Nothing was changed.", str(path))) from None
+    finally:
+        part.unlink(missing_ok=True)
+    return path
 
 
 def check_output(path: Path, force: bool) -> None:

@@ -1,15 +1,20 @@
 """What the name of a task says: its benchmark, its language, its subject.
 
-`RULES` is the table of the tasks of lm-evaluation-harness whose items are translations of each
-other. A task that it does not know needs `language_from` or `language` of
-`hatlib.logs.Options`.
+The rules are in ``tasks.toml``: tasks of evaluation programs whose items are translations of each
+other. A task that none of them reads needs `language_from` or `language` of `hatlib.logs.Options`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from typing import Any
 
+import langcodes
 import pandas as pd
 
 from hatlib.data.schema import is_language
@@ -17,101 +22,23 @@ from hatlib.data.tables import book, standard_language
 from hatlib.errors import InputError, Problem
 from hatlib.logs.reading import clean
 
-_CODE = r"(?P<language>[a-z]{2,3})"
-_SUBJECT = r"(?P<subject>[a-z][a-z_]*)"
+_FILE: dict[str, Any] = tomllib.loads(
+    resources.files("hatlib.logs").joinpath("tasks.toml").read_text(encoding="utf-8")
+)
+_NAMES: Mapping[str, str] = _FILE["names"]
+_USUAL: Mapping[str, str] = _FILE["usual"]
+_SECOND = frozenset(_FILE["scripts"]["second"])
+_ENDING = re.compile(f"{_FILE['endings']}$")
 
-#: Languages that INCLUDE calls by their English names.
-NAMES = {
-    "albanian": "sq",
-    "arabic": "ar",
-    "armenian": "hy",
-    "azerbaijani": "az",
-    "basque": "eu",
-    "belarusian": "be",
-    "bengali": "bn",
-    "bulgarian": "bg",
-    "chinese": "zh",
-    "croatian": "hr",
-    "dutch": "nl",
-    "estonian": "et",
-    "finnish": "fi",
-    "french": "fr",
-    "georgian": "ka",
-    "german": "de",
-    "greek": "el",
-    "hebrew": "he",
-    "hindi": "hi",
-    "hungarian": "hu",
-    "indonesian": "id",
-    "italian": "it",
-    "japanese": "ja",
-    "kazakh": "kk",
-    "korean": "ko",
-    "lithuanian": "lt",
-    "malay": "ms",
-    "malayalam": "ml",
-    "nepali": "ne",
-    "north_macedonian": "mk",
-    "persian": "fa",
-    "polish": "pl",
-    "portuguese": "pt",
-    "russian": "ru",
-    "serbian": "sr",
-    "spanish": "es",
-    "tagalog": "tl",
-    "tamil": "ta",
-    "telugu": "te",
-    "turkish": "tr",
-    "ukrainian": "uk",
-    "urdu": "ur",
-    "uzbek": "uz",
-    "vietnamese": "vi",
-}
-
-# Codes of FLORES-200 for the standard form of a language, by the code that is usual for it.
-_USUAL = {
-    "als": "sq",
-    "arb": "ar",
-    "azj": "az",
-    "khk": "mn",
-    "lvs": "lv",
-    "npi": "ne",
-    "ory": "or",
-    "pbt": "ps",
-    "pes": "fa",
-    "swh": "sw",
-    "uzn": "uz",
-    "zho": "zh",
-    "zsm": "ms",
-}
-
-# Scripts of FLORES-200 that are not the first one of their language.
-_SECOND = {"arb_Latn", "ben_Latn", "hin_Latn", "npi_Latn", "sin_Latn", "urd_Latn", "zho_Hant"}
+#: Codes of countries where a language should stand, with the language that is probably meant.
+COUNTRIES: Mapping[str, str] = {k: v for k, v in _FILE["doubtful"].items() if k != "none"}
+#: Words that stand for several languages or none, whatever ISO 639 makes of them.
+NO_LANGUAGE = frozenset(_FILE["doubtful"]["none"])
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Tasks of one benchmark.
-
-    Attributes
-    ----------
-    pattern : str
-        Regular expression for the whole name, with the group ``language``, and perhaps
-        ``subject`` and ``prompting``.
-    benchmark : str
-        Our name.
-    example : str
-        A task that the rule reads.
-    chance : float or None
-        Accuracy of a guess, where the book does not know it.
-    language : str
-        The language, if the name does not say it.
-    item, key, cluster : tuple of str
-        Fields of a document that name an item in every language (otherwise ``doc_id`` does), hold
-        the right answer, and name what several items share.
-    note : str
-        What a user should know.
-    """
+    """Tasks of one benchmark; the fields are those of ``tasks.toml``."""
 
     pattern: str
     benchmark: str
@@ -122,122 +49,20 @@ class Rule:
     key: tuple[str, ...] = ()
     cluster: tuple[str, ...] = ()
     note: str = ""
+    regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        pattern = self.pattern.replace("NAMES", "|".join(sorted(_NAMES, key=len, reverse=True)))
+        for name, group in _FILE["groups"].items():
+            pattern = pattern.replace(name, group)
+        object.__setattr__(self, "regex", re.compile(pattern))
 
 
-RULES = (
-    Rule(
-        rf"mgsm_(?P<prompting>direct|native_cot|cot_native|en_cot)_{_CODE}",
-        "mgsm",
-        "mgsm_native_cot_sw",
-        key=("answer_number",),
-    ),
-    Rule(
-        rf"mgsm_{_CODE}_(?P<prompting>direct|native-cot|en-cot)",
-        "mgsm",
-        "mgsm_sw_direct",
-        key=("answer_number",),
-    ),
-    Rule(
-        rf"mmlu_prox_lite_{_CODE}_{_SUBJECT}",
-        "mmlu-prox-lite",
-        "mmlu_prox_lite_de_law",
-        chance=0.1,
-        item=("question_id",),
-        key=("answer",),
-    ),
-    Rule(
-        rf"mmlu_prox_{_CODE}_{_SUBJECT}",
-        "mmlu-prox",
-        "mmlu_prox_de_computer_science",
-        item=("question_id",),
-        key=("answer",),
-    ),
-    Rule(
-        rf"global_mmlu_full_{_CODE}_{_SUBJECT}",
-        "global-mmlu",
-        "global_mmlu_full_am_anatomy",
-        chance=0.25,
-        item=("sample_id",),
-        key=("answer",),
-    ),
-    Rule(
-        rf"global_mmlu_{_CODE}(_{_SUBJECT})?",
-        "global-mmlu-lite",
-        "global_mmlu_yo_medical",
-        chance=0.25,
-        item=("sample_id",),
-        key=("answer",),
-    ),
-    Rule(
-        r"belebele_(?P<language>[a-z]{3}_[A-Z][a-z]{3})",
-        "belebele",
-        "belebele_eng_Latn",
-        item=("link", "question_number"),
-        key=("correct_answer_num",),
-        cluster=("link",),
-    ),
-    Rule(
-        r"xnli_eu_(?P<prompting>mt)",
-        "xnli",
-        "xnli_eu_mt",
-        language="eu",
-        key=("label",),
-        note="The Basque of xnli_eu_mt is a machine translation.",
-    ),
-    Rule(
-        r"xnli_eu_native",
-        "xnli-eu-native",
-        "xnli_eu_native",
-        chance=1 / 3,
-        language="eu",
-        key=("label",),
-        note="The items of xnli_eu_native were written in Basque and have no original.",
-    ),
-    Rule(rf"xnli_{_CODE}", "xnli", "xnli_ur", key=("label",)),
-    Rule(
-        rf"xcopa_{_CODE}",
-        "xcopa",
-        "xcopa_qu",
-        chance=0.5,
-        item=("idx",),
-        key=("label",),
-    ),
-    Rule(
-        r"copa",
-        "xcopa",
-        "copa",
-        chance=0.5,
-        language="en",
-        item=("idx",),
-        key=("label",),
-        note="The task copa was read as the English of XCOPA. It holds other items if the two "
-        "were run on different splits.",
-    ),
-    Rule(
-        rf"xstorycloze_{_CODE}",
-        "xstorycloze",
-        "xstorycloze_my",
-        item=("story_id",),
-        key=("answer_right_ending",),
-    ),
-    Rule(rf"paws_{_CODE}", "paws-x", "paws_ko", item=("id",), key=("label",)),
-    Rule(
-        rf"include_base_44_(?P<language>{'|'.join(sorted(NAMES, key=len, reverse=True))}|indonesia)"
-        rf"(_(?P<prompting>few_shot_en|few_shot_og))?(_{_SUBJECT})?",
-        "include",
-        "include_base_44_north_macedonian_stem",
-        chance=0.25,
-        key=("answer",),
-        note="INCLUDE asks other questions in each language: they are no translations.",
-    ),
-    Rule(
-        rf"truthfulqa[-_]multi_(?P<subject>gen|mc1|mc2)_{_CODE}",
-        "truthfulqa-multi",
-        "truthfulqa-multi_gen_eu",
-    ),
-)
+def _rule(fields: Mapping[str, Any]) -> Rule:
+    return Rule(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})  # type: ignore[arg-type]
 
-_COMPILED = tuple((re.compile(rule.pattern), rule) for rule in RULES)
+
+RULES = tuple(map(_rule, _FILE["rule"]))
 
 
 @dataclass(frozen=True)
@@ -256,6 +81,8 @@ class Task:
         How it was asked.
     rule : Rule or None
         The rule that read it, if one did.
+    spelt : str
+        The language as the name has it.
     """
 
     name: str
@@ -264,9 +91,12 @@ class Task:
     subject: str = ""
     prompting: str = ""
     rule: Rule | None = None
+    spelt: str = ""
 
 
-def task_of(name: str, language_from: str = "") -> Task | None:
+def task_of(
+    name: str, language_from: str = "", codes: Mapping[str, str] | None = None
+) -> Task | None:
     """What the name of a task says; None if nothing can read it.
 
     Parameters
@@ -275,6 +105,8 @@ def task_of(name: str, language_from: str = "") -> Task | None:
         The task.
     language_from : str
         As in `hatlib.logs.Options`; it comes before the table.
+    codes : mapping of str to str, optional
+        Languages as the user reads them, as in ``{"jp": "ja"}``.
 
     Returns
     -------
@@ -290,30 +122,31 @@ def task_of(name: str, language_from: str = "") -> Task | None:
     >>> task = task_of("mmlu_prox_lite_de_law")
     >>> task.benchmark, task.language, task.subject
     ('mmlu-prox-lite', 'de', 'law')
-    >>> task_of("belebele_zho_Hant").language
-    'zh-Hant'
+    >>> task_of("belebele_zho_Hant").language, task_of("xnli_es_spanish_bench").benchmark
+    ('zh-Hant', 'xnli')
     >>> task = task_of("riddles_fr_hard", "riddles_(.+?)_")
     >>> task.benchmark, task.language
     ('riddles_hard', 'fr')
     >>> task_of("hellaswag")
     """
-    given = _compiled(language_from)
+    given = expression(language_from)
     found = given.search(name) if given else None
     if found:
-        return _from_expression(name, found)
-    for pattern, rule in _COMPILED:
-        match = pattern.fullmatch(name)
+        return _from_expression(name, found, codes)
+    short = _ENDING.sub("", name) if len(name) < 200 else name
+    for rule in RULES:
+        match = rule.regex.fullmatch(short)
         if match is None:
             continue
-        groups = match.groupdict()
-        language = language_code(groups.get("language") or rule.language)
-        if not is_language(language):
-            return None
-        subject = groups.get("subject") or ""
-        benchmark = rule.benchmark
-        if benchmark == "truthfulqa-multi":  # three ways to ask and to count, not three subjects
-            benchmark, subject = f"{benchmark}-{subject}", ""
-        return Task(name, benchmark, language, subject, groups.get("prompting") or "", rule)
+        groups = {k: v or "" for k, v in match.groupdict().items()}
+        spelt = groups.get("language") or rule.language
+        language = language_of(spelt, codes) or language_of(COUNTRIES.get(spelt.lower(), ""))
+        if not language:
+            continue
+        prompting = "_".join(filter(None, (groups.get("prompting"), groups.get("more"))))
+        # Three ways to ask and to count are three benchmarks, not three subjects.
+        benchmark = "-".join(filter(None, (rule.benchmark, groups.get("variant"))))
+        return Task(name, benchmark, language, groups.get("subject", ""), prompting, rule, spelt)
     return None
 
 
@@ -325,18 +158,85 @@ def language_code(text: str) -> str:
     >>> [language_code(t) for t in ("eng_Latn", "zho_Hans", "zho_Hant", "greek", "swh", "tgl_Latn")]
     ['en', 'zh', 'zh-Hant', 'el', 'sw', 'fil']
     """
-    text = {"indonesia": "indonesian"}.get(text, text)
-    if text in NAMES:
-        return standard_language(NAMES[text])
+    if text in _NAMES:
+        return standard_language(_NAMES[text])
     base, _, script = text.partition("_")
-    if re.fullmatch(r"[A-Z][a-z]{3}", script):
+    if re.fullmatch(r"[A-Za-z][a-z]{3}", script):
+        text = f"{base}_{script.title()}"
         base = _USUAL.get(base, base)
-        return standard_language(f"{base}-{script}" if text in _SECOND else base)
+        return standard_language(f"{base}-{script.title()}" if text in _SECOND else base)
     return standard_language(_USUAL.get(text, text))
 
 
+def language_of(text: str, codes: Mapping[str, str] | None = None) -> str:
+    """The usual code of a language that a field names by a code or in English; else empty.
+
+    A region that is the usual one of its language says nothing more. Codes of countries
+    (`COUNTRIES`) and words for several languages (`NO_LANGUAGE`) are no languages.
+
+    Examples
+    --------
+    >>> [language_of(t) for t in ("de", "EN_US", "zh-TW", "pt-PT", "German", "eng_Latn", "tlh?")]
+    ['de', 'en', 'zh-Hant', 'pt-PT', 'de', 'en', '']
+    >>> [language_of(t) for t in ("all", "kr")], language_of("kr", {"kr": "ko"})
+    (['', ''], 'ko')
+    """
+    if codes and text in codes:
+        return standard_language(codes[text])
+    return _language_of(text)
+
+
+@lru_cache(maxsize=10_000)
+def _language_of(text: str) -> str:
+    text = clean(text)
+    if text.lower() in NO_LANGUAGE or text.lower() in COUNTRIES:
+        return ""
+    for form in (text, text.lower(), text.replace("_", "-"), text.lower().replace(" ", "_")):
+        code = language_code(form)
+        if is_language(code):
+            return _without_usual_region(code)
+    return _english_names().get(text.lower(), "")
+
+
+def no_language(text: str) -> Problem:
+    """Why some text is no language, and what may be meant.
+
+    Examples
+    --------
+    >>> print(no_language("jp"))
+    this is the code of a country, not of a language. (found: jp) If ja is meant, say jp=ja.
+    """
+    likely = COUNTRIES.get(text.lower())
+    if likely:
+        what = "this is the code of a country, not of a language."
+        own = f" ({text.lower()} itself: {text}={text.lower()})" if is_language(text) else ""
+        return Problem(what, f"If {likely} is meant, say {text}={likely}{own}.", value=text)
+    if text.lower() in NO_LANGUAGE:
+        what = "this stands for several languages or none."
+        return Problem(what, "Leave these rows out: they are no answers.", value=text)
+    what = "this is no language."
+    return Problem(what, "Write a code such as de, or its English name.", value=text or "nothing")
+
+
+def _without_usual_region(code: str) -> str:
+    tag = langcodes.Language.get(code)
+    if not tag.territory:
+        return code
+    for script in (tag.script, tag.maximize().script):
+        shorter = langcodes.Language.make(language=tag.language, script=script)
+        if shorter.maximize().territory == tag.territory:
+            return langcodes.standardize_tag(shorter.to_tag())
+    return code
+
+
+@lru_cache(maxsize=1)
+def _english_names() -> Mapping[str, str]:
+    table = book().languages
+    return dict(zip(table["name"].str.lower(), table["language"], strict=True))
+
+
 def known_chance(benchmark: str) -> float:
-    """Accuracy of a guess at a benchmark that the book or the table knows; nan for others.
+    """Accuracy of a guess at a benchmark that the book or the rules know; nan for others.
 
     Examples
     --------
@@ -346,7 +246,7 @@ def known_chance(benchmark: str) -> float:
     known = book().benchmarks.set_index("benchmark")["chance_level"]
     if benchmark in known:
         return float(known[benchmark])
-    levels = [rule.chance for rule in RULES if rule.benchmark == benchmark and rule.chance]
+    levels = [r.chance for r in RULES if r.benchmark == benchmark and r.chance is not None]
     return float(levels[0]) if levels else float("nan")
 
 
@@ -355,7 +255,7 @@ def rules_table() -> pd.DataFrame:
 
     Examples
     --------
-    >>> rules_table()["benchmark"].nunique() >= 10
+    >>> rules_table()["benchmark"].nunique() >= 20
     True
     """
     rows = []
@@ -376,35 +276,37 @@ def rules_table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _compiled(expression: str) -> re.Pattern[str] | None:
-    if not expression:
+@lru_cache(maxsize=8)
+def expression(text: str) -> re.Pattern[str] | None:
+    """The user's expression for the language; None if there is none."""
+    if not text:
         return None
     remedy = "Write a group for the language, as in 'riddles_(?P<language>..)_.*'."
     try:
-        pattern = re.compile(expression)
+        pattern = re.compile(text)
     except (re.error, OverflowError, RecursionError):
         what = "language_from is not a regular expression."
-        raise InputError(Problem(what, remedy, value=expression)) from None
+        raise InputError(Problem(what, remedy, value=text)) from None
     if "language" not in pattern.groupindex and pattern.groups != 1:
         what = "language_from does not say which group is the language."
-        raise InputError(Problem(what, remedy, value=expression))
+        raise InputError(Problem(what, remedy, value=text))
     return pattern
 
 
-def _from_expression(name: str, found: re.Match[str]) -> Task | None:
+def _from_expression(
+    name: str, found: re.Match[str], codes: Mapping[str, str] | None
+) -> Task | None:
     """A task that the user's expression reads; the rest of the name is benchmark or subject."""
     group: str | int = "language" if "language" in found.re.groupindex else 1
-    language = language_code(found[group] or "")
-    if not is_language(language):
+    spelt = found[group] or ""
+    language = language_of(spelt, codes)
+    if not language:
         return None
-    spans = [found.span(group)]
     benchmark = clean(found.groupdict().get("benchmark") or "")
-    if benchmark:
-        spans.append(found.span("benchmark"))
     letters = list(name)
-    for start, end in spans:
+    for start, end in [found.span(group)] + ([found.span("benchmark")] if benchmark else []):
         letters[start:end] = "\0" * (end - start)
     rest = "_".join(filter(None, re.split(r"[\0_\-. ]+", "".join(letters))))
     if benchmark:
-        return Task(name, benchmark, language, clean(rest))
-    return Task(name, clean(rest) or "tasks", language)
+        return Task(name, benchmark, language, clean(rest), spelt=spelt)
+    return Task(name, clean(rest) or "tasks", language, spelt=spelt)

@@ -15,7 +15,7 @@ from hatlib.data.schema import is_language
 from hatlib.data.tables import standard_language
 from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.collect.rules import LETTERS, letter_in, number_in
-from hatlib.logs.reading import clean, objects
+from hatlib.logs.reading import File, Notes, clean, objects
 
 Kind = Literal["number", "option", "fact"]
 
@@ -150,8 +150,10 @@ def read_rows(
     if not here.exists():
         here = Path(os.environ.get("PWD", ".")) / here
     if ".json" in here.name:
-        for number, row in objects(here, problems):
+        notes = Notes()
+        for number, row in objects(File(here, here.name, "", here.name), notes):
             yield (here.name, number), row
+        problems += notes.problems
         return
     frame, place = read_table(here)
     for number, record in zip(place.lines, frame.to_dict("records"), strict=True):

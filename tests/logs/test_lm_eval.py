@@ -167,8 +167,8 @@ def test_metrics_that_are_not_0_or_1_are_refused(tmp_path):
     values = np.linspace(0, 9, 40).tolist()
     both(tmp_path, "mgsm_direct_{}", lambda _, keys: lm_eval_rows(values, keys, "bleu_max"))
     told = refused(tmp_path)
-    assert "no metric of mgsm" in told and "bleu_max (0 to 9)" in told and "--threshold" in told
-    assert "not 0 or 1" in refused(tmp_path, metric="bleu_max")
+    assert "bleu_max of mgsm" in told and "(0 to 9)" in told and "--threshold" in told
+    assert "neither 0 nor 1" in refused(tmp_path, metric="bleu_max")
     imported = import_logs("lm-eval", tmp_path, metric="bleu_max", threshold=4.5)
     assert imported.frame["n_correct"].sum() == 2 * 20
     assert "does not judge" in str(imported.report)
@@ -185,7 +185,7 @@ def test_of_several_metrics_one_is_chosen_or_asked_for(tmp_path):
         "xnli_{}",
         lambda _, keys: lm_eval_rows(alternating(), keys, "bleu_acc", rouge1_acc=1),
     )
-    assert "several metrics" in refused(tmp_path / "b")
+    assert "2 metrics say what is right" in refused(tmp_path / "b")
     assert "no metric of this name" in refused(tmp_path / "b", metric="accuracy")
     import_logs("lm-eval", tmp_path / "b", metric="bleu_acc")
 
@@ -201,7 +201,7 @@ def test_values_that_are_missing_are_dropped_with_their_number(tmp_path):
     both(tmp_path, "mgsm_direct_{}", lambda _, keys: lm_eval_rows(values, keys))
     imported = import_logs("lm-eval", tmp_path)
     assert len(imported.frame) == 76
-    assert "2 rows without a value of exact_match" in str(imported.report)
+    assert "4 answers without a value of exact_match" in str(imported.report)
 
 
 def test_tasks_by_subject_keep_their_items_apart(tmp_path):

@@ -13,11 +13,14 @@ import pytest
 from logs_inspect import MODEL, header, members, sample, write_log, write_zip, write_zstd
 
 from hatlib.errors import InputError
-from hatlib.logs import import_logs, inspect_logs, reading
-from hatlib.logs.common import Options, Trials
-from hatlib.logs.inspect_logs import read
+from hatlib.logs import Trials, import_logs, inspect_logs, read_trials, reading
+from hatlib.logs.common import Options
 
 FORMS = {"zip": "a.eval", "zstd": "a.eval", "json": "a.json"}
+
+
+def read(paths: list[Path], options: Options) -> Trials:
+    return read_trials("inspect", paths, options)
 
 
 def counts(trials: Trials) -> list[list[Any]]:
@@ -37,7 +40,7 @@ def test_epochs_are_trials_of_one_item(tmp_path: Path, form: str) -> None:
     assert counts(trials) == [["de", "1", 2, 3], ["de", "2", 1, 3]]
     assert trials.frame["model"].unique().tolist() == [MODEL]
     assert trials.frame["benchmark"].unique().tolist() == ["mgsm"]
-    assert trials.read[-1] == "1 log with the reader of hatlib."
+    assert trials.notes.read[-1] == "1 log with the reader of hatlib."
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,7 @@ def test_values_of_scores(tmp_path: Path, value: object, right: int) -> None:
 def test_no_answer_counts_as_wrong_and_is_said(tmp_path: Path) -> None:
     samples = [sample(1, "N"), sample(2, "C")]
     trials = read([write_log(tmp_path / "a.eval", header(), samples)], Options())
-    assert any("no answer (N)" in line for line in trials.assumed)
+    assert any("no answer (N)" in line for line in trials.notes.assumed)
 
 
 def test_partial_credit_needs_a_threshold(tmp_path: Path) -> None:
@@ -61,7 +64,7 @@ def test_partial_credit_needs_a_threshold(tmp_path: Path) -> None:
     assert "--threshold" in failing([path], Options())
     trials = read([path], Options(threshold=0.5))
     assert [n for *_, n, _ in counts(trials)] == [1, 1, 0]
-    assert trials.chosen == ("mgsm: scorer match, right from 0.5 on.",)
+    assert trials.notes.chosen == ["mgsm: scorer match, right from 0.5 on."]
 
 
 def test_several_scorers_are_asked_for(tmp_path: Path) -> None:
@@ -89,7 +92,7 @@ def test_what_is_no_answer_is_dropped_and_counted(tmp_path: Path) -> None:
     path = write_log(tmp_path / "a.json", header(), samples, "json")
     trials = read([path], Options())
     assert counts(trials) == [["de", "1", 1, 1]]
-    said = " ".join(trials.dropped)
+    said = " ".join(trials.notes.dropped)
     for line in ("1 sample lost to an error.", "1 sample declared invalid."):
         assert line in said
     assert "2 answers without a value of match" in said
@@ -103,9 +106,8 @@ def test_a_log_without_scores(tmp_path: Path) -> None:
 
 
 def test_a_log_without_samples(tmp_path: Path) -> None:
-    trials = read([write_log(tmp_path / "a.eval", header(), [])], Options())
-    assert trials.frame.empty
-    assert "no samples" in trials.dropped[0]
+    said = failing([write_log(tmp_path / "a.eval", header(), [])], Options())
+    assert "no samples in it" in said
 
 
 def test_a_run_that_did_not_finish(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_a_run_that_did_not_finish(tmp_path: Path) -> None:
     del files["header.json"]
     trials = read([write_zip(tmp_path / "a.eval", files)], Options())
     assert len(trials.frame) == 2
-    assert "did not finish" in trials.assumed[0]
+    assert "did not finish" in trials.notes.assumed[0]
 
 
 def test_metadata_comes_before_the_task(tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ def test_letters_that_differ_between_runs_are_no_keys(tmp_path: Path) -> None:
         write_log(tmp_path / f"{letter}.eval", header("mgsm_direct_de", model), samples)
     trials = read([tmp_path], Options())
     assert set(trials.frame["key"]) == {""}
-    assert "shuffled" in trials.assumed[-1]
+    assert "shuffled" in trials.notes.assumed[-1]
 
 
 def test_a_retried_run_is_counted_once(tmp_path: Path) -> None:
@@ -166,7 +168,7 @@ def test_a_retried_run_is_counted_once(tmp_path: Path) -> None:
     write_log(tmp_path / "2.eval", header(), [sample(1, "C"), sample(3, "C")])
     trials = read([tmp_path], Options())
     assert counts(trials) == [["de", "1", 1, 1], ["de", "2", 0, 1], ["de", "3", 1, 1]]
-    assert any("another log of the task" in line for line in trials.dropped)
+    assert any("another log holds" in line for line in trials.notes.dropped)
 
 
 def test_runs_that_were_set_otherwise_are_no_repeats(tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ def test_one_sample_twice_in_a_log_is_counted_once(tmp_path: Path) -> None:
     path = write_log(tmp_path / "a.json", header(), [sample(1)] * 3, "json")
     trials = read([path], Options())
     assert trials.frame["n_trials"].tolist() == [1]
-    assert "2 samples again, in the same log." in trials.dropped
+    assert "2 samples that repeat a trial." in trials.notes.dropped
 
 
 def test_models(tmp_path: Path) -> None:
@@ -267,7 +269,7 @@ def test_hostile_names_are_one_line(tmp_path: Path) -> None:
     trials = read([write_log(tmp_path / "a.json", head, samples, "json")], Options())
     assert all(len(text) <= 200 and text.isprintable() for text in trials.frame["model"])
     assert all(len(text) <= 200 and text.isprintable() for text in trials.frame["item"])
-    assert "3 samples without an id." in trials.dropped
+    assert "3 samples without an id." in trials.notes.dropped[0]
 
 
 @pytest.mark.parametrize(
@@ -301,7 +303,7 @@ def test_other_json_in_a_folder_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{")
     trials = read([tmp_path], Options())
     assert len(trials.frame) == 1
-    assert sum("no Inspect log" in line for line in trials.dropped) == 2
+    assert sum("no Inspect log" in line for line in trials.notes.dropped) == 2
 
 
 def test_two_files_of_one_name(tmp_path: Path) -> None:
@@ -343,7 +345,7 @@ def test_an_unknown_packing_is_read_by_inspect(
     files = members(header(), [sample(1)])
     trials = read([write_zstd(tmp_path / "a.eval", files, number=95)], Options())
     assert len(trials.frame) == 1
-    assert trials.read[-1] == "1 log with Inspect's own reader."
+    assert trials.notes.read[-1] == "1 log with Inspect's own reader."
     fake.read_eval_log = lambda *_, **__: 1 / 0  # type: ignore[attr-defined]
     assert "cannot read the log either" in failing([tmp_path], Options())
 
@@ -351,7 +353,7 @@ def test_an_unknown_packing_is_read_by_inspect(
 def test_a_newer_version_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inspect_logs, "_inspect_log", lambda: None)
     path = write_log(tmp_path / "a.eval", header("mgsm_direct_de", version=3), [sample(1)])
-    assert "Version 3" in read([path], Options()).assumed[0]
+    assert "Version 3" in read([path], Options()).notes.assumed[0]
 
 
 # To the end ---------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from hatlib import load_responses
 from hatlib.data.schema import is_language
 from hatlib.errors import InputError
 from hatlib.logs import import_logs, reading
-from hatlib.logs.common import TRIAL_COLUMNS, Imported, ImportReport, Tally
+from hatlib.logs.common import TRIAL_COLUMNS, Imported, ImportReport
 from hatlib.logs.languages import RULES, language_code, rules_table, task_of
 from hatlib.logs.pairing import pair
 
@@ -98,19 +98,22 @@ def unzipped(path, problems):
 
 
 def test_zip_files_unpack_in_memory_and_within_bounds(tmp_path, monkeypatch):
-    problems: list = []
+    problems = reading.Notes()
     good = zipped(tmp_path / "a.eval", [("a.json", "{}"), ("../../b.json", "[]")])
-    assert unzipped(good, problems) == {"a.json": b"{}", "../../b.json": b"[]"} and not problems
+    assert (
+        unzipped(good, problems) == {"a.json": b"{}", "../../b.json": b"[]"}
+        and not problems.problems
+    )
     assert not (tmp_path.parent.parent / "b.json").exists()
     monkeypatch.setattr(reading, "MAX_MEMBER", 1000)
     bomb = zipped(tmp_path / "bomb.eval", [("a", b"0" * 10_000_000), ("b", b"1")])
     assert unzipped(bomb, problems) == {"b": b"1"}
-    assert "more than 1,000 bytes" in str(problems.pop())
+    assert "more than 1,000 bytes" in str(problems.problems.pop())
     monkeypatch.setattr(reading, "MAX_FILE", 1500)
     many = zipped(tmp_path / "many.eval", [(str(k), b"0" * 900) for k in range(9)])
-    assert len(unzipped(many, problems)) == 1 and "1,500 bytes" in str(problems.pop())
+    assert len(unzipped(many, problems)) == 1 and "1,500 bytes" in str(problems.problems.pop())
     monkeypatch.setattr(reading, "MAX_CONTENTS", 100)
-    assert unzipped(many, problems) == {} and "too many files" in str(problems.pop())
+    assert unzipped(many, problems) == {} and "too many files" in str(problems.problems.pop())
 
 
 def test_damaged_zip_files(tmp_path):
@@ -124,12 +127,12 @@ def test_damaged_zip_files(tmp_path):
     ):
         path = tmp_path / "b.eval"
         path.write_bytes(content)
-        problems: list = []
-        assert unzipped(path, problems) == {} and problems, content[:10]
+        problems = reading.Notes()
+        assert unzipped(path, problems) == {} and problems.problems, content[:10]
     with pytest.warns(UserWarning, match="Duplicate"):
         twice = zipped(tmp_path / "c.eval", [("a", "1"), ("a", "2")])
-    problems = []
-    assert unzipped(twice, problems) == {} and "two files of one name" in str(problems[0])
+    problems = reading.Notes()
+    assert unzipped(twice, problems) == {} and "two files of one name" in str(problems.problems[0])
 
 
 def test_links_are_not_followed_out_of_the_folder(tmp_path):
@@ -379,15 +382,6 @@ def test_versions_of_a_benchmark_are_told():
 # The result ---------------------------------------------------------------------------------
 
 
-def test_a_tally_adds_up():
-    tally = Tally()
-    assert tally.frame().empty and list(tally.frame()) == list(TRIAL_COLUMNS)
-    tally.add("m", "b", "de", "1", 3, trials=4)
-    tally.add("m", "b", "de", "1", False)
-    assert tally.frame()[["n_correct", "n_trials"]].to_numpy().tolist() == [[3, 5]]
-    assert len(tally) == 1
-
-
 def test_what_is_missing_is_told_for_each_model_and_language(tmp_path):
     folder = lm_eval(tmp_path)
     path = next(folder.rglob("*direct_sw*.jsonl"))
@@ -424,11 +418,11 @@ def test_names_of_files_say_the_format(tmp_path):
 def test_bytes_of_json():
     for content in (
         b"",
-        b"[]",
         b"{",
         b"\xff\xfe{",
         b"\xff{}",
         b'{"a": NaN',
     ):
-        problems: list = []
-        assert reading.object_of(content, "a.json", problems) is None and len(problems) == 1
+        problems = reading.Notes()
+        assert reading.value_of(content, "a.json", problems) is None, content
+        assert len(problems.problems) == 1

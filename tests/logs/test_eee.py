@@ -10,9 +10,12 @@ import pytest
 from logs_eee import MODEL, row, write
 
 from hatlib.errors import InputError
-from hatlib.logs import import_logs
-from hatlib.logs.common import Options, Trials
-from hatlib.logs.eee import read
+from hatlib.logs import Trials, import_logs, read_trials
+from hatlib.logs.common import Options
+
+
+def read(paths: list[Path], options: Options) -> Trials:
+    return read_trials("eee", paths, options)
 
 
 def counts(trials: Trials) -> list[list[Any]]:
@@ -32,7 +35,7 @@ def test_rows_are_answers(tmp_path: Path) -> None:
     first = trials.frame.iloc[0]
     assert (first["model"], first["benchmark"], first["key"]) == (MODEL, "mgsm", "7")
     assert first["prompting"] == "direct"
-    assert trials.read == (f"{MODEL}: 1 task, 2 rows.", "Schema version 0.2.2.")
+    assert trials.notes.read == [f"{MODEL}: 1 task, 2 rows.", "Schema version 0.2.2."]
 
 
 def test_the_first_version_of_the_schema(tmp_path: Path) -> None:
@@ -40,9 +43,9 @@ def test_the_first_version_of_the_schema(tmp_path: Path) -> None:
     old["evaluation"] = {"score": True, "is_correct": True}
     trials = read([write(tmp_path / "a.jsonl", [old])], Options())
     assert trials.frame[["n_correct", "key"]].to_numpy().tolist() == [[1, "1000"]]
-    assert not trials.assumed
+    assert not trials.notes.assumed
     trials = read([write(tmp_path / "a.jsonl", [row(schema_version="9.9")])], Options())
-    assert "9.9" in trials.assumed[0]
+    assert "9.9" in trials.notes.assumed[0]
 
 
 def test_options_as_keys(tmp_path: Path) -> None:
@@ -57,7 +60,7 @@ def test_aggregate_results_are_not_needed(tmp_path: Path) -> None:
     write(tmp_path / "aggregate.jsonl", [{"evaluation_results": [], "model_info": {}}])
     trials = read([tmp_path], Options())
     assert len(trials.frame) == 1
-    assert sum("aggregate results" in line for line in trials.dropped) == 2
+    assert sum("aggregate results" in line for line in trials.notes.dropped) == 2
 
 
 def test_epochs_are_trials_and_copies_are_not(tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def test_epochs_are_trials_and_copies_are_not(tmp_path: Path) -> None:
     write(tmp_path / "copy" / "a_samples.jsonl.gz", rows)
     trials = read([tmp_path], Options())
     assert counts(trials) == [["de", "q1", 1, 3]]
-    assert "3 rows again." in trials.dropped
+    assert "3 rows that repeat a trial." in trials.notes.dropped
 
 
 def test_rows_of_one_item_without_epochs_are_trials_in_one_file_only(tmp_path: Path) -> None:
@@ -80,7 +83,7 @@ def test_the_newest_of_two_evaluations(tmp_path: Path) -> None:
     write(tmp_path / "b.jsonl", [row("q1", True, evaluation_id="x/1900000001.5")])
     trials = read([tmp_path], Options())
     assert counts(trials) == [["de", "q1", 1, 1]]
-    assert "1 row of items that a newer evaluation holds, too." in trials.dropped
+    assert "1 row of items that another log holds, newer or complete." in trials.notes.dropped
     write(tmp_path / "c.jsonl", [row("q1", True, evaluation_id="undated")])
     assert "not dated" in failing([tmp_path], Options())
 
@@ -94,8 +97,8 @@ def test_a_row_for_each_metric(tmp_path: Path) -> None:
     ]
     path = write(tmp_path / "a.jsonl", rows)
     said = failing([path], Options())
-    assert "accuracy (1.00 right)" in said
-    assert "strict (0.00 right)" in said
+    assert "accuracy (is_correct 1.00)" in said
+    assert "strict (is_correct 0.00)" in said
     for options in (Options(metric="strict"), Options(filter="strict")):
         trials = read([path], options)
         assert counts(trials) == [["de", "q1", 0, 1], ["de", "q2", 0, 1]]
@@ -104,7 +107,7 @@ def test_a_row_for_each_metric(tmp_path: Path) -> None:
 def test_a_row_for_each_filter(tmp_path: Path) -> None:
     rows = [
         row("q1", right, evaluation_name=f"mgsm_direct_de/{name}", about={"filter": name})
-        for name, right in (("strict-match", False), ("flexible-extract", True))
+        for name, right in (("first", False), ("flexible-extract", True))
     ]
     path = write(tmp_path / "a.jsonl", rows)
     assert "--filter" in failing([path], Options())
@@ -138,7 +141,7 @@ def test_what_is_no_answer_is_dropped_and_counted(tmp_path: Path) -> None:
     rows = [row("q1"), nan, row("q3", False, error="time is up"), row("q4", [1])]
     trials = read([write(tmp_path / "a.jsonl", rows)], Options())
     assert counts(trials) == [["de", "q1", 1, 1]]
-    said = " ".join(trials.dropped)
+    said = " ".join(trials.notes.dropped)
     assert "1 row lost to an error." in said
     assert "1 answer without a value of is_correct" in said
     assert "1 answer whose is_correct is no number" in said
@@ -146,7 +149,7 @@ def test_what_is_no_answer_is_dropped_and_counted(tmp_path: Path) -> None:
 
 def test_conversations_are_one_trial_each(tmp_path: Path) -> None:
     rows = [row("q1", interaction_type="agentic", output=None, messages=[])]
-    assert "several turns" in read([write(tmp_path / "a.jsonl", rows)], Options()).read[-1]
+    assert "several turns" in read([write(tmp_path / "a.jsonl", rows)], Options()).notes.read[0]
 
 
 def test_metadata_comes_before_the_task(tmp_path: Path) -> None:
@@ -162,7 +165,7 @@ def test_choices_of_the_user(tmp_path: Path) -> None:
     assert "hellaswag" in failing([path], Options())
     trials = read([path], Options(language_from="riddles-(..)"))
     assert trials.frame["language"].tolist() == ["fr"]
-    assert "1 answer whose language nothing says" in trials.dropped[0]
+    assert "1 answer whose language nothing says" in trials.notes.dropped[0]
     two = write(tmp_path / "b.jsonl", [row("q1"), row("q1", model_id="other")])
     assert "2 models" in failing([two], Options(model="mine"))
 
