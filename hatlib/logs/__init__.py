@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from hatlib.data.about import BY_ITEM
-from hatlib.data.schema import is_language
+from hatlib.data.languages import is_language
 from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.answers import Format, Places, counts
 from hatlib.logs.common import (
@@ -30,7 +30,7 @@ from hatlib.logs.common import (
     Options,
     missing_lines,
 )
-from hatlib.logs.languages import known_chance, language_code
+from hatlib.logs.languages import known_chance, language_in
 from hatlib.logs.pairing import pair
 from hatlib.logs.reading import Notes, Progress, find_files, watched
 from hatlib.show.words import counted
@@ -61,10 +61,13 @@ class Trials:
         empty where the log does not say it for each item.
     notes : Notes
         Lines for the report.
+    inputs : tuple of Path
+        The files that were read.
     """
 
     frame: pd.DataFrame
     notes: Notes
+    inputs: tuple[Path, ...] = ()
 
 
 def read_trials(format: str, paths: Sequence[str | Path], options: Options) -> Trials:
@@ -78,7 +81,7 @@ def read_trials(format: str, paths: Sequence[str | Path], options: Options) -> T
             paths, reader.wanted, reader.files, scratch=Path(folder), beside=reader.beside
         )
         notes.dropped += [line for line in found.passed if "whose names" not in line]
-        return Trials(counts(reader, found), notes)
+        return Trials(counts(reader, found), notes, tuple(file.path for file in found.files))
 
 
 def import_logs(
@@ -151,7 +154,7 @@ def import_logs(
         paired=paired.lines,
         missing=missing_lines(frame),
     )
-    return Imported(frame, report)
+    return Imported(frame, report, trials.inputs)
 
 
 def _check(format: str, options: Options) -> None:
@@ -186,7 +189,7 @@ def _check(format: str, options: Options) -> None:
 def _source(options: Options) -> str:
     if options.source_language == BY_ITEM:
         return BY_ITEM
-    return language_code(options.source_language)
+    return language_in(options.source_language, options.language_codes) or options.source_language
 
 
 def _with_pairs_only(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

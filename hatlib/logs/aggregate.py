@@ -32,13 +32,13 @@ from hatlib.data.door import (
     sniff,
     stem,
 )
+from hatlib.data.languages import language_of
 from hatlib.data.responses import COLUMNS, SYNONYMS
 from hatlib.data.tables import LoadReport
+from hatlib.data.writing import check_free
 from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.common import write_frame
-from hatlib.logs.languages import language_of
 from hatlib.logs.reading import clean, find_files
-from hatlib.show.output import check_free
 from hatlib.show.words import counted
 
 if TYPE_CHECKING:
@@ -224,6 +224,8 @@ def _sources(
         found = find_files(list(_globbed(named)), is_table, "trials", scratch=scratch)
     except RuntimeError:  # which is how a link to itself shows before Python 3.13
         raise InputError(Problem("a symbolic link leads to itself.", "Remove it.")) from None
+    if target is not None:
+        check_free([target], True, [file.path for file in found.files])
     dropped = list(found.passed)
     problems: list[Problem] = []
     sources: list[_Source] = []
@@ -235,9 +237,6 @@ def _sources(
             dropped.append(f"{file.name}: the same file under another name.")
             continue
         seen.add((about.st_dev, about.st_ino))
-        if target is not None and target.exists() and file.path.samefile(target):
-            problems.append(Problem("the output is also an input.", "Choose another.", file.name))
-            continue
         before: list[Problem] = []
         table = sniff(file.path, file.name, before, scratch)
         if before and "is empty" in before[0].what:

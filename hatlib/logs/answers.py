@@ -18,15 +18,7 @@ import pandas as pd
 
 from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.common import MORE_COLUMNS, TRIAL_COLUMNS, Options
-from hatlib.logs.languages import (
-    COUNTRIES,
-    NO_LANGUAGE,
-    Task,
-    expression,
-    language_of,
-    no_language,
-    task_of,
-)
+from hatlib.logs.languages import Task, ask_language, expression, is_doubtful, language_in, task_of
 from hatlib.logs.reading import File, Found, Notes, clean
 from hatlib.logs.settings import compare_settings
 from hatlib.show.words import counted
@@ -71,7 +63,7 @@ class Places:
     def __init__(self, options: Options, notes: Notes) -> None:
         self._options, self._notes = options, notes
         self._codes = options.language_codes
-        self._given = language_of(options.language, self._codes) if options.language else ""
+        self._given = language_in(options.language, self._codes) if options.language else ""
         if options.language and not self._given:
             what = "language is not a language code."
             raise InputError(Problem(what, "Write a code such as de.", value=options.language))
@@ -105,8 +97,8 @@ class Places:
         code, spelt = self._given, language
         for text in (language, fallback if task is None else ""):
             if not code and text:
-                code, spelt = language_of(text, self._codes), text
-                if not code and text.lower() in {*COUNTRIES, *NO_LANGUAGE}:
+                code, spelt = language_in(text, self._codes), text
+                if not code and is_doubtful(text):
                     self._doubtful[text] = None
                     return None
         if code:
@@ -116,7 +108,7 @@ class Places:
             found = self._expression.search(name) if self._expression else None
             if found:
                 text = found["language"] if "language" in found.re.groupindex else found[1]
-                if (text or "").lower() in {*COUNTRIES, *NO_LANGUAGE}:
+                if is_doubtful(text or ""):
                     self._doubtful[text] = None
             return None
         if task.rule and task.rule.note and task.rule.note not in self._notes.assumed:
@@ -139,12 +131,11 @@ class Places:
             "or which it is with --language."
         )
         for text in self._doubtful:
-            problem = no_language(text)
-            if text.lower() in NO_LANGUAGE:
-                self._notes.dropped.append(f"Answers in {clean(text)}: {problem.what}")
+            problem = ask_language(text)
+            if "--language-code" in problem.remedy:
+                self._notes.problems.append(problem)
             else:
-                remedy_ = problem.remedy.replace("say ", "say --language-code ")
-                self._notes.problems.append(replace(problem, remedy=remedy_))
+                self._notes.dropped.append(f"Answers in {clean(text)}: {problem.what}")
         names = sorted(self._lost)
         placed = [task for task in self._known.values() if task]
         if names and not placed and not self._doubtful:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gzip
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,8 +11,9 @@ from typing import Literal
 import pandas as pd
 
 from hatlib.data.responses import COLUMNS
+from hatlib.data.writing import check_free, replacing
 from hatlib.errors import InputError, Problem, listing
-from hatlib.show.output import check_free, csv_text
+from hatlib.show.output import csv_text
 
 #: Columns of `Trials.frame`.
 TRIAL_COLUMNS = (
@@ -144,10 +146,13 @@ class Imported:
         logs say it, ``stratum`` and ``n_parsed`` (answers that could be read), too.
     report : ImportReport
         What was read, chosen, assumed, left out, paired and missing.
+    inputs : tuple of Path
+        The files that were read, which are never written over.
     """
 
     frame: pd.DataFrame
     report: ImportReport
+    inputs: tuple[Path, ...] = ()
 
     def write(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the responses as CSV, CSV.gz or Parquet, by the end of the name.
@@ -177,7 +182,7 @@ class Imported:
         # A column that says nothing would only be read as one more assumption.
         if frame["chance_level"].isna().all():
             frame = frame.drop(columns="chance_level")
-        return write_frame(frame, path)
+        return write_frame(frame, path, self.inputs)
 
     def table(self) -> pd.DataFrame:
         """One row a benchmark, model and language: how much there is.
@@ -199,27 +204,17 @@ class Imported:
         return table
 
 
-def write_frame(frame: pd.DataFrame, path: Path) -> Path:
+def write_frame(frame: pd.DataFrame, path: Path, inputs: Iterable[Path] = ()) -> Path:
     """Write a table beside its place and rename it, so that it is whole or not there."""
-    import gzip
-
-    part = path.with_name(f".{path.name}.part")
     name = path.name.lower()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, force=True, inputs=inputs) as beside:
         if name.endswith(".parquet"):
-            frame.to_parquet(part, index=False)
+            frame.to_parquet(beside, index=False)
         elif name.endswith(".gz"):
-            with part.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as stream:
+            with beside.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as stream:
                 stream.write(csv_text(frame).encode() + b"\n")
         else:
-            part.write_text(csv_text(frame) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        what = f"the file cannot be written: {error.strerror or error}."
-        raise InputError(Problem(what, "Nothing was changed.", str(path))) from None
-    finally:
-        part.unlink(missing_ok=True)
+            beside.write_text(csv_text(frame) + "\n", encoding="utf-8")
     return path
 
 

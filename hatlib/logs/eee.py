@@ -20,7 +20,7 @@ import pandas as pd
 from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run
 from hatlib.logs.fields import at, first_of, key_of, mapping, score_of
-from hatlib.logs.languages import language_of
+from hatlib.logs.languages import language_in
 from hatlib.logs.reading import Found, clean, objects
 from hatlib.show.words import counted
 
@@ -86,7 +86,7 @@ class Eee(Format):
                 "run": first_of(row, "evaluation_id"),
                 "item": first_of(about, "item") or clean(row["sample_id"]),
                 "language": first_of(about, "language", "lang"),
-                "source_language": language_of(source) or source,
+                "source_language": language_in(source) or source,
                 "prompting": first_of(about, "prompting"),
                 "trial": first_of(about, "epoch"),
                 "variant": variant,

@@ -23,7 +23,7 @@ from hatlib.errors import listing
 from hatlib.logs import reading
 from hatlib.logs.answers import Format, Run
 from hatlib.logs.fields import at, first_of, key_of, mapping, score_of
-from hatlib.logs.languages import language_of
+from hatlib.logs.languages import language_in
 from hatlib.logs.reading import File, Found, clean, json_value, members, value_of
 from hatlib.logs.settings import flat
 from hatlib.show.words import counted
@@ -210,7 +210,7 @@ class Inspect(Format):
                 "item": item,
                 "language": language,
                 "fallback": first_of(run.about["arguments"], *_LANGUAGE),
-                "source_language": language_of(source) or source,
+                "source_language": language_in(source) or source,
                 "prompting": first_of(about, "prompting")
                 or first_of(run.about["arguments"], *_PROMPTING),
                 # An id may come again with another item, language or prompting: another answer.

@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-import langcodes
 import pandas as pd
 
-from hatlib.data.schema import is_language
-from hatlib.data.tables import book, standard_language
+from hatlib.data.languages import COUNTRIES, NO_LANGUAGE, language_of, no_language
+from hatlib.data.tables import book
 from hatlib.errors import InputError, Problem
 from hatlib.logs.reading import clean
 
@@ -26,14 +25,7 @@ _FILE: dict[str, Any] = tomllib.loads(
     resources.files("hatlib.logs").joinpath("tasks.toml").read_text(encoding="utf-8")
 )
 _NAMES: Mapping[str, str] = _FILE["names"]
-_USUAL: Mapping[str, str] = _FILE["usual"]
-_SECOND = frozenset(_FILE["scripts"]["second"])
 _ENDING = re.compile(f"{_FILE['endings']}$")
-
-#: Codes of countries where a language should stand, with the language that is probably meant.
-COUNTRIES: Mapping[str, str] = {k: v for k, v in _FILE["doubtful"].items() if k != "none"}
-#: Words that stand for several languages or none, whatever ISO 639 makes of them.
-NO_LANGUAGE = frozenset(_FILE["doubtful"]["none"])
 
 
 @dataclass(frozen=True)
@@ -140,7 +132,7 @@ def task_of(
             continue
         groups = {k: v or "" for k, v in match.groupdict().items()}
         spelt = groups.get("language") or rule.language
-        language = language_of(spelt, codes) or language_of(COUNTRIES.get(spelt.lower(), ""))
+        language = language_in(spelt, codes) or COUNTRIES.get(spelt.lower(), "")
         if not language:
             continue
         prompting = "_".join(filter(None, (groups.get("prompting"), groups.get("more"))))
@@ -150,89 +142,40 @@ def task_of(
     return None
 
 
-def language_code(text: str) -> str:
-    """The usual code of a language that a task names by a code, FLORES code or English name.
+def language_in(text: str, codes: Mapping[str, str] | None = None) -> str:
+    """The usual code of a language as a log spells it, or as the user reads that; else empty.
 
     Examples
     --------
-    >>> [language_code(t) for t in ("eng_Latn", "zho_Hans", "zho_Hant", "greek", "swh", "tgl_Latn")]
-    ['en', 'zh', 'zh-Hant', 'el', 'sw', 'fil']
+    >>> [language_in(t) for t in ("eng_Latn", "zho_Hant", "north_macedonian", "swh", "all", "kr")]
+    ['en', 'zh-Hant', 'mk', 'sw', '', '']
+    >>> language_in("kr", {"kr": "ko"})
+    'ko'
     """
-    if text in _NAMES:
-        return standard_language(_NAMES[text])
-    base, _, script = text.partition("_")
-    if re.fullmatch(r"[A-Za-z][a-z]{3}", script):
-        text = f"{base}_{script.title()}"
-        base = _USUAL.get(base, base)
-        return standard_language(f"{base}-{script.title()}" if text in _SECOND else base)
-    return standard_language(_USUAL.get(text, text))
+    text = (codes or {}).get(text, text)
+    return language_of(_NAMES.get(text, text))
 
 
-def language_of(text: str, codes: Mapping[str, str] | None = None) -> str:
-    """The usual code of a language that a field names by a code or in English; else empty.
-
-    A region that is the usual one of its language says nothing more. Codes of countries
-    (`COUNTRIES`) and words for several languages (`NO_LANGUAGE`) are no languages.
+def ask_language(text: str) -> Problem:
+    """Why some text is no language, and how to say which one is meant.
 
     Examples
     --------
-    >>> [language_of(t) for t in ("de", "EN_US", "zh-TW", "pt-PT", "German", "eng_Latn", "tlh?")]
-    ['de', 'en', 'zh-Hant', 'pt-PT', 'de', 'en', '']
-    >>> [language_of(t) for t in ("all", "kr")], language_of("kr", {"kr": "ko"})
-    (['', ''], 'ko')
+    >>> print(ask_language("jp").remedy)
+    If ja is meant: --language-code jp=ja.
     """
-    if codes and text in codes:
-        return standard_language(codes[text])
-    return _language_of(text)
-
-
-@lru_cache(maxsize=10_000)
-def _language_of(text: str) -> str:
-    text = clean(text)
-    if text.lower() in NO_LANGUAGE or text.lower() in COUNTRIES:
-        return ""
-    for form in (text, text.lower(), text.replace("_", "-"), text.lower().replace(" ", "_")):
-        code = language_code(form)
-        if is_language(code):
-            return _without_usual_region(code)
-    return _english_names().get(text.lower(), "")
-
-
-def no_language(text: str) -> Problem:
-    """Why some text is no language, and what may be meant.
-
-    Examples
-    --------
-    >>> print(no_language("jp"))
-    this is the code of a country, not of a language. (found: jp) If ja is meant, say jp=ja.
-    """
-    likely = COUNTRIES.get(text.lower())
+    likely, problem = COUNTRIES.get(text.lower()), no_language(text)
     if likely:
-        what = "this is the code of a country, not of a language."
-        own = f" ({text.lower()} itself: {text}={text.lower()})" if is_language(text) else ""
-        return Problem(what, f"If {likely} is meant, say {text}={likely}{own}.", value=text)
-    if text.lower() in NO_LANGUAGE:
-        what = "this stands for several languages or none."
-        return Problem(what, "Leave these rows out: they are no answers.", value=text)
-    what = "this is no language."
-    return Problem(what, "Write a code such as de, or its English name.", value=text or "nothing")
+        remedy = f"If {likely} is meant: --language-code {text}={likely}."
+        own = re.search(r", or (\w+)\.$", problem.remedy)
+        remedy += f" If not: --language-code {text}={own[1]}." if own else ""
+        return replace(problem, remedy=remedy)
+    return replace(problem, value=text or "nothing")
 
 
-def _without_usual_region(code: str) -> str:
-    tag = langcodes.Language.get(code)
-    if not tag.territory:
-        return code
-    for script in (tag.script, tag.maximize().script):
-        shorter = langcodes.Language.make(language=tag.language, script=script)
-        if shorter.maximize().territory == tag.territory:
-            return langcodes.standardize_tag(shorter.to_tag())
-    return code
-
-
-@lru_cache(maxsize=1)
-def _english_names() -> Mapping[str, str]:
-    table = book().languages
-    return dict(zip(table["name"].str.lower(), table["language"], strict=True))
+def is_doubtful(text: str) -> bool:
+    """Whether some text is the code of a country, or stands for several languages or none."""
+    return text.lower() in COUNTRIES or text.lower() in NO_LANGUAGE
 
 
 def known_chance(benchmark: str) -> float:
@@ -299,7 +242,7 @@ def _from_expression(
     """A task that the user's expression reads; the rest of the name is benchmark or subject."""
     group: str | int = "language" if "language" in found.re.groupindex else 1
     spelt = found[group] or ""
-    language = language_of(spelt, codes)
+    language = language_in(spelt, codes)
     if not language:
         return None
     benchmark = clean(found.groupdict().get("benchmark") or "")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hatlib.data.schema import is_language
+from hatlib.data.languages import is_language
 from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run, gather
 from hatlib.logs.fields import UNREADABLE, at, key_of, mapping, score_of

@@ -29,7 +29,7 @@ from hatlib.data.door import Door, Table, importer_of, is_table, line_of, read_p
 from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.answers import FIELDS, Format, Run
 from hatlib.logs.fields import key_of, normalised, score_of
-from hatlib.logs.languages import COUNTRIES, NO_LANGUAGE, expression, language_of, no_language
+from hatlib.logs.languages import ask_language, expression, is_doubtful, language_in
 from hatlib.logs.reading import File, Found, clean, same_bytes
 from hatlib.show.words import counted
 
@@ -128,14 +128,13 @@ class Long(Format):
         groups = match.groupdict()
         text = (groups["language"] if "language" in groups else match[1]) or ""
         said = {name: clean(groups[name]) for name in _SAID if groups.get(name)}
-        said["language"] = language_of(text, self.options.language_codes)
+        said["language"] = language_in(text, self.options.language_codes)
         if not said["language"]:
             what = "the path of the file has no language where --language-from looks for it."
-            told = replace(no_language(text), file=file.name)
-            remedy = told.remedy.replace("say ", "say --language-code ")
-            if text.lower() not in {*COUNTRIES, *NO_LANGUAGE}:
-                told, remedy = replace(told, what=what), "Mend the expression."
-            self.notes.problems.append(replace(told, remedy=remedy))
+            told = replace(ask_language(text), file=file.name)
+            if not is_doubtful(text):
+                told = replace(told, what=what, remedy="Mend the expression.")
+            self.notes.problems.append(told)
         return said
 
     # Reading ----------------------------------------------------------------------------------
@@ -274,7 +273,7 @@ class Long(Format):
         said = {k: v for k, v in run.about.items() if k != "looked"}
         said |= {name: clean(value) for name, value in given.items() if value}
         return said | (
-            {"language": language_of(o.language, o.language_codes)} if o.language else {}
+            {"language": language_in(o.language, o.language_codes)} if o.language else {}
         )
 
     def _missing(
@@ -353,20 +352,19 @@ class Long(Format):
                 )
         if not by_task and "language" not in known:
             codes = {
-                t: language_of(t, self.options.language_codes)
+                t: language_in(t, self.options.language_codes)
                 for t in rows["language"].fillna("").unique()
             }
             for text in [t for t, code in codes.items() if not code]:
-                bad, problem = rows["language"].fillna("") == text, no_language(clean(text))
-                if text.lower() in NO_LANGUAGE:
+                bad, problem = rows["language"].fillna("") == text, ask_language(clean(text))
+                if is_doubtful(text) and "--language-code" not in problem.remedy:
                     notes.dropped.append(
                         f"{file}: {counted(int(rows.loc[bad, 'count'].sum()), 'row')} of language "
                         f"{text}: {problem.what}"
                     )
                     rows = rows[~bad]
                 else:
-                    remedy = problem.remedy.replace("say ", "say --language-code ")
-                    wrong(bad, problem.what, remedy, "language", problem.value)
+                    wrong(bad, problem.what, problem.remedy, "language", problem.value)
         scores = self._scores(rows, wrong)
         frame = pd.DataFrame(
             {name: _mapped(rows, name, clean) for name in FIELDS if name != "parsed"}
@@ -375,7 +373,7 @@ class Long(Format):
         source = _mapped(
             rows,
             "source_language",
-            lambda t: language_of(t, self.options.language_codes) or clean(t),
+            lambda t: language_in(t, self.options.language_codes) or clean(t),
         )
         return frame.assign(
             task=benchmark
@@ -450,7 +448,7 @@ def _wide(rest: Sequence[str], table: Table, door: Door, names: Mapping[str, str
         if sample[str(k)].notna().any()
         and all(0 <= score_of(v) <= 1 for v in sample[str(k)].dropna().unique())
     ]
-    languages = [name for name in scores if language_of(name)]
+    languages = [name for name in scores if language_in(name)]
     if len(languages) > 1 and "language" not in names:
         return languages
     if set(SCORES) & set(names):

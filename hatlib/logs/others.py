@@ -9,7 +9,7 @@ from typing import Any
 from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run
 from hatlib.logs.fields import at, first_of, key_of, mapping, normalised, score_of
-from hatlib.logs.languages import language_of
+from hatlib.logs.languages import language_in
 from hatlib.logs.reading import File, Found, clean, json_value
 from hatlib.logs.settings import flat
 
@@ -158,7 +158,7 @@ class OpenCompass(Format):
             yield {
                 "item": f"{run.about['shard']}/{item}" if run.about["shard"] else item,
                 "key": key_of(gold),
-                "language": language_of(first_of(answer, *_LANGUAGE[:2])),
+                "language": language_in(first_of(answer, *_LANGUAGE[:2])),
                 "stratum": clean(at(answer, self.options.stratum)) if self.options.stratum else "",
                 "parsed": float(bool(plain)),
                 "scores": {"correct": same if verdict is None else score_of(verdict)},

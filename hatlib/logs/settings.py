@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from hatlib.errors import listing
-from hatlib.logs.languages import language_of
+from hatlib.logs.languages import language_in
 from hatlib.logs.reading import Notes, clean
 
 #: Which weights answer.
@@ -142,7 +142,7 @@ def _differences(
 
 def _neutral(value: str, codes: set[str]) -> str:
     """A value without what only names the language of the run."""
-    if language_of(value) in codes:
+    if language_in(value) in codes:
         return "*"
     words = {code.lower() for code in codes}
     return "".join("*" if w.lower() in words else w for w in re.split(r"([\W_]+)", value))

@@ -16,7 +16,7 @@ from make_logs import LADDER, MODELS, answers, lm_eval
 
 N_ITEMS, N_TRIALS = 40, 4
 TASK = "mgsm_direct_{}"
-FOLDER = Path(__file__).parents[1] / "book" / "logs"
+FOLDER = Path(__file__).parents[2] / "book" / "logs"
 
 
 def write(folder: Path) -> None:

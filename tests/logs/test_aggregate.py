@@ -432,7 +432,7 @@ def test_options_are_checked(tmp_path):
     assert ".parquet or .csv" in refused(path, out=tmp_path / "x.txt")
     (tmp_path / "there.csv").write_text("mine")
     assert "not overwritten" in refused(path, out=tmp_path / "there.csv")
-    assert "also an input" in refused(path, out=path, force=True)
+    assert "is an input" in refused(path, out=path, force=True)
     aggregate_trials(path, out=tmp_path / "there.csv", force=True)
     assert not list(tmp_path.glob(".*"))
 

@@ -13,7 +13,7 @@ from example_logs import FOLDER, write
 
 from hatlib import cli
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "book/import.md").read_text(encoding="utf-8")
 COMMANDS = [
     line

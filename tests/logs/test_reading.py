@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from make_logs import lm_eval, lm_eval_rows, write_lines
 
 from hatlib import load_responses
-from hatlib.data.schema import is_language
+from hatlib.data.languages import is_language
 from hatlib.errors import InputError
 from hatlib.logs import import_logs, reading
 from hatlib.logs.common import TRIAL_COLUMNS, Imported, ImportReport
-from hatlib.logs.languages import RULES, language_code, rules_table, task_of
+from hatlib.logs.languages import RULES, language_in, rules_table, task_of
 from hatlib.logs.pairing import pair
 
 NAME = "samples_mgsm_direct_de_2030-01-01T00-00-00.jsonl"
@@ -293,7 +293,7 @@ def test_names_that_no_rule_reads(name):
 def test_two_languages_of_belebele_never_become_one():
     codes = "arb_Arab arb_Latn ben_Beng ben_Latn hin_Deva hin_Latn npi_Deva npi_Latn sin_Sinh "
     codes += "sin_Latn urd_Arab urd_Latn zho_Hans zho_Hant acm_Arab ary_Arab pes_Arab nob_Latn"
-    standard = [language_code(code) for code in codes.split()]
+    standard = [language_in(code) for code in codes.split()]
     assert len(set(standard)) == len(standard) and all(map(is_language, standard))
     assert len(rules_table()) == len(RULES)
 

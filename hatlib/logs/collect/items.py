@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hatlib.data.files import read_table
-from hatlib.data.schema import is_language
-from hatlib.data.tables import standard_language
+from hatlib.data.languages import is_language, standard_language
 from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.collect.rules import LETTERS, letter_in, number_in
 from hatlib.logs.reading import File, Notes, clean, objects

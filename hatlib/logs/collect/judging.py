@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hatlib.data.tables import standard_language
+from hatlib.data.languages import standard_language
 from hatlib.errors import InputError, Problem
 from hatlib.logs.collect.items import Item, read_rows
 from hatlib.logs.fields import score_of
