@@ -269,6 +269,43 @@ def run(
 
 
 @app.command()
+def report(
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Item-level responses, as `hat import` writes them.", metavar="DATA…"),
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="The page; its notebook is written beside it.")
+    ] = Path("report.html"),
+    models: ModelsOption = None,
+    source: SourceOption = None,
+    chance: ChanceOption = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", help="Set a parameter.", metavar="NAME=VALUE"),
+    ] = None,
+    force: ForceOption = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Make one page on your models: scores, ties, languages, and what cannot be said.
+
+    Example: hat report mine.parquet -o report.html
+    """
+    from hatlib import publish
+
+    given = {"models": models, "source_language": source, "chance": chance}
+    values = _pairs(parameter or []) | {k: v for k, v in given.items() if v is not None}
+    with _progress() as progress:
+        result = publish.report(files, out, values, force=force, progress=progress)
+    _say(str(result.report))
+    _say(f"report: done in {result.seconds:.1f} s")
+    typer.echo(result.notebook)
+    typer.echo(result.page)
+    if open_:
+        _open(result.page)
+
+
+@app.command()
 def check(
     files: Annotated[
         list[str],

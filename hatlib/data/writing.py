@@ -133,6 +133,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
     >>> with tempfile.TemporaryDirectory() as folder, sole_writer(Path(folder)):
     ...     pass
     """
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         import fcntl
@@ -152,6 +153,9 @@ def sole_writer(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(held)
+        if made:  # and still empty, as the run failed
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _is_one_of(path: Path, read: set[str]) -> bool:

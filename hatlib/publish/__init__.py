@@ -14,7 +14,7 @@ from hatlib.errors import RunError
 from hatlib.publish.building import Book, build_book, generators
 from hatlib.publish.catalogue import Notebook, Parameter, bind, notebooks, notebooks_markdown
 from hatlib.publish.places import find_root
-from hatlib.publish.run import Run, run_notebook
+from hatlib.publish.run import Run, report, run_notebook
 from hatlib.publish.server import serve
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "generators",
     "notebooks",
     "notebooks_markdown",
+    "report",
     "run_notebook",
     "serve",
 ]

@@ -118,11 +118,16 @@ def write_text(path: Path, text: str) -> None:
         beside.unlink(missing_ok=True)
 
 
-def write_notebook(nb: Any, path: Path) -> None:
-    """Write a notebook in one step."""
+def notebook_text(nb: Any) -> str:
+    """A notebook as it stands in its file."""
     import nbformat
 
-    write_text(path, nbformat.writes(nb) + "\n")
+    return str(nbformat.writes(nb))
+
+
+def write_notebook(nb: Any, path: Path) -> None:
+    """Write a notebook in one step."""
+    write_text(path, notebook_text(nb) + "\n")
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hatlib.data.writing import check_free, sole_writer, write_text
 from hatlib.errors import InputError, Problem, RunError
 from hatlib.publish.catalogue import bind, literal_path, notebook_named
 from hatlib.publish.page import web_page
@@ -19,8 +20,8 @@ from hatlib.publish.places import (
     Progress,
     copy_file,
     find_root,
+    notebook_text,
     write_notebook,
-    write_text,
 )
 
 PATHS = ("data", "answers", "models", "benchmarks", "thresholds")  # parameters that name files
@@ -97,16 +98,76 @@ def run_notebook(
     values = _absolute_paths(bind(notebook.parameters, values))
     folder = Path(out) if out is not None else Path("hat-output") / name
     targets = [folder / f"{name}.ipynb", folder / f"{name}.html"]
-    _check_free(folder, targets, force)
+    inputs = _inputs(values)
+    check_free(targets, force, inputs)
     report = load_report(values)
+    with sole_writer(folder):
+        with tempfile.TemporaryDirectory(prefix="hat-") as work:
+            nb, *_ = execute(
+                notebook.path, values, Path(work), cwd=root or find_root(), progress=progress
+            )
+        texts = (notebook_text(nb), web_page(nb, notebook.title))
+        for target, text in zip(targets, texts, strict=True):
+            write_text(target, text, force=force, inputs=inputs)
+    return Run(targets[0], targets[1], time.perf_counter() - started, report)
+
+
+def report(
+    data: Sequence[str | Path],
+    out: str | Path = "report.html",
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    force: bool = False,
+    root: Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Make one self-contained page on a user's models, with the notebook `your-models`.
+
+    Parameters
+    ----------
+    data : sequence of path
+        Item-level responses, as `hat import` writes them.
+    out : path
+        The page. The notebook is written beside it, to be rerun and changed.
+    parameters, force, root, progress
+        As in `run_notebook`.
+
+    Returns
+    -------
+    Run
+        Where the page and the notebook are.
+
+    Raises
+    ------
+    InputError
+        If the data or a parameter cannot be used, or if a file is in the way.
+    RunError
+        If the notebook fails for another reason.
+    """
+    started = time.perf_counter()
+    page = Path(out)
+    if page.suffix.lower() not in (".html", ".htm"):
+        problem = Problem("a report is a web page.", "Write -o report.html.", value=str(out))
+        raise InputError(problem)
+    notebook = notebook_named("your-models", root)
+    values = {**(parameters or {}), "data": [str(path) for path in data]}
+    values = _absolute_paths(bind(notebook.parameters, values))
+    targets, inputs = [page.with_suffix(".ipynb"), page], _inputs(values)
+    check_free(targets, force, inputs)
+    found = load_report(values)
     with tempfile.TemporaryDirectory(prefix="hat-") as work:
         nb, *_ = execute(
             notebook.path, values, Path(work), cwd=root or find_root(), progress=progress
         )
-    page = web_page(nb, notebook.title)
-    write_notebook(nb, targets[0])
-    write_text(targets[1], page)
-    return Run(targets[0], targets[1], time.perf_counter() - started, report)
+    write_text(targets[0], notebook_text(nb), force=force, inputs=inputs)
+    write_text(targets[1], web_page(nb, notebook.title), force=force, inputs=inputs)
+    return Run(targets[0], targets[1], time.perf_counter() - started, found)
+
+
+def _inputs(values: Mapping[str, Any]) -> list[Path]:
+    """The files that parameters name."""
+    given = (values.get(name) or [] for name in PATHS)
+    return [Path(p) for each in given for p in (each if isinstance(each, list) else [each])]
 
 
 def _absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
@@ -125,22 +186,6 @@ def _absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
         elif given:
             values[name] = absolute(given)
     return values
-
-
-def _check_free(folder: Path, targets: Sequence[Path], force: bool) -> None:
-    problems = []
-    if folder.exists() and not folder.is_dir():
-        problems.append(Problem("this is a file.", "Name a folder.", file=str(folder)))
-    for target in targets:
-        if target.is_symlink() or target.is_dir():
-            what = "this is a link or a folder, and is not overwritten."
-            problems.append(Problem(what, "Choose another folder with -o.", file=str(target)))
-        elif target.exists() and not force:
-            what = "this file exists and is not overwritten."
-            remedy = "Choose another folder with -o, or overwrite with --force."
-            problems.append(Problem(what, remedy, file=str(target)))
-    if problems:
-        raise InputError(problems)
 
 
 def load_report(values: Mapping[str, Any]) -> Any:
