@@ -29,7 +29,10 @@
 
     function show() {
       rows.forEach(function (row) {
-        counts(row.dataset.who).forEach(function (n, i) { row.cells[i + 1].textContent = n; });
+        var n = counts(row.dataset.who), why = row.querySelector(".hat-why");
+        n.forEach(function (count, i) { row.cells[i + 1].textContent = count; });
+        // A reason stands there once it is needed: a metric was wrong, or HAT left a round open.
+        why.hidden = !n[row.dataset.who === "hat" ? 2 : 1];
       });
       rounds.forEach(function (round) {
         round.buttons.forEach(function (button) {

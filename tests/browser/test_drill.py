@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 from hatlib.publish.page import web_page
+from hatlib.show.drill import drill_page
 from hatlib.truth.drill import make_drill
 
 from .visit import AXE_TAGS, _axe
@@ -24,7 +25,7 @@ CHECK = """addEventListener('securitypolicyviolation', e => console.error('CSP '
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A drill on a page that stands alone, as `hat run` makes it."""
-    html = make_drill(4, draws=50, seed=3)._repr_html_()
+    html = drill_page(make_drill(4, draws=50, seed=3)).markup
     output = nbformat.v4.new_output("execute_result", {"text/html": html, "text/plain": "A drill"})
     cells = [
         nbformat.v4.new_markdown_cell("# Drill\n\n## The drill"),
@@ -99,6 +100,14 @@ def test_a_click_opens_the_truth_and_counts(page: Any, troubles: list[str]) -> N
     assert tally(page, "you") == [1, 1, 0]
     assert answer(page, 1, wrong).get_attribute("aria-pressed") == "true"
     assert troubles == []
+
+
+def test_the_tally_says_why_a_metric_was_wrong(page: Any) -> None:
+    for number in range(page.locator(".hat-round").count()):
+        answer(page, number, "same").click()
+    for who in ("target_accuracy", "xlt_gap", "ratio"):
+        why = page.locator(f".hat-tally tr[data-who={who}] .hat-why")
+        assert why.is_visible() == (tally(page, who)[1] > 0)
 
 
 def test_a_round_that_was_opened_first_does_not_count(page: Any) -> None:

@@ -57,6 +57,8 @@ PAGES: list[tuple[str, dict[str, Any]]] = [
     ("the-score", {"draws": 50, "lead": "mgsm", "n_trials": 2}),
     ("ten-samples", {"repeats": 1, "n_trials": 3, "profile": "linear", "difficulty": "skewed"}),
     ("ten-samples", {"repeats": 1, "n_trials": 2, "n_items": 30}),
+    ("drill", {"rounds": 2, "pairs": 12, "draws": 50, "hidden": 0.0}),
+    ("drill", {"rounds": 1, "pairs": 6, "draws": 50, "spread": 0.1, "n_trials": 2}),
     ("planning", {}),
     ("planning", {"difference": 0.01, "n_items": 100, "n_models": 30, "n_languages": 1}),
     ("planning", {"budget": 10, "ability": "strong", "chance": 0.5, "power": 0.95}),

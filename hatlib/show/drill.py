@@ -1,0 +1,145 @@
+"""The drill as HTML that unfolds without JavaScript; `hat-drill.js` adds buttons and a tally."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment
+from markupsafe import Markup
+
+from hatlib.show.figures import Table, show_table
+from hatlib.show.words import signed
+from hatlib.truth.drill import ABOUT_SAME, FIRST, OPEN, SECOND, Drill
+
+TITLES: Mapping[str, str] = {
+    "target_accuracy": "Target accuracy",
+    "xlt_gap": "Gap",
+    "ratio": "Ratio",
+    "hat": "HAT",
+}
+
+#: What misleads a metric, and what keeps HAT from an answer.
+WHY: Mapping[str, str] = {
+    "target_accuracy": "It follows English: whoever knows more has more right answers everywhere.",
+    "xlt_gap": "It is small for whoever has little to lose: a weak model, or one near the ceiling.",
+    "ratio": "It rises with the number of easy items, as these cross over more readily.",
+    "hat": "The two transfer alike or nearly so, or one of them lacks hard or easy items.",
+}
+
+_PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
+<div class="hat-drill">
+{% for r in rounds %}
+<div class="hat-round" data-right="{{ r.right }}" data-says="{{ r.says_json }}">
+<h3>Round {{ r.round }} of {{ rounds|length }}</h3>
+{{ r.table }}
+<p>Which of the two transfers better? Decide, and then look.</p>
+<div class="hat-choices" role="group" aria-label="Your answer to round {{ r.round }}" hidden>
+<button type="button" data-answer="a">{{ r.model_a }} transfers better</button>
+<button type="button" data-answer="same">About the same</button>
+<button type="button" data-answer="b">{{ r.model_b }} transfers better</button>
+</div>
+<p class="hat-said" role="status"></p>
+<details class="hat-truth"><summary>Show the truth of round {{ r.round }}</summary>
+<p><strong>{{ r.answer }}.</strong> The true scores are {{ "%.2f"|format(r.truth_a) }} \
+({{ r.model_a }}) and {{ "%.2f"|format(r.truth_b) }} ({{ r.model_b }}). By their intervals, the \
+metrics say:</p>
+<ul>
+{% for line in r.lines %}
+<li>{{ line }}</li>
+{% endfor %}
+</ul>
+<details class="hat-answer"><summary>Show what HAT says in round {{ r.round }}</summary>
+<p><strong>{{ r.verdict }}.</strong> {{ r.model_a }} minus {{ r.model_b }}: {{ r.hat }}; in truth \
+{{ r.lead }}.{{ r.note }}</p>
+</details>
+</details>
+</div>
+{% endfor %}
+<div class="hat-tally" hidden>
+<h3>Your tally</h3>
+<p>Rounds that you opened before you answered do not count. HAT counts once you have opened its \
+answer.</p>
+<div class="hat-scroll"><table class="dataframe">
+<thead><tr><th scope="col">who</th>{% for head in ("right", "wrong", "left open") %}\
+<th scope="col" class="hat-number">{{ head }}</th>{% endfor %}<th scope="col">why</th></tr></thead>
+<tbody>
+{% for who, title, why in tally %}
+<tr data-who="{{ who }}"><th scope="row">{{ title }}</th>\
+{% for _ in range(3) %}<td class="hat-number">0</td>{% endfor %}\
+<td class="hat-wide hat-prose"><span class="hat-why" hidden>{{ why }}</span></td></tr>
+{% endfor %}
+</tbody>
+</table></div>
+<p><button type="button" class="hat-again">Start again</button></p>
+</div>
+</div>
+""")
+
+
+def drill_page(drill: Drill) -> Table:
+    """The rounds of a drill, to be answered on a page.
+
+    Examples
+    --------
+    >>> from hatlib.truth.drill import make_drill
+    >>> page = drill_page(make_drill(1, draws=50)).markup
+    >>> page.count('class="hat-round"'), page.count("<script")
+    (1, 0)
+    """
+    rounds = [_round(drill, row) for row in drill.rounds.to_dict("records")]
+    tally = [("you", "You", "")] + [(who, title, WHY[who]) for who, title in TITLES.items()]
+    seen = drill.models.drop(columns="round")
+    return Table(seen, "A drill; see it on a page.", _PAGE.render(rounds=rounds, tally=tally))
+
+
+def _round(drill: Drill, row: Mapping[Any, Any]) -> dict[str, Any]:
+    """What the template says of one round."""
+    number, a, b = row["round"], row["model_a"], row["model_b"]
+    models = drill.models[drill.models["round"] == number].drop(columns="round")
+    says = drill.says[drill.says["round"] == number].set_index("measure")
+    setting = (
+        f"Round {number}, simulated: {row['n_items']} items, each answered {drill.n_trials} "
+        "times in English, in German and in Swahili."
+    )
+    table = show_table(models.rename(columns={"xlt_gap": "gap"}), setting)
+    names = {FIRST: f"{a} transfers better", SECOND: f"{b} transfers better"}
+    hat = says.loc["hat"].to_dict()
+    known = bool(np.isfinite(hat["lead"]))
+    told = "HAT cannot tell the two apart" if hat["says"] == OPEN else "HAT: "
+    return dict(row) | {
+        "says_json": json.dumps(says["says"].to_dict()),
+        "table": Markup(table.markup if isinstance(table, Table) else ""),
+        "answer": {**names, ABOUT_SAME: f"{a} and {b} transfer about the same"}[row["right"]],
+        "lines": [
+            f"{TITLES[name]}: {_line(name, says.loc[name].to_dict(), models, row['right'])}"
+            for name in TITLES
+            if name != "hat"
+        ],
+        "verdict": told + names.get(hat["says"], ""),
+        "hat": f"{signed(hat['lead'])} [{signed(hat['low'])}, {signed(hat['high'])}]"
+        if known
+        else "not known",
+        "lead": signed(row["truth_a"] - row["truth_b"]),
+        "note": f" A score is marked: {hat['note']}." if hat["note"] else "",
+    }
+
+
+def _line(measure: str, said: Mapping[Any, Any], models: Any, right: str) -> str:
+    """What a metric says in one round, and why it is misled."""
+    if said["says"] == OPEN:
+        return "left open" + (", as it should be." if right == ABOUT_SAME else ".")
+    named = said["model_a"] if said["says"] == FIRST else said["model_b"]
+    if said["mark"] == "right":
+        return f"{named}, which is right."
+    english = models.set_index("model")["source_accuracy"]
+    stronger = bool(english[named] == english.max())
+    why = {
+        ("target_accuracy", True): ": it knows more in English, and so has more right answers",
+        ("xlt_gap", True): ": near the ceiling there is little left to lose",
+        ("xlt_gap", False): ": whoever solves less in English has less to lose",
+        ("ratio", True): ": it has more easy items, which cross over more readily",
+    }
+    return f"{named}, which is wrong{why.get((measure, stronger), '')}."
