@@ -44,7 +44,7 @@
     ["teach/slides", "slides|presentation|lecture"],
     ["teach/misconceptions", "misconceptions|regression to the mean|simpson|simpson's paradox|ceiling|overlapping intervals|ratio of averages"]
   ];
-  var LAST = /^(api|changelog|bibliography|genindex|py-modindex|data-and-sources|glossary)/;
+  var LAST = /^(api$|api\/|changelog|bibliography|genindex|py-modindex|data-and-sources|glossary)/;
   var stemmer = new Stemmer();
 
   function stems(words) {

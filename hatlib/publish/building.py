@@ -29,6 +29,7 @@ from hatlib.publish.catalogue import (
     notebooks_markdown,
 )
 from hatlib.publish.gallery import charts_of, with_reading_time
+from hatlib.publish.interface import ROOMS
 from hatlib.publish.page import mathjax, with_figures
 from hatlib.publish.places import (
     Progress,
@@ -412,6 +413,9 @@ generators: dict[str, Callable[[Site], str]] = {
             "guess.md",
             "two-sliders.md",
             "gallery.md",
+            *(f"api-{room}.md" for room in (*ROOMS, "")),
+            "slides.md",
+            "findings-cards.md",
             "data-and-sources.md",
             "review.md",
             "paper-models.md",

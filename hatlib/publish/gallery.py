@@ -148,6 +148,46 @@ def _card(chart: Chart) -> str:
     )
 
 
+def slides(root: Path) -> str:
+    """The slides of the lesson, from `book/teach/slides.yml` and the charts of the book.
+
+    Parameters
+    ----------
+    root : Path
+        Root of the repository (of the copy that is built).
+
+    Returns
+    -------
+    str
+        Markdown with raw HTML; empty where there is no lesson.
+    """
+    source = root / "book" / "teach" / "slides.yml"
+    if not source.is_file():
+        return ""
+    charts = {f"{chart.page}/{chart.name}": chart for chart in charts_of(root / "book")}
+    parts = []
+    for number, slide in enumerate(yaml.safe_load(source.read_text(encoding="utf-8")), start=1):
+        points = "".join(f"<li>{html.escape(point)}</li>" for point in slide.get("points", ()))
+        chart = charts.get(slide.get("chart", ""))
+        picture = (
+            f'<img loading="lazy" src="../downloads/charts/{chart.page}--{chart.name}.svg" '
+            f'alt="{html.escape(chart.alt)}">'
+            if chart
+            else ""
+        )
+        parts.append(
+            f'<section class="hat-slide" id="slide-{number}" tabindex="0" '
+            f'aria-label="Slide {number}"><p class="hat-slide-title">{html.escape(slide["title"])}'
+            f"</p>{picture}{f'<ul>{points}</ul>' if points else ''}</section>"
+        )
+    body = "\n".join(parts)
+    return (
+        '```{raw} html\n<div class="hat-slides"><p class="hat-choices" hidden>'
+        f'<button type="button" class="hat-button">Present</button></p>\n{body}\n</div>\n'
+        '<script defer src="../_static/hat-slides.js"></script>\n```\n'
+    )
+
+
 def with_reading_time(nb: Any) -> Any:
     """A copy of an executed notebook that says below its title how long it takes to read.
 

@@ -6,13 +6,16 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, special
 
 from hatlib.metric.score import hat_scores
+from hatlib.show.conclusion import read_verdicts
 from hatlib.truth.answers import POINTS, WEIGHTS, simulate_answers
 from hatlib.truth.simulate import DIFFICULTIES
 
@@ -183,6 +186,75 @@ answers to each of {N_ITEMS} questions.</figcaption>
 
 def _score(cell: dict[str, float]) -> str:
     return f"{cell['hat']:.2f} [{cell['low']:.2f}, {cell['high']:.2f}]"
+
+
+#: Pages whose first verdict makes a card, the most wanted first.
+CARD_PAGES = ("small-models", "scaling", "time-trend", "languages", "all-models", "validation")
+
+
+def findings_cards(root: Path) -> str:
+    r"""Three findings with their evidence, from the verdicts of executed notebooks.
+
+    Parameters
+    ----------
+    root : Path
+        Root of the repository, with ``book/_generated/executed``.
+
+    Returns
+    -------
+    str
+        Markdown; a pointer to the findings where no notebook has a verdict yet.
+
+    Examples
+    --------
+    >>> findings_cards(Path("nowhere"))
+    'The pages of the analyses say what they find, and how good the evidence is.\n'
+    """
+    cards: list[str] = []
+    for name in CARD_PAGES:
+        executed = root / "book" / "_generated" / "executed" / f"{name}.ipynb"
+        if len(cards) == 3 or not executed.is_file():
+            continue
+        records = read_verdicts(nbformat.read(executed, as_version=4))
+        known = [r for r in records if r["low"] is not None and r["high"] is not None]
+        if known:
+            cards.append(_card(name, known[0]))
+    if not cards:
+        return "The pages of the analyses say what they find, and how good the evidence is.\n"
+    body = "\n\n".join(cards)
+    return f'<div class="hat-cards">\n\n{body}\n\n</div>\n'
+
+
+def _card(name: str, record: dict[str, Any]) -> str:
+    return (
+        f'<div class="hat-card">\n\n{record["text"]}\n\n{_interval(record)}\n\n'
+        f"[How we know](analyses/{name}.ipynb)\n\n</div>"
+    )
+
+
+def _interval(record: dict[str, Any]) -> str:
+    """The number with its interval, 0, and the margin that matters."""
+    low, high, margin = record["low"], record["high"], record["margin"]
+    reach = 1.15 * max(abs(low), abs(high), margin)
+
+    def x(value: float) -> float:
+        return round(150 + 140 * value / reach, 1)
+
+    words = f"{record['estimate']:+.3f}, interval from {low:+.3f} to {high:+.3f}"
+    return (
+        f'<svg viewBox="0 0 300 52" role="img" aria-label="{words}">'
+        f'<rect x="{x(-margin)}" y="4" width="{x(margin) - x(-margin)}" height="26" '
+        'fill="currentColor" fill-opacity="0.1"/>'
+        '<line x1="150" x2="150" y1="4" y2="30" stroke="currentColor" stroke-dasharray="3"/>'
+        f'<line x1="{x(low)}" x2="{x(high)}" y1="17" y2="17" stroke="currentColor" '
+        'stroke-width="2"/>'
+        f'<circle cx="{x(record["estimate"])}" cy="17" r="5" fill="#d95f02"/>'
+        '<text x="150" y="46" text-anchor="middle" font-size="12" fill="currentColor">0</text>'
+        f'<text x="{x(margin)}" y="46" text-anchor="middle" font-size="12" '
+        f'fill="currentColor">+{margin:g}</text>'
+        f'<text x="{x(-margin)}" y="46" text-anchor="middle" font-size="12" '
+        f'fill="currentColor">−{margin:g}</text></svg>'
+    )
 
 
 def _raw(markup: str) -> str:

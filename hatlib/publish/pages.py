@@ -12,8 +12,9 @@ from hatlib.data.responses import SETS, item_file, load_responses
 from hatlib.data.tables import BUNDLED, STUDIES, book, data_folder, load
 from hatlib.lines.metrics import summarise
 from hatlib.metric.standards import STANDARDS, standard_file
-from hatlib.publish.gallery import gallery
-from hatlib.publish.landing import guess, two_sliders
+from hatlib.publish.gallery import gallery, slides
+from hatlib.publish.interface import ROOMS, interface_maker
+from hatlib.publish.landing import findings_cards, guess, two_sliders
 from hatlib.publish.review import paper_models, review_table
 from hatlib.show.words import counted, markdown_text
 
@@ -293,6 +294,9 @@ MAKERS = {
     "guess.md": guess,
     "two-sliders.md": two_sliders,
     "gallery.md": gallery,
+    **{f"api-{room}.md": interface_maker(room) for room in (*ROOMS, "")},
+    "slides.md": slides,
+    "findings-cards.md": findings_cards,
     "counts.md": counts,
     "data-and-sources.md": data_and_sources,
     "review.md": review_table,
