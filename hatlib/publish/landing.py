@@ -129,9 +129,9 @@ def guess(root: Path) -> str:
     names = list(GUESS)
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     rows = [
-        ("English accuracy", *(f"{100 * v['source_accuracy']:.0f} %" for v in (a, b))),
-        ("German accuracy", *(f"{100 * v['target_accuracy']:.0f} %" for v in (a, b))),
-        ("Gap", *(f"{100 * v['xlt_gap']:.0f} points" for v in (a, b))),
+        ("English accuracy", *(f"{100 * v['source_accuracy']:.1f} %" for v in (a, b))),
+        ("German accuracy", *(f"{100 * v['target_accuracy']:.1f} %" for v in (a, b))),
+        ("Gap", *(f"{100 * v['xlt_gap']:.1f} points" for v in (a, b))),
         ("Ratio", *(f"{v['ratio']:.2f}" for v in (a, b))),
     ]
     body = "".join(
