@@ -12,11 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 import hatlib
 from hatlib.claims import contrast
+from hatlib.data.responses import Responses
+from hatlib.lines import fits
 from hatlib.metric.score import hat_scores
 
 RECORD = Path(__file__).with_name("frozen.json")
@@ -41,7 +47,79 @@ def contrasts() -> Numbers:
                 yield f"{name} | {row['set']} | {column}", float(row.get(column, math.nan))
 
 
-SECTIONS: dict[str, Callable[[], Numbers]] = {"contrasts": contrasts}
+def lines() -> Numbers:
+    """One line and other shapes through every published set, and one line a language."""
+    metrics = hatlib.summarise(hatlib.load())
+    found = fits.fit_sets(metrics.table(), draws=2)
+    columns = ["slope", "slope_low", "slope_high", "r_squared", "slope_if_binomial", "residual_sd"]
+    for row in found.table.to_dict("records"):
+        yield from ((f"{row['set']} | {column}", float(row[column])) for column in columns)
+    for row in found.shapes().to_dict("records"):
+        for column in ("lr", "bic"):
+            yield f"{row['set']} | {row['shape']} | {column}", float(row[column])
+    for row in fits.fit_languages(metrics.by_language()).to_dict("records"):
+        yield f"{row['set']} | {row['language']} | slope", float(row["slope"])
+
+
+SETS = {  # and where their hardness comes from
+    "mgsm": "self",
+    "gsm-symbolic": "self",
+    "copa-dialects": "pooled",
+    "truthfulqa-bleu": "pooled",
+}
+SIMULATED = [(10, 0.0, 1.0), (5, 0.0, 2.0), (3, 0.25, 1.0), (20, 0.0, 0.5), (10, 0.1, 1.5)]
+
+
+def scores() -> Numbers:
+    """Scores by estimators and references that are named, on real and on simulated responses."""
+    for name, hardness in SETS.items():
+        responses = hatlib.load_responses(sets=name)
+        for profile in ("direct", "shared", "adaptive"):
+            for reference in ("uniform", "pooled"):
+                label = f"{name} | {profile} | {reference}"
+                yield from _macro(label, responses, hardness, profile, reference)
+    for i, (trials, chance, steepness) in enumerate(SIMULATED):
+        responses = _simulated(np.random.default_rng(i), trials, chance, steepness)
+        for profile in ("direct", "adaptive"):
+            yield from _macro(f"simulated {i} | {profile}", responses, "self", profile, "uniform")
+
+
+def _macro(
+    label: str, responses: Responses, hardness: str, profile: str, reference: str
+) -> Numbers:
+    found = hat_scores(
+        responses, hardness=hardness, profile=profile, reference=reference, draws=0, **PLAIN
+    )
+    for row in found.macro().to_dict("records"):
+        yield f"{label} | {row['model']}", float(math.nan if row["hat"] is None else row["hat"])
+
+
+PLAIN: dict[str, object] = {}
+"""Options that turn off what the score had not when the record was made."""
+
+
+def _simulated(rng: np.random.Generator, trials: int, chance: float, steepness: float) -> Responses:
+    """Seven models, 200 items, two targets, drawn here, so that no simulator can change them."""
+    difficulty = rng.normal(size=200)
+    rows = []
+    for m, ability in enumerate(np.linspace(-2, 2, 7)):
+        logit = ability - difficulty
+        for language, at in (("en", logit), ("de", steepness * logit - 1), ("sw", logit - 2)):
+            p = chance + (1 - chance) / (1 + np.exp(-at))
+            for item, right in enumerate(rng.binomial(trials, p)):
+                rows.append((f"m{m}", language, item, right, trials, chance))
+    columns = ["model", "language", "item", "n_correct", "n_trials", "chance_level"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "responses.csv"
+        pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+        return hatlib.load_responses(path)
+
+
+SECTIONS: dict[str, Callable[[], Numbers]] = {
+    "contrasts": contrasts,
+    "lines": lines,
+    "scores": scores,
+}
 
 
 def main() -> None:
