@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from hatlib.errors import InputError, Problem, RunError
 from hatlib.show.output import printable
@@ -336,49 +337,140 @@ def check(
     typer.echo(printable(str(report)))
 
 
-@app.command("import")
+# Groups of options in the help of `import`.
+_MEANT, _NAMES, _SAME, _TABLES = (
+    "What counts as right",
+    "What the logs do not say",
+    "Items and runs",
+    "Tables (long)",
+)
+
+
+class _Grouped(TyperCommand):
+    """A command whose help lists its options by group."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record:
+                kind = "Arguments" if param.param_type_name == "argument" else "Options"
+                name = getattr(param, "rich_help_panel", None) or kind
+                groups.setdefault(name, []).append(record)
+        for name, records in groups.items():
+            with formatter.section(name):
+                formatter.write_dl(records)
+
+
+def _list_tasks(wanted: bool) -> None:
+    if wanted:
+        from hatlib.logs.languages import rules_table
+
+        table = rules_table()[["task", "benchmark", "language", "prompting", "item"]]
+        typer.echo(table.to_string(index=False))
+        raise typer.Exit()
+
+
+def _known_format(name: str) -> str:
+    from hatlib.logs import FORMATS
+
+    if name not in FORMATS and name.lower() not in ("euroeval", "scandeval"):
+        raise typer.BadParameter(f"'{name}' is not one of {', '.join(FORMATS)}.")
+    return name
+
+
+@app.command(
+    "import",
+    cls=_Grouped,
+    epilog="\b\nExamples:\n"
+    "  hat import lm-eval results/ -o mine.parquet\n"
+    "  hat import inspect logs.zip --metric choice -o mine.parquet\n"
+    "  hat import long answers/ --language-from '(?P<language>..)/(?P<model>.+)'\n"
+    "      --column item=doc.id --benchmark quiz -o mine.csv\n"
+    "  hat import long out.jsonl --column prediction=output --gold answer -o mine.csv\n"
+    "  hat import --list-tasks",
+)
 def import_(
     format_: Annotated[
-        Literal["lm-eval", "inspect", "eee", "long"],
+        str,
         typer.Argument(
             help="lm-eval (sample logs of lm-evaluation-harness), inspect, eee (Every Eval Ever), "
-            "or long (a table with one row an answer).",
+            "helm, opencompass, or long (any table with one row an answer).",
             metavar="FORMAT",
+            callback=_known_format,
         ),
     ],
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", metavar="PATH…")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files, folders and archives.", metavar="PATH…")
+    ],
     out: Annotated[
         Path,
-        typer.Option("-o", "--out", help="The answers: .parquet, .csv or .csv.gz.", metavar="FILE"),
+        typer.Option(
+            "-o", "--out", help="The responses: .parquet, .csv or .csv.gz.", metavar="FILE"
+        ),
     ],
-    model: Annotated[str, typer.Option(help="Name of the model, for all answers.")] = "",
-    benchmark: Annotated[str, typer.Option(help="Name of the benchmark, for all answers.")] = "",
-    language: Annotated[str, typer.Option(help="Language of all answers.", metavar="CODE")] = "",
+    model: Annotated[
+        str, typer.Option(help="Name of the model, for all answers.", rich_help_panel=_NAMES)
+    ] = "",
+    benchmark: Annotated[
+        str, typer.Option(help="Name of the benchmark, for all answers.", rich_help_panel=_NAMES)
+    ] = "",
+    language: Annotated[
+        str,
+        typer.Option(help="Language of all answers.", metavar="CODE", rich_help_panel=_NAMES),
+    ] = "",
     language_from: Annotated[
         str,
         typer.Option(
-            help="Where the name of a task (long: of a file) has its language, as in "
-            "'riddles_(?P<language>..)'; it may have a group benchmark, and for long model and "
-            "prompting, too.",
+            help="Where the name of a task (long: the path of a file, below its folder) has its "
+            "language, as in 'riddles_(?P<language>..)'; it may have a group benchmark, and for "
+            "long model and prompting, too.",
             metavar="REGEX",
+            rich_help_panel=_NAMES,
         ),
     ] = "",
-    metric: Annotated[str, typer.Option(help="The metric or scorer that says what is right.")] = "",
+    language_code: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What a code in the logs stands for, as in jp=ja. Repeat for more.",
+            metavar="THEIRS=OURS",
+            rich_help_panel=_NAMES,
+        ),
+    ] = None,
+    prompting: Annotated[
+        str, typer.Option(help="Name of the prompting, for all answers.", rich_help_panel=_NAMES)
+    ] = "",
+    metric: Annotated[
+        str,
+        typer.Option(
+            help="The metric, scorer or column that says what is right.", rich_help_panel=_MEANT
+        ),
+    ] = "",
     filter_: Annotated[
         str,
-        typer.Option("--filter", help="The filter of the answers (lm-eval, eee).", metavar="NAME"),
+        typer.Option(
+            "--filter",
+            help="The filter of the answers (lm-eval, eee).",
+            metavar="NAME",
+            rich_help_panel=_MEANT,
+        ),
     ] = "",
     threshold: Annotated[
         float | None,
-        typer.Option(help="From this value on a metric that is not 0 or 1 counts as right."),
+        typer.Option(
+            help="From this value on a metric that is not 0 or 1 counts as right.",
+            rich_help_panel=_MEANT,
+        ),
     ] = None,
     pair_by: Annotated[
         Literal["id", "order"],
-        typer.Option(help="How an item is found again in another language."),
+        typer.Option(help="How an item is found again in another language.", rich_help_panel=_SAME),
     ] = "id",
     keys: Annotated[
         bool,
-        typer.Option(help="Compare answer keys, to see that the items are the same."),
+        typer.Option(
+            help="Compare answer keys, to see that the items are the same.", rich_help_panel=_SAME
+        ),
     ] = True,
     source: Annotated[
         str,
@@ -387,25 +479,61 @@ def import_(
             "--source-language",
             help="Language that transfer starts from; item if the logs say it for each item.",
             metavar="CODE",
+            rich_help_panel=_SAME,
         ),
     ] = "en",
+    stratum: Annotated[
+        str,
+        typer.Option(
+            help="Field that divides items into strata, as in doc.category.",
+            metavar="FIELD",
+            rich_help_panel=_SAME,
+        ),
+    ] = "",
+    mixed: Annotated[
+        bool,
+        typer.Option(
+            "--mixed",
+            help="Take runs with other settings for one model: you mean it.",
+            rich_help_panel=_SAME,
+        ),
+    ] = False,
     column: Annotated[
         list[str] | None,
         typer.Option(
             "--column",
-            help="A column under another name, as in item=question_id (long). Repeat for more.",
+            help="A column under another name, as in item=question_id or item=doc.id. Repeat for "
+            "more.",
             metavar="OURS=THEIRS",
+            rich_help_panel=_TABLES,
         ),
     ] = None,
-    prompting: Annotated[str, typer.Option(help="Name of the prompting, for all answers.")] = "",
+    gold: Annotated[
+        str,
+        typer.Option(
+            help="Column of right answers: the column prediction is right if it says the same.",
+            metavar="FIELD",
+            rich_help_panel=_TABLES,
+        ),
+    ] = "",
+    list_tasks: Annotated[
+        bool,
+        typer.Option(
+            "--list-tasks",
+            callback=_list_tasks,
+            is_eager=True,
+            help="List the tasks that are known by name.",
+        ),
+    ] = False,
     force: ForceOption = False,
 ) -> None:
-    """Read the logs of other programs as answers item by item."""
+    """Read the logs of other programs as item-level responses."""
     from hatlib import logs as importers
     from hatlib.logs.common import check_output
 
     check_output(out, force)
     columns = _pairs(column or [], "--column item=question_id", "column")
+    codes = _pairs(language_code or [], "--language-code jp=ja", "language")
     with _progress() as progress:
 
         def show(name: str, done: int, total: int) -> None:
@@ -420,13 +548,17 @@ def import_(
             benchmark=benchmark,
             language=language,
             language_from=language_from,
+            language_codes=codes,
             metric=metric,
             filter=filter_,
             threshold=threshold,
             pair_by=pair_by,
             keys=keys,
             source_language=source,
+            stratum=stratum,
+            mixed=mixed,
             columns=columns,
+            gold=gold,
             prompting=prompting,
         )
     _say(str(imported.report))
@@ -438,7 +570,7 @@ def aggregate(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="JSON lines, CSV (or .gz of them), Parquet; files, folders, patterns.",
+            help="JSON, CSV (or .gz, .zst of them), Parquet; files, folders, archives, patterns.",
             metavar="PATH…",
         ),
     ],
@@ -465,7 +597,7 @@ def aggregate(
     threads: Annotated[int, typer.Option(min=1, help="Threads; each needs memory.")] = 1,
     force: ForceOption = False,
 ) -> None:
-    """Add up raw trials, however many, to answers item by item."""
+    """Add up raw trials, however many, to item-level responses."""
     from hatlib.logs.aggregate import aggregate_trials
 
     found = aggregate_trials(

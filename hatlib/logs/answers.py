@@ -325,7 +325,7 @@ def _read_lines(rows: pd.DataFrame, reader: Format) -> None:
     """What was read, by model."""
     groups = rows.groupby("model", sort=True).agg(tasks=("task", "nunique"), n=("n", "sum"))
     reader.notes.read += [
-        f"{model}: {counted(int(tasks), 'task')}, {n:,} {reader.row}{'' if n == 1 else 's'}."
+        f"{model}: {counted(int(tasks), 'task')}, {int(n):,} {reader.row}{'' if n == 1 else 's'}."
         for model, tasks, n in groups.itertuples()
     ]
 

@@ -137,6 +137,17 @@ class LmEval(Format):
                 "Name it with --model, or put the results_*.json of the run beside them.",
                 listing(nameless, 3),
             )
+        adapted = {
+            f"{name}={s.settings[name]}": s.model
+            for s in samples
+            for name in _ADAPTERS
+            if s.settings.get(name) and s.origin == "results"
+        }
+        self.notes.chosen += [
+            f"A model with an adapter is another one: with {what} it is named {name}."
+            for what, name in adapted.items()
+            if not self.options.model
+        ]
         guessed = sorted({s.model for s in samples if s.origin == "folder"} - {""})
         if guessed and not self.options.model:
             self.notes.assumed.append(f"Model, by the name of the folder: {listing(guessed)}.")
@@ -154,7 +165,7 @@ class LmEval(Format):
         older: dict[str, list[str]] = {}
         groups: dict[tuple[str, str], list[_Sample]] = {}
         copies = {
-            f.name: d for d, files in same_bytes(s.file for s in samples).items() for f in files
+            f.path: d for d, files in same_bytes(s.file for s in samples).items() for f in files
         }
         for sample in samples:
             groups.setdefault((sample.model, sample.task), []).append(sample)
@@ -163,7 +174,7 @@ class LmEval(Format):
             last = group[-1]
             kept.append(last)
             for sample in group[:-1]:
-                if copies[sample.file.name] == copies[last.file.name]:
+                if copies[sample.file.path] == copies[last.file.path]:
                     why = "a copy of a run that was read"
                 elif sample.date == last.date:
                     self.notes.problem(
@@ -334,7 +345,6 @@ def _settings(about: Mapping[str, Any], task: str) -> tuple[dict[str, str], str,
     limited = config.get("limit") is not None or bool(config.get("samples"))
     limited |= score_of(whole.get("effective")) < score_of(whole.get("original"))
     settings = {
-        **args,
         "gen": kwargs,
         "gen_kwargs": config.get("gen_kwargs"),
         "num_fewshot": shots,
@@ -348,10 +358,10 @@ def _settings(about: Mapping[str, Any], task: str) -> tuple[dict[str, str], str,
                 *("fewshot_as_multiturn", "enable_thinking"),
             )
         },
+        **args,
     }
     adapter = next((clean(args[name]) for name in _ADAPTERS if args.get(name)), "")
-    # The adapter is in the model's name.
-    return flat({k: v for k, v in settings.items() if k not in _ADAPTERS}), adapter, limited
+    return flat(settings), adapter, limited
 
 
 def _model(file: File, about: Mapping[str, Any], adapter: str) -> tuple[str, str]:

@@ -184,10 +184,13 @@ class Long(Format):
             what = f"{counted(several, 'item')} with several rows: taken for repeats."
             self.notes.assumed.append(what)
         forms = rows.groupby(cell, sort=False)["spelt"].nunique()
-        if (forms > 1).any():
-            self.notes.assumed.append(
-                f"{counted(int((forms > 1).sum()), 'item')} of a model in one language under "
-                "several spellings of it: their answers were added up."
+        for (model, benchmark, code), mine in forms[forms > 1].groupby(cell[:3]):
+            here = rows[(rows["model"] == model) & (rows["language"] == code)]
+            self.notes.problem(
+                f"{counted(len(mine), 'item')} of {benchmark} by {model} stand under several "
+                f"spellings of {code}, which is one language.",
+                "Keep one, or tell them apart in a column prompting.",
+                value=listing(here["spelt"].unique()),
             )
         return rows.drop(columns="counted")
 
@@ -214,6 +217,9 @@ class Long(Format):
     def _columns(self, run: Run, table: Table, door: Door) -> dict[str, str]:
         """Our columns and theirs; every one that is missing is a problem."""
         header, options, file = table.columns, self.options, table.name
+        if {"euroeval_version", "scandeval_version"} & set(header):
+            what = "results of EuroEval have no items: each is the score of a whole dataset."
+            raise InputError(Problem(what, "Ask for the answers, or use its accuracies.", file))
         program = importer_of(header)
         if program and not options.columns:
             what = f"this looks like a log that hat import {program} reads."
@@ -362,9 +368,9 @@ class Long(Format):
                         f"{file}: {counted(int(rows.loc[bad, 'count'].sum()), 'row')} of language "
                         f"{text}: {problem.what}"
                     )
-                    rows = rows[~bad]
                 else:
                     wrong(bad, problem.what, problem.remedy, "language", problem.value)
+                rows = rows[~bad]
         scores = self._scores(rows, wrong)
         frame = pd.DataFrame(
             {name: _mapped(rows, name, clean) for name in FIELDS if name != "parsed"}

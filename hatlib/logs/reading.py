@@ -735,7 +735,7 @@ def same_bytes(files: Iterable[File]) -> dict[str, list[File]]:
     groups: dict[str, list[File]] = {}
     for alike in by_size.values():
         for file in alike:
-            digest = file.name
+            digest = str(file.path)
             if len(alike) > 1:
                 with file.path.open("rb") as stream:
                     digest = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,169 @@
+"""Runs that differ are never one model without a word."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from logs_inspect import header, sample, write_log
+from make_logs import answer_keys, lm_eval_rows, write_lines
+
+from hatlib.errors import InputError
+from hatlib.logs import import_logs
+from hatlib.logs.settings import flat
+
+MODEL = "acme/m-7b"
+DATES = {"en": "2030-01-01T00-00-00.1", "de": "2030-01-02T00-00-00.1"}
+
+
+def run(folder: Path, code: str, args: str = "", n: int = 30, date: str = "", **about: Any) -> Path:
+    """A run of lm-evaluation-harness of one language, as it is written."""
+    date = date or DATES[code]
+    here = folder / "acme__m-7b"
+    rows = lm_eval_rows([i % 2 for i in range(n)], answer_keys(n))
+    write_lines(here / f"samples_mgsm_direct_{code}_{date}.jsonl", rows)
+    config = {"model_args": f"pretrained={MODEL}{args}", **about.pop("config", {})}
+    whole = {"model_name": MODEL, "config": config, "configs": {}, **about}
+    (here / f"results_{date}.json").write_text(json.dumps(whole))
+    return folder
+
+
+def refused(folder: Path, program: str = "lm-eval", **options: Any) -> str:
+    with pytest.raises(InputError) as error:
+        import_logs(program, folder, **options)
+    return str(error.value)
+
+
+def tasks(**fields: Any) -> dict[str, Any]:
+    return {f"mgsm_direct_{code}": fields for code in DATES}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ({}, {"args": ",load_in_4bit=True"}, "load_in_4bit=True (de)"),
+        ({}, {"args": ",revision=step1000"}, "revision=step1000"),
+        ({}, {"args": ",enable_thinking=True"}, "enable_thinking"),
+        ({"configs": tasks(num_fewshot=0)}, {"configs": tasks(num_fewshot=8)}, "num_fewshot=8"),
+        (
+            {"configs": tasks(generation_kwargs={"temperature": 0.0})},
+            {"configs": tasks(generation_kwargs={"temperature": 0.7})},
+            "temperature=0.7",
+        ),
+        ({}, {"config": {"gen_kwargs": "temperature=1"}}, "gen_kwargs"),
+        ({}, {"system_instruction": "Think hard."}, "system_instruction"),
+    ],
+)
+def test_settings_of_lm_eval_that_differ_are_refused(tmp_path, one, other, told):
+    run(run(tmp_path, "en", **one), "de", **other)
+    said = refused(tmp_path)
+    assert told in said and "--mixed" in said
+    report = str(import_logs("lm-eval", tmp_path, mixed=True).report)
+    assert told in report and "count as one model" in report
+
+
+def test_what_does_not_change_an_answer_is_not_compared(tmp_path):
+    stops = {"until": ["Frage:"], "temperature": 0.0}
+    run(tmp_path, "en", ",device=cuda:0", configs=tasks(generation_kwargs=stops | {"until": []}))
+    run(tmp_path, "de", ",device=cuda:1", configs=tasks(generation_kwargs=stops))
+    assert "differ" not in str(import_logs("lm-eval", tmp_path).report)
+    assert flat({"batch_size": 8, "seed": 1, "temperature": 0.5}) == {"temperature": "0.5"}
+
+
+def test_a_setting_that_names_the_language_is_none(tmp_path):
+    for code in ("en", "de"):
+        task = {"dataset": f"mgsm_{code}.csv", "language": code, "lang_name": code}
+        head = header(f"mgsm_direct_{code}", task_args=task)
+        write_log(tmp_path / f"{code}.eval", head, [sample(i, "CI"[i % 2]) for i in range(4)])
+    assert len(import_logs("inspect", tmp_path).frame) == 8
+
+
+def test_an_adapter_is_another_model(tmp_path):
+    run(run(tmp_path, "en"), "de", ",peft=./adapter-de")
+    imported = import_logs("lm-eval", tmp_path)
+    assert set(imported.frame["model"]) == {MODEL, f"{MODEL}+adapter-de"}
+    assert "peft=./adapter-de" in str(imported.report)
+    # Two adapters of one name are not one.
+    shutil.rmtree(tmp_path / "acme__m-7b")
+    run(run(tmp_path, "en", ",peft=./a/final"), "de", ",peft=./b/final")
+    assert "peft=./a/final" in refused(tmp_path)
+
+
+def test_a_run_of_some_items_does_not_replace_a_complete_one(tmp_path):
+    run(run(tmp_path, "en"), "de")
+    run(tmp_path, "en", n=2, date="2031-01-01T00-00-00.1", config={"limit": 2.0})
+    imported = import_logs("lm-eval", tmp_path)
+    assert imported.frame["language"].value_counts().to_dict() == {"de": 30, "en": 30}
+    assert "some items only (--limit)" in str(imported.report)
+
+
+def test_limits_that_differ_between_languages_are_said(tmp_path):
+    run(run(tmp_path, "en", config={"limit": 10}, n=10), "de")
+    report = str(import_logs("lm-eval", tmp_path).report)
+    assert "limit=10 (en)" in report and "limit=not set (de)" in report
+
+
+def test_a_newer_run_with_other_settings_does_not_replace_an_older_one(tmp_path):
+    run(run(tmp_path, "en"), "de")
+    date = "2031-01-01T00-00-00.1"
+    run(tmp_path, "de", date=date, configs=tasks(num_fewshot=5))
+    assert "num_fewshot=5" in refused(tmp_path)
+
+
+def test_two_runs_of_one_date_are_no_copies_unless_their_bytes_are(tmp_path):
+    run(run(tmp_path, "en"), "de")
+    shutil.copytree(tmp_path / "acme__m-7b", tmp_path / "copy" / "acme__m-7b")
+    report = import_logs("lm-eval", tmp_path).report
+    assert "a copy of a run" in str(report.dropped)
+    path = next((tmp_path / "copy").rglob("samples_*_de_*"))
+    path.write_text(path.read_text().replace('"exact_match": 1', '"exact_match": 0'))
+    assert "2 runs of mgsm_direct_de" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"model_generate_config": {"reasoning_effort": "high"}}, "reasoning_effort=high (de)"),
+        ({"plan": {"steps": [], "config": {"temperature": 0.9}}}, "temperature=0.9"),
+        ({"task_args": {"fewshot": 5}}, "fewshot=5"),
+        ({"model_args": {"quantization": "awq"}}, "quantization=awq"),
+        (
+            {"plan": {"steps": [{"solver": "system_message", "params": {"template": "Hm"}}]}},
+            "system_message=Hm",
+        ),
+    ],
+)
+def test_settings_of_inspect_that_differ_are_refused(tmp_path, settings, told):
+    for code, more in (("en", {}), ("de", settings)):
+        head = (
+            header(f"mgsm_direct_{code}", task_args={"n": 1})
+            if not more
+            else header(f"mgsm_direct_{code}", **({"task_args": {"n": 1}} | more))
+        )
+        write_log(tmp_path / f"{code}.eval", head, [sample(i, "CI"[i % 2]) for i in range(4)])
+    assert told in refused(tmp_path, "inspect")
+
+
+def test_shards_of_a_run_are_put_together_and_said(tmp_path):
+    for code in ("en", "de"):
+        for k in range(2):
+            head = header(f"mgsm_direct_{code}", config={"limit": [2 * k, 2 * k + 2]})
+            samples = [sample(i, "CI"[i % 2]) for i in (2 * k, 2 * k + 1)]
+            write_log(tmp_path / f"{code}{k}.eval", head, samples)
+    imported = import_logs("inspect", tmp_path)
+    assert len(imported.frame) == 8
+    assert "put together from 2 logs" in str(imported.report.chosen)
+
+
+def test_samples_of_inspect_that_are_not_there_are_counted(tmp_path):
+    scored = sample(2, "C", error={"message": "late"})
+    invalid = sample(3, "C", invalidation={"reason": "leak"})
+    head = header("mgsm_direct_en", results={"total_samples": 7})
+    write_log(tmp_path / "en.eval", head, [sample(0), sample(1, "I"), scored, invalid])
+    report = str(import_logs("inspect", tmp_path).report)
+    assert "1 sample declared invalid" in report
+    assert "3 of 7 samples that were asked are not in the log" in report
+    assert "ended in an error and were scored all the same" in report
