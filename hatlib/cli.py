@@ -116,15 +116,18 @@ HardnessOption = Annotated[
     typer.Option("--hardness", help="From which answers the hardness of an item is estimated."),
 ]
 ProfileOption = Annotated[
-    Literal["adaptive", "direct", "shared", "plugin", "quadratic", "logit"],
-    typer.Option("--profile", help="How the transfer profile is fitted."),
+    Literal["auto", "adaptive", "direct", "shared", "plugin", "quadratic", "logit"],
+    typer.Option(
+        "--profile",
+        help="How the transfer profile is fitted; auto is adaptive, or direct for a lone model.",
+    ),
 ]
 ReferenceOption = Annotated[
     str,
     typer.Option(
         "--reference",
-        help="Hardness that all models are compared at: auto, uniform, pooled, standard (the one "
-        "of the book for this benchmark), or the file of a frozen standard.",
+        help="Hardness that all models are compared at: uniform, pooled, standard (the one of the "
+        "book for this benchmark), or the file of a frozen standard. auto is uniform.",
         metavar="NAME|FILE",
     ),
 ]
@@ -145,10 +148,11 @@ JudgeLabelsOption = Annotated[
     ),
 ]
 CorrelationOption = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--correlation",
-        help="Correlation of a model's answers to one item beyond its hardness; 0 if independent.",
+        help="Correlation of a model's answers to one item beyond its hardness; 0 if independent. "
+        "[default: estimated where promptings have several answers, or 0]",
     ),
 ]
 DrawsOption = Annotated[
@@ -161,6 +165,9 @@ OutOption = Annotated[
     Path | None, typer.Option("-o", "--out", help="File for the result.", metavar="FILE")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Only the result: no notes, no report of the load.")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -633,9 +640,9 @@ def score(
         bool, typer.Option("--all-targets", help="A row for each target language, too.")
     ] = False,
     hardness: HardnessOption = "auto",
-    profile: ProfileOption = "adaptive",
-    reference: ReferenceOption = "auto",
-    correlation: CorrelationOption = 0.0,
+    profile: ProfileOption = "auto",
+    reference: ReferenceOption = "uniform",
+    correlation: CorrelationOption = None,
     judge: JudgeOption = None,
     judge_labels: JudgeLabelsOption = (0, 0),
     draws: DrawsOption = 2000,
@@ -651,17 +658,28 @@ def score(
             metavar="FILE",
         ),
     ] = None,
+    more: Annotated[
+        bool,
+        typer.Option(
+            "--more",
+            help="Second numbers and checks, too: HAT over the hardness that the models meet, "
+            "f(.95) with its interval, SIBTEST, a split half of the source as its own target, "
+            "what promptings do to both languages, sensitivity with one answer an item.",
+        ),
+    ] = False,
     force: ForceOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Score how well models transfer.
 
     With intervals, support and the traditional metrics.
     """
-    from hatlib.show import output
+    from hatlib.show import output, scoring
 
     output.check_free([path for path in (out, standard) if path], force)
+    responses = _answers(files or [], models, benchmarks, benchmark or [], source, chance, quiet)
     scores = _scores(
-        _answers(files or [], models, benchmarks, benchmark or [], source, chance),
+        responses,
         benchmark,
         target,
         hardness=hardness,
@@ -679,15 +697,13 @@ def score(
                 Problem("a standard is of one benchmark.", "Name it with --benchmark NAME.")
             )
         scores.standard().write(standard, force=force)
-    if format_ is TableFormat.JSON:
-        text = scores.to_json()
-    else:
-        every = all_targets or bool(target)
-        text = output.scores_text(scores.table() if every else scores.macro(), format_.value)
-    notes = output.notes(scores)
+    text = scoring.scores_text(scores, format_.value, every=all_targets or bool(target))
+    if more and format_ not in _PLAIN:
+        text += "\n\n" + scoring.more_text(scores, responses, format_.value, seed=seed)
+    notes = scoring.notes(scores)
     if format_ in _PLAIN:
-        notes += output.flag_legend(scores.table()["flag"], format_.value)
-    for note in notes:
+        notes += scoring.flag_legend(scoring.flags_in(scores), format_.value)
+    for note in () if quiet else notes:
         _say(note)
     _deliver(text, out, force)
 
@@ -708,9 +724,9 @@ def compare(
     chance: ChanceOption = None,
     target: TargetOption = None,
     hardness: HardnessOption = "auto",
-    profile: ProfileOption = "adaptive",
-    reference: ReferenceOption = "auto",
-    correlation: CorrelationOption = 0.0,
+    profile: ProfileOption = "auto",
+    reference: ReferenceOption = "uniform",
+    correlation: CorrelationOption = None,
     judge: JudgeOption = None,
     judge_labels: JudgeLabelsOption = (0, 0),
     draws: DrawsOption = 2000,
@@ -719,18 +735,19 @@ def compare(
     format_: TableFormatOption = TableFormat.TABLE,
     out: OutOption = None,
     force: ForceOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Compare the transfer of two models.
 
     On every benchmark that has both; and say which of all models are tied.
     """
-    from hatlib.show import output
+    from hatlib.show import output, scoring
 
     *files, first, second = ["", *names] if len(names) < 2 else names
     if len(names) < 2 or (not files and Path(first).exists()):
         raise typer.BadParameter("name two models after the files.")
     output.check_free([out] if out else [], force)
-    responses = _answers(files, models, benchmarks, benchmark or [], source, chance)
+    responses = _answers(files, models, benchmarks, benchmark or [], source, chance, quiet)
     scores = _scores(
         responses,
         _with_both(responses, benchmark, first, second),
@@ -746,7 +763,7 @@ def compare(
     )
     codes = _codes(target or [])
     found = [
-        output.comparison(
+        scoring.comparison(
             scores,
             first,
             second,
@@ -755,12 +772,12 @@ def compare(
         )
         for each in scores.benchmarks
     ]
-    notes = output.comparison_notes(scores)
+    notes = scoring.comparison_notes(scores)
     if format_ in _PLAIN:
-        notes += output.flag_legend(output.flags_of(found), format_.value)
-    for note in notes:
+        notes += scoring.flag_legend(scoring.flags_of(found), format_.value)
+    for note in () if quiet else notes:
         _say(note)
-    _deliver(output.comparisons_text(scores, found, format_.value), out, force)
+    _deliver(scoring.comparisons_text(scores, found, format_.value), out, force)
 
 
 @app.command()
@@ -924,6 +941,7 @@ def _answers(
     benchmarks: Sequence[str],
     source: str | None,
     chance: float | None,
+    quiet: bool = False,
 ) -> Responses:
     """Answers in files, or in sets of the book; a file comes before a set of its name."""
     import hatlib
@@ -950,7 +968,8 @@ def _answers(
         loaded = hatlib.load_responses(files, benchmark=name, **options)
     else:
         loaded = hatlib.load_responses(sets=sets or list(benchmarks) or None, **options)
-    _say(str(loaded.report))
+    if not quiet:
+        _say(str(loaded.report))
     return loaded
 
 

@@ -15,6 +15,7 @@ from hatlib import resample
 from hatlib.claims import gains
 from hatlib.errors import InputError
 from hatlib.lines import distance
+from hatlib.metric.flags import Flag
 
 ASKS = {
     "size": hatlib.hat_by_size,
@@ -177,9 +178,9 @@ def test_the_seed_decides_the_interval():
 def test_flagged_scores_do_not_enter_and_are_counted():
     scores, _ = design()
     b = scores.benchmarks[0]
-    flags = b.flags.copy()
-    flags[b.models.index("Birch 1 4B"), 0] = "extrapolated"
-    weak = replace(scores, benchmarks=(replace(b, flags=flags),))
+    marks = {flag: mark.copy() for flag, mark in b.marks.items()}
+    marks[Flag.EXTRAPOLATED][b.models.index("Birch 1 4B"), 0] = True
+    weak = replace(scores, benchmarks=(replace(b, marks=marks),))
     before, after = (hatlib.hat_by_size(s).table().iloc[0] for s in (scores, weak))
     assert after["n_models"] == before["n_models"] - 1
     assert after["n_flagged"] == before["n_flagged"] + 1

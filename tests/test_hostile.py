@@ -20,6 +20,7 @@ import hatlib
 from hatlib import cli
 from hatlib.data import files
 from hatlib.errors import InputError
+from hatlib.show.scoring import scores_json
 
 ANSWERS = "model,language,item,n_correct,n_trials\n"
 ROWS = "".join(f"m,{code},{i},1,2\n" for code in ("en", "de") for i in range(20))
@@ -194,7 +195,7 @@ def test_names_of_models_never_become_paths(tmp_path, name):
     before = set(tmp_path.rglob("*"))
     responses = hatlib.load_responses(tmp_path / "f.csv")
     assert responses.models["model"].tolist() == [name]
-    hatlib.hat_scores(responses, draws=0).to_json()
+    scores_json(hatlib.hat_scores(responses, draws=0))
     assert set(tmp_path.rglob("*")) == before
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 from hatlib.claims.rankings import METRICS, compare_rankings, hat_ranking, metric_ranking
 from hatlib.data.responses import Responses
 from hatlib.errors import InputError
-from hatlib.metric.hardness import donors
+from hatlib.metric.pooled import donors
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.score import hat_scores
 from hatlib.resample import seed_of

@@ -6,7 +6,10 @@ What nobody says is assumed, and reported.
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,32 @@ ENGLISH = "en"
 
 _COLUMNS = ("benchmark", "name", "source_language", "chance_level")
 _TABLE = "table of benchmarks"
+_OPTIONS = Path(__file__).with_name("multiple_choice.toml")
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> list[tuple[str, int]]:
+    """Names of multiple-choice benchmarks with their options, the longest first."""
+    table = tomllib.loads(_OPTIONS.read_text(encoding="utf-8"))["options"]
+    every = [(name, int(k)) for k, names in table.items() for name in names]
+    return sorted(every, key=lambda pair: -len(pair[0]))
+
+
+def options_by_name(benchmark: str) -> int | None:
+    """How many options a benchmark has, if its name is that of a known multiple-choice set.
+
+    Examples
+    --------
+    >>> options_by_name("global_mmlu_full_de"), options_by_name("winogrande-african")
+    (4, 2)
+    >>> options_by_name("mgsm") is None
+    True
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", benchmark.lower()).strip("-")
+    for pattern, options in _patterns():
+        if f"-{pattern}-" in f"-{name}-":
+            return options
+    return None
 
 
 def own_benchmarks(path: Path, problems: list[Problem]) -> pd.DataFrame | None:

@@ -7,7 +7,7 @@ so what the items have in common cancels in a difference.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,16 +15,20 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from hatlib.errors import InputError, Problem, listing
-from hatlib.lines.distance import CLEAR, with_q_values
+from hatlib.metric.flags import Flag
 from hatlib.metric.results import BenchmarkScores, HatScores
-from hatlib.metric.score import OTHER_LANGUAGES, interval_quantile
+from hatlib.metric.score import interval_quantile
 from hatlib.metric.sufficient import MACRO
-from hatlib.show.words import counted, headline, joined, markdown_text, signed
-
-if TYPE_CHECKING:
-    from hatlib.show.charts import Figure, Notice
 
 Floats = NDArray[np.float64]
+
+MOST_MODELS = 2_000
+"""More models are not compared pair by pair."""
+
+MOST_LETTERS = 200
+"""Tie groups of more models have no letters, which nobody could read."""
+
+_BLOCK = 4_000_000  # differences at a time, to bound memory
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ class Difference:
         Nominal coverage of the interval.
     unpaired_se : float
         What the standard error would be had the models been asked different items.
-    flags : tuple of str
-        Flags of the two scores, if any.
+    flags : tuple of Flag
+        Flags of the two scores, each once.
     metrics : DataFrame
         Source and target accuracy, XLT gap and ratio of both, and their difference.
     """
@@ -66,7 +70,7 @@ class Difference:
     p_value: float
     level: float
     unpaired_se: float
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     metrics: pd.DataFrame
 
     def table(self) -> pd.DataFrame:
@@ -86,26 +90,19 @@ class Difference:
 
     def summary(self) -> str:
         """The answer in words."""
-        a, b = markdown_text(self.model_a), markdown_text(self.model_b)
-        if not np.isfinite(self.difference):
-            why = joined(list(self.flags)) if self.flags else "a score is missing"
-            return f"{headline(f'{self.model_a} against {self.model_b}', 'cannot tell')} {why}."
-        clear = self.low > 0 or self.high < 0
-        better = a if self.difference > 0 else b
-        verdict = f"{better} transfers better" if clear else "a tie"
-        text = (
-            f"**{a} against {b}: {verdict}.** The difference in HAT is {signed(self.difference)} "
-            f"[{signed(self.low)}, {signed(self.high)}]."
-        )
-        if not clear:
-            text += " The interval contains 0: these items do not tell the two apart."
-        if self.flags:
-            text += f" Mind: {joined(sorted(set(self.flags)))}."
-        return text
+        from hatlib.show.scoring import difference_text
+
+        return difference_text(self)
 
 
 def compare_models(
-    scores: HatScores, a: str, b: str, *, benchmark: str = "", target: str = MACRO
+    scores: HatScores,
+    a: str,
+    b: str,
+    *,
+    benchmark: str = "",
+    target: str = MACRO,
+    measure: str = "hat",
 ) -> Difference:
     """Compare two models on the same items.
 
@@ -119,6 +116,8 @@ def compare_models(
         Which benchmark; the first that has both if none is named.
     target : str
         "macro" or a language code.
+    measure : str
+        "hat", "hat_pooled" or "f95".
 
     Returns
     -------
@@ -142,8 +141,9 @@ def compare_models(
     if i == j:
         raise InputError(Problem("a model is compared with itself.", "Name two.", value=a))
     t = _target(chosen, target)
-    draws = _draws(chosen)[:, [i, j], t]
-    hats = chosen.hat[[i, j], t]
+    found = chosen.measure(measure)
+    draws = _draws(found.draws)[:, [i, j], t]
+    hats = found.value[[i, j], t]
     difference = float(hats[0] - hats[1])
     se = float(np.std(draws[:, 0] - draws[:, 1], ddof=1))
     effective = float(chosen.effective_items[[i, j], t].min())
@@ -168,7 +168,7 @@ def compare_models(
         float(p_values(np.array(difference), np.array(se), np.array(effective))),
         scores.level,
         float(np.hypot(*draws.std(axis=0, ddof=1))),
-        tuple(flag for flag in chosen.flags[[i, j], t].tolist() if flag),
+        tuple(dict.fromkeys(flag for m in (i, j) for flag in chosen.flags_of(m, t))),
         pd.DataFrame(rows),
     )
 
@@ -222,49 +222,20 @@ class Comparisons:
 
     def summary(self) -> str:
         """The answer in words."""
-        n = len(self.models)
-        if n < 2:
-            return f"{headline(self.benchmark_name, 'nothing to compare')} Fewer than two scores."
-        first = self.models.iloc[0]
-        rivals = self.models[self.models["rank_low"] == 1]
-        apart = int(self.pairs["told_apart"].sum())
-        discovered = int((self.pairs["q_value"] < CLEAR).sum())
-        verdict = (
-            f"{markdown_text(first['display_name'])} is ahead"
-            if len(rivals) == 1
-            else f"{len(rivals)} of {n} models may be the best"
-        )
-        return (
-            f"**{markdown_text(self.benchmark_name)}: {verdict}.** Of "
-            f"{counted(len(self.pairs), 'pair')} of models, {apart} can be told apart, with an "
-            f"error rate of {1 - self.level:.0%} for all of them together; "
-            f"{discovered} at a false discovery rate of {CLEAR:.0%}."
-        )
+        from hatlib.show.scoring import comparisons_summary
 
-    def chart(self) -> Figure | Notice:
+        return comparisons_summary(self)
+
+    def chart(self) -> Any:
         """The rank that each model may have."""
-        from hatlib.show import charts
+        from hatlib.show.scoring import rank_chart
 
-        frame = self.models.assign(rank=np.arange(1, len(self.models) + 1))
-        return charts.intervals(
-            frame,
-            value="rank",
-            low="rank_low",
-            high="rank_high",
-            row="display_name",
-            zero=None,
-            sort="table",
-            name=f"ranks-{self.benchmark}-{self.target}",
-            title_x="Rank (1 is best)",
-            caption=(
-                f"Ranks by HAT on {self.benchmark_name}. A bar covers the ranks that a model may "
-                f"have; all bars hold at once with {self.level:.0%} confidence. Models whose bars "
-                "overlap widely are a tie."
-            ),
-        )
+        return rank_chart(self)
 
 
-def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) -> Comparisons:
+def compare_all(
+    scores: HatScores, *, benchmark: str = "", target: str = MACRO, measure: str = "hat"
+) -> Comparisons:
     """Compare every model with every other.
 
     Pairs are told apart by the max-T method (Westfall and Young 1993): a difference counts if it
@@ -279,6 +250,8 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
         Which benchmark; the first if none is named.
     target : str
         "macro" or a language code.
+    measure : str
+        "hat", "hat_pooled" or "f95".
 
     Returns
     -------
@@ -287,7 +260,7 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
     Raises
     ------
     InputError
-        If a name is not known, or there are no redraws.
+        If a name is not known, there are no redraws, or more than `MOST_MODELS` models.
 
     Examples
     --------
@@ -300,51 +273,62 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
     """
     chosen = scores.benchmark(benchmark)
     t = _target(chosen, target)
-    hats = chosen.hat[:, t]
+    found = chosen.measure(measure)
+    hats = found.value[:, t]
     order = np.argsort(-hats, kind="stable")
-    fewer = np.array([OTHER_LANGUAGES in flag for flag in chosen.flags[:, t]])
+    fewer = chosen.marks[Flag.OTHER_LANGUAGES][:, t]
     order = order[np.isfinite(hats[order]) & ~fewer[order]]
-    draws = _draws(chosen)[:, order, t]
+    if len(order) > MOST_MODELS:
+        raise InputError(
+            Problem(
+                f"{len(order):,} models are too many to compare all pairs of them.",
+                f"Keep {MOST_MODELS:,} or fewer in the file.",
+            )
+        )
+    draws = _draws(found.draws)[:, order, t]
     first, second = np.triu_indices(len(order), 1)
-    gap = draws[:, first] - draws[:, second]
     estimate = hats[order][first] - hats[order][second]
-    se = gap.std(axis=0, ddof=1)
+    se = _errors(draws)[first, second]
     effective = chosen.effective_items[order, t]
     effective = np.minimum(effective[first], effective[second])
     reach = interval_quantile(effective, scores.level)
-    apart = _told_apart(gap, estimate, se, reach, scores.level)
+    apart = _told_apart(draws, estimate, se, reach, scores.level)
     names = _display(scores)
-    shown = [names.get(chosen.models[m], chosen.models[m]) for m in order]
-    pairs = with_q_values(
-        pd.DataFrame(
-            {
-                "model_a": [shown[i] for i in first],
-                "model_b": [shown[j] for j in second],
-                "id_a": [chosen.models[order[i]] for i in first],
-                "id_b": [chosen.models[order[j]] for j in second],
-                "difference": estimate,
-                "low": estimate - reach * se,
-                "high": estimate + reach * se,
-                "p_value": p_values(estimate, se, effective),
-                "told_apart": apart,
-            }
-        )
-    )
+    shown = np.array([names.get(chosen.models[m], chosen.models[m]) for m in order], dtype=object)
+    ids = np.array([chosen.models[m] for m in order], dtype=object)
+    p = p_values(estimate, se, effective)
+    pairs = pd.DataFrame(
+        {
+            "model_a": shown[first],
+            "model_b": shown[second],
+            "id_a": ids[first],
+            "id_b": ids[second],
+            "difference": estimate,
+            "low": estimate - reach * se,
+            "high": estimate + reach * se,
+            "p_value": p,
+            "told_apart": apart,
+            "q_value": stats.false_discovery_control(p) if len(p) else p,
+        }
+    ).astype(dict.fromkeys(("model_a", "model_b", "id_a", "id_b"), "str"))
     better = np.zeros((len(order), len(order)), dtype=bool)
     better[first[apart], second[apart]] = True
-    groups = _tie_groups(len(order), list(zip(first[apart], second[apart], strict=True)))
+    letters = [""] * len(order)
+    if len(order) <= MOST_LETTERS:
+        groups = _tie_groups(len(order), list(zip(first[apart], second[apart], strict=True)))
+        letters = [
+            " ".join(_letter(g) for g, group in enumerate(groups) if i in group)
+            for i in range(len(order))
+        ]
     models = pd.DataFrame(
         {
             "model": [chosen.models[m] for m in order],
             "display_name": shown,
             "hat": hats[order],
-            "low": chosen.low[order, t],
-            "high": chosen.high[order, t],
+            "low": found.low[order, t],
+            "high": found.high[order, t],
             "flag": chosen.flags[order, t],
-            "tie_group": [
-                " ".join(_letter(g) for g, group in enumerate(groups) if i in group)
-                for i in range(len(order))
-            ],
+            "tie_group": letters,
             "rank_low": 1 + better.sum(axis=0),
             "rank_high": len(order) - better.sum(axis=1),
         }
@@ -357,17 +341,36 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
     )
 
 
+def _errors(draws: Floats) -> Floats:
+    """Standard error of the difference of each pair, (n_models, n_models), without the pairs."""
+    if draws.shape[1] < 2:
+        return np.zeros((draws.shape[1],) * 2)
+    gap = draws - draws.mean(axis=0)
+    shared = gap.T @ gap / (len(draws) - 1)
+    own = np.diagonal(shared)
+    return np.sqrt(np.maximum(own[:, None] + own[None, :] - 2 * shared, 0))
+
+
 def _told_apart(
-    gap: Floats, estimate: Floats, se: Floats, reach: Floats, level: float
+    draws: Floats, estimate: Floats, se: Floats, reach: Floats, level: float
 ) -> NDArray[np.bool_]:
+    """Pairs whose difference exceeds what the largest of all reaches by chance (max-T)."""
     if not estimate.size:
         return np.zeros(0, dtype=bool)
     se = np.maximum(se, 1e-12)
-    largest = np.abs((gap - gap.mean(axis=0)) / se).max(axis=1)
+    gap = draws - draws.mean(axis=0)
+    first, second = np.triu_indices(draws.shape[1], 1)
+    step = max(1, _BLOCK // len(estimate))
+    largest = np.concatenate(
+        [
+            np.abs((gap[at : at + step, first] - gap[at : at + step, second]) / se).max(axis=1)
+            for at in range(0, len(gap), step)
+        ]
+    )
     critical = np.quantile(largest, level)
     # Few effective items make a standard error itself uncertain, as in the intervals.
     inflation = reach / stats.norm.ppf((1 + level) / 2)
-    return np.abs(estimate) / se > critical * inflation
+    return np.asarray(np.abs(estimate) / se > critical * inflation)
 
 
 def p_values(estimate: Floats, se: Floats, effective: Floats) -> Floats:
@@ -439,7 +442,7 @@ def _target(b: BenchmarkScores, target: str) -> int:
     return b.targets.index(target)
 
 
-def _draws(b: BenchmarkScores) -> Floats:
-    if b.draws is None:
+def _draws(draws: Floats | None) -> Floats:
+    if draws is None:
         raise InputError(Problem("the scores have no redraws.", "Score with draws=2000."))
-    return b.draws
+    return draws

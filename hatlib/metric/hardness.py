@@ -7,8 +7,8 @@ to get one:
 - **self**: from the model's own answers in the source language. The distribution of *h* over the
   items is estimated by nonparametric maximum likelihood; the posterior of an item then depends on
   its count of correct answers only.
-- **pooled**: from the answers of all models, by an item-response model (Rasch, with a free
-  distribution of difficulty). It works with one answer an item. *Leave-one-out* keeps a model
+- **pooled**: from the answers of all models, by an item-response model
+  (`hatlib.metric.pooled`). It works with one answer an item. *Leave-one-out* keeps a model
   from helping to define the hardness that it is judged by, *other-lineages* keeps its relatives
   from it, too, and *lineage:NAME* takes the hardness from the models of one lineage.
 
@@ -21,10 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import stats
 
 from hatlib.data.responses import Counts
-from hatlib.errors import InputError, Problem, listing
+from hatlib.metric.cells import count_cells
 from hatlib.metric.judge import Judge
 
 Floats = NDArray[np.float64]
@@ -36,18 +36,6 @@ GRID_POINTS = 41
 EM_STEPS = (40, 1500)
 """Fewest and most steps of expectation and maximisation, see `em_steps`."""
 
-MIN_MODELS = 5
-"""Fewest models from which the pooled hardness is estimated."""
-
-MAX_CELLS = 30
-"""Most cells that items are sorted into by their pooled difficulty."""
-
-LINEAGE = "lineage:"
-"""Hardness from the models of one lineage is called by this and the lineage's name."""
-
-_STEP = 0.1  # logits, over which the change of a posterior is measured
-_DIFFICULTIES = np.linspace(-8.0, 8.0, 81)
-
 
 @dataclass(frozen=True)
 class Hardness:
@@ -56,7 +44,7 @@ class Hardness:
     Attributes
     ----------
     method : str
-        "self", or one of `donors`.
+        "self", or one of `hatlib.metric.pooled.donors`.
     grid : ndarray, shape (n_grid,)
         Probabilities *h*, from 0 to 1.
     cell : ndarray of int, shape (n_models, n_items)
@@ -269,7 +257,7 @@ def self_hardness(
     >>> self_hardness(counts).trials.tolist()
     [4, 4, 4, 4, 4]
     """
-    cell, correct, trials = _count_cells(counts.source_correct, counts.source_trials)
+    cell, correct, trials = count_cells(counts.source_correct, counts.source_trials)
     return hardness_of_cells(
         cell,
         correct,
@@ -333,302 +321,9 @@ def hardness_of_cells(
     )
 
 
-def _count_cells(correct: Ints, trials: Ints) -> tuple[Ints, Ints, Ints]:
-    """Number the pairs of correct answers and trials that occur; -1 for no trial."""
-    base = int(trials.max(initial=0)) + 1
-    code = trials * base + correct
-    answered = trials > 0
-    known, index = np.unique(code[answered], return_inverse=True)
-    cell = np.full(trials.shape, -1, dtype=np.int64)
-    cell[answered] = index
-    return cell, known % base, known // base
-
-
 def _items_in_cells(cell: Ints, n_cells: int) -> Floats:
     """How many items each model has in each cell."""
     return np.stack([np.bincount(row[row >= 0], minlength=n_cells) for row in cell]).astype(float)
-
-
-@dataclass(frozen=True)
-class ItemResponse:
-    """A Rasch model with a free distribution of difficulty, fitted to one benchmark.
-
-    Attributes
-    ----------
-    ability : ndarray, shape (n_models,)
-        In logits; the mean is 0.
-    difficulty : ndarray, shape (n_grid,)
-        Grid of item difficulties, in logits.
-    share : ndarray, shape (n_grid,)
-        Share of the items at each difficulty.
-    log_likelihood : ndarray, shape (n_models, n_items, n_grid)
-        Of the answers of each model to each item, given its difficulty.
-    """
-
-    ability: Floats
-    difficulty: Floats
-    share: Floats
-    log_likelihood: Floats
-
-    def influence(self, right: Floats, trials: Floats, chance: float) -> Floats:
-        """By how much one more copy of an item would move each ability (logits).
-
-        Scores of the marginal likelihood times the inverse of their information.
-
-        Returns
-        -------
-        ndarray, shape (n_models, n_items)
-        """
-        s = special.expit(self.ability[:, None] - self.difficulty)
-        p = np.clip(chance + (1 - chance) * s, 1e-9, 1 - 1e-9)
-        slope = (1 - chance) * s * (1 - s) / (p * (1 - p))
-        weight = self.posterior()
-        score = right * (slope @ weight.T) - trials * ((slope * p) @ weight.T)
-        information = score @ score.T + np.eye(len(score)) / 9
-        move = np.linalg.solve(information, score)
-        return np.asarray(move - move.mean(axis=0), dtype=np.float64)
-
-    def posterior(self, of: ArrayLike | None = None) -> Floats:
-        """P(difficulty | answers) of each item, from all models or from some.
-
-        Parameters
-        ----------
-        of : array_like of bool, shape (n_models,), optional
-            The models whose answers count.
-
-        Returns
-        -------
-        ndarray, shape (n_items, n_grid)
-        """
-        logs = self.log_likelihood.sum(axis=0, where=_columns(of))
-        return special.softmax(logs + np.log(np.maximum(self.share, 1e-300)), axis=1)
-
-
-def fit_item_response(counts: Counts, *, steps: int = 100) -> ItemResponse:
-    """Fit item difficulty and model ability to the answers in the source language.
-
-    Marginal maximum likelihood by EM (Bock and Aitkin 1981), with abilities held loosely to their
-    mean (standard deviation 3 logits), so that a model with everything right stays finite. A model
-    of ability *t* answers an item of difficulty *b* correctly with probability
-    ``c + (1 - c) · sigmoid(t - b)``.
-
-    Parameters
-    ----------
-    counts : Counts
-        Answers to one benchmark.
-    steps : int
-        Steps of the EM algorithm.
-
-    Returns
-    -------
-    ItemResponse
-
-    Examples
-    --------
-    >>> from hatlib import simulate_answers
-    >>> simulated = simulate_answers(abilities=[-1, -0.5, 0, 0.5, 1], n_items=200, n_trials=1)
-    >>> fit = fit_item_response(simulated.responses.counts("sim"))
-    >>> bool((np.diff(fit.ability) > 0).all())
-    True
-    """
-    right, trials = counts.source_correct.astype(float), counts.source_trials.astype(float)
-    rate = (right.sum(axis=1) + 0.5) / (trials.sum(axis=1) + 1)
-    above = np.clip((rate - counts.chance) / (1 - counts.chance), 0.01, 0.99)
-    ability = special.logit(above)
-    ability -= ability.mean()
-    share = stats.norm.pdf(_DIFFICULTIES, scale=2)
-    share /= share.sum()
-    for _ in range(steps):
-        solved, failed = _log_probabilities(ability, counts.chance)
-        # A product sums over the models at once, without an array of models × items × grid.
-        logs = right.T @ solved + (trials - right).T @ failed
-        weight = special.softmax(logs + np.log(share), axis=1)
-        share = np.maximum(weight.mean(axis=0), 1e-12)
-        share /= share.sum()
-        ability = _ability_step(ability, right @ weight, trials @ weight, counts.chance)
-        ability -= ability.mean()
-    logs = _log_likelihood(ability, right, trials, counts.chance)
-    return ItemResponse(ability, _DIFFICULTIES, share, logs)
-
-
-def _log_likelihood(ability: Floats, right: Floats, trials: Floats, chance: float) -> Floats:
-    solved, failed = _log_probabilities(ability, chance)
-    wrong = trials - right
-    return right[:, :, None] * solved[:, None, :] + wrong[:, :, None] * failed[:, None, :]
-
-
-def _log_probabilities(ability: Floats, chance: float) -> tuple[Floats, Floats]:
-    """Logs of solving and of failing an item of each difficulty, (n_models, n_grid) each."""
-    p = chance + (1 - chance) * special.expit(ability[:, None] - _DIFFICULTIES)
-    p = np.clip(p, 1e-9, 1 - 1e-9)
-    return np.log(p), np.log1p(-p)
-
-
-def _ability_step(ability: Floats, right: Floats, trials: Floats, chance: float) -> Floats:
-    """One Fisher step for the abilities, given expected counts at each difficulty."""
-    s = special.expit(ability[:, None] - _DIFFICULTIES)
-    p = np.clip(chance + (1 - chance) * s, 1e-9, 1 - 1e-9)
-    slope = (1 - chance) * s * (1 - s)
-    score = ((right - trials * p) * slope / (p * (1 - p))).sum(axis=1)
-    information = (trials * slope**2 / (p * (1 - p))).sum(axis=1)
-    # A model that has everything right or wrong would drift away without end.
-    step = (score - ability / 9) / (information + 1 / 9)
-    return ability + np.clip(step, -1, 1)
-
-
-def donors(counts: Counts, method: str) -> NDArray[np.bool_]:
-    """Whose answers tell how hard an item is for each model.
-
-    Parameters
-    ----------
-    counts : Counts
-        Answers to one benchmark.
-    method : str
-        "pooled" (all models), "leave-one-out" (all others), "other-lineages" (all of other
-        lineages) or "lineage:NAME" (those of one lineage, whether the model is one of them or
-        not).
-
-    Returns
-    -------
-    ndarray of bool, shape (n_models, n_models)
-        Row: the model that is judged; column: a model whose answers count.
-
-    Raises
-    ------
-    InputError
-        If the method is not known, or leaves no answers for a model.
-
-    Examples
-    --------
-    >>> from hatlib import simulate_answers
-    >>> counts = simulate_answers(abilities=[0, 1, 2], n_items=20).responses.counts("sim")
-    >>> donors(counts, "leave-one-out").sum(axis=1).tolist()
-    [2, 2, 2]
-    """
-    n = len(counts.models)
-    lineages = np.array(counts.lineages or counts.models, dtype=object)
-    if method == "pooled":
-        return np.ones((n, n), dtype=bool)
-    if method == "leave-one-out":
-        return ~np.eye(n, dtype=bool)
-    if method == "other-lineages":
-        found = lineages[:, None] != lineages[None, :]
-    elif method.startswith(LINEAGE):
-        found = np.tile(lineages == method.removeprefix(LINEAGE), (n, 1))
-    else:
-        raise InputError(Problem("hardness is not known.", value=method))
-    if not found.any(axis=1).all():
-        there = sorted(set(lineages.tolist()))
-        raise InputError(
-            Problem(
-                f"{counts.benchmark} has no answers from which hardness {method} could come.",
-                f"Lineages there: {listing(there)}. Fill in the column lineage of the models "
-                "table, or use hardness pooled.",
-            )
-        )
-    return found
-
-
-def pooled_hardness(counts: Counts, method: str = "pooled") -> Hardness:
-    """Hardness of each item for a model from the answers of several models.
-
-    Parameters
-    ----------
-    counts : Counts
-        Answers to one benchmark of at least `MIN_MODELS` models.
-    method : str
-        Whose answers count, see `donors`. The ability of a model always comes from its own.
-
-    Returns
-    -------
-    Hardness
-        At most `MAX_CELLS` cells a model, of items of similar difficulty.
-
-    Raises
-    ------
-    InputError
-        If there are too few models, or a judge is to be corrected for.
-
-    Examples
-    --------
-    >>> from hatlib import simulate_answers
-    >>> simulated = simulate_answers(abilities=[-1, -0.5, 0, 0.5, 1], n_items=200, n_trials=1)
-    >>> hardness = pooled_hardness(simulated.responses.counts("sim"))
-    >>> easy, hard = hardness.mean()[2][[0, hardness.cell[2].max()]]
-    >>> bool(easy > hard)
-    True
-    """
-    if len(counts.models) < MIN_MODELS:
-        raise InputError(
-            Problem(
-                f"{counts.benchmark} has {len(counts.models)} models, and pooled hardness needs "
-                f"{MIN_MODELS}.",
-                "Add models, or give several answers an item and use hardness self.",
-            )
-        )
-    if counts.judge:
-        raise InputError(
-            Problem(
-                "the correction for a judge needs hardness self.",
-                "Give several answers an item, or leave the correction out.",
-            )
-        )
-    whose = donors(counts, method)
-    fit = fit_item_response(counts)
-    grid = hardness_grid(counts.chance)
-    n_models, n_items = counts.source_trials.shape
-    answered = counts.source_trials > 0
-    cell = np.full((n_models, n_items), -1, dtype=np.int64)
-    posterior = np.full((n_models, MAX_CELLS, len(grid)), 1 / len(grid))
-    drift = np.zeros_like(posterior)
-    distribution = np.zeros((n_models, len(grid)))
-    known: dict[bytes, Floats] = {}  # models with the same donors share what they know of items
-    for m in range(n_models):
-        key = whose[m].tobytes()
-        if key not in known:
-            known[key] = fit.posterior(of=whose[m])
-        items = known[key]
-        onto, higher, lower = (
-            onto_grid(
-                counts.chance
-                + (1 - counts.chance) * special.expit(fit.ability[m] + step - fit.difficulty),
-                grid,
-            )
-            for step in (0.0, _STEP, -_STEP)
-        )
-        has = answered[m]
-        if not has.any():
-            distribution[m] = 1 / len(grid)
-            continue
-        codes = _slices(items[has] @ fit.difficulty)
-        cell[m, has] = codes
-        sums = np.zeros((MAX_CELLS, items.shape[1]))
-        np.add.at(sums, codes, items[has])
-        size = np.bincount(codes, minlength=MAX_CELLS)[:, None]
-        filled = size[:, 0] > 0
-        shares = sums[filled] / size[filled]
-        posterior[m, filled] = shares @ onto
-        drift[m, filled] = shares @ (higher - lower) / (2 * _STEP)
-        distribution[m] = items[has].mean(axis=0) @ onto
-    none = np.array([], dtype=np.int64)
-    influence = fit.influence(
-        counts.source_correct.astype(float), counts.source_trials.astype(float), counts.chance
-    )
-    return Hardness(
-        method, grid, cell, none, none, posterior, distribution, None, 0, influence, drift
-    )
-
-
-def _columns(of: ArrayLike | None) -> NDArray[np.bool_] | bool:
-    """Some models of an array of models × items × grid."""
-    return True if of is None else np.asarray(of, dtype=bool)[:, None, None]
-
-
-def _slices(values: Floats) -> Ints:
-    """Sort values into at most `MAX_CELLS` slices of equal size; equal values stay together."""
-    _, index, size = np.unique(values.round(9), return_inverse=True, return_counts=True)
-    middle = np.cumsum(size) - size / 2
-    return np.minimum((middle / len(values) * MAX_CELLS).astype(np.int64), MAX_CELLS - 1)[index]
 
 
 def onto_grid(points: Floats, grid: Floats) -> Floats:

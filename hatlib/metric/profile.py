@@ -532,16 +532,17 @@ def _cells(table: SufficientTable) -> tuple[Floats, Floats, Floats]:
     target. Taking the variance of each cell by itself would bias the profile: a cell near 0 or 1
     by chance looks sure by chance, too.
     """
-    items = table.items
-    plain = table.rates / np.maximum(items, 1)
-    within = np.maximum(table.squares - items * plain**2, 0).sum(axis=2)
+    whole = table.whole or table
+    items = whole.items
+    plain = whole.rates / np.maximum(items, 1)
+    within = np.maximum(whole.squares - items * plain**2, 0).sum(axis=2)
     lost = (items > 0).sum(axis=2)  # a mean a cell was fitted
     n = items.sum(axis=2)
     within *= n / np.maximum(n - lost, 1)
     # Corrected for a judge, a mean may lie outside [0, 1].
     possible = (items * np.clip(plain * (1 - plain), 0, None)).sum(axis=2)
     factor = (within + 0.01) / (possible + 0.02)
-    return items, np.nan_to_num(table.means()), factor
+    return table.items, np.nan_to_num(table.means()), factor
 
 
 def _spread(spread: Floats, own: Floats, covariance: Floats, bends: Floats) -> Floats:

@@ -1,52 +1,60 @@
-"""How far the answers to one item hang together, from promptings with several answers each."""
+"""What promptings show: how far answers to one item hang together, and what prompts do to both.
+
+Ten answers to an item are worth ten only if they are independent, given the item.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from hatlib.data.responses import Responses
+from hatlib.data.responses import Counts, Prompted, Responses
 from hatlib.errors import InputError, Problem, listing
+
+Floats = NDArray[np.float64]
+
+MOST = 0.95
+"""Answers are taken to be correlated by no more than this."""
 
 
 def answer_correlation(responses: Responses, benchmark: str = "") -> pd.DataFrame:
     """How correlated are a model's answers to one item in the source language?
 
-    Ten answers are worth ten only if they are independent, given the item. Answers to the same
-    prompt are not, if the model does better with some prompts than with others. Pairs of answers
-    to *one* prompt agree more often, then, than pairs of answers to *different* prompts, and the
-    two shares give the correlation without bias.
+    Answers to the same prompt are, if the model does better with some prompts than with others.
+    Pairs of answers to *one* prompt agree more often, then, than pairs of answers to *different*
+    prompts, and the two shares give the correlation without bias. With one answer a prompt there
+    are no pairs of the first kind and none are needed: as far as prompts are drawn at random, the
+    answers are independent by design.
 
     Parameters
     ----------
     responses : Responses
-        With promptings, of which some have two answers or more.
+        With promptings.
     benchmark : str
         Which benchmark; the first if none is named.
 
     Returns
     -------
     DataFrame
-        One row a model: ``model``; ``within``, the correlation of two answers to one prompt;
-        ``correlation``, what it comes to for an average pair of all answers to an item, to be
-        given to `hatlib.hat_scores`; ``n_items`` that it rests on.
+        One row a model: ``model``; ``within``, the correlation of two answers to one prompt (nan
+        where no prompt has two); ``correlation``, what it comes to for an average pair of all
+        answers to an item, which `hatlib.hat_scores` uses unasked; ``by_design``, whether that is
+        0 as each prompt has one answer; ``n_items`` that it rests on.
 
     Raises
     ------
     InputError
-        If the benchmark has no promptings with several answers each.
+        If the benchmark has no item with several promptings.
 
     Examples
     --------
     >>> import hatlib
-    >>> responses = hatlib.load_responses(sets="mgsm")
-    >>> answer_correlation(responses)
-    Traceback (most recent call last):
-        ...
-    hatlib.errors.InputError: mgsm has no item with several promptings of several answers each. \
-Without them the correlation cannot be estimated.
+    >>> found = answer_correlation(hatlib.load_responses(sets="mgsm"))
+    >>> found[["correlation", "by_design"]].drop_duplicates().to_dict("records")
+    [{'correlation': 0.0, 'by_design': True}]
     """
     there = responses.benchmarks["benchmark"].tolist()
     name = benchmark or there[0]
@@ -54,38 +62,155 @@ Without them the correlation cannot be estimated.
         raise InputError(
             Problem("there is no such benchmark.", f"There are: {listing(there, 20)}.", value=name)
         )
-    frame = responses.frame
-    frame = frame[(frame["benchmark"] == name) & (frame["language"] == frame["source_language"])]
-    rows = [
-        {"model": model, **found}
-        for model, part in frame.groupby("model")
-        if (found := _of_model(part)) is not None
-    ]
+    counts = responses.counts(name)
+    rows = []
+    if counts.prompted is not None:
+        pairs = _pairs(counts.prompted, *counts.source_trials.shape)
+        rows = [row for m, model in enumerate(counts.models) if (row := pairs.of(model, m))]
     if not rows:
         raise InputError(
             Problem(
-                f"{name} has no item with several promptings of several answers each.",
-                "Without them the correlation cannot be estimated.",
+                f"{name} has no item with several promptings in the source language.",
+                "Without them the correlation cannot be estimated. Name the promptings in the "
+                "column prompting.",
             )
         )
     return pd.DataFrame(rows)
 
 
-def _of_model(part: pd.DataFrame) -> dict[str, Any] | None:
-    k, n = part["n_correct"].to_numpy(float), part["n_trials"].to_numpy(float)
-    item = pd.factorize(part["item"])[0]
-    both_right = np.bincount(item, k * (k - 1))
-    pairs = np.bincount(item, n * (n - 1))
-    total_right, total = np.bincount(item, k), np.bincount(item, n)
-    across = total * (total - 1) - pairs
-    usable = (pairs > 0) & (across > 0)
-    if not usable.any():
-        return None
-    across_right = total_right * (total_right - 1) - both_right
-    within = (both_right[usable] / pairs[usable]).mean()
-    between = (across_right[usable] / across[usable]).mean()
-    mean = (total_right[usable] / total[usable]).mean()
-    rho = (within - between) / (mean - between) if mean > between else 0.0
-    share = (pairs[usable] / (total * (total - 1))[usable]).mean()
-    rho = float(np.clip(rho, 0, 0.99))
-    return {"within": rho, "correlation": rho * share, "n_items": int(usable.sum())}
+@dataclass(frozen=True)
+class _Pairs:
+    """Sums over the answers to each item in the source language, (n_models, n_items) each."""
+
+    right: Floats
+    total: Floats
+    same_right: Floats  # ordered pairs of answers to one prompt, both right
+    same: Floats
+    prompts: Floats
+
+    def correlation(self, of: int | slice) -> tuple[float, float, float]:
+        """Correlation within a prompt (nan if unknown), share of such pairs, number of items."""
+        right, total = self.right[of], self.total[of]
+        across = total * (total - 1) - self.same[of]
+        usable = (self.same[of] > 0) & (across > 0)
+        if not usable.any():
+            return float("nan"), 0.0, float(((self.prompts[of] > 1) & (across > 0)).sum())
+        across_right = right * (right - 1) - self.same_right[of]
+        within = (self.same_right[of][usable] / self.same[of][usable]).mean()
+        between = (across_right[usable] / across[usable]).mean()
+        mean = (right[usable] / total[usable]).mean()
+        rho = (within - between) / (mean - between) if mean > between else 0.0
+        share = (self.same[of][usable] / (total * (total - 1))[usable]).mean()
+        return float(np.clip(rho, 0, MOST)), float(share), float(usable.sum())
+
+    def of(self, model: str, m: int) -> dict[str, object] | None:
+        within, share, n = self.correlation(m)
+        if not n:
+            return None
+        design = not np.isfinite(within)
+        value = 0.0 if design else within * share
+        return {
+            "model": model,
+            "within": within,
+            "correlation": value,
+            "by_design": design,
+            "n_items": int(n),
+        }
+
+
+def _pairs(prompted: Prompted, n_models: int, n_items: int) -> _Pairs:
+    p = prompted.rows((prompted.target < 0) & (prompted.trials > 0))
+    place = p.model * n_items + p.item
+    k, n = p.correct.astype(float), p.trials.astype(float)
+    values = (k, n, k * (k - 1), n * (n - 1), np.ones_like(k))
+    sums = [np.bincount(place, value, minlength=n_models * n_items) for value in values]
+    return _Pairs(*(s.astype(float).reshape(n_models, n_items) for s in sums))
+
+
+def told_by_promptings(counts: Counts, one_out: bool) -> tuple[float, float]:
+    """The correlation of the answers that show hardness, from promptings with several samples.
+
+    One value for all models, which is steadier.
+
+    Parameters
+    ----------
+    counts : Counts
+        Answers to one benchmark.
+    one_out : bool
+        Whether the answers of one prompting are left out.
+
+    Returns
+    -------
+    within : float
+        Correlation of two answers to one prompt; nan if it cannot be estimated.
+    correlation : float
+        Of an average pair of the answers; 0 if it cannot be estimated.
+    """
+    if counts.prompted is None:
+        return float("nan"), 0.0
+    pairs = _pairs(counts.prompted, *counts.source_trials.shape)
+    within, share, _ = pairs.correlation(slice(None))
+    if not np.isfinite(within):
+        return within, 0.0
+    if one_out:
+        usable = (pairs.prompts > 1) & (pairs.same > 0)
+        each = pairs.total[usable] / pairs.prompts[usable]  # answers a prompt
+        left = pairs.total[usable] - each
+        pairs_left = pairs.same[usable] * (1 - 1 / pairs.prompts[usable])
+        share = float((pairs_left / np.maximum(left * (left - 1), 1)).mean())
+    return within, within * share
+
+
+def excess_agreement(counts: Counts) -> pd.DataFrame:
+    """Do source and target go right together under the same prompting, more than the item says?
+
+    The covariance, within an item, of the source and the target answer under one prompting, after
+    the means of the item and of the prompting. Where it is clear of 0, hardness seen under the
+    same prompting would pass for transfer; leaving one prompting out does not let it.
+
+    Parameters
+    ----------
+    counts : Counts
+        With `Counts.prompted`.
+
+    Returns
+    -------
+    DataFrame
+        One row a model and one (``model`` is "all") for all: ``covariance``, mean over items and
+        targets; ``se``, over items; ``z``; ``n_items``. Empty without shared promptings.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> counts = hatlib.load_responses(sets="mgsm").counts("mgsm")
+    >>> excess_agreement(counts)["model"].tolist()[-2:]
+    ['s1.1-7b', 'all']
+    """
+    p = counts.prompted
+    columns = ["model", "covariance", "se", "z", "n_items"]
+    if p is None:
+        return pd.DataFrame(columns=columns)
+    p = p.rows(p.trials > 0)
+    frame = pd.DataFrame(
+        {"m": p.model, "t": p.target, "i": p.item, "b": p.prompting, "r": p.correct / p.trials}
+    )
+    source = frame[frame["t"] < 0].drop(columns="t").rename(columns={"r": "x"})
+    both = frame[frame["t"] >= 0].merge(source, on=["m", "i", "b"])
+    item = ["m", "t", "i"]
+    n = both.groupby(item)["x"].transform("size")
+    both, n = both[n > 1], n[n > 1]
+    if both.empty:
+        return pd.DataFrame(columns=columns)
+    for name in ("x", "r"):
+        both[name] -= both.groupby(item)[name].transform("mean")
+        both[name] -= both.groupby(["m", "t", "b"])[name].transform("mean")
+    both["c"] = both["x"] * both["r"] / (n - 1)
+    mean = both.groupby(item)["c"].sum().groupby(["m", "i"]).mean()
+    every = [(counts.models[int(str(m))], part) for m, part in mean.groupby("m")]
+    rows = []
+    for name, value in [*every, ("all", mean.groupby("i").mean())]:
+        se = float(value.std() / np.sqrt(len(value))) if len(value) > 1 else float("nan")
+        found = float(value.mean())
+        z = found / se if se > 0 else float("nan")
+        rows.append((name, found, se, z, len(value)))
+    return pd.DataFrame(rows, columns=columns)

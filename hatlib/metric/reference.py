@@ -5,7 +5,8 @@ model, as age-adjusted mortality averages over a standard population.  Three cho
 
 - **uniform**: every source probability from chance to 1 counts the same. It depends on nobody.
 - **pooled**: the average distribution of the models under comparison that can be scored. It puts
-  weight only where somebody has items, but changes with the models.
+  weight only where somebody has items, but changes with the models. It is a second number beside
+  the score (``hat_pooled``).
 - a frozen **standard**: a pooled reference and a common shape, stored with their origin, so that a
   model that comes later is scored against the same standard.
 """
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hatlib.errors import InputError, Problem
+from hatlib.metric.hardness import onto_grid
 from hatlib.metric.profile import TERMS, Shape
 from hatlib.metric.sufficient import MACRO
 from hatlib.thresholds import BOOK
@@ -34,7 +36,13 @@ ENOUGH_ITEMS = 10
 """Items that support a slice fully."""
 
 SUPPORTED = BOOK["supported"]
-"""Below this support a score is extrapolated, and `reference="auto"` leaves the uniform one."""
+"""Below this support a score is extrapolated."""
+
+NEARLY_ALWAYS = 0.95
+"""Source probability at which *f(.95)* is read off the profile."""
+
+NEARBY = 0.85
+"""From here on, items count as nearly always solved; *f(.95)* needs `ENOUGH_ITEMS` of them."""
 
 
 def uniform_reference(grid: Floats, chance: float) -> Floats:
@@ -51,6 +59,17 @@ def uniform_reference(grid: Floats, chance: float) -> Floats:
     weight[start:-1] += widths / 2
     weight[start + 1 :] += widths / 2
     return weight / weight.sum()
+
+
+def at_probability(grid: Floats, h: float) -> Floats:
+    """Weights that read a function off at one probability, linearly between points.
+
+    Examples
+    --------
+    >>> at_probability(np.array([0.0, 0.5, 1.0]), 0.75).tolist()
+    [0.0, 0.5, 0.5]
+    """
+    return np.array([np.interp(h, grid, unit) for unit in np.eye(len(grid))])
 
 
 def adjusted(mean: Any, reference: Floats, grid: Floats, chance: float) -> Any:
@@ -147,8 +166,6 @@ class Standard:
 
     def on(self, grid: Floats) -> Floats:
         """The weights on another grid, with the same mean."""
-        from hatlib.metric.hardness import onto_grid
-
         return self.weight @ onto_grid(self.grid, grid)
 
     def to_json(self) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,21 +14,34 @@ from numpy.typing import NDArray
 from hatlib.data.responses import Responses
 from hatlib.data.schema import MODEL_COLUMNS
 from hatlib.errors import InputError, Problem, listing
+from hatlib.metric.flags import Flag, Note
 from hatlib.metric.hardness import Hardness
 from hatlib.metric.profile import Shape
 from hatlib.metric.reference import Standard
 from hatlib.metric.sufficient import MACRO, SufficientTable
-from hatlib.show.words import counted, headline, joined, markdown_text
 
 if TYPE_CHECKING:
     from hatlib.show.charts import Figure, Notice
 
 Floats = NDArray[np.float64]
 
-SCHEMA = 1
-"""Version of the JSON output. A change that breaks readers raises it."""
 
-_ROUND = 6  # decimals in JSON: the same seed gives the same text on any machine
+@dataclass(frozen=True)
+class Estimate:
+    """A number for each model and target, with its interval.
+
+    Attributes
+    ----------
+    value, low, high, se : ndarray, shape (n_models, n_targets + 1)
+    draws : ndarray, shape (n_draws, n_models, n_targets + 1), or None
+        Of redrawn items, the same for all models.
+    """
+
+    value: Floats
+    low: Floats
+    high: Floats
+    se: Floats
+    draws: Floats | None
 
 
 @dataclass(frozen=True)
@@ -54,19 +66,27 @@ class BenchmarkScores:
     bands : ndarray, shape (2, n_models, n_grid), or None
         Interval of the macro profile, point by point.
     hat, low, high, se, support, effective_items, n_items : ndarray, shape (n_models, n_targets + 1)
-    flags : ndarray of str, same shape
-        Empty, or why a score is missing or weak; see `hatlib.metric.score.FLAGS`.
+    marks : mapping of Flag to ndarray of bool, same shape
+        Which flags each score has.
     n_trials : ndarray of int, shape (n_models,)
         Usual number of answers an item in the source language.
     metrics : mapping
         The traditional metrics by name, each of the same shape.
     draws : ndarray, shape (n_draws, n_models, n_targets + 1), or None
         Scores of redrawn items, the same items for all models.
-    notes : tuple of str
-        What was chosen or assumed.
+    notes : tuple of Note
+        What was chosen, assumed or seen.
+    hat_pooled, f95 : Estimate
+        The score over the pooled hardness, and the expected target accuracy where an item is solved
+        with probability .95 in the source language; f95 is nan with too few such items.
+    distribution : ndarray, shape (n_models, n_grid)
+        Distribution of *h* over the items of each model.
+    sensitivity : mapping of float to ndarray, shape (n_models, n_targets + 1)
+        For one answer an item: scores if models find other items hard, by how much (standard
+        deviation in logits).
     curve_draws : ndarray, shape (n_draws, n_models, n_points), or None
         Macro profiles of redrawn items, the same items for all models, at the grid points that
-        `thinned` names.
+        `thinned` names; None if there are too many.
     metric_draws : mapping, or None
         ``source_accuracy``, ``target_accuracy``, ``xlt_gap``, ``ratio`` and
         ``conditional_transfer`` (macro) of the same redrawn items as `draws`, each of shape
@@ -92,14 +112,52 @@ class BenchmarkScores:
     se: Floats
     support: Floats
     effective_items: Floats
-    flags: NDArray[np.str_]
+    marks: Mapping[Flag, NDArray[np.bool_]]
     n_items: Floats
     n_trials: NDArray[np.int64]
     metrics: Mapping[str, Floats]
     draws: Floats | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
+    hat_pooled: Estimate
+    f95: Estimate
+    distribution: Floats
     curve_draws: Floats | None = None
     metric_draws: Mapping[str, Floats] | None = None
+    sensitivity: Mapping[float, Floats] = field(default_factory=dict)
+
+    def flags_of(self, model: int, target: int) -> tuple[Flag, ...]:
+        """The flags of one score."""
+        return tuple(
+            flag for flag in Flag if flag in self.marks and self.marks[flag][model, target]
+        )
+
+    @cached_property
+    def flags(self) -> NDArray[np.str_]:
+        """The flags of each score by name, joined by a semicolon; empty where there is none."""
+        n_models, n_targets = self.hat.shape
+        rows = [["; ".join(self.flags_of(m, t)) for t in range(n_targets)] for m in range(n_models)]
+        return np.array(rows, dtype=str).reshape(n_models, n_targets)
+
+    @cached_property
+    def sound(self) -> NDArray[np.bool_]:
+        """Where there is a score that no flag weakens."""
+        weak = [mark for flag, mark in self.marks.items() if flag.weakens]
+        return np.asarray(np.isfinite(self.hat) & ~np.any(weak, axis=0))
+
+    def measure(self, name: str) -> Estimate:
+        """One of the numbers by name: "hat", "hat_pooled" or "f95".
+
+        Raises
+        ------
+        InputError
+            If there is no such measure.
+        """
+        if name == "hat":
+            return Estimate(self.hat, self.low, self.high, self.se, self.draws)
+        if name not in ("hat_pooled", "f95"):
+            what = "there is no such measure."
+            raise InputError(Problem(what, "Use hat, hat_pooled or f95.", value=name))
+        return self.hat_pooled if name == "hat_pooled" else self.f95
 
 
 def thinned(grid: Floats, chance: float) -> NDArray[np.intp]:
@@ -171,9 +229,12 @@ class HatScores:
             ``benchmark``, ``benchmark_name``, ``model``, ``display_name``, ``target`` ("macro" or
             a language code), ``target_name``; ``hat`` with ``low``, ``high`` and ``se``;
             ``support`` (share of the reference weight where the model has items),
-            ``effective_items``, ``flag``; ``n_items``, ``n_trials``; ``source_accuracy``,
-            ``target_accuracy``, ``xlt_gap``, ``ratio``, ``conditional_transfer``; ``source``,
-            ``chance``, ``hardness``, ``profile``, ``reference``; and what is known of the model.
+            ``effective_items``, ``flag``; ``hat_pooled`` (over the hardness that these models
+            meet) and ``f95`` (target accuracy where an item is nearly always solved in the source
+            language), each with ``_low`` and ``_high``; ``n_items``, ``n_trials``;
+            ``source_accuracy``, ``target_accuracy``, ``xlt_gap``, ``ratio``,
+            ``conditional_transfer``; ``source``, ``chance``, ``hardness``, ``profile``,
+            ``reference``; and what is known of the model.
         """
         return self._table.copy()
 
@@ -198,6 +259,12 @@ class HatScores:
             "support": b.support,
             "effective_items": b.effective_items,
             "flag": b.flags,
+            "hat_pooled": b.hat_pooled.value,
+            "hat_pooled_low": b.hat_pooled.low,
+            "hat_pooled_high": b.hat_pooled.high,
+            "f95": b.f95.value,
+            "f95_low": b.f95.low,
+            "f95_high": b.f95.high,
             "n_items": np.rint(b.n_items).astype(int),
             "n_trials": np.repeat(b.n_trials[:, None], n_targets, axis=1),
             **b.metrics,
@@ -239,11 +306,6 @@ class HatScores:
     def draws(self) -> dict[str, Floats]:
         """Redrawn scores by benchmark, each of shape (n_draws, n_models, n_targets + 1)."""
         return {b.benchmark: b.draws for b in self.benchmarks if b.draws is not None}
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was chosen or assumed, benchmark by benchmark."""
-        return tuple(f"{b.benchmark}: {note}" for b in self.benchmarks for note in b.notes)
 
     def benchmark(self, name: str = "") -> BenchmarkScores:
         """The scores of one benchmark; the first if none is named.
@@ -329,7 +391,7 @@ class HatScores:
                         "model": np.repeat(b.models, n_grid),
                         "display_name": np.repeat([self._display(m) for m in b.models], n_grid),
                         "source_probability": np.tile(b.hardness.grid, len(b.models)),
-                        "share": np.cumsum(b.hardness.distribution, axis=1).ravel(),
+                        "share": np.cumsum(b.distribution, axis=1).ravel(),
                         "reference": np.tile(np.cumsum(b.weight), len(b.models)),
                     }
                 )
@@ -351,48 +413,13 @@ class HatScores:
             }
         )
 
-    # Words, charts and files ----------------------------------------------------------------
+    # Charts, until no notebook asks a result for one ------------------------------------------
 
     def summary(self, benchmark: str = "") -> str:
-        """What the scores of one benchmark say, in sentences made from the numbers."""
-        b = self.benchmark(benchmark)
-        rows = self.macro()
-        rows = rows[rows["benchmark"] == b.benchmark]
-        name = str(rows["benchmark_name"].iloc[0])
-        known = rows.dropna(subset=["hat"])
-        if known.empty:
-            reasons = joined(sorted(set(rows["flag"]) - {""})) if rows["flag"].any() else "no data"
-            return f"{headline(name, 'no score')} No model can be scored: {reasons}."
-        ranked = known.sort_values("hat")
-        best, worst = ranked.iloc[-1], ranked.iloc[0]
-        verdict = f"{counted(len(known), 'model')} scored"
-        parts = [headline(name, verdict)]
-        if len(known) > 1:
-            parts.append(
-                f"HAT runs from {_with_interval(worst)} to {_with_interval(best)} "
-                f"(reference {b.reference}, hardness {b.hardness.method})."
-            )
-        else:
-            parts.append(
-                f"HAT is {_with_interval(best)} "
-                f"(reference {b.reference}, hardness {b.hardness.method})."
-            )
-        weak = known[known["flag"].str.contains("extrapolated")]
-        if len(weak):
-            parts.append(
-                f"{counted(len(weak), 'score')} {'is' if len(weak) == 1 else 'are'} extrapolated: "
-                "the model has few items over much of the reference."
-            )
-        fewer = known[known["flag"].str.contains("other languages")]
-        if len(fewer):
-            names = joined([markdown_text(name) for name in fewer["display_name"]])
-            parts.append(f"Over other languages than most, so not to be ranked: {names}.")
-        left = rows[rows["hat"].isna()]
-        if len(left):
-            parts.append(
-                f"Not scored: {joined([_because(row) for row in left.to_dict('records')])}."
-            )
-        return " ".join(parts)
+        """What the scores of one benchmark say, in words."""
+        from hatlib.show.scoring import scores_summary
+
+        return scores_summary(self, benchmark)
 
     def chart(self, benchmark: str = "", target: str = MACRO) -> Figure | Notice:
         """HAT of every model with its interval, for one target."""
@@ -478,81 +505,7 @@ class HatScores:
         has = np.isfinite(b.hat).any(axis=1)
         if not has.any():
             raise InputError(Problem("no model has a score.", "A standard is made from scores."))
-        origin = (
-            f"{counted(int(has.sum()), 'model')} on "
-            f"{counted(int(b.table.source_items.sum(axis=1).max()), 'item')} of {b.benchmark}"
-        )
-        weight = b.hardness.distribution[has].mean(axis=0)
+        n_items = int(b.table.paired[0].max())
+        origin = f"{int(has.sum())} models on {n_items} items of {b.benchmark}"
+        weight = b.distribution[has].mean(axis=0)
         return Standard(b.benchmark, b.chance, b.hardness.grid, weight, b.shape, origin)
-
-    def to_json(self) -> str:
-        """The scores as JSON, in the documented schema (version `SCHEMA`)."""
-        from hatlib import __version__
-
-        table = self._table
-        results: list[dict[str, Any]] = []
-        for b in self.benchmarks:
-            rows = table[table["benchmark"] == b.benchmark]
-            results.append(
-                {
-                    "benchmark": b.benchmark,
-                    "source": b.source_language,
-                    "chance": b.chance,
-                    "hardness": b.hardness.method,
-                    "profile": b.profile,
-                    "reference": b.reference,
-                    "notes": list(b.notes),
-                    "scores": [_json_row(row) for row in rows.to_dict("records")],
-                }
-            )
-        document = {
-            "schema": SCHEMA,
-            "draws": self.n_draws,
-            "seed": self.seed,
-            "level": self.level,
-            "hatlib": __version__,
-            "results": results,
-        }
-        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-
-
-_JSON_COLUMNS = (
-    "model",
-    "target",
-    "hat",
-    "low",
-    "high",
-    "support",
-    "effective_items",
-    "flag",
-    "n_items",
-    "n_trials",
-    "source_accuracy",
-    "target_accuracy",
-    "xlt_gap",
-    "ratio",
-    "conditional_transfer",
-)
-
-
-def _json_row(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {name: _json_value(row[name]) for name in _JSON_COLUMNS}
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, str):
-        return value or None
-    if isinstance(value, (float, np.floating)):
-        return round(float(value), _ROUND) if np.isfinite(value) else None
-    return int(value)
-
-
-def _with_interval(row: Any) -> str:
-    text = f"{row['hat']:.2f}"
-    if np.isfinite(row["low"]):
-        text += f" [{row['low']:.2f}, {row['high']:.2f}]"
-    return f"{text} ({markdown_text(row['display_name'])})"
-
-
-def _because(row: Mapping[Any, Any]) -> str:
-    return f"{markdown_text(row['display_name'])} ({row['flag']})"

@@ -15,6 +15,13 @@ from numpy.typing import NDArray
 
 from hatlib.data.responses import Counts
 from hatlib.errors import InputError, Problem
+from hatlib.metric.cells import (
+    Ledger,
+    mean_over_targets,
+    plain_ledgers,
+    source_rates,
+    target_rates,
+)
 from hatlib.metric.hardness import Hardness
 from hatlib.metric.judge import Judge
 
@@ -48,6 +55,9 @@ class SufficientTable:
         Over items with both: their number, sum of source rates, of target rates, of products.
     judge : Judge or None
         The judge that all rates are corrected for, if there is one.
+    whole : SufficientTable or None
+        The table with whole items, where these are cells with one prompting left out. How much
+        items vary within cells is a matter of whole items.
     """
 
     benchmark: str
@@ -63,6 +73,7 @@ class SufficientTable:
     squares: Floats
     paired: Floats
     judge: Judge | None = None
+    whole: SufficientTable | None = None
 
     def means(self) -> Floats:
         """Mean target rate in each cell, nan where it has no item.
@@ -103,52 +114,8 @@ class SufficientTable:
         return merge_tables([self, other])
 
 
-def mean_over_targets(values: Floats) -> Floats:
-    """Mean over the axis of the targets (the second from the end), leaving out nan.
-
-    Examples
-    --------
-    >>> mean_over_targets(np.array([[1.0, np.nan], [3.0, 5.0]])).tolist()
-    [2.0, 5.0]
-    """
-    known = np.isfinite(values)
-    n = known.sum(axis=-2)
-    total = np.where(known, values, 0).sum(axis=-2)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
-
-
 def _mean(values: Floats) -> Floats:
     return mean_over_targets(values.T).T
-
-
-def source_rates(counts: Counts) -> Floats:
-    """Source rate of each item, corrected for the judge if there is one; 0 where unanswered.
-
-    Returns
-    -------
-    ndarray, shape (n_models, n_items)
-    """
-    rates = counts.source_correct / np.maximum(counts.source_trials, 1)
-    return counts.judge.corrected(rates, counts.source_language) if counts.judge else rates
-
-
-def target_rates(counts: Counts) -> Floats:
-    """Target rate of each item, nan where source or target has no answer; macro first.
-
-    Rates are corrected for the judge, if there is one.
-
-    Returns
-    -------
-    ndarray, shape (n_models, n_targets + 1, n_items)
-    """
-    trials = counts.target_trials
-    paired = (trials > 0) & (counts.source_trials > 0)[:, None, :]
-    rates = np.where(paired, counts.target_correct / np.maximum(trials, 1), np.nan)
-    if counts.judge:
-        for place, language in enumerate(counts.targets):
-            rates[:, place] = counts.judge.corrected(rates[:, place], language)
-    macro = mean_over_targets(rates)
-    return np.concatenate([macro[:, None, :], rates], axis=1)
 
 
 class RedrawnMetrics:
@@ -202,7 +169,9 @@ class RedrawnMetrics:
             }
 
 
-def tabulate(counts: Counts, hardness: Hardness) -> SufficientTable:
+def tabulate(
+    counts: Counts, hardness: Hardness, ledgers: Sequence[Ledger] | None = None
+) -> SufficientTable:
     """Sum the answers to one benchmark within the cells of its hardness.
 
     Parameters
@@ -210,7 +179,9 @@ def tabulate(counts: Counts, hardness: Hardness) -> SufficientTable:
     counts : Counts
         Answers to one benchmark.
     hardness : Hardness
-        Its items in cells.
+        Its cells.
+    ledgers : sequence of Ledger, optional
+        The items of each model in the cells; by default, each item whole in its `hardness.cell`.
 
     Returns
     -------
@@ -225,21 +196,20 @@ def tabulate(counts: Counts, hardness: Hardness) -> SufficientTable:
     >>> int(table.items[0, 0].sum())
     50
     """
-    rates = target_rates(counts)
     n_cells = hardness.posterior.shape[1]
-    shape = (*rates.shape[:2], n_cells)
+    shape = (len(counts.models), len(counts.targets) + 1, n_cells)
     items, sums, squares = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    source_items = np.zeros((len(counts.models), n_cells))
-    for m, cell in enumerate(hardness.cell):
-        has = cell >= 0
-        source_items[m] = np.bincount(cell[has], minlength=n_cells)
+    source_items = np.zeros((shape[0], n_cells))
+    for m, mine in enumerate(ledgers or plain_ledgers(counts, hardness.cell)):
+        source_items[m] = np.bincount(mine.cell, mine.source, minlength=n_cells)
         # Rows of a one-hot matrix add up what belongs to a cell.
-        member = np.zeros((int(has.sum()), n_cells))
-        member[np.arange(len(member)), cell[has]] = 1
-        here = rates[m][:, has]
-        known = np.isfinite(here)
-        filled = np.where(known, here, 0)
-        items[m], sums[m], squares[m] = known @ member, filled @ member, filled**2 @ member
+        member = np.zeros((len(mine.cell), n_cells))
+        member[np.arange(len(member)), mine.cell] = 1
+        known = np.vstack([mine.known.max(axis=0, initial=0)[None], mine.known])
+        n = np.maximum((mine.known > 0).sum(axis=0), 1)
+        rates = np.vstack([(mine.rates.sum(axis=0) / n)[None], mine.rates])
+        items[m], sums[m], squares[m] = known @ member, rates @ member, rates**2 @ member
+    rates = target_rates(counts)
     known = np.isfinite(rates)
     source = source_rates(counts)[:, None, :]
     target = np.where(known, rates, 0)
@@ -325,6 +295,7 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
         squares,
         paired,
         first.judge,
+        None if first.whole is None else merge_tables([t.whole or t for t in tables]),
     )
 
 

@@ -208,9 +208,9 @@ def compare_pairs(
             ends = {"lead": lead, "low": lead - reach * se, "high": lead + reach * se}
             rows.append(about | {"measure": metric, **ends, "note": ""})
         found = compare_models(scores, a, b)
-        weak = [flag for flag in found.flags if EXTRAPOLATED in flag]
+        weak = [flag.value for flag in found.flags if flag is EXTRAPOLATED]
         if not np.isfinite(found.difference):
-            weak = list(found.flags) or ["no score"]
+            weak = [flag.value for flag in found.flags] or ["no score"]
         ends = {"lead": found.difference, "low": found.low, "high": found.high}
         rows.append(about | {"measure": "hat", **ends, "note": "; ".join(sorted(set(weak)))})
     frame = pd.DataFrame(rows)

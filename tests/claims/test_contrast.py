@@ -17,6 +17,7 @@ from hatlib import resample
 from hatlib.claims import contrast
 from hatlib.claims.contrast import QUESTIONS, on_line, on_scores, over_lineages, within_groups
 from hatlib.errors import InputError
+from hatlib.metric.flags import Flag
 
 LEAD = "sim-free-form"
 USUAL = ("hat", "source_accuracy", "target_accuracy", "xlt_gap", "ratio")
@@ -248,9 +249,9 @@ def test_the_same_seed_gives_the_same_figures_and_sets_do_not_meddle():
 def test_flagged_scores_do_not_enter_and_are_counted():
     scores, _ = design()
     b = scores.benchmarks[0]
-    flags = b.flags.copy()
-    flags[b.models.index("Birch 1 4B"), 0] = "extrapolated"
-    weak = on_scores(replace(scores, benchmarks=(replace(b, flags=flags),)), "size")
+    marks = {flag: mark.copy() for flag, mark in b.marks.items()}
+    marks[Flag.EXTRAPOLATED][b.models.index("Birch 1 4B"), 0] = True
+    weak = on_scores(replace(scores, benchmarks=(replace(b, marks=marks),)), "size")
     before, after = only(on_scores(scores, "size")), only(weak)
     assert after["n"] == before["n"] - 1
     assert after["n_left_out"] == before["n_left_out"] + 1

@@ -10,6 +10,7 @@ import pytest
 import hatlib
 from hatlib.claims.profiles import items_near, profile_difference, profile_pair, widest
 from hatlib.errors import InputError
+from hatlib.metric.flags import Flag
 from hatlib.metric.results import thinned
 
 DRAWS = 150
@@ -91,9 +92,9 @@ def test_models_are_chosen_by_difference_and_shared_range_and_names_are_kept(sco
 def test_scores_without_support_are_not_chosen(scores):
     b = scores.benchmark()
     best = b.models.index(profile_pair(scores).models[0])
-    flags = b.flags.copy()
-    flags[best, 0] = "extrapolated"
-    weak = replace(scores, benchmarks=(replace(b, flags=flags),))
+    marks = {flag: mark.copy() for flag, mark in b.marks.items()}
+    marks[Flag.EXTRAPOLATED][best, 0] = True
+    weak = replace(scores, benchmarks=(replace(b, marks=marks),))
     assert b.models[best] not in profile_pair(weak).models
 
 

@@ -41,9 +41,15 @@ def test_a_known_correlation_is_found(tmp_path, within):
     assert row["n_items"] == 4000
 
 
-def test_one_answer_a_prompting_cannot_tell(tmp_path):
-    with pytest.raises(InputError, match="several promptings of several answers"):
-        answer_correlation(prompted(tmp_path, 0.1, n_items=50, answers=1))
+def test_one_answer_a_prompting_is_independent_by_design(tmp_path):
+    row = answer_correlation(prompted(tmp_path, 0.1, n_items=50, answers=1)).iloc[0]
+    assert (row["correlation"], row["by_design"], row["n_items"]) == (0, True, 50)
+    assert np.isnan(row["within"])
+
+
+def test_without_promptings_the_correlation_cannot_be_told(tmp_path):
+    with pytest.raises(InputError, match="no item with several promptings"):
+        answer_correlation(prompted(tmp_path, 0.1, n_items=50, promptings=1))
 
 
 def test_an_unknown_benchmark_is_named(tmp_path):

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 import hatlib
 from hatlib.errors import InputError
-from hatlib.metric.hardness import donors, fit_item_response, self_hardness
+from hatlib.metric.hardness import self_hardness
 from hatlib.metric.judge import Judge, judge_of
+from hatlib.metric.pooled import donors, fit_item_response
 from hatlib.metric.score import score_counts, score_table
 from hatlib.metric.sufficient import merge_tables, tabulate
+from hatlib.show.scoring import benchmark_notes
 
 share = st.floats(0.6, 1.0)
 
@@ -222,7 +224,7 @@ def test_what_a_judge_does_not_go_with():
 def test_the_scores_say_that_they_are_corrected():
     responses = hatlib.simulate_answers([0.0, 1.0], n_items=60).responses
     scores = hatlib.hat_scores(responses, judge=Judge(0.9, 0.8, 10, 10), draws=20)
-    assert any("sensitivity 0.9 and specificity 0.8" in note for note in scores.notes)
+    assert any("sensitivity 0.9 and specificity 0.8" in note for note in benchmark_notes(scores))
 
 
 # --- whose answers tell the hardness --------------------------------------------------------
@@ -259,9 +261,9 @@ def test_answers_of_relatives_have_no_part_in_other_lineages():
     counts = named("aabbbc")
     fit = fit_item_response(counts)
     whose = donors(counts, "other-lineages")[0]
-    changed = fit.log_likelihood.copy()
-    changed[:2] = -50 * np.random.default_rng(0).random(changed[:2].shape)
-    other = replace(fit, log_likelihood=changed)
+    changed = fit.right.copy()
+    changed[:2] = fit.trials[:2] - changed[:2]
+    other = replace(fit, right=changed)
     assert other.posterior(of=whose) == pytest.approx(fit.posterior(of=whose), abs=1e-12)
     assert np.abs(other.posterior() - fit.posterior()).max() > 0.01
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hatlib import InputError, compare_all, compare_models, hat_scores, simulate_answers
-from hatlib.metric.compare import _letter, _tie_groups
+from hatlib.metric.compare import MOST_LETTERS, _letter, _tie_groups
+from hatlib.metric.flags import Flag
 from hatlib.metric.results import HatScores
+from hatlib.show.scoring import comparisons_summary, difference_text
 
-_path = Path(__file__).parent / "oracles" / "hat.py"
+_path = Path(__file__).parents[1] / "oracles" / "hat.py"
 _spec = importlib.util.spec_from_file_location("oracle_hat", _path)
 oracle = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(oracle)
@@ -42,11 +44,20 @@ def made(scores, hats, draws, effective=1000.0, flags=None):
         low=wide - 0.1,
         high=wide + 0.1,
         effective_items=np.full(shape, effective),
-        flags=np.full(shape, "", dtype="<U64") if flags is None else np.array(flags),
+        marks=marked(flags, shape),
         metrics={name: values[:n] for name, values in b.metrics.items()},
         draws=np.repeat(np.asarray(draws)[:, :, None], shape[1], axis=2),
     )
     return replace(scores, benchmarks=(other,))
+
+
+def marked(flags, shape):
+    """Marks from the names of the flags of each score, joined by a semicolon."""
+    texts = np.full(shape, "") if flags is None else np.array(flags)
+    return {
+        flag: np.array([[flag.value in text.split("; ") for text in row] for row in texts])
+        for flag in Flag
+    }
 
 
 def noise(hats, sd, n_draws=400, seed=2):
@@ -75,7 +86,7 @@ def test_a_difference_by_hand(scores):
     assert found.p_value == pytest.approx(p)
     alone = np.sqrt(b.draws[:, i, 0].var(ddof=1) + b.draws[:, j, 0].var(ddof=1))
     assert found.unpaired_se == pytest.approx(alone)
-    assert "transfers better" in found.summary()
+    assert "transfers better" in difference_text(found)
 
 
 def test_the_other_way_round_changes_the_sign(scores):
@@ -114,7 +125,7 @@ def test_a_display_name_of_two_models_names_none(scores):
 
 def test_a_tie_is_called_a_tie(scores):
     tie = made(scores, [0.7, 0.69], noise([0.7, 0.69], 0.05))
-    text = compare_models(tie, "Alder", "Aspen").summary()
+    text = difference_text(compare_models(tie, "Alder", "Aspen"))
     assert "a tie" in text
     assert "do not tell the two apart" in text
 
@@ -133,8 +144,9 @@ def test_a_missing_score_cannot_be_compared(scores):
     draws = noise([np.nan, 0.7], 0.05)
     found = compare_models(made(scores, [np.nan, 0.7], draws, flags=flags), "Alder", "Aspen")
     assert np.isnan([found.difference, found.low, found.high, found.se, found.p_value]).all()
-    assert "cannot tell" in found.summary()
-    assert "too few items" in found.summary()
+    assert found.flags == (Flag.FEW_ITEMS,)
+    assert "cannot tell" in difference_text(found)
+    assert "too few items" in difference_text(found)
 
 
 @pytest.mark.parametrize(
@@ -230,14 +242,14 @@ def test_letters_of_a_chain(scores):
     assert found.ranks()["tie_group"].tolist() == ["A", "A B", "B"]
     assert found.ties() == [("Alder", "Aspen"), ("Aspen", "Beech")]
     assert found.ranks()[["rank_low", "rank_high"]].to_numpy().tolist() == [[1, 2], [1, 3], [2, 3]]
-    assert "2 of 3 models may be the best" in found.summary()
+    assert "2 of 3 models may be the best" in comparisons_summary(found)
 
 
 def test_the_best_is_ahead(scores):
     hats = [0.5, 0.9, 0.5]
     found = compare_all(made(scores, hats, noise(hats, 0.02)))
     assert found.ranks()["display_name"].iloc[0] == "Aspen"
-    assert "Aspen is ahead" in found.summary()
+    assert "Aspen is ahead" in comparisons_summary(found)
     assert found.ties() == [("Aspen",), ("Alder", "Beech")]
     assert sorted(found.table().query("told_apart")["model_a"]) == ["Aspen", "Aspen"]
 
@@ -265,8 +277,7 @@ def test_one_model_has_nothing_to_be_compared_with(scores):
     assert len(found.table()) == 0
     assert found.ties() == [("Alder",)]
     assert found.ranks()[["rank_low", "rank_high"]].to_numpy().tolist() == [[1, 1]]
-    assert "nothing to compare" in found.summary()
-    assert found.chart() is not None
+    assert "nothing to compare" in comparisons_summary(found)
 
 
 def test_models_without_a_score_are_left_out(scores):
@@ -281,12 +292,11 @@ def test_models_without_a_score_are_left_out(scores):
 
 def test_no_model_with_a_score(scores):
     hats = [np.nan, np.nan]
-    found = compare_all(made(scores, hats, noise(hats, 0.01), flags=[["x"] * 3] * 2))
+    found = compare_all(made(scores, hats, noise(hats, 0.01), flags=[["too few items"] * 3] * 2))
     assert found.left_out == ("Alder", "Aspen")
     assert found.ties() == []
     assert len(found.table()) == len(found.ranks()) == 0
-    assert "nothing to compare" in found.summary()
-    assert found.chart() is not None
+    assert "nothing to compare" in comparisons_summary(found)
 
 
 def test_a_mean_over_fewer_languages_is_not_ranked(scores):
@@ -319,6 +329,37 @@ def test_one_target_has_a_comparison_of_its_own(scores):
 def test_hostile_names_do_no_harm_in_sentences(scores):
     nasty = "<script>alert(1)</script>"
     shown = scores.models.assign(display_name=[nasty, *scores.models["display_name"][1:]])
-    text = compare_models(replace(scores, models=shown), "Alder", "Beech").summary()
+    text = difference_text(compare_models(replace(scores, models=shown), "Alder", "Beech"))
     assert "<script>" not in text
-    assert "<script>" not in compare_all(replace(scores, models=shown)).summary()
+    assert "<script>" not in comparisons_summary(compare_all(replace(scores, models=shown)))
+
+
+def test_each_measure_is_compared_by_its_own_draws(scores):
+    b = scores.benchmark()
+    for name in ("hat", "hat_pooled", "f95"):
+        each = b.measure(name)
+        found = compare_models(scores, "Alder", "Beech", measure=name)
+        gap = each.draws[:, 0, 0] - each.draws[:, 2, 0]
+        assert found.difference == pytest.approx(each.value[0, 0] - each.value[2, 0])
+        assert found.se == pytest.approx(gap.std(ddof=1))
+        pairs = compare_all(scores, measure=name).pairs
+        assert pairs["difference"].iloc[0] >= 0
+    with pytest.raises(InputError, match="Use hat, hat_pooled or f95"):
+        compare_all(scores, measure="ratio")
+
+
+def test_many_models_are_compared_without_letters(scores):
+    n = MOST_LETTERS + 1
+    hats = np.linspace(0.2, 0.9, n)
+    b = made(scores, hats[:5], noise(hats[:5], 0.02)).benchmark()
+    wide = np.repeat(hats[:, None], 3, axis=1)
+    draws = np.repeat(noise(hats, 0.02, n_draws=50)[:, :, None], 3, axis=2)
+    names = tuple(f"m{i:04d}" for i in range(n))
+    many = replace(
+        b, models=names, hat=wide, low=wide - 0.1, high=wide + 0.1, draws=draws,
+        effective_items=np.full(wide.shape, 500.0), marks=marked(None, wide.shape),
+    )  # fmt: skip
+    found = compare_all(replace(scores, benchmarks=(many,)))
+    assert len(found.pairs) == n * (n - 1) // 2
+    assert set(found.models["tie_group"]) == {""}
+    assert found.models["rank_low"].iloc[0] == 1 < found.models["rank_low"].iloc[-1]

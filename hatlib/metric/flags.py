@@ -1,0 +1,70 @@
+"""What may be wrong with a score: facts, which `hatlib.show` puts into words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Flag(StrEnum):
+    """Why one score is missing, or not to be relied on. The value is its name in files."""
+
+    NO_SUCCESS = "no source answer is right"
+    NEAR_CHANCE = "source accuracy is not above chance"
+    FEW_ITEMS = "too few items"
+    ONE_ANSWER = "one answer an item"
+    EXTRAPOLATED = "extrapolated"
+    OTHER_LANGUAGES = "other languages than most"
+    BELOW_CHANCE = "target accuracy below chance"
+    UNPARSED = "unread answers differ"
+    TWO_ANSWERS = "two answers an item"
+    ONE_PROMPT = "hardness of one prompt"
+    ESTIMATORS_DIFFER = "estimators disagree"
+
+    @property
+    def withholds(self) -> bool:
+        """Whether there is no score with this flag."""
+        return self in (Flag.NO_SUCCESS, Flag.NEAR_CHANCE, Flag.FEW_ITEMS, Flag.ONE_ANSWER)
+
+    @property
+    def weakens(self) -> bool:
+        """Whether a score with this flag enters no verdict."""
+        return self is not Flag.ONE_PROMPT
+
+
+class Remark(StrEnum):
+    """What was chosen, assumed or seen in all scores of a benchmark."""
+
+    ONE_ANSWER = "one answer an item"
+    NO_HARDNESS = "hardness cannot be estimated"
+    CORRELATION_GIVEN = "correlation given"
+    CORRELATION_FOUND = "correlation estimated"
+    PROMPTING_LEFT_OUT = "one prompting left out"
+    PROMPTINGS_ADDED = "promptings added up"
+    ONE_PROMPT = "hardness of one prompt"
+    UNNAMED_PROMPTS = "promptings not named"
+    REPEATED = "the same answer repeated"
+    LONE_MODEL = "nothing to borrow from"
+    STANDARD = "frozen standard"
+    JUDGE = "corrected for a judge"
+    STRATA = "standardised within strata"
+    INTERACTION = "models find other items hard"
+    UNPARSED = "answers that could not be read"
+    BELOW_CHANCE = "target accuracy below chance"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A remark with its numbers and names.
+
+    Attributes
+    ----------
+    remark : Remark
+    data : mapping
+        Numbers, names of models and languages.
+    """
+
+    remark: Remark
+    data: Mapping[str, Any] = field(default_factory=dict)
