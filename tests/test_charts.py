@@ -67,10 +67,6 @@ def lines(table: pd.DataFrame) -> pd.DataFrame:
 
 def every_chart(table: pd.DataFrame) -> dict[str, Any]:
     y = "target_accuracy"
-    steps = pd.DataFrame(
-        [(a, m, a * k) for a in (0.2, 0.5, 0.8) for k, m in enumerate(table.model[:4])],
-        columns=["ability", "metric", "value"],
-    )
     common = {"caption": "What to see."}
     ends = {"low": "low", "high": "high"}
     return {
@@ -98,7 +94,6 @@ def every_chart(table: pd.DataFrame) -> dict[str, Any]:
         "curves": charts.curves(
             table, name="g", x="source_accuracy", y=y, series="family", **ends, **common
         ),
-        "slider": charts.slider(steps, name="h", **common),
         "heat": charts.heat(
             table.drop_duplicates(["family", "measure"]),
             name="i",

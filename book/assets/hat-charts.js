@@ -103,10 +103,6 @@
       if (config.header) config.header.labelLimit = spec.spec.width;
       if (spec.facet && spec.facet.header) spec.facet.header.labelLimit = spec.spec.width;
       wrapTitles(spec, "x", spec.spec.width);
-    } else if (wish.layout === "concat") {
-      spec.vconcat[0].width = Math.floor(width - 62 - less);
-      spec.vconcat[1].width = Math.floor(width - 56 - wish.margin - less);
-      spec.vconcat.forEach(function (view) { wrapTitles(view, "x", view.width); });
     } else if (wish.layout === "stack") {
       (spec.vconcat || spec.hconcat || []).forEach(function (view) {
         view.width = Math.floor(Math.min(width, 820) - 70 - less);
@@ -222,9 +218,6 @@
 
     function attempt(less, tries) {
       var spec = fit(recolour(JSON.parse(source.textContent), colours()), width, less);
-      if (figure.hatKnob !== undefined && spec.params) {
-        spec.params.forEach(function (p) { if (p.name === "knob") p.value = figure.hatKnob; });
-      }
       function nothing() { return Promise.reject(new Error("a chart loads nothing")); }
       var loader = { load: nothing, sanitize: nothing, http: nothing, file: nothing };
       controls.textContent = "";
@@ -262,9 +255,6 @@
       svg.setAttribute("role", "img");
       svg.setAttribute("aria-label", image ? image.alt : "");
       Array.prototype.forEach.call(svg.children, function (part) { part.setAttribute("aria-hidden", "true"); });
-      if (controls.querySelector("input")) {
-        result.view.addSignalListener("knob", function (name, value) { figure.hatKnob = value; });
-      }
       figure.dataset.state = "live";
       takeaway(figure);
     });

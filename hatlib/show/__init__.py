@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hatlib.show.charts import curves, heat, intervals, ladder, scatter, slider, timeline
+    from hatlib.show.charts import curves, heat, intervals, ladder, scatter, timeline
     from hatlib.show.conclusion import Conclusion, conclude, read_verdicts, say
     from hatlib.show.figures import Figure, Notice, Table, show_table
     from hatlib.show.theme import COLOURS, family_scale, figure
@@ -28,13 +28,12 @@ __all__ = [
     "say",
     "scatter",
     "show_table",
-    "slider",
     "timeline",
 ]
 
 # Imported at first use: Altair takes a second or two, and words need none of it.
 _HOMES = {
-    "charts": {"curves", "heat", "intervals", "ladder", "scatter", "slider", "timeline"},
+    "charts": {"curves", "heat", "intervals", "ladder", "scatter", "timeline"},
     "conclusion": {"Conclusion", "conclude", "read_verdicts", "say"},
     "figures": {"Figure", "Notice", "Table", "show_table"},
     "theme": {"COLOURS", "family_scale", "figure"},

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from hatlib.show import drawing
-from hatlib.show.drawing import FAINT, PALETTE
+from hatlib.show.drawing import FAINT
 from hatlib.show.figures import (
     INK,
     Figure,
@@ -39,7 +39,6 @@ __all__ = [
     "ladder",
     "scatter",
     "show_table",
-    "slider",
     "static_svg",
     "timeline",
 ]
@@ -605,165 +604,6 @@ than they start.
         caption=caption,
         title_x=title_x,
         title_y=title_y,
-    )
-
-
-def slider(
-    table: pd.DataFrame,
-    *,
-    slider: str = "ability",
-    value: str = "value",
-    metric: str = "metric",
-    emphasise: Sequence[str] = (),
-    start: float | None = None,
-    name: str,
-    caption: str,
-    title_slider: str = "Ability in the source language",
-    title_value: str = "Value",
-) -> Figure | Notice:
-    """Draw a slider and the value that each metric has there, above the curves of the metrics.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row for each step of the slider and each metric.
-    slider, value, metric : str
-        Columns: position of the slider, value there (numbers) and name of the metric.
-    emphasise : sequence of str
-        Metrics to draw in the accent colour; by default the one that moves least.
-    start : float, optional
-        Where the slider stands at first; by default three quarters of the way.
-    name, caption, title_slider, title_value : str
-        Slug, caption and titles.
-
-    Returns
-    -------
-    Figure or Notice
-        A notice if there are fewer than two positions.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"ability": [0, 1, 0, 1], "value": [0.2, 0.8, 0.5, 0.5],
-    ...                       "metric": ["Accuracy", "Accuracy", "Transfer", "Transfer"]})
-    >>> print(slider(frame, name="drag", caption="One moves.").alt)
-    Chart with a slider, Ability in the source language, from 0 to 1. As it rises, Accuracy goes \
-from 0.200 to 0.800; Transfer goes from 0.500 to 0.500.
-    """
-    frame, lost = drawing.tidy(
-        table, {"s": slider, "x": value, "row": metric}, numbers=("s", "x"), tips=False
-    )
-    steps = np.sort(frame.s.unique()) if len(frame) else np.array([])
-    if len(steps) < 2:
-        return drawing.nothing(slider, value)
-    edges = np.concatenate([[-1e9], (steps[1:] + steps[:-1]) / 2, [1e9]])
-    place = np.searchsorted(steps, frame.s)
-    wanted = start if start is not None else steps[0] + 0.75 * (steps[-1] - steps[0])
-    begin = drawing.rounded(steps[np.abs(steps - wanted).argmin()])
-    frame = frame.assign(s_from=edges[place], s_to=edges[place + 1])
-    order = list(dict.fromkeys(frame.row))
-    spread = frame.groupby("row").x.agg(lambda v: v.max() - v.min())
-    still = set(emphasise) or {str(spread.idxmin())}
-    frame["color"] = ["stays" if row in still else "moves" for row in frame.row]
-    first = frame.sort_values("s").groupby("row").x.first()
-    frame["x_first"] = frame.row.map(first)
-    ends = frame[frame.s == steps[-1]].assign(kind="end")
-    domain = drawing.domain_of([frame.x, 0.0], limit=False, pad=0.06)
-    ends = ends.assign(
-        short=[cut(row, drawing.LONGEST) for row in ends.row],
-        y_label=drawing.spread(
-            list(ends.x), (domain[1] - domain[0]) * drawing.LABEL / 200, *domain
-        ),
-    )
-    margin = drawing.name_margin(ends["short"])
-
-    step = float(np.diff(steps).min())
-    knob = alt.param(
-        name="knob",
-        value=begin,
-        bind=alt.binding_range(
-            min=drawing.rounded(steps[0]),
-            max=drawing.rounded(steps[-1]),
-            step=drawing.rounded(step),
-            name=title_slider + " ",
-        ),
-    )
-    here = "datum.s_from <= knob && knob < datum.s_to"
-    paint = alt.Color(
-        "color:N",
-        legend=None,
-        scale=alt.Scale(domain=["moves", "stays"], range=[PALETTE[1], PALETTE[0]]),
-    )
-    rows = alt.Y(
-        "row:N",
-        sort=order,
-        title=None,
-        axis=alt.Axis(labels=False, ticks=False, domain=False, grid=True),
-    )
-    across = alt.X("x:Q", title=title_value, scale=alt.Scale(domain=domain, nice=False))
-    now = drawing.only("dot").transform_filter(here)
-    tips = [
-        alt.Tooltip("row:N", title="Metric"),
-        alt.Tooltip("s:Q", title=title_slider, format=".2f"),
-        alt.Tooltip("x:Q", title=title_value, format=".3f"),
-    ]
-    upper = alt.layer(
-        now.mark_rule(strokeWidth=5, opacity=0.35, strokeCap="round").encode(
-            x=alt.X("x_first:Q", title=title_value), x2="x:Q", y=rows, color=paint
-        ),
-        now.mark_point(size=60, opacity=0.7, strokeWidth=1.5).encode(
-            x="x_first:Q", y=rows, color=paint
-        ),
-        now.mark_point(filled=True, size=170, opacity=1).encode(
-            x=across, y=rows, color=paint, tooltip=tips
-        ),
-        now.mark_text(style="hat-label", align="left", dx=13).encode(
-            x=across, y=rows, text=alt.Text("x:Q", format=".2f")
-        ),
-        # The name stands on its row, not left of it: a phone has no room there.
-        now.mark_text(align="left", dx=2, dy=-15, fontSize=12.5, color=INK).encode(
-            x=alt.value(0), y=rows, text="row:N"
-        ),
-        name="now",
-    ).properties(width=drawing.WIDTH - 60, height=alt.Step(48))
-    along = alt.X(
-        "s:Q",
-        title=title_slider,
-        scale=alt.Scale(domain=[float(steps[0]), float(steps[-1])], nice=False),
-    )
-    up = alt.Y("x:Q", title=title_value, scale=alt.Scale(domain=domain, nice=False))
-    spot = {"x": along, "y": alt.Y("y_label:Q", title=title_value)}
-    lower = alt.layer(
-        drawing.only("dot")
-        .mark_line(strokeWidth=2.2)
-        .encode(x=along, y=up, color=paint, detail="row:N"),
-        now.mark_rule(style="hat-guide", color=FAINT).encode(x=along),
-        now.mark_point(filled=True, size=70, opacity=1).encode(
-            x=along, y=up, color=paint, tooltip=tips
-        ),
-        *drawing.written("end", "short:N", spot, paint, align="left", dx=6),
-        name="all",
-    ).properties(width=drawing.WIDTH - 50 - margin, height=200)
-    chart = (
-        alt.vconcat(
-            upper, lower, data=drawing.records([frame.assign(kind="dot"), ends]), spacing=24
-        )
-        .add_params(knob)
-        .configure(**drawing.look())
-        .properties(usermeta={"hat": {"layout": "concat", "margin": margin}})
-    )
-    moves = "; ".join(
-        f"{cut(row, 60)} goes from {drawing.number_text(part.x.iloc[0])} "
-        f"to {drawing.number_text(part.x.iloc[-1])}"
-        for row, part in ((r, frame[frame.row == r].sort_values("s")) for r in order)
-    )
-    text = [
-        f"Chart with a slider, {title_slider}, "
-        f"from {drawing.plain_number(steps[0])} to {drawing.plain_number(steps[-1])}.",
-        f"As it rises, {moves}.",
-    ]
-    keep = [slider, metric, value]
-    return drawing.finish(
-        name, chart, caption, text, lost, drawing.drawn_columns(table.iloc[frame.index], keep)
     )
 
 

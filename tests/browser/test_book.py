@@ -163,23 +163,6 @@ def test_search_finds_a_word(chromium: Any, address: str) -> None:
     page.close()
 
 
-def test_slider_moves_by_keyboard(chromium: Any, address: str, built_book: Path) -> None:
-    root = (built_book / "intro.html").read_text(encoding="utf-8")
-    if "knob" not in root:
-        pytest.skip("The landing page has no slider.")
-    page = chromium.new_page()
-    page.goto(f"{address}intro.html")
-    slider = page.locator(".hat-controls input[type=range]").first
-    slider.scroll_into_view_if_needed()
-    slider.focus()
-    before = page.locator(".hat-canvas svg").first.inner_html()
-    for _ in range(5):
-        page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(200)
-    assert page.locator(".hat-canvas svg").first.inner_html() != before
-    page.close()
-
-
 def test_highlighting_one_group_fades_the_others(
     chromium: Any, address: str, built_book: Path
 ) -> None:
