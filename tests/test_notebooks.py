@@ -30,7 +30,7 @@ pytestmark = pytest.mark.notebook
 ROOT = Path(__file__).parents[1]
 ITEM_LEVEL = [  # they take answers item by item
     *("all-models", "hardness-measures", "languages", "validation"),
-    *("limits", "nuisances", "profile"),
+    *("limits", "nuisances", "profile", "your-models"),
 ]
 BOTH = [
     "findings",

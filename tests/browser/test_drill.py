@@ -68,7 +68,7 @@ def page(
 
 def tally(page: Any, who: str) -> list[int]:
     """Right, wrong and left open."""
-    cells = page.locator(f".hat-tally tr[data-who={who}] td").all_text_contents()
+    cells = page.locator(f".hat-tally tr[data-who={who}] td.hat-number").all_text_contents()
     return [int(cell) for cell in cells]
 
 
