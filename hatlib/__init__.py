@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from hatlib.claims.small import SmallModels, small_models, small_sensitivity
     from hatlib.claims.thinking import Thinking, thinking_pairs
     from hatlib.claims.trends import Trends, release_trends, shuffled_dates
-    from hatlib.data.given import Given, answers_of
     from hatlib.data.responses import Counts, Responses, load_responses
     from hatlib.data.tables import LoadReport, Tables, load
     from hatlib.errors import InputError, Problem
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
         fit_sets,
     )
     from hatlib.lines.metrics import Metrics, summarise
+    from hatlib.show.given import Given, answers_of
     from hatlib.truth.answers import Simulated, simulate_answers
     from hatlib.truth.design import paper_design
     from hatlib.truth.simulate import Simulation, identical_transfer
@@ -70,10 +70,10 @@ _HOMES = {
     "Counts": "data.responses",
     "InputError": "errors",
     "Gains": "claims.gains",
-    "Given": "data.given",
+    "Given": "show.given",
     "KnownTruth": "claims.gains",
     "Ladders": "claims.ladders",
-    "answers_of": "data.given",
+    "answers_of": "show.given",
     "hat_by_date": "claims.gains",
     "hat_by_size": "claims.gains",
     "hat_by_thinking": "claims.gains",

@@ -8,9 +8,9 @@ import pytest
 
 import hatlib
 from hatlib import publish
-from hatlib.data.given import NO_ANSWERS
 from hatlib.errors import InputError
 from hatlib.publish.run import load_report
+from hatlib.show.given import NO_ANSWERS
 
 
 @pytest.fixture

@@ -670,7 +670,7 @@ def test_rows_that_two_files_repeat_are_named_with_both(tmp_path):
     [
         {"sets": "nothing"},
         {"sets": []},
-        {"source_language": "English"},
+        {"source_language": "Klingon"},
         {"source_language": "item"},
         {"source_language": "ja"},
         {"chance": 1.0},

@@ -1,5 +1,6 @@
 """Files to validated tables, with one report."""
 
+import os
 from pathlib import Path
 
 
@@ -8,3 +9,11 @@ def data_folder() -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "_data"
     return installed if installed.is_dir() else package.parent / "data"
+
+
+def note_read(path: Path) -> None:
+    """Tell the runner which files an analysis depends on."""
+    log = os.environ.get("HATLIB_READS")
+    if log:
+        with Path(log).open("a", encoding="utf-8") as stream:
+            stream.write(f"{os.path.realpath(path)}\n")

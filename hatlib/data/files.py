@@ -9,30 +9,42 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import os
 import re
+import tempfile
 import zlib
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import IO, Any
 
+import duckdb
+import numpy as np
 import pandas as pd
+import pyarrow as arrow
+import pyarrow.parquet as parquet
 
+from hatlib.data import note_read
+from hatlib.data.door import Door, Table, read_problem, sniff
 from hatlib.data.schema import Place
 from hatlib.errors import InputError, Problem, listing
 
 #: A file that grows beyond this when unpacked is refused: as a table it is many times larger.
 MAX_BYTES = 1 << 28
-#: A text with more rows than this is refused.
+#: A table with more rows than this is refused.
 MAX_LINES = 1 << 22
-#: A Parquet file with more rows than this is refused: a few bytes can stand for any number of them.
-MAX_ROWS = 1 << 25
 
-SMALLER = "Aggregate it to one row a model, language and item, or split it."
+SMALLER = "Aggregate it to one row a model, language and item (hat aggregate), or split it."
 """What to do about a file that is too large to be read into memory."""
+
+_PARTS = "*.parquet"  # a folder of these is what Spark writes
+_BLOCK = 1 << 20
 
 
 def read_table(path: str | Path) -> tuple[pd.DataFrame, Place]:
-    """Read a CSV, CSV.gz or Parquet file as text, with the line number of each row.
+    """Read a CSV, TSV, JSON (lines or array) or Parquet file as text, with the line of each row.
+
+    The file may be packed with gzip or Zstandard, and may be a spreadsheet (with the package
+    python-calamine) or a folder of Parquet files.
 
     Parameters
     ----------
@@ -42,7 +54,8 @@ def read_table(path: str | Path) -> tuple[pd.DataFrame, Place]:
     Returns
     -------
     frame : DataFrame
-        Every cell is a stripped `str`; a missing cell is the empty string.
+        Every cell is a stripped `str`; a missing cell is the empty string. Rows without any text
+        are left out.
     place : Place
         The file's name and the line of each row.
 
@@ -53,51 +66,22 @@ def read_table(path: str | Path) -> tuple[pd.DataFrame, Place]:
 
     Examples
     --------
-    >>> import hatlib.data.tables
-    >>> frame, place = read_table(hatlib.data.tables.data_folder() / "languages.csv")
+    >>> from hatlib.data import data_folder
+    >>> frame, place = read_table(data_folder() / "languages.csv")
     >>> list(frame.columns), place.lines[0]
     (['language', 'name', 'script', 'family'], 2)
     """
-    frame, place = read_typed(path)
-    return _with_text(
-        frame, [c for c in frame if not isinstance(frame[c].dtype, pd.StringDtype)]
-    ), place
-
-
-def read_typed(path: str | Path) -> tuple[pd.DataFrame, Place]:
-    """Read a table as `read_table` does, but leave the numbers of a Parquet file numbers.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-
-    Returns
-    -------
-    frame : DataFrame
-        Text is stripped, and empty where it is missing; a column of numbers or truth values in a
-        Parquet file keeps its type, with ``NA`` where it is missing.
-    place : Place
-        The file's name and the line of each row.
-
-    Raises
-    ------
-    InputError
-        If it is not a file, not UTF-8 text, empty, or not a table.
-
-    Examples
-    --------
-    >>> import hatlib.data.tables
-    >>> frame, _ = read_typed(hatlib.data.tables.data_folder() / "items/copa-south-slavic.parquet")
-    >>> int(frame["n_trials"].max())
-    1
-    """
     path = Path(path)
-    content = _bytes(path)
-    if path.suffix == ".parquet" or content[:4] == b"PAR1":
-        frame = _read_parquet(content, path)
-        return frame, Place(path.name, range(2, len(frame) + 2))
-    return _read_csv(_decoded(content, path), path)
+    parts = _parts(path)
+    with tempfile.TemporaryDirectory(prefix="hat-") as folder:
+        tables = [_opened(part, Path(folder)) for part in parts]
+        with Door(tables, Path(folder)) as door:
+            found = [_rows(door, table) for table in tables]
+        frame = pd.concat([rows for rows, _ in found], ignore_index=True)
+        if len(found) > 1:
+            return frame, Place(path.name, range(2, len(frame) + 2))
+        table, (_, numbers) = tables[0], found[0]
+    return frame, Place(path.name, Lines(table, path, numbers))
 
 
 def columns_of(path: str | Path) -> list[str]:
@@ -105,185 +89,143 @@ def columns_of(path: str | Path) -> list[str]:
 
     Examples
     --------
-    >>> import hatlib.data.tables
-    >>> columns_of(hatlib.data.tables.data_folder() / "languages.csv")[0]
+    >>> from hatlib.data import data_folder
+    >>> columns_of(data_folder() / "languages.csv")[0]
     'language'
     """
-    import pyarrow as arrow
-    import pyarrow.parquet as parquet
-
-    path = Path(path)
     try:
-        with path.open("rb") as stream:
-            start = stream.read(4)
-        if path.suffix == ".parquet" or start == b"PAR1":
-            return [str(name) for name in parquet.read_schema(path).names]
-        opened = gzip.open if start[:2] == b"\x1f\x8b" else open
-        with opened(path, "rb") as stream:
-            lines = stream.read(1 << 16).decode("utf-8-sig", "replace").splitlines()
-        return list(map(str, _read_csv(next(filter(str.strip, lines)), path)[0]))
-    except (OSError, EOFError, ValueError, StopIteration, zlib.error, arrow.ArrowException):
+        with tempfile.TemporaryDirectory(prefix="hat-") as folder:
+            table = sniff(_parts(Path(path))[0], "", [], Path(folder))
+        return list(table.columns) if table else []
+    except InputError:
         return []
 
 
-def _bytes(path: Path) -> bytes:
-    """The content of a file, unpacked, with a limit on its size."""
-    _note_read(path)
-    name = path.name
-    if path.exists() and not (path.is_file() or path.is_dir()):
+class Lines(Sequence[int]):
+    """The line of the file that each row comes from, looked up when it is first asked for."""
+
+    def __init__(self, table: Table, path: Path, numbers: np.ndarray) -> None:
+        self._table, self._path, self._numbers = table, path, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, row: Any) -> Any:
+        number = int(self._numbers[row])
+        return self._starts[number] if number < len(self._starts) else number + 1
+
+    @cached_property
+    def _starts(self) -> Sequence[int]:
+        """The first line of each row of a text, counted from 0; the header comes before them."""
+        if self._table.kind not in ("csv", "lines"):
+            first = 0 if self._table.kind == "array" else 1  # an array has elements, not lines
+            return range(first, len(self) + first + 1)
+        with _unpacked(self._path, self._table.packing) as stream:
+            text = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
+            if self._table.kind == "lines":
+                return [0, *(n for n, line in enumerate(text, 1) if line.strip())]
+            starts, start = [], 1
+            reader = csv.reader(text, delimiter=self._table.separator)
+            for cells in reader:
+                if cells:
+                    starts.append(start)
+                start = reader.line_num + 1
+            return starts
+
+
+def _parts(path: Path) -> list[Path]:
+    """The file itself, or the Parquet files of a folder; noted for the runner."""
+    if path.is_dir():
+        parts = sorted(p for p in path.glob(_PARTS) if p.is_file())
+        if not parts:
+            what = "this is a folder without Parquet files."
+            raise InputError(Problem(what, "Name the files in it.", str(path)))
+    elif path.exists() and not path.is_file():
         # A pipe or a device may never end.
-        raise InputError(Problem("this is not a regular file.", "Copy it to one.", file=str(path)))
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError(Problem("there is no such file.", file=str(path))) from None
-    except IsADirectoryError:
-        raise InputError(
-            Problem("this is a folder.", "Name the files in it.", file=str(path))
-        ) from None
-    except OSError as error:
-        raise InputError(
-            Problem(f"the file cannot be read: {error.strerror}.", file=str(path))
-        ) from None
-    if content[:2] == b"\x1f\x8b":
+        raise InputError(Problem("this is not a regular file.", "Copy it to one.", str(path)))
+    elif not path.is_file():
+        raise InputError(Problem("there is no such file.", file=str(path)))
+    else:
+        parts = [path]
+    for part in parts:
+        note_read(part)
+    return parts
+
+
+def _opened(path: Path, folder: Path) -> Table:
+    """A file that is a table of a bearable size."""
+    problems: list[Problem] = []
+    too_large = Problem(
+        f"the file holds more than {MAX_BYTES / _BLOCK:,.0f} MiB.", SMALLER, path.name
+    )
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(too_large)
+    table = sniff(path, path.name, problems, folder)
+    if table is None:
+        raise InputError(problems)
+    if table.packing != "none":
         try:
-            with gzip.open(io.BytesIO(content)) as stream:
-                content = stream.read(MAX_BYTES + 1)
+            with _unpacked(path, table.packing) as stream:
+                size = sum(len(block) for block in _blocks(stream))
         except (EOFError, OSError, zlib.error):
-            raise InputError(
-                Problem("the gzip file is damaged or cut off.", "Copy it again.", file=name)
-            ) from None
-    if len(content) > MAX_BYTES:
-        most = f"{MAX_BYTES / (1 << 20):,.0f} MiB"
-        raise InputError(Problem(f"the file holds more than {most}.", SMALLER, file=name))
-    if not content.strip():
-        raise InputError(Problem("the file is empty.", "It needs a header and rows.", file=name))
-    return content
+            kind = "gzip" if table.packing == "gzip" else "Zstandard"
+            what = f"the {kind} file is damaged or cut off."
+            raise InputError(Problem(what, "Copy it again.", path.name)) from None
+        if size > MAX_BYTES:
+            raise InputError(too_large)
+    unnamed = [number for number, name in enumerate(table.columns, 1) if not name.strip()]
+    if unnamed:
+        what = f"column {listing(unnamed)} has no name."
+        raise InputError(Problem(what, "Name or remove it.", path.name, 1))
+    return table
 
 
-def _note_read(path: Path) -> None:
-    """Tell the runner which files an analysis depends on."""
-    log = os.environ.get("HATLIB_READS")
-    if log:
-        with Path(log).open("a", encoding="utf-8") as stream:
-            stream.write(f"{os.path.realpath(path)}\n")
+def _unpacked(path: Path, packing: str) -> IO[bytes]:
+    if packing == "zstd":
+        return arrow.CompressedInputStream(arrow.OSFile(str(path)), "zstd")
+    return gzip.open(path) if packing == "gzip" else path.open("rb")  # type: ignore[return-value]
 
 
-def _decoded(content: bytes, path: Path) -> str:
-    """UTF-8 text, or a message that says what else it looks like."""
-    remedy = "Save it as CSV in UTF-8."
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError(Problem("the text is in UTF-16.", remedy, file=path.name))
-    if content[:2] == b"PK":
-        raise InputError(Problem("this is a spreadsheet or a zip file.", remedy, file=path.name))
-    if b"\0" in content:
-        raise InputError(
-            Problem("the file has NUL bytes: it is binary or in UTF-16.", remedy, file=path.name)
-        )
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    """The content piece by piece, and no more of it than shows that it is too large."""
+    left = MAX_BYTES + 1
+    while left > 0 and (block := stream.read(_BLOCK)):
+        left -= len(block)
+        yield block
+
+
+def _rows(door: Door, table: Table) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows of a table as text, and the number of each in the file, counted from 1."""
+    if table.kind == "parquet":
+        n_rows = parquet.read_metadata(table.path).num_rows
+        if n_rows > MAX_LINES:
+            raise InputError(Problem(f"the file has {n_rows:,} rows.", SMALLER, table.name))
+    outer = [c for c in table.columns if not _is_within(c, table.columns)]
+    outer = [c for c in outer if not re.fullmatch(r"__index_level_\d+__", c)]
+    query = door.rows(table, {f"c{k}": name for k, name in enumerate(outer)}, numbered=True)
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
+        found = door.connection.sql(f"{query} LIMIT {MAX_LINES + 1}").to_arrow_table()
+    except duckdb.Error as error:
         raise InputError(
-            Problem("the text is not in UTF-8.", remedy, file=path.name, row=line)
+            door.rejected({table.path: table.name}) or read_problem(table, error)
         ) from None
-
-
-def _read_csv(text: str, path: Path) -> tuple[pd.DataFrame, Place]:
-    """A table with commas, semicolons or tabs, whichever its first line has."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = next((s for s in ",;\t" if s in first), ",")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    start = 1  # a row that spans lines is named by its first
-    try:
-        for row in reader:
-            cells = [cell.strip() for cell in row]
-            if any(cells):
-                rows.append(cells)
-                lines.append(start)
-            if len(rows) > MAX_LINES:
-                problem = Problem(f"the file has more than {MAX_LINES:,} rows.", SMALLER, path.name)
-                raise InputError(problem)
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(
-            Problem(f"the text is no table: {error}.", "Check its quotes.", path.name, start)
-        ) from None
-    if not rows:
-        raise InputError(Problem("there is no table in it.", file=path.name))
-    header, body = rows[0], rows[1:]
-    problems = _header_problems(header, path, lines[0])
-    problems += [
-        Problem(
-            f"the line has {len(row)} fields where the header has {len(header)}.",
-            "Quote a text that holds the separator.",
-            path.name,
-            line,
-        )
-        for row, line in zip(body, lines[1:], strict=True)
-        if len(row) != len(header)
-    ]
+    problems = door.rejected({table.path: table.name})
+    if found.num_rows > MAX_LINES:
+        problems = [Problem(f"the file has more than {MAX_LINES:,} rows.", SMALLER, table.name)]
     if problems:
         raise InputError(problems)
-    frame = pd.DataFrame(body, columns=header, dtype=str)
-    return frame, Place(path.name, lines[1:])
+    text = pd.StringDtype(na_value=np.nan)
+    frame = found.to_pandas(types_mapper={arrow.string(): text}.get)
+    numbers = frame.pop("row").to_numpy()
+    frame = frame.set_axis([name.strip() for name in outer], axis=1)
+    frame = frame.apply(lambda cells: cells.fillna("").str.strip())
+    if len(outer):
+        filled = (frame != "").any(axis=1).to_numpy()
+        if not filled.all():
+            frame, numbers = frame[filled].reset_index(drop=True), numbers[filled]
+    return frame, numbers
 
 
-def _header_problems(header: list[str], path: Path, line: int) -> list[Problem]:
-    twice = sorted({name for name in header if name and header.count(name) > 1})
-    problems = []
-    if twice:
-        problems.append(
-            Problem(f"column {listing(twice)} stands twice.", "Keep one.", path.name, line)
-        )
-    if "" in header:
-        place = header.index("") + 1
-        problems.append(
-            Problem(f"column {place} has no name.", "Name or remove it.", path.name, line)
-        )
-    return problems
-
-
-def _read_parquet(content: bytes, path: Path) -> pd.DataFrame:
-    import pyarrow as arrow
-    import pyarrow.parquet as parquet
-
-    damaged = Problem("the Parquet file is damaged or cut off.", file=path.name)
-    try:
-        file = parquet.ParquetFile(io.BytesIO(content))
-        n_rows = file.metadata.num_rows
-        if n_rows > MAX_ROWS:
-            raise InputError(Problem(f"the file has {n_rows:,} rows.", SMALLER, path.name))
-        table = file.read()
-        # Whole numbers with gaps stay whole numbers.
-        whole = {getattr(arrow, name.lower())(): getattr(pd, f"{name}Dtype")() for name in _WHOLE}
-        # What pandas wrote about the table is no part of it, and may be damaged on its own.
-        frame = table.to_pandas(types_mapper=whole.get, ignore_metadata=True)
-    except InputError:
-        raise
-    except (arrow.ArrowException, OSError, ValueError):
-        raise InputError(damaged) from None
-    frame.columns = [str(c) for c in frame.columns]
-    frame = frame.loc[:, [not re.fullmatch(r"__index_level_\d+__", c) for c in frame.columns]]
-    if not frame.columns.is_unique:
-        raise InputError(_header_problems(list(frame.columns), path, 1))
-    frame = frame.reset_index(drop=True)
-    return _with_text(frame, [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c])])
-
-
-_WHOLE = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
-
-
-def _with_text(frame: pd.DataFrame, columns: Iterable[Hashable]) -> pd.DataFrame:
-    return frame.assign(**{str(c): _as_text(frame[c]) for c in columns})
-
-
-def _as_text(values: pd.Series) -> pd.Series:
-    """Text without spaces around it; a missing value is the empty text."""
-    missing = values.isna()
-    if not isinstance(values.dtype, pd.StringDtype):
-        values = values.map(str).astype(str)
-    return values.mask(missing, "").str.strip()
+def _is_within(name: str, names: Sequence[str]) -> bool:
+    """Whether a dotted name is a field of another column."""
+    return any(name.startswith(f"{other}.") for other in names if other != name)

@@ -487,7 +487,7 @@ def _responses(
     """Answers with what describes them, as a load would give."""
     benchmarks = pd.concat(
         [
-            describe_benchmarks(pd.DataFrame({"benchmark": [name]}), source_language, level, [])
+            describe_benchmarks(pd.Series([name]), source_language, level)
             for name, level in chance.items()
         ],
         ignore_index=True,
@@ -497,7 +497,7 @@ def _responses(
     return Responses(
         frame=frame,
         benchmarks=benchmarks.assign(chance_assumed=False),
-        models=describe_models(models[["model"]], models, [], [], []),
+        models=describe_models(models[["model"]], models),
         languages=describe_languages(sorted(frame["language"].unique())),
         report=LoadReport(("Simulated answers; no model is real.",)),
     )

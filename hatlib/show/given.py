@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from hatlib.data.responses import SETS, Responses, has_items, load_responses
-from hatlib.data.tables import book
+from hatlib.data.book import book
+from hatlib.data.loading import has_items
+from hatlib.data.responses import SETS, Responses, load_responses
 from hatlib.errors import listing
 from hatlib.lines.metrics import MIN_LANGUAGES
 from hatlib.metric.results import HatScores

@@ -1,0 +1,215 @@
+"""Answers to one benchmark as dense arrays: what the estimators work on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hatlib.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from hatlib.metric.judge import Judge
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Answers to one benchmark as dense arrays: models × (target languages ×) items.
+
+    Answers to several promptings of an item are added up.
+
+    Attributes
+    ----------
+    benchmark : str
+        The benchmark.
+    source_language : str
+        Language that transfer starts from; ``item`` where it varies by item.
+    chance : float
+        Accuracy of a guess, 0 to 1.
+    models, targets, items : tuple of str
+        What the axes of the arrays stand for: models, target languages, items, each sorted.
+    clusters : array of int, shape (items,)
+        Items with the same number belong together, such as the hypotheses of one premise;
+        numbered from 0. An item that shares nothing has a number of its own.
+    source_correct, source_trials : array of int, shape (models, items)
+        Right answers and trials in the source language; no trials means no answer.
+    target_correct, target_trials : array of int, shape (models, targets, items)
+        The same in each target language.
+    lineages : tuple of str
+        The lineage of each model; its own name if that is not known. Empty if nobody asks.
+    judge : Judge or None
+        Who judged the answers, if the judge errs and is to be corrected for.
+    prompted : Prompted or None
+        The answers prompting by prompting, if the promptings have names.
+    strata : array of str, shape (items,), or None
+        The stratum of each item, such as its domain, if the items have any.
+    unparsed : array, shape (models, 1 + targets), or None
+        Share of the answers that could not be read, the source language first; nan if not known.
+    """
+
+    benchmark: str
+    source_language: str
+    chance: float
+    models: tuple[str, ...]
+    targets: tuple[str, ...]
+    items: tuple[str, ...]
+    clusters: NDArray[np.int64]
+    source_correct: NDArray[np.int64]
+    source_trials: NDArray[np.int64]
+    target_correct: NDArray[np.int64]
+    target_trials: NDArray[np.int64]
+    lineages: tuple[str, ...] = ()
+    judge: Judge | None = None
+    prompted: Prompted | None = None
+    strata: NDArray[np.str_] | None = None
+    unparsed: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """Answers prompting by prompting: one entry a model, language, item and prompting.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The promptings.
+    model, target, item, prompting : array of int, shape (rows,)
+        Places in `Counts.models`, `Counts.targets` (-1 is the source language), `Counts.items`
+        and `names`.
+    correct, trials : array of int, shape (rows,)
+        Right answers and trials.
+    """
+
+    names: tuple[str, ...]
+    model: NDArray[np.int64]
+    target: NDArray[np.int64]
+    item: NDArray[np.int64]
+    prompting: NDArray[np.int64]
+    correct: NDArray[np.int64]
+    trials: NDArray[np.int64]
+
+    def rows(self, keep: NDArray[np.bool_]) -> Prompted:
+        """Some of the rows."""
+        columns = (self.model, self.target, self.item, self.prompting, self.correct, self.trials)
+        return Prompted(self.names, *(column[keep] for column in columns))
+
+
+def counts_of(frame: pd.DataFrame, about: Mapping[str, Any], lineages: Mapping[str, str]) -> Counts:
+    """The answers to one benchmark as dense arrays, with promptings added up.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The rows of `hatlib.data.responses.Responses.frame` of one benchmark.
+    about : mapping
+        ``benchmark``, ``source_language`` and ``chance_level``.
+    lineages : mapping of str to str
+        The lineage of each model whose lineage is known.
+
+    Raises
+    ------
+    InputError
+        If no answer is in a target language.
+    """
+    benchmark = str(about["benchmark"])
+    model, models = pd.factorize(frame["model"], sort=True)
+    item, items = pd.factorize(frame["item"], sort=True)
+    language, languages = pd.factorize(frame["language"], sort=True)
+    is_source = (frame["language"] == frame["source_language"]).to_numpy()
+    is_target = np.bincount(language[~is_source], minlength=len(languages)) > 0
+    if not is_target.any():
+        raise InputError(Problem(f"{benchmark} has no answers in a target language."))
+    target = (np.cumsum(is_target) - 1)[language]
+    n_models, n_targets, n_items = len(models), int(is_target.sum()), len(items)
+    arrays: dict[str, NDArray[np.int64]] = {}
+    for name in ("correct", "trials"):
+        values = frame[f"n_{name}"].to_numpy()
+        arrays[f"source_{name}"] = _added_up(
+            (model[is_source], item[is_source]), values[is_source], (n_models, n_items)
+        )
+        arrays[f"target_{name}"] = _added_up(
+            (model[~is_source], target[~is_source], item[~is_source]),
+            values[~is_source],
+            (n_models, n_targets, n_items),
+        )
+    return Counts(
+        benchmark=benchmark,
+        source_language=str(about["source_language"]),
+        chance=float(about["chance_level"]),
+        models=tuple(map(str, models)),
+        targets=tuple(str(code) for code in languages[is_target]),
+        items=tuple(map(str, items)),
+        clusters=_clusters(frame["cluster"], item, n_items),
+        source_correct=arrays["source_correct"],
+        source_trials=arrays["source_trials"],
+        target_correct=arrays["target_correct"],
+        target_trials=arrays["target_trials"],
+        lineages=tuple(str(lineages.get(name) or name) for name in models),
+        prompted=_prompted(frame, model, np.where(is_source, -1, target), item),
+        strata=_strata(frame, item),
+        unparsed=_unparsed(frame, model, np.where(is_source, 0, target + 1), n_targets),
+    )
+
+
+def _added_up(
+    axes: tuple[NDArray[np.intp], ...], values: NDArray[np.int64], shape: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """Sum values into a dense array."""
+    flat = np.ravel_multi_index(axes, shape)
+    # Sums below 2⁵³ are exact in floating point.
+    sums = np.bincount(flat, weights=values, minlength=int(np.prod(shape)))
+    return sums.astype(np.int64).reshape(shape)
+
+
+def _prompted(
+    frame: pd.DataFrame,
+    model: NDArray[np.intp],
+    target: NDArray[np.int64],
+    item: NDArray[np.intp],
+) -> Prompted | None:
+    """The answers prompting by prompting; None if no prompting has a name."""
+    code, names = pd.factorize(frame["prompting"], sort=True)
+    if not any(names):
+        return None
+    correct, trials = (frame[c].to_numpy() for c in ("n_correct", "n_trials"))
+    columns = [c.astype(np.int64) for c in (model, target, item, code, correct, trials)]
+    order = np.lexsort(columns[3::-1])
+    return Prompted(tuple(map(str, names)), *(column[order] for column in columns))
+
+
+def _strata(frame: pd.DataFrame, item: NDArray[np.intp]) -> NDArray[np.str_] | None:
+    """The stratum of each item; None if there is one only."""
+    if "stratum" not in frame or frame["stratum"].nunique() < 2:
+        return None
+    first = np.unique(item, return_index=True)[1]
+    return frame["stratum"].to_numpy()[first].astype(str)
+
+
+def _unparsed(
+    frame: pd.DataFrame, model: NDArray[np.intp], language: NDArray[np.int64], n_targets: int
+) -> NDArray[np.float64] | None:
+    """Share of the answers that could not be read, by model and language, the source first."""
+    if "n_parsed" not in frame or frame["n_parsed"].isna().all():
+        return None
+    known = frame["n_parsed"].notna().to_numpy()
+    shape = (int(model.max()) + 1, n_targets + 1)
+    place = np.ravel_multi_index((model[known], language[known]), shape)
+    parsed, trials = (
+        np.bincount(place, frame.loc[known, c], int(np.prod(shape)))
+        for c in ("n_parsed", "n_trials")
+    )
+    with np.errstate(invalid="ignore"):
+        return (1 - parsed / trials).reshape(shape)
+
+
+def _clusters(cluster: pd.Series, item: NDArray[np.intp], n_items: int) -> NDArray[np.int64]:
+    """A number for each item, the same for items of one cluster."""
+    first = np.unique(item, return_index=True)[1]
+    names = cluster.to_numpy()[first]
+    # An item without a cluster is told apart by its position, which no text equals.
+    keys = [name or position for position, name in enumerate(names)]
+    return pd.factorize(np.array(keys, dtype=object))[0].astype(np.int64)
