@@ -780,4 +780,4 @@ def test_which_files_hold_answers(tmp_path):
     assert responses.has_items(write(tmp_path, "\n\n" + COUNTS, "c.csv"))
     assert not responses.has_items(write(tmp_path, "model,language,accuracy,item\n", "d.csv"))
     assert not responses.has_items(tmp_path / "none.csv")
-    assert not responses.has_items(tmp_path)
+    assert responses.has_items(tmp_path), "a folder of Parquet files is a table"

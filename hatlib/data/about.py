@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,8 @@ def own_benchmarks(path: Path, job: Loading) -> pd.DataFrame | None:
     by_item = frame["source_language"].str.lower() == BY_ITEM
     frame, none = job.languages(frame, ["source_language"], place)
     frame.loc[by_item, "source_language"] = BY_ITEM
-    wrong += [p for p in none if p.value.lower() != BY_ITEM]
+    what = "the value is neither a language code nor the word item."
+    wrong += [replace(p, what=what) for p in none if p.value.lower() != BY_ITEM]
     job.keep_rules(frame, schema.OWN_BENCHMARKS, place, wrong)
     return frame
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hatlib.data import data_folder, schema
+from hatlib.data import data_folder, note_read, schema
 from hatlib.data.loading import Loading, typed
 from hatlib.errors import Problem
 
@@ -69,19 +69,24 @@ def book() -> Book:
 
 def bundled_table(name: str, rules: schema.Rules, job: Loading) -> pd.DataFrame:
     """A table of the book, typed and checked."""
-    found = job.table(data_folder() / BUNDLED[name])
-    if found is None:
-        return pd.DataFrame()
-    frame, wrong = typed(*found)
-    job.keep_rules(frame, rules, found[1], wrong)
+    text = _text(name)
+    place = schema.Place(BUNDLED[name], range(2, len(text) + 2))
+    frame, wrong = typed(text, place)
+    job.keep_rules(frame, rules, place, wrong)
     return frame
+
+
+def _text(name: str) -> pd.DataFrame:
+    """A table of the book as it is; that its file is sound is what its sha256 is for."""
+    path = data_folder() / BUNDLED[name]
+    note_read(path)
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
 @lru_cache(maxsize=1)
 def _aliases() -> Mapping[str, str]:
     """Models by every name that a source or the book has for them."""
-    found = Loading().table(data_folder() / BUNDLED["names"])
-    names = pd.DataFrame({"name_in_source": [], "model": []}) if found is None else found[0]
+    names = _text("names")
     known = book().models
     pairs = [
         (names["name_in_source"], names["model"]),

@@ -235,7 +235,10 @@ def _csv(
     # The start may end within a letter.
     text = start.decode("utf-8", "ignore" if len(start) >= _START - 3 else "replace")
     lines = text.split("\n")
-    skip = next(n for n, line in enumerate(lines) if line.strip())
+    skip = next((n for n, line in enumerate(lines) if line.strip()), None)
+    if skip is None:  # text knows more kinds of space than bytes do
+        problems.append(Problem("the file is empty: there are no rows.", "It needs rows.", name))
+        return None
     separator = max(",\t;", key=lines[skip].count)
     try:
         reader = csv.reader(io.StringIO("\n".join(lines[skip:]), newline=""), delimiter=separator)
@@ -395,11 +398,12 @@ class Door:
         except duckdb.Error as error:
             what = f"DuckDB refuses its settings: {str(error).splitlines()[0][:200]}"
             raise InputError(Problem(what, "Write the memory as 700MB.")) from None
+        with contextlib.suppress(duckdb.Error):  # Jupyter has none without ipywidgets
+            self.connection.execute("SET enable_progress_bar = false")
         files = ", ".join(literal(str(path.resolve())) for path in self._links)
         for setting in (
             f"allowed_paths = [{files}]",
             f"allowed_directories = [{literal(str(scratch))}]",
-            "enable_progress_bar = false",
             "enable_external_access = false",
             "lock_configuration = true",
         ):
@@ -501,7 +505,8 @@ class Door:
         with contextlib.suppress(duckdb.Error):
             found = self.connection.execute(
                 "SELECT DISTINCT file_path, line, error_type, error_message FROM reject_errors "
-                "JOIN reject_scans USING (scan_id, file_id) ORDER BY ALL"
+                "JOIN reject_scans USING (scan_id, file_id) "
+                "WHERE trim(csv_line, ' \t\r\n') <> '' ORDER BY ALL"  # a blank line is no row
             ).fetchall()
             self.connection.execute("DELETE FROM reject_errors")
             self.connection.execute("DELETE FROM reject_scans")

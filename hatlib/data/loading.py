@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -147,11 +146,6 @@ class Loading:
                 f"{place.file}: language codes read in their standard form: {names}."
             )
         return frame, problems
-
-
-def stem(path: Path) -> str:
-    """The name of a file without the endings of a table."""
-    return re.sub(r"(\.(csv|tsv|jsonl|ndjson|json))?(\.(gz|zst))?$|\.parquet$", "", path.name)
 
 
 def has_items(path: str | Path) -> bool:

@@ -28,6 +28,7 @@ from hatlib.data.about import (
 from hatlib.data.book import book, describe_languages
 from hatlib.data.counts import Counts, counts_of
 from hatlib.data.counts import Prompted as Prompted
+from hatlib.data.door import stem
 from hatlib.data.loading import (
     Loading,
     LoadReport,
@@ -35,7 +36,6 @@ from hatlib.data.loading import (
     asked_language,
     numbers,
     repeated,
-    stem,
     typed,
 )
 from hatlib.data.loading import has_items as has_items
@@ -514,7 +514,7 @@ def _own_answers(
         )
         frame = frame.drop(columns="source_language")
     if "benchmark" not in frame:
-        frame["benchmark"] = benchmark or stem(path) or "your benchmark"
+        frame["benchmark"] = benchmark or stem(path.name) or "your benchmark"
         name = frame["benchmark"].iloc[0]
         job.assumed.append(f"{file}: benchmark is {name}, as there is no such column.")
     for column in ("prompting", "cluster", "source_language", "chance_level"):

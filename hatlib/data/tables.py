@@ -18,6 +18,7 @@ from hatlib.data import data_folder as data_folder
 from hatlib.data import schema
 from hatlib.data.about import describe_benchmarks, describe_models, own_models
 from hatlib.data.book import BUNDLED, book, bundled_table, describe_languages, slug, undescribed
+from hatlib.data.door import stem
 from hatlib.data.languages import COUNTRIES, is_language
 from hatlib.data.languages import standard_language as standard_language
 from hatlib.data.loading import UNKNOWN as UNKNOWN
@@ -28,7 +29,6 @@ from hatlib.data.loading import (
     asked_language,
     has_items,
     repeated,
-    stem,
     typed,
 )
 from hatlib.data.responses import load_responses
@@ -315,7 +315,7 @@ def _own_accuracies(path: Path, benchmark: str, job: Loading) -> pd.DataFrame | 
         job.dropped.append(f"{file}: columns that no analysis uses: {listing(unused)}.")
     defaults = {
         "source": _OWN,
-        "benchmark": benchmark or stem(path) or "your benchmark",
+        "benchmark": benchmark or stem(path.name) or "your benchmark",
         "version": "",
         "setup": "",
         "reasoning": "none",
