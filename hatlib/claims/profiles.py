@@ -22,6 +22,9 @@ Floats = NDArray[np.float64]
 ENOUGH = 10
 """With fewer items near a point, a profile there rests on its shape and on the other models."""
 
+WIDE = 0.75
+"""A share of the range of hardness that is wide enough to compare profiles."""
+
 _NEAR = 0.05  # of the range of *h*
 
 
@@ -188,9 +191,10 @@ def items_near(b: BenchmarkScores) -> Floats:
 
 
 def widest(scores: HatScores) -> str:
-    """The benchmark on which two models share the widest range of hardness.
+    """The benchmark to look at profiles on: many models that share a wide range of hardness.
 
-    Several answers an item come first: without them hardness is borrowed from other models.
+    Of the benchmarks on which two models share `WIDE` of the range, it is the one with most
+    supported scores; if there is none, the one on which two models share most.
 
     Examples
     --------
@@ -203,7 +207,7 @@ def widest(scores: HatScores) -> str:
     for b in scores.benchmarks:
         at = _pair(b, [])
         shared = float(_shared(b)[at[0], at[1]]) if len(at) == 2 else 0.0
-        reach[b.benchmark] = (shared > 0 and b.hardness.method == "self", shared)
+        reach[b.benchmark] = (min(shared, WIDE), int(sound(b).sum()))
     return max(reach, key=lambda name: reach[name])
 
 
