@@ -53,8 +53,6 @@ _HOMES = {
     "Checklist": "claims.checklist",
     "check_sets": "claims.checklist",
     "flawed_checks": "claims.checklist",
-    "Findings": "claims.findings",
-    "weigh_findings": "claims.findings",
     "Judge": "metric.judge",
     "judge_of": "metric.judge",
     "Thresholds": "thresholds",
@@ -119,7 +117,6 @@ __all__ = [
     "Comparisons",
     "Counts",
     "Difference",
-    "Findings",
     "Gains",
     "Given",
     "HatScores",
@@ -186,7 +183,6 @@ __all__ = [
     "tabulate",
     "thinking_pairs",
     "under_known_truth",
-    "weigh_findings",
 ]
 
 

@@ -33,7 +33,6 @@ ITEM_LEVEL = [  # they take answers item by item
     *("limits", "nuisances", "profile", "your-models"),
 ]
 BOTH = [
-    "findings",
     "scaling",
     "small-models",
     "time-trend",
@@ -310,7 +309,6 @@ def test_awkward_data(case, name, tmp_path, quick_pictures):
 SIMULATIONS = {
     "truth.nuisances": ("study_flaws", "study_judge"),
     "truth.experiment": ("run",),
-    "claims.findings": ("findings_under_known_truth",),
     "claims.checklist": ("flawed_checks",),
     "claims.gains": ("under_known_truth",),
 }
@@ -417,7 +415,7 @@ def test_through_papermill(name, tmp_path, monkeypatch):
     check(nb, run.page.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", [n for n in NOTEBOOKS if n != "findings"])  # it has no lead set
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_an_unknown_set_is_a_message(name, tmp_path, quick_pictures):
     with pytest.raises(InputError, match="nonsense"):
         play(name, FAST | given(tmp_path, table(), models=True, lead="nonsense"))

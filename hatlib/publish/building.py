@@ -57,6 +57,10 @@ from hatlib.show.words import markdown_text
 _ITEM_LEVEL = "answers item by item"  # how notebooks say that accuracies are not enough
 
 
+LAST = ("findings",)
+"""Notebooks that read what the others found, and so run after them."""
+
+
 @dataclass(frozen=True)
 class Book:
     """A built book.
@@ -179,6 +183,8 @@ def _parameters_for(site: Site, notebook: Notebook) -> dict[str, Any] | None:
     """The parameters of a notebook in this book; None if the data are not what it needs."""
     known = {parameter.name for parameter in notebook.parameters}
     parameters = {name: value for name, value in site.parameters.items() if name in known}
+    if "pages" in known and site.parameters:
+        parameters["pages"] = _relative(site.executed, site.root)
     if "data" in parameters and notebook.needs.startswith(_ITEM_LEVEL):
         if "answers" not in site.parameters:
             return None
@@ -213,23 +219,30 @@ def _run_stale(
     """Run the notebooks that are out of date; return them with the reasons."""
     state = read_state(site)
     records = state["notebooks"]
-    inputs = {name: inputs_of(path, site.parameters) for name, path in sources.items()}
-    reasons = {}
-    for name in sources:
-        missing = not (site.executed / f"{name}.ipynb").is_file()
-        why = "its page is missing" if missing else ""
-        why = why_stale(inputs[name], records.get(name, {}), site) or why
-        if force and (not only or name in only):
-            why = why or "you asked for it"
-        if why and (not only or name in only or missing):
-            reasons[name] = why
     _forget_others(site, sources, records)
+    inputs: dict[str, dict[str, str]] = {}
+    reasons: dict[str, str] = {}
 
     def finished(name: str, found: Mapping[str, Mapping[str, str]]) -> None:
         records[name] = {"inputs": inputs[name], **found}
         write_state(site, state)
 
-    _run_parallel(site, {name: sources[name] for name in reasons}, jobs, finished, tell)
+    for batch in ([n for n in sources if n not in LAST], [n for n in LAST if n in sources]):
+        due = {}
+        for name in batch:
+            inputs[name] = inputs_of(sources[name], site.parameters)
+            if name in LAST:
+                others = [site.executed / f"{n}.ipynb" for n in sorted(sources) if n not in LAST]
+                inputs[name]["what other pages found"] = sha_of(*map(sha_file, others))
+            missing = not (site.executed / f"{name}.ipynb").is_file()
+            why = "its page is missing" if missing else ""
+            why = why_stale(inputs[name], records.get(name, {}), site) or why
+            if force and (not only or name in only):
+                why = why or "you asked for it"
+            if why and (not only or name in only or missing):
+                due[name] = why
+        _run_parallel(site, {name: sources[name] for name in due}, jobs, finished, tell)
+        reasons |= due
     write_state(site, state)
     return reasons
 
@@ -417,8 +430,6 @@ generators: dict[str, Callable[[Site], str]] = {
             "slides.md",
             "findings-cards.md",
             "data-and-sources.md",
-            "review.md",
-            "paper-models.md",
             "task-rules.md",
         )
     },

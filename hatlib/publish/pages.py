@@ -15,7 +15,6 @@ from hatlib.metric.standards import STANDARDS, standard_file
 from hatlib.publish.gallery import gallery, slides
 from hatlib.publish.interface import ROOMS, interface_maker
 from hatlib.publish.landing import findings_cards, guess, two_sliders
-from hatlib.publish.review import paper_models, review_table
 from hatlib.show.words import counted, markdown_text
 
 
@@ -299,7 +298,5 @@ MAKERS = {
     "findings-cards.md": findings_cards,
     "counts.md": counts,
     "data-and-sources.md": data_and_sources,
-    "review.md": review_table,
-    "paper-models.md": paper_models,
     "task-rules.md": task_rules,
 }

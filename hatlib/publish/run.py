@@ -179,7 +179,7 @@ def _absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
         return str(Path(path).expanduser().absolute())
 
     values = dict(values)
-    for name in PATHS:
+    for name in (*PATHS, "pages"):
         given = values.get(name)
         if isinstance(given, list):
             values[name] = [absolute(path) for path in given]

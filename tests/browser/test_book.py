@@ -13,8 +13,6 @@ import nbformat
 import pandas as pd
 import pytest
 
-from hatlib.publish import review
-
 from .visit import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.book]
@@ -146,13 +144,6 @@ def test_every_caption_says_what_its_bars_are(built_book: Path) -> None:
                 if any(v is not None for v in bars) and not told:
                     silent.append((path.stem, caption))
     assert not silent
-
-
-def test_every_point_of_the_review_has_its_answer_and_chart(built_book: Path) -> None:
-    table = review.review_table(ROOT)
-    assert review.NOT_RUN not in table
-    charts = [e for point in review.POINTS for e in point.evidence if e.figure]
-    assert table.count("<a href=") == len(charts)
 
 
 def test_search_finds_a_word(chromium: Any, address: str) -> None:
