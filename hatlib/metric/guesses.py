@@ -21,7 +21,7 @@ FEWEST = 3
 """So many accuracies at 1/k it must be at least."""
 
 WITHIN = 0.03
-"""Accuracies this close to 1/k, or within two standard errors, lie at it."""
+"""Accuracies this close to 1/k lie at it, if they are known as well as that."""
 
 
 def check_chance(counts: Counts) -> None:
@@ -88,9 +88,10 @@ def guessed_options(counts: Counts) -> int | None:
     rate = k / np.maximum(n, 1)
     mean = rate.sum(axis=1) / items
     error = np.sqrt(np.maximum((rate**2).sum(axis=1) / items - mean**2, 1e-4) / items)
+    sure = error < 0.75 * WITHIN
     for options in OPTIONS:
         chance = 1 / options
-        at = np.abs(mean - chance) < np.minimum(np.maximum(WITHIN, 2 * error), 0.05)
+        at = sure & (np.abs(mean - chance) < WITHIN)
         below = mean < chance - np.maximum(WITHIN, 3 * error)
         if at.sum() >= max(FEWEST, AT_CHANCE * len(mean)) and not below.any():
             return options

@@ -1,0 +1,434 @@
+"""Situations in which a score could be confidently wrong: what it says there now.
+
+Seeds are fixed; without the remedy each of these fails by far (SCORE.md, section 4c).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import special
+
+import hatlib
+from hatlib.data.responses import Counts, Prompted
+from hatlib.errors import InputError
+from hatlib.metric.cells import leave_one_out, prompted_cells
+from hatlib.metric.flags import Flag, Remark
+from hatlib.metric.guesses import check_chance, guessed_options
+from hatlib.metric.promptings import excess_agreement
+from hatlib.metric.score import identity_control, score_counts
+
+ABILITY = np.linspace(-2, 2.5, 7)
+H = (np.arange(4000) + 0.5) / 4000
+
+
+def counts(right, n, target_right, target_n, chance=0.0, **more):
+    """Counts from arrays models × items and models × (targets ×) items."""
+    target_right = target_right if target_right.ndim == 3 else target_right[:, None]
+    m, t, items = target_right.shape
+    return Counts(
+        "sim", "en", chance, tuple(f"m{i}" for i in range(m)), ("de", "sw", "yo")[:t],
+        tuple(f"{i:04d}" for i in range(items)), np.arange(items), right.astype(np.int64),
+        np.full(right.shape, n), target_right.astype(np.int64),
+        np.full(target_right.shape, target_n), **more,
+    )  # fmt: skip
+
+
+def answered(rng, p, q, n=10, chance=0.0, **more):
+    q = q if q.ndim == 3 else q[:, None]
+    return counts(rng.binomial(n, p), n, rng.binomial(n, q), n, chance, **more)
+
+
+def prompted(x, y, n=1, chance=0.0):
+    """Answers under the same promptings: models × items × promptings, and × targets."""
+    y = y if y.ndim == 4 else y[:, None]
+    full = np.concatenate([x[:, None], y], axis=1)
+    model, language, item, prompt = (axis.ravel() for axis in np.indices(full.shape))
+    names = tuple(f"p{j}" for j in range(x.shape[2]))
+    trials = np.full(full.size, n)
+    rows = Prompted(names, model, language - 1, item, prompt, full.ravel().astype(int), trials)
+    total = n * x.shape[2]
+    return counts(x.sum(-1), total, y.sum(-1), total, chance, prompted=rows)
+
+
+def with_rows(given, p):
+    """The same with other answers prompting by prompting."""
+    arrays = {}
+    for name in ("correct", "trials"):
+        source, target = np.zeros_like(given.source_trials), np.zeros_like(given.target_trials)
+        values, here = getattr(p, name), p.target < 0
+        np.add.at(source, (p.model[here], p.item[here]), values[here])
+        np.add.at(target, (p.model[~here], p.target[~here], p.item[~here]), values[~here])
+        arrays |= {f"source_{name}": source, f"target_{name}": target}
+    return replace(given, prompted=p, **arrays)
+
+
+def some_models(given, n):
+    names = ("models", "source_correct", "source_trials", "target_correct", "target_trials")
+    return replace(given, **{name: getattr(given, name)[:n] for name in names})
+
+
+def logits(rng, n_items, ability=ABILITY):
+    return ability[:, None] - rng.normal(0, 1.5, n_items)
+
+
+def spread(found, truth):
+    """Range over ability of what the scores are off by."""
+    return float(np.ptp(found.hat[:, 0] - truth))
+
+
+def said(found):
+    return [note.remark for note in found.notes]
+
+
+# Promptings -------------------------------------------------------------------------------------
+
+
+def same_promptings(seed, n_items=800, promptings=10, sd=2.0, greedy=False):
+    rng = np.random.default_rng(seed)
+    base = logits(rng, n_items)[..., None]
+    each = base + sd * rng.normal(size=(len(ABILITY), n_items, promptings))
+    u = rng.random(each.shape)
+    v = u if greedy else rng.random(each.shape)
+    x, y = u < special.expit(each), v < special.expit(each - 1)
+    return prompted(x.astype(int), y.astype(int)), _averaged(sd)
+
+
+def _averaged(sd):
+    """The true scores where each prompting adds its own to an item (brute force)."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(21)
+    b = np.random.default_rng(0).normal(0, 1.5, 40_000)
+    truth = []
+    for ability in ABILITY:
+        at = (ability - b)[:, None] + sd * nodes
+        p, q = (special.expit(at - shift) @ weights / weights.sum() for shift in (0, 1))
+        place = np.clip((p * 40).astype(int), 0, 39)
+        n = np.bincount(place, minlength=40)
+        has = n > 10
+        h, f = (np.bincount(place, v, minlength=40)[has] / n[has] for v in (p, q))
+        truth.append(2 * np.interp((np.arange(40) + 0.5) / 40, h, f).mean())
+    return np.array(truth)
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+def test_promptings_that_suit_both_languages_do_not_pass_for_transfer(greedy):
+    given, truth = same_promptings(1, greedy=greedy)
+    found = score_counts(given, draws=100)
+    assert Remark.PROMPTING_LEFT_OUT in said(found)
+    assert spread(found, truth) < 0.1
+    assert ((found.low[:, 0] < truth) & (truth < found.high[:, 0])).mean() > 0.7
+    added = score_counts(replace(given, prompted=None), draws=0)
+    assert spread(added, truth) > 0.15  # what was said before
+
+
+def test_leaving_a_prompting_out_costs_nothing_where_it_is_not_needed():
+    given, _ = same_promptings(2, sd=0.0)
+    truth = 2 * special.expit(special.logit(H) - 1).mean()
+    errors = [
+        np.sqrt(np.mean((score_counts(each, draws=0).hat[:, 0] - truth) ** 2))
+        for each in (given, replace(given, prompted=None))
+    ]
+    assert errors[0] < 1.15 * errors[1]
+
+
+def test_the_table_without_one_prompting_by_hand():
+    rng = np.random.default_rng(3)
+    x, y = (rng.integers(0, 2, (2, 6, 4)) for _ in range(2))
+    given = prompted(x, y)
+    cells = prompted_cells(given, np.array([True, True]))
+    assert set(cells.trials) == {3}
+    for m in range(2):
+        expected = np.zeros((4, 2))
+        for i in range(6):
+            for b in range(4):
+                left = x[m, i].sum() - x[m, i, b]
+                expected[left] += 0.25, 0.25 * y[m, i, b]
+        mine = cells.ledgers[m]
+        for k, (n, right) in enumerate(expected):
+            here = cells.correct[mine.cell] == k
+            assert mine.source[here].sum() == pytest.approx(n)
+            assert mine.known[0, here].sum() == pytest.approx(n)
+            assert mine.rates[0, here].sum() == pytest.approx(right)
+
+
+def test_promptings_missing_in_one_language_and_unequal_numbers():
+    given, truth = same_promptings(4, n_items=500, sd=1.0)
+    p = given.prompted
+    rng = np.random.default_rng(4)
+    # A prompting is missing for a third of all rows, and p0 was never asked in the source.
+    keep = (rng.random(len(p.model)) > 0.33) & ~((p.target < 0) & (p.prompting == 0))
+    p = p.rows(keep)
+    some = with_rows(given, p)
+    found = score_counts(some, draws=50)
+    cells = prompted_cells(some, np.ones(7, dtype=bool))
+    for ledger in cells.ledgers:
+        weight = np.bincount(ledger.item, ledger.known[0], minlength=500)
+        assert ((weight == 0) | np.isclose(weight, 1)).all()
+    assert spread(found, truth) < 0.15
+
+
+def test_models_without_promptings_stay_whole_beside_those_with_them():
+    given, _ = same_promptings(5, n_items=200, sd=1.0)
+    p = given.prompted
+    one = with_rows(given, p.rows((p.model > 0) | (p.prompting == 0)))
+    assert leave_one_out(one).tolist() == [False] + [True] * 6
+    found = score_counts(one, draws=0)
+    assert found.marks[Flag.ONE_ANSWER][0].all()
+    assert np.isfinite(found.hat[1:]).all()
+
+
+def test_two_answers_must_be_left():
+    given, _ = same_promptings(6, n_items=100, promptings=2)
+    assert not leave_one_out(given).any()
+    found = score_counts(given, draws=0)
+    assert found.marks[Flag.TWO_ANSWERS][:, 0].all()
+    assert not found.sound.any()
+
+
+@pytest.mark.parametrize(("promptings", "samples"), [(2, 5), (5, 2)])
+@pytest.mark.parametrize("same", [True, False])
+def test_several_samples_of_few_promptings(promptings, samples, same):
+    from scipy import stats
+
+    rng, rho = np.random.default_rng(7), 0.3
+    p = special.expit(logits(rng, 800)).clip(1e-4, 1 - 1e-4)[..., None]
+    q = special.expit(special.logit(p) - 1)
+    u = rng.random((7, 800, promptings))
+    v = u if same else rng.random(u.shape)
+    scale = 1 / rho - 1
+    x, y = (
+        rng.binomial(samples, stats.beta.ppf(w, h * scale, (1 - h) * scale))
+        for w, h in ((u, p), (v, q))
+    )
+    truth = 2 * special.expit(special.logit(H) - 1).mean()
+    found = score_counts(prompted(x, y, samples), draws=0)
+    assert Remark.CORRELATION_FOUND in said(found)
+    data = next(n.data for n in found.notes if n.remark is Remark.CORRELATION_FOUND)
+    assert data["within"] == pytest.approx(rho, abs=0.05)
+    assert spread(found, truth) < 0.1
+    # What is told counts more than what is estimated.
+    told = score_counts(prompted(x, y, samples), correlation=0.0, draws=0)
+    assert Remark.CORRELATION_FOUND not in said(told)
+
+
+def test_one_prompting_is_said():
+    given, _ = same_promptings(8, n_items=100, promptings=1)
+    ten = replace(
+        given,
+        source_trials=given.source_trials * 10,
+        source_correct=np.random.default_rng(8).binomial(10, 0.5, given.source_correct.shape),
+    )
+    found = score_counts(ten, draws=0)
+    assert found.marks[Flag.ONE_PROMPT][np.isfinite(found.hat)].all()
+    assert Remark.UNNAMED_PROMPTS in said(score_counts(replace(ten, prompted=None), draws=0))
+
+
+def test_what_the_same_prompting_does_to_both_languages_is_measured():
+    shared, _ = same_promptings(9, n_items=300)
+    apart, _ = same_promptings(9, n_items=300, sd=0.0)
+    strong, none = (
+        excess_agreement(each).set_index("model").loc["all"] for each in (shared, apart)
+    )
+    assert strong["z"] > 10
+    assert abs(none["z"]) < 3
+
+
+# Repeated answers, references, chance -------------------------------------------------------------
+
+
+def test_ten_times_the_same_answer_is_one_answer():
+    rng = np.random.default_rng(10)
+    p = special.expit(logits(rng, 500))
+    one = answered(rng, p, 0.7 * p, n=1)
+    ten = replace(one, source_correct=one.source_correct * 10, source_trials=one.source_trials * 10)
+    found = score_counts(ten, draws=50)
+    assert Remark.REPEATED in said(found)
+    assert found.hardness.method == "leave-one-out"
+    assert found.n_trials.tolist() == [10] * 7
+    assert np.abs(found.hat[:, 0] - 0.7).max() < 0.2  # before: .38 to 1.06
+    assert found.hat == pytest.approx(score_counts(one, draws=0).hat)
+    few = some_models(ten, 2)
+    assert score_counts(few, draws=0).marks[Flag.ONE_ANSWER].all()
+    with pytest.raises(InputError, match="only repeat one another count once"):
+        score_counts(ten, hardness="self", draws=0)
+
+
+def test_no_reference_switches_when_a_model_joins():
+    rng = np.random.default_rng(11)
+    high = np.array([0.0, 0.5, 1.0, 5.0, 5.2, 5.4, 5.6])
+    at = logits(rng, 400, high)
+    given = answered(rng, special.expit(at), special.expit(2 * at - 1))
+    few = some_models(given, 3)
+    before, after = (score_counts(each, draws=50) for each in (few, given))
+    assert before.reference == after.reference == "uniform"
+    assert np.abs(before.hat[:3, 0] - after.hat[:3, 0]).max() < 0.05
+    assert np.abs(before.hat_pooled.value[:3, 0] - after.hat_pooled.value[:3, 0]).max() > 0.05
+    assert after.marks[Flag.EXTRAPOLATED][3:, 0].all()
+    assert np.isfinite(after.f95.value[3:, 0]).all()  # what can be said of them
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("global_mmlu_de", 4), ("winogrande_xl", 2), ("m_hellaswag", 4), ("MMLU-ProX", 10)],
+)
+def test_multiple_choice_is_not_scored_at_an_assumed_chance_level(tmp_path, name, options):
+    frame = hatlib.simulate_answers([0.0, 1.0], n_items=60).responses.frame
+    frame.assign(benchmark=name).to_csv(tmp_path / "a.csv", index=False)
+    mine = hatlib.load_responses(tmp_path / "a.csv")
+    with pytest.raises(InputError, match=f"--chance {1 / options:.3g}, or --chance 0"):
+        hatlib.hat_scores(mine, draws=0)
+    for told in (0.0, 1 / options):
+        loaded = hatlib.load_responses(tmp_path / "a.csv", chance=told)
+        assert hatlib.hat_scores(loaded, draws=0).benchmark().chance == told
+
+
+@pytest.mark.parametrize("chance", [0.2, 0.25, 1 / 3, 0.5])
+def test_guesses_are_noticed_whatever_the_name(chance):
+    rng = np.random.default_rng(12)
+    p = special.expit(logits(rng, 300))
+    given = answered(rng, chance + (1 - chance) * p, chance + (1 - chance) * 0.7 * p)
+    options = guessed_options(given)
+    assert options is not None
+    assert 1 / options == pytest.approx(chance, abs=0.09)
+    with pytest.raises(InputError, match="its answers look like guesses among"):
+        check_chance(given)
+
+
+@pytest.mark.parametrize("n", [1, 5, 10])
+def test_free_answers_are_not_taken_for_guesses(n):
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        ability = rng.normal(0, 1.5, 8)
+        p = special.expit(logits(rng, 200, ability))
+        given = answered(rng, p, p * rng.uniform(0.3, 1, (8, 1)), n=n)
+        assert guessed_options(given) is None
+
+
+def test_the_sets_of_the_book_are_not_refused():
+    for name in ("mgsm", "gsm-symbolic", "truthfulqa-human"):
+        check_chance(hatlib.load_responses(sets=name).counts(name))
+
+
+def test_target_accuracy_below_chance_is_said_by_language():
+    rng = np.random.default_rng(13)
+    p = 0.5 + 0.5 * special.expit(logits(rng, 300))
+    q = np.stack([p, np.full(p.shape, 0.3)], axis=1)
+    found = score_counts(answered(rng, p, q, chance=0.5), draws=20)
+    assert found.marks[Flag.BELOW_CHANCE][:, 2].all()
+    assert not found.marks[Flag.BELOW_CHANCE][:, 1].any()
+    data = next(n.data for n in found.notes if n.remark is Remark.BELOW_CHANCE)
+    assert {language for _, language in data["where"]} == {"sw"}
+
+
+def test_answers_that_could_not_be_read_are_said(tmp_path):
+    frame = hatlib.simulate_answers([0.0, 1.0], n_items=80, targets=["de", "sw"]).responses.frame
+    parsed = np.where(frame["language"] == "sw", frame["n_trials"] * 0.6, frame["n_trials"])
+    path = tmp_path / "a.csv"
+    right = np.minimum(frame["n_correct"], parsed.astype(int))
+    frame.assign(n_parsed=parsed.astype(int), n_correct=right).to_csv(path, index=False)
+    found = hatlib.hat_scores(hatlib.load_responses(path, chance=0), draws=20).benchmark()
+    assert found.marks[Flag.UNPARSED][:, found.targets.index("sw")].all()
+    assert not found.marks[Flag.UNPARSED][:, found.targets.index("de")].any()
+    (note,) = (n for n in found.notes if n.remark is Remark.UNPARSED)
+    assert note.data["where"][0][1:] == ("sw", pytest.approx(0.4), 0)
+    bad = frame.assign(n_parsed=frame["n_trials"] + 1)
+    bad.to_csv(path, index=False)
+    with pytest.raises(InputError, match="n_parsed"):
+        hatlib.load_responses(path)
+
+
+# Lone models, strata, single answers --------------------------------------------------------------
+
+
+def test_a_lone_model_stands_on_its_own_profile():
+    truth = 2 * special.expit(2 * special.logit(H) - 1).mean()
+    covered = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        at = logits(rng, 400, np.array([-1.5]))
+        found = score_counts(answered(rng, special.expit(at), special.expit(2 * at - 1)), draws=60)
+        assert (found.profile, said(found)[-1]) == ("direct", Remark.LONE_MODEL)
+        covered.append(found.low[0, 0] < truth < found.high[0, 0])
+    assert np.mean(covered) > 0.7
+    some = score_counts(answered(rng, special.expit(at), special.expit(at)), profile="adaptive",
+                        draws=0)  # fmt: skip
+    assert some.profile == "adaptive"
+
+
+def test_two_domains_are_compared_within_each():
+    rng = np.random.default_rng(15)
+    domain = np.arange(600) % 2
+    b = np.where(domain, rng.normal(1, 1, 600), rng.normal(-1, 1, 600))
+    p = special.expit(ABILITY[:, None] - b)
+    given = answered(rng, p, np.where(domain, 0.45, 0.9) * p, strata=np.array(["a", "b"])[domain])
+    found = score_counts(given, draws=60)
+    assert Remark.STRATA in said(found)
+    assert np.abs(found.hat[:, 0] - 0.675).max() < 0.12
+    assert ((found.low[:, 0] < 0.675) & (found.high[:, 0] > 0.675)).mean() > 0.7
+    before = score_counts(replace(given, strata=None), draws=0)
+    assert np.ptp(before.hat[:, 0]) > 0.3
+    # One stratum for all items changes nothing.
+    same = score_counts(replace(given, strata=np.full(600, "a")), draws=60)
+    plain = score_counts(replace(given, strata=None), draws=60)
+    assert same.hat == pytest.approx(plain.hat)
+    assert same.draws == pytest.approx(plain.draws)
+
+
+def test_strata_come_from_the_file(tmp_path):
+    frame = hatlib.simulate_answers([0.0, 1.0], n_items=80).responses.frame
+    path = tmp_path / "a.csv"
+    strata = np.where(frame["item"].str[-1].astype(int) % 2, "odd", "even")
+    frame.assign(stratum=strata).to_csv(path, index=False)
+    found = hatlib.hat_scores(hatlib.load_responses(path, chance=0), draws=20).benchmark()
+    data = next(n.data for n in found.notes if n.remark is Remark.STRATA)
+    assert data["strata"] == 2
+    wrong = frame.assign(stratum=np.arange(len(frame)).astype(str))
+    wrong.to_csv(path, index=False)
+    with pytest.raises(InputError, match="has more than one stratum"):
+        hatlib.load_responses(path)
+
+
+@pytest.mark.parametrize("sd", [0.0, 1.0])
+def test_single_answers_show_how_much_models_differ_in_what_is_hard(sd):
+    rng = np.random.default_rng(16)
+    ability = np.linspace(-2, 2.5, 12)
+    at = logits(rng, 900, ability) + sd * rng.normal(size=(12, 900))
+    found = score_counts(answered(rng, special.expit(at), special.expit(at - 1), n=1), draws=0)
+    assert found.hardness.method == "leave-one-out"
+    excess = next(n.data["excess"] for n in found.notes if n.remark is Remark.INTERACTION)
+    truth = 2 * special.expit(special.logit(H) - 1).mean()
+    bias = {size: np.mean(found.sensitivity[size][:, 0] - truth) for size in (0.0, 1.0, 2.0)}
+    assert abs(bias[sd]) == min(map(abs, bias.values()))
+    assert abs(bias[sd]) < 0.03
+    assert np.nanmean(excess) == pytest.approx(0.65 * sd, abs=0.2)
+
+
+# Checks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_half_of_the_source_is_a_perfect_target(shared):
+    given, _ = same_promptings(17, n_items=500, sd=1.0 if shared else 0.0)
+    given = given if shared else replace(given, prompted=None)
+    found = identity_control(given)
+    assert ((found.low < 1) & (found.high > 1)).mean() > 0.7
+    one = replace(given, source_trials=np.ones_like(given.source_trials), prompted=None,
+                  source_correct=(given.source_correct > 5).astype(np.int64))  # fmt: skip
+    assert identity_control(one) is None
+
+
+def test_the_columns_of_the_table_are_those_of_the_measures():
+    responses = hatlib.simulate_answers([0, 1], n_items=200).responses
+    scores = hatlib.hat_scores(responses, draws=40)
+    table, b = scores.table(), scores.benchmark()
+    for name in ("hat_pooled", "f95"):
+        each = b.measure(name)
+        for column, values in ((name, each.value), (f"{name}_low", each.low)):
+            assert table[column].to_numpy() == pytest.approx(values.ravel())
+    grid = b.hardness.grid
+    by_hand = [[np.interp(0.95, grid, f) for f in row] for row in b.curves]
+    assert b.f95.value == pytest.approx(np.array(by_hand))
+    assert isinstance(table, pd.DataFrame)
