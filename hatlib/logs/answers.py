@@ -25,7 +25,8 @@ from hatlib.show.words import counted
 
 #: What a row of a log may say, as text; and whether its answer could be read (1, 0 or nan).
 FIELDS = (
-    *("model", "task", "run", "item", "named", "language", "fallback", "source_language"),
+    *("model", "benchmark", "task", "run", "item", "named", "language", "fallback"),
+    "source_language",
     *("prompting", "trial", "variant", "key", "cluster", "stratum", "parsed"),
 )
 #: A language with fewer answers than this is not suspected of a wrong filter or scorer.
@@ -155,8 +156,9 @@ class Places:
             self._notes.problem(what, remedy, value=listing(benchmarks))
         for (benchmark, code), forms in self._spelt.items():
             if len(forms) > 1:
+                where = f"{benchmark}: " if benchmark else ""
                 self._notes.assumed.append(
-                    f"{benchmark}: {listing(map(repr, forms))} are read as one language, {code}."
+                    f"{where}{listing(map(repr, forms))} are read as one language, {code}."
                 )
 
 
@@ -311,7 +313,7 @@ def _placed(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
     prompting = own or rows["prompting"].where(rows["prompting"] != "", rows["_prompting"])
     subject = rows["_subject"].where(rows["_subject"] == "", rows["_subject"] + "/")
     return rows.assign(
-        benchmark=rows["_benchmark"],
+        benchmark=rows["benchmark"].where(rows["benchmark"] != "", rows["_benchmark"]),
         language=rows["_language"],
         spelt=rows["_spelt"],
         subject=subject,
@@ -325,9 +327,13 @@ def _read_lines(rows: pd.DataFrame, reader: Format) -> None:
     """What was read, by model."""
     groups = rows.groupby("model", sort=True).agg(tasks=("task", "nunique"), n=("n", "sum"))
     reader.notes.read += [
-        f"{model}: {counted(int(tasks), 'task')}, {int(n):,} {reader.row}{'' if n == 1 else 's'}."
+        f"{model}: {_tasks(tasks, rows)}{int(n):,} {reader.row}{'' if n == 1 else 's'}."
         for model, tasks, n in groups.itertuples()
     ]
+
+
+def _tasks(n: int, rows: pd.DataFrame) -> str:
+    return f"{counted(int(n), 'task')}, " if rows["task"].any() else ""
 
 
 def _check_tasks(rows: pd.DataFrame, notes: Notes) -> None:

@@ -128,14 +128,18 @@ class Long(Format):
         groups = match.groupdict()
         text = (groups["language"] if "language" in groups else match[1]) or ""
         said = {name: clean(groups[name]) for name in _SAID if groups.get(name)}
-        said["language"] = language_in(text, self.options.language_codes)
-        if not said["language"]:
-            what = "the path of the file has no language where --language-from looks for it."
-            told = replace(ask_language(text), file=file.name)
-            if not is_doubtful(text):
-                told = replace(told, what=what, remedy="Mend the expression.")
-            self.notes.problems.append(told)
-        return said
+        return said | {
+            "language": language_in(text, self.options.language_codes),
+            "spelt": text,
+        }
+
+    def _not_in_path(self, text: str, file: str) -> Problem:
+        """Why the path of a file names no language."""
+        problem = replace(ask_language(text), file=file)
+        if is_doubtful(text):
+            return problem
+        what = "the path of the file has no language where --language-from looks for it."
+        return replace(problem, what=what, remedy="Mend the expression.")
 
     # Reading ----------------------------------------------------------------------------------
 
@@ -242,7 +246,9 @@ class Long(Format):
                 what = f"there is no column for {ours} of this name."
                 remedy = f"The columns are {listing(map(clean, header), 20)}."
                 problems.append(Problem(what, remedy, file, 1, value=theirs))
-        known = self._known(run)
+        known = self._known(run, _has_task(header, names))
+        if known.get("language") == "":
+            problems.append(self._not_in_path(run.about["spelt"], file))
         taken = set(names.values())
         for ours, synonyms in SYNONYMS.items():
             there = [simple[s] for s in synonyms if s in simple and simple[s] not in taken]
@@ -272,11 +278,11 @@ class Long(Format):
             raise InputError(problems)
         return names
 
-    def _known(self, run: Run) -> dict[str, str]:
-        """What the options and the path of a file say for all its rows."""
+    def _known(self, run: Run, by_task: bool) -> dict[str, str]:
+        """What the options, and without a column of tasks the path, say for all rows of a file."""
         o = self.options
         given = {"model": o.model, "benchmark": o.benchmark, "prompting": o.prompting}
-        said = {k: v for k, v in run.about.items() if k != "looked"}
+        said = {k: v for k, v in run.about.items() if k not in ("looked", "spelt") and not by_task}
         said |= {name: clean(value) for name, value in given.items() if value}
         return said | (
             {"language": language_in(o.language, o.language_codes)} if o.language else {}
@@ -337,7 +343,12 @@ class Long(Format):
     def _counted(self, rows: pd.DataFrame, run: Run, table: Table) -> pd.DataFrame:
         """The rows as `hatlib.logs.answers.FIELDS`, with one metric."""
         file, notes = table.name, self.notes
-        known = self._known(run)
+        known = self._known(run, "task" in rows)
+        for name in ("model", "benchmark"):
+            several = len(rows[name].unique()) if name in rows else 0
+            if getattr(self.options, name) and several > 1:
+                what = f"the table is of {several} {name}s, and --{name} names one."
+                notes.problem(what, "Import each by itself.", file, column=name)
         for name, value in known.items():
             if name not in rows or getattr(self.options, name):
                 rows[name] = value
@@ -375,16 +386,12 @@ class Long(Format):
         frame = pd.DataFrame(
             {name: _mapped(rows, name, clean) for name in FIELDS if name != "parsed"}
         )
-        benchmark = frame["task"].where(frame["task"] != "", _mapped(rows, "benchmark", clean))
         source = _mapped(
             rows,
             "source_language",
             lambda t: language_in(t, self.options.language_codes) or clean(t),
         )
         return frame.assign(
-            task=benchmark
-            if by_task or "benchmark" not in rows
-            else _mapped(rows, "benchmark", clean),
             language=_mapped(rows, "language", clean) if "language" in rows else "",
             key=_mapped(rows, "key", key_of),
             source_language=source,
@@ -427,6 +434,10 @@ class Long(Format):
         if bad.any():
             wrong(bad, "n_correct is not a whole number from 0 to n_trials.", "", "n_correct")
         return {metric: right / n.where(n > 0), "n": n.fillna(0) * many, "parsed": np.nan}
+
+
+def _has_task(header: Sequence[str], names: Mapping[str, str]) -> bool:
+    return "task" in names or bool({*map(_simple, header)} & {*SYNONYMS["task"]})
 
 
 def _simple(name: str) -> str:

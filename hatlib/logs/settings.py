@@ -25,13 +25,15 @@ WEIGHTS = re.compile(
     r"load_in_\w+|bnb_\w+|quanti[sz]\w*|autogptq|gptq\w*|awq|model_name|model_path|engine"
 )
 #: How many items were asked, roundings: said, not refused.
-SAID = re.compile(r"limit|samples?|sample_id|dtype|torch_dtype|max_length|max_model_len|version")
+SAID = re.compile(
+    r"limit|samples?|sample_id|max_eval_instances|dtype|torch_dtype|max_length|max_model_len|version"
+)
 #: Where and how fast: never compared.
 IGNORED = re.compile(
     r"device\w*|\w*batch\w*|\w*parallel\w*|gpu_\w+|max_cpu_memory|max_memory\w*|trust_remote_code|"
     r"cache\w*|use_cache|token|\w*token_?path|api_key|base_url|num_concurrent|max_retries|timeout|"
     r"attempt_timeout|max_connections|max_tasks|swap_space|offload\w*|use_fast_tokenizer|verbosity|"
-    r"log\w*|seed|\w*_seed|language|lang|enforce_eager|tokenizer_backend|port|host|user|num_gpus"
+    r"log\w*|until|stop\w*|sample_train|num_train_trials|seed|\w*_seed|language|lang|enforce_eager|tokenizer_backend|port|host|user|num_gpus"
 )
 _UNSET = "not set"
 

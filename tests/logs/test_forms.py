@@ -293,3 +293,25 @@ def test_rows_of_no_language_are_left_out(tmp_path):
     imported = import_logs("long", write_lines(tmp_path / "a.jsonl", rows), **QUIZ)
     assert set(imported.frame["language"]) == {"en", "de"}
     assert "1 row of language all" in str(imported.report)
+
+
+def test_names_of_benchmarks_in_a_column_are_not_read_as_tasks(tmp_path):
+    rows = [{**r, "benchmark": "copa", "model": "m"} for r in quiz()]
+    imported = import_logs("long", write_lines(tmp_path / "a.jsonl", rows))
+    assert set(imported.frame["benchmark"]) == {"copa"}
+    # A task beside them still says the subject, without which items would be one.
+    rows = [
+        {**r, "benchmark": "b", "model": "m", "task": f"mmlu_prox_{r['language']}_{subject}"}
+        for subject in ("law", "math")
+        for r in quiz()
+    ]
+    frame = import_logs("long", write_lines(tmp_path / "b.jsonl", rows)).frame
+    assert frame["item"].nunique() == 12 and set(frame["n_trials"]) == {1}
+    assert set(frame["benchmark"]) == {"b"}
+
+
+def test_one_name_is_not_given_to_two_models_or_benchmarks(tmp_path):
+    rows = [{**r, "benchmark": b, "model": m} for b, m in (("b", "m"), ("c", "n")) for r in quiz()]
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    assert "2 models" in refused("long", path, model="mine")
+    assert "2 benchmarks" in refused("long", path, benchmark="mine")
