@@ -5,8 +5,8 @@
   "use strict";
   var root = document.querySelector(".hat-calculator");
   if (!root) return;
-  var MOST_LINK = 6000, MOST_EDIT = 40, MOST_TEXT = 60e6;
-  var core = hatCore(), text = "", name = "responses.csv", worker = null, running = 0, last = null;
+  var MOST_LINK = 6000, MOST_EDIT = 40, MOST_SHOWN = 200000, MOST_TEXT = 60e6;
+  var core = hatCore(), text = "", whole = null, name = "responses.csv", worker = null, running = 0, last = null;
 
   function made(tag, parent, words, look) {
     var part = document.createElement(tag);
@@ -31,8 +31,9 @@
           read.tables.forEach(function (table, i) {
             var from = job.source || table.source || (table.languages.indexOf("en") >= 0 ? "en" : table.languages[0]);
             if (table.languages.indexOf(from) < 0) { read.problems.push("there is no source language " + from + (table.benchmark ? " on " + table.benchmark : "") + "."); return; }
-            var guess = job.chance === null ? table.chance || 0 : job.chance;
-            found.push(hat.score(table, { source: from, chance: guess, seed: 1,
+            var told = job.chance === null ? table.chance : job.chance, doubt = told === undefined ? hat.doubtChance(table) : "";
+            if (doubt) { read.problems.push(doubt); return; }
+            found.push(hat.score(table, { source: from, chance: told || 0, seed: 1,
               progress: function (share) { self.postMessage({ id: job.id, progress: (i + share) / read.tables.length }); } }));
           });
         }
@@ -58,7 +59,7 @@
     return made;
   }
   function run() {
-    text = area.value;
+    text = whole === null ? area.value : whole;
     running += 1;
     trouble.hidden = true;
     if (!text.trim()) { out.textContent = ""; said.textContent = ""; last = null; return; }
@@ -160,18 +161,16 @@
 
   function notes(found, read) {
     var list = [];
-    if (found.rows.some(function (row) { return row.flag === "one answer an item"; })) {
+    if (found.rows.some(function (row) { return /one answer/.test(row.flag); })) {
       list.push("With one answer an item, hardness has to be borrowed from other models. This page does not do that; with five models or more, the command below does.");
     }
     if (read.prompted) list.push("Answers to several promptings of an item were added up here. The command below leaves one prompting out at a time, which is safer if source and target share their promptings.");
     if (read.stratum) list.push("The column stratum is not used here. The command below standardises within strata.");
     if (read.parsedLost) list.push("Some answers could not be parsed. The command below says in which languages.");
-    found.between.forEach(function (share, m) {
-      if (share < 0.02 && found.trials.some(function (n) { return n > 1; })) {
-        list.push(found.curves[m].model + " nearly always gives the same answer to an item. If it was asked at temperature 0, its repeats say nothing of hardness; give one answer an item to the command below.");
-      }
-    });
-    if (found.rows.some(function (row) { return row.flag === "extrapolated"; })) {
+    if (found.repeated.length) {
+      list.push("Nearly always the same answer to an item: " + found.repeated.slice(0, 5).join(", ") + ". At temperature 0, or from a cache, repeats say nothing of hardness, so they count as one answer.");
+    }
+    if (found.rows.some(function (row) { return /extrapolated/.test(row.flag); })) {
       list.push("Extrapolated: most of the hardness scale has too few items of this model. f(.95) says what can be said.");
     }
     return list;
@@ -288,7 +287,9 @@
 
   function take(words, called) {
     name = called || "responses.csv";
-    area.value = words;
+    // A text area with a large file in it would freeze the page: its beginning is shown.
+    whole = words.length > MOST_SHOWN ? words : null;
+    area.value = whole === null ? words : words.slice(0, words.indexOf("\n", 2000)) + "\n… (the whole file is scored)\n";
     drawEditor();
     run();
   }
@@ -301,8 +302,8 @@
   // Small tables can be edited cell by cell.
   function drawEditor() {
     edit.textContent = "";
-    var lines = area.value.split(/\r\n|\n|\r/).filter(Boolean);
-    edit.parentNode.hidden = !lines.length || lines.length > MOST_EDIT || /"/.test(area.value);
+    var lines = area.value.length > 20000 ? [] : area.value.split(/\r\n|\n|\r/).filter(Boolean);
+    edit.parentNode.hidden = whole !== null || !lines.length || lines.length > MOST_EDIT || /"/.test(area.value);
     if (edit.parentNode.hidden) return;
     var mark = /\t/.test(lines[0]) ? "\t" : /;/.test(lines[0]) ? ";" : ",";
     var cells = lines.map(function (line) { return line.split(mark); });
@@ -330,7 +331,10 @@
   }
 
   var timer = 0;
-  area.addEventListener("input", function () { clearTimeout(timer); timer = setTimeout(function () { drawEditor(); run(); }, 500); });
+  area.addEventListener("input", function () {
+    whole = null;
+    clearTimeout(timer); timer = setTimeout(function () { drawEditor(); run(); }, 500);
+  });
   source.addEventListener("change", run);
   chance.addEventListener("change", run);
   file.addEventListener("change", function () { takeFile(file.files[0]); });

@@ -8,7 +8,16 @@ function hatCore() {
   var SLICES = 5, ENOUGH_ITEMS = 10, KNOTS = 12, SMOOTHNESS = 0.3;
   var TERMS = 5, SOFT = 0.02, TINY = 1e-3, SHIFT_SD = 2, SLOPE_SD = 0.5, BEND_SD = 0.35;
   var COMMON_SD = [3, 1, 0.7], DECAY = 0.6, PRIOR_MODELS = 3, STEPS = 25, EVIDENCE = 4;
+  var NEARBY = 0.85, REPEATED = 0.03, ENOUGH_TO_SEE = 5, DISAGREE = 2;
   var MOST_MESSAGES = 30;
+  // Names of multiple-choice benchmarks, as in hatlib/data/multiple_choice.toml.
+  var CHOICES = {
+    2: "winogrande xwinograd copa xcopa storycloze xstorycloze paws paws-x pawsx boolq piqa global-piqa wsc cola sst2",
+    3: "xnli mnli anli afrixnli social-iqa siqa mlama",
+    4: "mmlu mmmlu m-mmlu cmmlu global-mmlu global-mmlu-lite mmlu-lite afrimmlu indommlu kmmlu arabicmmlu turkishmmlu arc m-arc arc-easy arc-challenge arc-e arc-c uhura-arc hellaswag m-hellaswag goldenswag belebele include include-base openbookqa sciq race gpqa m3exam exams blend",
+    5: "commonsenseqa csqa x-csqa commonsense-qa x-codah",
+    10: "mmlu-pro mmlu-prox mmlu-prox-lite"
+  };
 
   // Reading --------------------------------------------------------------------------------------
 
@@ -681,10 +690,94 @@ function hatCore() {
     return nnls(a, b, n);
   }
 
+  function optionsByName(benchmark) {
+    var name = "-" + benchmark.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "") + "-";
+    var best = 0, longest = 0;
+    Object.keys(CHOICES).forEach(function (k) {
+      CHOICES[k].split(" ").forEach(function (pattern) {
+        if (pattern.length > longest && name.indexOf("-" + pattern + "-") >= 0) { longest = pattern.length; best = Number(k); }
+      });
+    });
+    return best;
+  }
+
+  /* Number of options that the answers look like guesses among; 0 if they do not. */
+  function guessedOptions(table) {
+    var rows = [], nI = table.nItems;
+    for (var r = 0; r < table.models.length * table.languages.length; r++) {
+      var n = table.trials.subarray(r * nI, (r + 1) * nI), k = table.right.subarray(r * nI, (r + 1) * nI), items = 0, sum = 0, square = 0, many = 0;
+      for (var i = 0; i < nI; i++) {
+        if (!n[i]) continue;
+        items += 1; sum += k[i] / n[i]; square += k[i] * k[i] / n[i] / n[i];
+        if (n[i] >= 4) many += 1;
+      }
+      if (items < 30) continue;
+      var mean = sum / items;
+      rows.push({ k: k, n: n, items: items, mean: mean, several: many > 0.9 * items,
+        error: Math.sqrt(Math.max(square / items - mean * mean, 1e-4) / items) });
+    }
+    for (var options = 2; rows.length && options <= 5; options++) {
+      var chance = 1 / options;
+      var at = rows.filter(function (row) { return Math.abs(row.mean - chance) < Math.min(Math.max(0.03, 2 * row.error), 0.05); }).length;
+      var below = rows.some(function (row) { return row.mean < chance - Math.max(0.03, 3 * row.error); });
+      if (at >= Math.max(3, 0.3 * rows.length) && !below) return options;
+      if (noneIsHard(rows, chance)) return options;
+    }
+    return 0;
+  }
+  function noneIsHard(rows, chance) {
+    var weak = rows.filter(function (row) { return row.several && row.mean < chance + 0.35 * (1 - chance); });
+    if (weak.length < 2 || rows.some(function (row) { return row.several && row.mean < chance - 0.03; })) return false;
+    var nothing = 0, expected = 0, spread = 0, has = 0;
+    weak.forEach(function (row) {
+      for (var i = 0; i < row.n.length; i++) {
+        if (!row.n[i]) continue;
+        var guess = Math.pow(1 - chance, row.n[i]);
+        has += 1; expected += guess; spread += guess * (1 - guess);
+        if (!row.k[i]) nothing += 1;
+      }
+    });
+    return expected < 0.1 * has && has >= 60 && nothing <= expected + 2 * Math.sqrt(spread);
+  }
+  /* Why a table must not be scored at a chance level of 0 that nobody has said; "" if it may. */
+  function doubtChance(table) {
+    var named = optionsByName(table.benchmark), options = named || guessedOptions(table);
+    if (!options) return "";
+    return "nobody has said the chance level" + (table.benchmark ? " of " + table.benchmark : "") + ", and " +
+      (named ? "it has the name of a test with " + options + " options" : "its answers look like guesses among " + options + " options") +
+      ". Set the chance level to " + Number((1 / options).toPrecision(3)) + ", or to 0 if answers are free.";
+  }
+
+  /* Source answers of models that give one answer again and again count once; a copy if there are any. */
+  function countedOnce(table, source) {
+    var s = table.languages.indexOf(source), nI = table.nItems, names = [], right = table.right, trials = table.trials;
+    table.models.forEach(function (name, m) {
+      var from = (m * table.languages.length + s) * nI, several = 0, asked = 0, disagree = 0, sum = 0, i, n, k;
+      for (i = from; i < from + nI; i++) {
+        n = table.trials[i]; k = table.right[i];
+        if (n) asked += 1;
+        if (n < 2) continue;
+        several += 1; disagree += 2 * k * (n - k) / (n * (n - 1)); sum += k / n;
+      }
+      var rate = sum / Math.max(several, 1), possible = 2 * rate * (1 - rate) * Math.max(several, 1);
+      if (!(several > 0.5 * asked && possible > 2 * ENOUGH_TO_SEE && disagree < REPEATED * possible)) return;
+      if (!names.length) { right = table.right.slice(); trials = table.trials.slice(); }
+      names.push(name);
+      for (i = from; i < from + nI; i++) {
+        if (!trials[i]) continue;
+        right[i] = 2 * right[i] > trials[i] ? 1 : 0;
+        trials[i] = 1;
+      }
+    });
+    return { table: names.length ? Object.assign({}, table, { right: right, trials: trials }) : table, names: names };
+  }
+
   /* The scores of one benchmark. Options: source, chance, seed, progress, and draws: by default as
      many as take a second or two. */
   function score(table, options) {
     var chance = options.chance || 0, tell = options.progress || function () {};
+    var once = countedOnce(table, options.source);
+    table = once.table;
     var data = tabulate(table, options.source), nT = data.nT, nC = data.nC, nM = data.models.length;
     var grid = hardnessGrid(chance), nG = grid.length, weight = uniformWeights(grid, chance);
     var likelihood = zeros(nC * nG), c, g, m, t, p, b;
@@ -698,7 +791,7 @@ function hatCore() {
     var scale = 0;
     for (g = 0; g < nG; g++) scale += weight[g] * grid[g];
     scale -= chance;
-    var lone = nM === 1, basis = lone ? directBasis(grid) : null;
+    var lone = nM === 1, basis = directBasis(grid);
     var fit = lone ? null : fitAdaptive(data, posteriors, grid, chance), curves;
     if (lone) {
       var means = meanRates(data.models[0].items, data.models[0].sums, nT, nC), f = zeros(nT * nG);
@@ -712,6 +805,10 @@ function hatCore() {
         out[g] = clip(out[g], 0, 1);
       }
       return out;
+    }
+    function directHat(m, t) {
+      var means = meanRates(data.models[m].items, data.models[m].sums, nT, nC);
+      return hatOf(directCurve(data.models[m].items.subarray(t * nC, (t + 1) * nC), means.subarray(t * nC, (t + 1) * nC), posteriors[m]), 0);
     }
     function hatOf(f, from) {
       var mean = 0;
@@ -838,49 +935,83 @@ function hatCore() {
       var each = data.models[m], usual = metricsOf(each.paired, nT), pairs = each.paired.slice(0, nT), mean = 0;
       for (t = 1; t < nT; t++) mean += pairs[t] / (nT - 1);
       pairs[0] = mean;
-      var size = Math.max(sizes[m], 1), rateMean = 0, rateSquare = 0, single = 0, between = 0;
+      var size = Math.max(sizes[m], 1), rateMean = 0, rateSquare = 0, single = 0, near = 0, usualTrials = {}, mostTrials = 0;
       for (c = 0; c < nC; c++) {
         var observed = data.correct[c] / data.trials[c], share = each.sourceItems[c] / size;
         rateMean += share * observed; rateSquare += share * observed * observed;
         if (data.trials[c] === 1) single += each.sourceItems[c];
-        if (observed > 0 && observed < 1) between += each.sourceItems[c];
+        usualTrials[data.trials[c]] = (usualTrials[data.trials[c]] || 0) + each.sourceItems[c];
       }
       var error = Math.sqrt(Math.max(rateSquare - rateMean * rateMean, 0) / size);
+      Object.keys(usualTrials).forEach(function (n) { if (usualTrials[n] > (usualTrials[mostTrials] || 0)) mostTrials = Number(n); });
+      for (g = 0; g < nG; g++) if (grid[g] >= NEARBY) near += distributions[m][g];
       for (t = 0; t < nT; t++) {
         var n = pairs[t], slices = slicesOf(weight, distributions[m], n), support = 0, kish = 0;
         for (var e = 0; e < SLICES; e++) {
           support += Math.min(slices[e] / ENOUGH_ITEMS, 1) / SLICES;
           kish += 1 / (SLICES * SLICES * Math.max(slices[e], 1e-9));
         }
-        var effective = Math.min(1 / kish, n), flag = "", withheld = true;
-        var over = (t ? usual.source[t] : plainMacroSource(each.paired, nT)) - chance;
-        if (n < MIN_ITEMS) flag = "too few items";
-        else if (each.paired[nT + t] <= 0) flag = "no source answer is right";
-        else if (single > size / 2) flag = "one answer an item";
-        else if (over < CLEAR_OF_CHANCE * error) flag = "source accuracy is not above chance";
-        else { withheld = false; if (support < SUPPORTED) flag = "extrapolated"; }
-        var hat = withheld ? NaN : hatOf(curves[m], t * nG), top = withheld ? NaN : at95(curves[m], t * nG);
-        var reach = reachOf(effective), se = withheld || !draws ? NaN : deviation(hats[m], t), topSe = withheld || !draws ? NaN : deviation(tops[m], t);
+        var effective = Math.min(1 / kish, n), flags = [], reason = "", sourceMean = each.paired[nT + t] / each.paired[t];
+        if (n < MIN_ITEMS) reason = "too few items";
+        else if (each.paired[nT + t] <= 0) reason = "no source answer is right";
+        else if (single > size / 2) reason = "one answer an item";
+        else if (sourceMean - chance < CLEAR_OF_CHANCE * error) reason = "source accuracy is not above chance";
+        var withheld = Boolean(reason);
+        var hat = withheld ? NaN : hatOf(curves[m], t * nG), se = withheld || !draws ? NaN : deviation(hats[m], t);
+        var noTop = withheld || near * n < ENOUGH_ITEMS;
+        var top = noTop ? NaN : at95(curves[m], t * nG), topSe = noTop || !draws ? NaN : deviation(tops[m], t);
+        var reach = reachOf(effective), topReach = reachOf(n);
+        if (withheld) flags.push(reason);
+        else {
+          if (support < SUPPORTED) flags.push("extrapolated");
+          if (belowChance(each.rates[t], chance)) flags.push("target accuracy below chance");
+          if (mostTrials === 2) flags.push("two answers an item");
+          if (!lone && draws && nM <= 200 && Math.abs(directHat(m, t) - hat) > DISAGREE * se) flags.push("estimators disagree");
+        }
         rowsOut.push({ model: each.name, target: t ? data.targets[t - 1] : "macro", hat: hat, low: hat - reach * se, high: hat + reach * se, se: se,
-          f95: top, f95_low: Math.max(0, top - reach * topSe), f95_high: Math.min(1, top + reach * topSe), support: support, effective_items: effective, flag: flag, n_items: Math.round(n),
+          f95: top, f95_low: top - topReach * topSe, f95_high: top + topReach * topSe, support: support, effective_items: effective,
+          flag: flags.join("; "), n_items: Math.round(n),
           source_accuracy: usual.source[t], target_accuracy: usual.target[t], xlt_gap: usual.source[t] - usual.target[t], ratio: usual.target[t] / usual.source[t],
           conditional_transfer: usual.conditional[t] });
       }
-      each.between = between / size;
-      each.accuracy = rateMean;
     }
+    otherLanguages(rowsOut, nT);
     var macro = rowsOut.filter(function (row) { return row.target === "macro"; });
     return { benchmark: table.benchmark, source: options.source, chance: chance, targets: data.targets, rows: rowsOut, draws: draws,
-      profile: lone ? "direct" : "adaptive", between: data.models.map(function (each) { return each.between; }),
-      trials: data.trials, ties: tieGroups(macro, hats, draws, nT),
+      profile: lone ? "direct" : "adaptive", repeated: once.names, ties: tieGroups(macro, hats, draws, nT),
       curves: data.models.map(function (each, m) { return { model: each.name, h: Array.from(grid), f: Array.from(curves[m].slice(0, nG)) }; }) };
   }
 
-  function plainMacroSource(paired, nT) { return paired[nT] / paired[0]; }
+  function belowChance(rates, chance) {
+    var n = 0, sum = 0, square = 0;
+    rates.forEach(function (rate) { if (rate === rate) { n += 1; sum += rate; square += rate * rate; } });
+    if (n < 2) return false;
+    var mean = sum / n, error = Math.sqrt(Math.max(square / n - mean * mean, 0) / n);
+    return mean + CLEAR_OF_CHANCE * Math.max(error, 1e-9) < chance;
+  }
+
+  // Means over other languages do not compare: most models say which languages count.
+  function otherLanguages(rows, nT) {
+    var scored = [], usual = {};
+    for (var at = 0; at < rows.length; at += nT) {
+      if (!isFinite(rows[at].hat)) continue;
+      var asked = rows.slice(at + 1, at + nT).map(function (row) { return row.n_items < MIN_ITEMS ? 0 : 1; });
+      scored.push([rows[at], asked.join()]);
+      usual[asked.join()] = (usual[asked.join()] || 0) + 1;
+    }
+    function weight(key) { return usual[key] * 1000 + key.split(",").filter(function (x) { return x === "1"; }).length; }
+    var most = Object.keys(usual).sort(function (x, y) { return weight(y) - weight(x); })[0];
+    scored.forEach(function (pair) {
+      if (pair[1] === most) return;
+      var flags = pair[0].flag ? pair[0].flag.split("; ") : [], after = flags[0] === "extrapolated" ? 1 : 0;
+      flags.splice(after, 0, "other languages than most");
+      pair[0].flag = flags.join("; ");
+    });
+  }
 
   /* Letters as in hat compare: models that share one cannot be told apart (max-T, Piepho). */
   function tieGroups(macro, hats, draws, nT) {
-    var order = macro.map(function (row, m) { return m; }).filter(function (m) { return isFinite(macro[m].hat); });
+    var order = macro.map(function (row, m) { return m; }).filter(function (m) { return isFinite(macro[m].hat) && macro[m].flag.indexOf("other languages") < 0; });
     order.sort(function (x, y) { return macro[y].hat - macro[x].hat; });
     if (order.length < 2 || !draws || order.length > 60) return {};
     var pairs = [], b;
@@ -965,6 +1096,6 @@ function hatCore() {
     return lines.join("\n") + "\n";
   }
 
-  return { example: example, readTable: readTable, score: score, usualMetrics: usualMetrics };
+  return { example: example, doubtChance: doubtChance, optionsByName: optionsByName, choices: CHOICES, readTable: readTable, score: score, usualMetrics: usualMetrics };
 }
 if (typeof module !== "undefined") module.exports = hatCore;

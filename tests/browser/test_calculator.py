@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.browser]
 
 ROOT = Path(__file__).parents[2]
 EXACT = ("hat", "support", "effective_items", "n_items", "source_accuracy", "target_accuracy")
-EXACT += ("xlt_gap", "ratio", "conditional_transfer")
+EXACT += ("xlt_gap", "ratio", "conditional_transfer", "f95")
 STATE = "() => document.querySelector('[data-part=status]').textContent"
 
 
@@ -52,7 +53,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(chromium: Any, place: Path) -> Iterator[Any]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     troubles: list[str] = []
     page.on("console", lambda m: m.type == "error" and troubles.append(m.text))
     page.on("pageerror", lambda e: troubles.append(str(e)))
@@ -102,14 +103,7 @@ def test_the_numbers_are_those_of_hatlib(page: Any, tmp_path: Path) -> None:
         path = tmp_path / f"set{case}.csv"
         frame.to_csv(path, index=False)
         responses = hatlib.load_responses(path, chance=chance)
-        lone = len(set(frame["model"])) == 1
-        ours = hatlib.hat_scores(
-            responses,
-            hardness="self",
-            profile="direct" if lone else "adaptive",
-            reference="uniform",
-            draws=300,
-        ).table()
+        ours = hatlib.hat_scores(responses, draws=300).table()
         found = page.evaluate(
             """([text, chance]) => { const core = hatCore(), read = core.readTable(text, 'x');
             const done = core.score(read.tables[0], {source: 'en', chance, draws: 300, seed: 3});
@@ -126,10 +120,41 @@ def test_the_numbers_are_those_of_hatlib(page: Any, tmp_path: Path) -> None:
                 atol=1e-6,
                 err_msg=name,
             )
+        decided = both["flag"].str.replace(
+            "; estimators disagree|estimators disagree", "", regex=True
+        )
+        shown = both["flag_page"].str.replace(
+            "; estimators disagree|estimators disagree", "", regex=True
+        )
+        assert list(decided) == list(shown)  # the last flag hangs on the luck of the redraws
         ratios += list(both["se_page"].astype(float) / both["se"])
     ratios = [r for r in ratios if np.isfinite(r)]
     assert 0.97 < np.mean(ratios) < 1.03  # intervals agree but for the luck of the redraws
     assert min(ratios) > 0.75 and max(ratios) < 1.3
+
+
+def test_it_knows_the_multiple_choice_sets_of_hatlib(page: Any) -> None:
+    names = tomllib.loads((ROOT / "hatlib/data/multiple_choice.toml").read_text())["options"]
+    there = page.evaluate("hatCore().choices")
+    assert {k: v.split(" ") for k, v in there.items()} == names
+
+
+def test_it_asks_for_the_chance_level_and_counts_repeats_once(page: Any) -> None:
+    rng = np.random.default_rng(2)
+    rows = ["benchmark,model,language,item,n_correct,n_trials"]
+    for language in ("en", "de"):
+        for item in range(60):
+            rows.append(f"xcopa,a,{language},{item},{rng.binomial(5, 0.7)},5")
+    assert _give(page, "\n".join(rows)) == "One problem was found."
+    said = page.locator("[data-part=problems] li").inner_text()
+    assert "the name of a test with 2 options. Set the chance level to 0.5" in said
+    rows = ["model,language,item,n_correct,n_trials"]
+    for language in ("en", "de"):
+        for item in range(80):
+            rows.append(f"a,{language},{item},{10 * (rng.random() < 0.6)},10")
+    _give(page, "\n".join(rows))
+    shown = page.locator("[data-part=results]").inner_text()
+    assert "so they count as one answer" in shown and "one answer an item" in shown
 
 
 def test_it_says_what_hat_check_says(page: Any, tmp_path: Path) -> None:
@@ -201,7 +226,7 @@ def test_a_small_table_can_be_edited(page: Any) -> None:
     )
 
 
-def test_hundred_thousand_rows_in_three_seconds_without_freezing(page: Any) -> None:
+def test_hundred_thousand_rows_in_three_seconds_without_freezing(page: Any, tmp_path: Path) -> None:
     simulated = hatlib.simulate_answers(
         np.linspace(-1, 2, 10),
         n_items=1000,
@@ -211,6 +236,8 @@ def test_hundred_thousand_rows_in_three_seconds_without_freezing(page: Any) -> N
         index=False
     )
     assert text.count("\n") > 100_000
+    path = tmp_path / "large.csv"
+    path.write_text(text)
     page.evaluate(
         "() => { window.longest = 0; let last = performance.now();"
         " setInterval(() => { const now = performance.now();"
@@ -218,7 +245,8 @@ def test_hundred_thousand_rows_in_three_seconds_without_freezing(page: Any) -> N
     )
     slowness = _slowness()
     started = time.perf_counter()
-    _give(page, text)
+    page.locator("[data-part=file]").set_input_files(path)
+    page.wait_for_function(f"() => /below|found|could not/.test(({STATE})())")
     took = time.perf_counter() - started
     slowness = max(slowness, _slowness())
     assert page.locator("[data-part=results] tbody tr").count() >= 10
@@ -240,6 +268,7 @@ def test_hostile_names_run_nothing(page: Any) -> None:
     for name in names:
         for item in range(30):
             rows += [f"{name},en,{item},{item % 6},5", f"{name},de,{item},{item % 5},5"]
+    page.locator("[data-part=chance]").fill("0")
     _give(page, "\n".join(rows))
     shown = page.locator("[data-part=results]").inner_text()
     assert all(name in shown for name in names)
