@@ -38,6 +38,7 @@ SMALLER = "Aggregate it to one row a model, language and item (hat aggregate), o
 
 _PARTS = "*.parquet"  # a folder of these is what Spark writes
 _BLOCK = 1 << 20
+_PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}
 
 
 def read_table(path: str | Path) -> tuple[pd.DataFrame, Place]:
@@ -155,24 +156,23 @@ def _parts(path: Path) -> list[Path]:
 def _opened(path: Path, folder: Path) -> Table:
     """A file that is a table of a bearable size."""
     problems: list[Problem] = []
-    too_large = Problem(
-        f"the file holds more than {MAX_BYTES / _BLOCK:,.0f} MiB.", SMALLER, path.name
-    )
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(too_large)
+    with path.open("rb") as stream:
+        packing = _PACKED.get(stream.read(4)[:2], "none")
+    size = path.stat().st_size
+    if packing != "none":
+        try:
+            with _unpacked(path, packing) as stream:
+                size = sum(len(block) for block in _blocks(stream))
+        except (EOFError, OSError, zlib.error):
+            kind = "gzip" if packing == "gzip" else "Zstandard"
+            what = f"the {kind} file is damaged or cut off."
+            raise InputError(Problem(what, "Copy it again.", path.name)) from None
+    if size > MAX_BYTES:
+        most = f"{MAX_BYTES / _BLOCK:,.0f} MiB"
+        raise InputError(Problem(f"the file holds more than {most}.", SMALLER, path.name))
     table = sniff(path, path.name, problems, folder)
     if table is None:
         raise InputError(problems)
-    if table.packing != "none":
-        try:
-            with _unpacked(path, table.packing) as stream:
-                size = sum(len(block) for block in _blocks(stream))
-        except (EOFError, OSError, zlib.error):
-            kind = "gzip" if table.packing == "gzip" else "Zstandard"
-            what = f"the {kind} file is damaged or cut off."
-            raise InputError(Problem(what, "Copy it again.", path.name)) from None
-        if size > MAX_BYTES:
-            raise InputError(too_large)
     unnamed = [number for number, name in enumerate(table.columns, 1) if not name.strip()]
     if unnamed:
         what = f"column {listing(unnamed)} has no name."
