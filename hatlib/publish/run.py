@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import os
 import tempfile
@@ -106,7 +107,7 @@ def run_notebook(
             nb, *_ = execute(
                 notebook.path, values, Path(work), cwd=root or find_root(), progress=progress
             )
-        texts = (notebook_text(nb), web_page(nb, notebook.title))
+        texts = (notebook_text(nb), _without_folders(web_page(nb, notebook.title), inputs))
         for target, text in zip(targets, texts, strict=True):
             write_text(target, text, force=force, inputs=inputs)
     return Run(targets[0], targets[1], time.perf_counter() - started, report)
@@ -160,8 +161,17 @@ def report(
             notebook.path, values, Path(work), cwd=root or find_root(), progress=progress
         )
     write_text(targets[0], notebook_text(nb), force=force, inputs=inputs)
-    write_text(targets[1], web_page(nb, notebook.title), force=force, inputs=inputs)
+    text = _without_folders(web_page(nb, notebook.title), inputs)
+    write_text(targets[1], text, force=force, inputs=inputs)
     return Run(targets[0], targets[1], time.perf_counter() - started, found)
+
+
+def _without_folders(page: str, inputs: Sequence[Path]) -> str:
+    """A page that is sent to others does not say where on this machine a file was."""
+    for path in sorted(inputs, key=lambda path: -len(str(path))):
+        for text in (str(path), html.escape(str(path))):
+            page = page.replace(text, html.escape(path.name))
+    return page
 
 
 def _inputs(values: Mapping[str, Any]) -> list[Path]:
@@ -321,4 +331,5 @@ def _neutral(nb: Any) -> Any:
             cell.metadata.pop(noise, None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell["id"] = "injected-parameters"
+            cell.metadata.tags.append("hide-input")
     return nb
