@@ -22,6 +22,7 @@ import pandas as pd
 from scipy import stats
 
 from hatlib import compare_models, hat_scores, simulate_answers
+from hatlib.claims.checklist import FAILS, MIND, check_sets
 from hatlib.data.tables import STUDIES, data_folder
 from hatlib.thresholds import BOOK
 from hatlib.truth import experiment
@@ -31,6 +32,15 @@ ESTIMATORS = {
     "situations": ("default",),
 }
 KEYS = {"estimators": ["group", "name", "profiles", "estimator"], "situations": ["name"]}
+#: Checks of the list that object to a flaw, and not to a small study.
+TELLING = (
+    "Answers to one item are independent draws",
+    "The chance level is right",
+    "Answers are parsed equally well in all languages",
+    "Answers are not missing because they are hard",
+    "Each item can be answered in each language",
+    "Target items are as hard, and judged as strictly, as source items",
+)
 BEFORE = "before_"
 """Columns of the situations that say what edition 0.3.0 said; they are never run again."""
 
@@ -49,11 +59,29 @@ def of_design(design, study, replications, draws):
     judged.insert(0, "group", design.group)
     if study == "situations":
         judged = judged[judged["estimator"] == "default"].drop(columns=["estimator", "profiles"])
-        limits = {"harm": BOOK["harm"], "coverage": BOOK["coverage_low"]}
-        judged["status"] = [experiment.status(row, **limits) for row in judged.to_dict("records")]
-        reasons = [*frame["refused"], *frame["flag"]]
-        judged["said"] = next((reason for reason in reasons if reason), "")
+        judged["listed"] = listed(design)
+        judged["status"] = experiment.status(
+            judged.iloc[0].to_dict(),
+            design,
+            harm=BOOK["harm"],
+            coverage=BOOK["coverage_low"],
+            listed=judged["listed"].iloc[0],
+        )
+        flags = frame.loc[frame["flag"] != "", "flag"]
+        said = frame.loc[frame["refused"] != "", "refused"]
+        judged["said"] = (said if len(said) else flags.mode()).head(1).sum() or ""
     return judged
+
+
+def listed(design, times=3):
+    """What the checklist objects to, each time."""
+    found = []
+    for replication in range(times):
+        responses, _ = design.answers(np.random.default_rng([0, replication]))
+        checks = check_sets(responses, draws=50)
+        checks = checks[checks["assumes"].isin(TELLING)]
+        found.append(set(checks.loc[checks["status"].isin([MIND, FAILS]), "assumes"]))
+    return "; ".join(sorted(set.intersection(*found)))
 
 
 def power(task, replications, draws):

@@ -50,9 +50,7 @@ _HOMES = {
     "aggregate_trials": "logs.aggregate",
     "Plan": "truth.planning",
     "plan": "truth.planning",
-    "Checklist": "claims.checklist",
     "check_sets": "claims.checklist",
-    "flawed_checks": "claims.checklist",
     "Judge": "metric.judge",
     "judge_of": "metric.judge",
     "Thresholds": "thresholds",
@@ -113,7 +111,6 @@ _HOMES = {
 
 __all__ = [
     "Aggregated",
-    "Checklist",
     "Comparisons",
     "Counts",
     "Difference",
@@ -152,7 +149,6 @@ __all__ = [
     "compare_models",
     "fit_languages",
     "fit_sets",
-    "flawed_checks",
     "hat_by_date",
     "hat_by_size",
     "hat_by_thinking",

@@ -1,44 +1,44 @@
-"""What a HAT score takes for granted, and what the answers at hand say about it.
+"""What a HAT score takes for granted, and what the responses at hand say about it.
 
 Some assumptions can be looked at in the data, and some cannot: then the list says what would show
-it, and the page that shows what happens if it fails.
+it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hatlib import resample
-from hatlib.claims.itemsets import ItemSets, score_sets
 from hatlib.data.responses import Counts, Responses
 from hatlib.errors import InputError
 from hatlib.metric.promptings import answer_correlation
-from hatlib.metric.sufficient import source_rates, target_rates
-from hatlib.show.words import counted, headline, joined, markdown_text, signed
+from hatlib.metric.score import hat_scores
 from hatlib.thresholds import BOOK, Thresholds
-from hatlib.truth.answers import simulate_answers
-from hatlib.truth.experiment import kept
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Check = tuple[str, str, str]
 
-FINE = "looks fine"
-MIND = "mind"
-FAILS = "fails"
-UNSEEN = "cannot be seen"
+FINE, MIND, FAILS, UNSEEN = "looks fine", "mind", "fails", "cannot be seen"
 
 ENOUGH_ANSWERS = 5
 """With fewer answers an item, intervals of steep profiles are known to be somewhat short."""
 
-SOLVED = 0.8
-"""A model whose source rate on an item is at least this, solves it."""
+ENOUGH_MODELS = 5
+"""With fewer there is little to borrow the shape of a profile from."""
 
-LOST = 0.2
-"""A target rate above chance of at most this is lost."""
+CORRELATED = 0.02
+"""From this correlation of the answers to an item on, mind it."""
+
+UNPARSED = 0.1
+"""A larger difference between languages in the share of answers that cannot be parsed matters."""
+
+SOLVED, LOST = 0.8, 0.2
+"""An item with this source rate is solved; one with at most this target rate is lost."""
 
 MANY_TIMES = 4.0
 """Items that all models lose are suspicious if there are this many times more than by chance.
@@ -48,205 +48,147 @@ without any broken item and with one answer an item, less with several.
 """
 
 _SHUFFLES = 40
+_SEEN_FOUR_IN_FIVE = 1.96 + 0.84  # standard errors of a difference
 
 
-@dataclass(frozen=True)
-class Check:
-    """One assumption, and what the answers say of it.
-
-    Attributes
-    ----------
-    assumes : str
-        What the score takes for granted.
-    status : str
-        "looks fine", "mind", "fails" or "cannot be seen".
-    says : str
-        What the data show, or what it would take to see it.
-    page : str
-        Where the book shows what happens if the assumption fails.
-    """
-
-    assumes: str
-    status: str
-    says: str
-    page: str
-
-
-@dataclass(frozen=True)
-class Checklist:
-    """The checks of every set.
-
-    Attributes
-    ----------
-    checks : dict of str to tuple of Check
-        By name of the set.
-    """
-
-    checks: dict[str, tuple[Check, ...]]
-
-    def table(self, name: str = "") -> pd.DataFrame:
-        """One row a check: of one set, or of all."""
-        rows = [
-            {"set": key, **vars(check)}
-            for key, checks in self.checks.items()
-            for check in checks
-            if name in ("", key)
-        ]
-        frame = pd.DataFrame(rows, columns=["set", "assumes", "status", "says", "page"])
-        return frame.drop(columns="set") if name else frame
-
-    def overview(self) -> pd.DataFrame:
-        """One row an assumption, one column a set: the status."""
-        frame = self.table()
-        return frame.pivot_table(
-            "status", "assumes", "set", aggfunc="first", sort=False
-        ).reset_index()
-
-    def summary(self) -> str:
-        """How much can be seen, and what fails where."""
-        frame = self.table()
-        if frame.empty:
-            return headline("Assumptions", "nothing to check")
-        n = frame["assumes"].nunique()
-        unseen = frame.groupby("assumes")["status"].agg(lambda s: bool((s == UNSEEN).all()))
-        failing = frame[frame["status"] == FAILS]
-        verdict = (
-            f"{int(unseen.sum())} of {counted(n, 'assumption')} cannot be seen in any of "
-            f"{counted(len(self.checks), 'set')}"
-        )
-        text = [headline("What these scores take for granted", verdict)]
-        if len(failing):
-            parts = [
-                f"{markdown_text(str(name).lower())} in "
-                f"{joined([markdown_text(n) for n in part['set'].tolist()])}"
-                for name, part in failing.groupby("assumes", sort=False)
-            ]
-            text.append(f"Known to fail: {'; '.join(parts)}.")
-        else:
-            text.append("None is known to fail.")
-        mind = int((frame["status"] == MIND).sum())
-        text.append(
-            f"{counted(mind, 'further check')} of {len(frame)} "
-            f"{'asks' if mind == 1 else 'ask'} for care."
-        )
-        return " ".join(text)
-
-
-def check_sets(sets: ItemSets, *, rules: Thresholds = BOOK, seed: int = 0) -> Checklist:
-    """Check what can be checked of the assumptions behind the scores of each set.
+def check_sets(
+    responses: Responses, *, draws: int = 200, seed: int = 0, rules: Thresholds = BOOK
+) -> pd.DataFrame:
+    """Go through what a score takes for granted, on each dataset.
 
     Parameters
     ----------
-    sets : ItemSets
-        From `hatlib.score_sets`.
-    rules : Thresholds
-        When a model is near the ceiling, and how many scores may lie above perfect transfer.
+    responses : Responses
+        From `hatlib.load_responses`.
+    draws : int
+        Bootstrap draws of the scores.
     seed : int
-        Seed of the shuffles and redraws.
+        Seed of the random numbers.
+    rules : Thresholds
+        ``near_ceiling`` and ``above_perfect`` are used.
 
     Returns
     -------
-    Checklist
+    DataFrame
+        One row a dataset × assumption: ``set``, ``assumes``, ``status`` ("looks fine", "mind",
+        "fails" or "cannot be seen"), and what the data ``say``, or what it would take to see it.
 
     Examples
     --------
-    >>> import hatlib
-    >>> sets = hatlib.score_sets(hatlib.load_responses(sets="xnli-first200"), draws=50)
-    >>> found = check_sets(sets).table("XNLI, first 200 items, repeated")
-    >>> found.set_index("assumes")["status"]["Several answers an item"]
-    'looks fine'
+    >>> from hatlib import simulate_answers
+    >>> found = check_sets(simulate_answers(n_items=100, n_trials=1).responses, draws=50)
+    >>> found.set_index("assumes").loc["Several answers an item", "status"]
+    'fails'
     """
-    found: dict[str, tuple[Check, ...]] = {}
-    for row in sets.sets().to_dict("records"):
-        benchmark = str(row["benchmark"])
-        counts = sets.responses.counts(benchmark)
-        about = sets.responses.benchmarks.set_index("benchmark").loc[benchmark]
+    rows = []
+    for about in responses.benchmarks.to_dict("records"):
+        counts = responses.counts(about["benchmark"])
         rng = np.random.default_rng(seed)
-        found[str(row["benchmark_name"])] = (
-            _several_answers(counts),
-            _independent_answers(sets, benchmark),
-            _hard_items(row, rules),
-            _spread(row),
-            _no_holes(counts, rng),
-            _translations(counts, rng),
-            _chance(counts),
-            _not_above_perfect(row, rules),
-            _lineages(counts),
+        try:
+            found = hat_scores(responses, benchmarks=about["benchmark"], draws=draws, rng=seed)
+            scores, refused = found.macro(), ""
+        except InputError as error:
+            scores, refused = pd.DataFrame(), str(error.problems[0].what)
+        checks: list[Check] = [
+            ("There is a score", FAILS, f"Not scored: {refused}")
+            if refused
+            else ("There is a score", *_scored(scores)),
+            *_of_answers(counts, responses, rng),
+            *(_of_scores(scores, rules) if not refused else ()),
             _judge(str(about["answer_format"])),
-            _UNCONTAMINATED,
-            _SAME_TASK,
-            _power(counts),
-        )
-    return Checklist(found)
+            *_INVISIBLE,
+        ]
+        rows += [(about["name"], *check) for check in checks]
+    return pd.DataFrame(rows, columns=["set", "assumes", "status", "say"])
 
 
-def _several_answers(counts: Counts) -> Check:
+def _scored(scores: pd.DataFrame) -> tuple[str, str]:
+    n, sound = int(scores["hat"].notna().sum()), int(_sound(scores).sum())
+    flags = sorted({flag for flag in scores["flag"] if flag})
+    says = f"{sound} of {len(scores)} models have a score without a flag."
+    if flags:
+        says += f" Flags: {', '.join(flags)}."
+    return (FAILS if not n else FINE if sound == len(scores) else MIND), says
+
+
+def _sound(scores: pd.DataFrame) -> pd.Series:
+    return scores["hat"].notna() & (scores["flag"] == "")
+
+
+def _of_answers(counts: Counts, responses: Responses, rng: np.random.Generator) -> Iterator[Check]:
+    """What can be seen in the answers themselves."""
     trials = counts.source_trials[counts.source_trials > 0]
     k = float(np.median(trials)) if len(trials) else 0.0
-    says = f"{k:g} answer{'s' if k != 1 else ''} an item in the source language (median)."
-    status = FINE if k >= ENOUGH_ANSWERS else MIND if k > 1 else FAILS
-    if k <= 1:
-        says += " Hardness is borrowed from all models, by an item-response model."
-    return Check("Several answers an item", status, says, "validation")
-
-
-def _independent_answers(sets: ItemSets, benchmark: str) -> Check:
-    assumes = "Answers to one item are independent draws"
-    counts = sets.responses.counts(benchmark)
-    if np.median(counts.source_trials[counts.source_trials > 0]) <= 1:
-        says = "One answer an item: there is nothing to hang together."
-        return Check(assumes, UNSEEN, says, "validation")
-    try:
-        found = answer_correlation(sets.responses, benchmark)
-    except InputError:
-        says = (
-            "The counts cannot show it. It takes several answers to each of several prompts, one "
-            "row a prompt."
-        )
-        return Check(assumes, UNSEEN, says, "validation")
-    rho = float(found["correlation"].max())
-    says = f"The largest correlation that the promptings show is {rho:.2f}."
-    return Check(assumes, FINE if rho < 0.02 else MIND, says, "validation")
-
-
-def _hard_items(row: dict, rules: Thresholds) -> Check:
-    share = row["at_ceiling"]
-    assumes = "Every model meets hard and easy items"
-    if not row["scored"]:
-        return Check(assumes, FAILS, "No model has a score.", "all-models")
-    weak = int(row["scored"]) - int(row["support"])
-    says = (
-        f"{share:.0%} of the models solve {rules['near_ceiling']:.0%} or more in the source "
-        f"language; {weak} of {counted(int(row['scored']), 'score')} "
-        f"{'is' if weak == 1 else 'are'} weak."
+    yield (
+        "Several answers an item",
+        FINE if k >= ENOUGH_ANSWERS else MIND if k > 1 else FAILS,
+        f"{k:g} in the source language (median)."
+        + (" Hardness is borrowed from the answers of other models." if k <= 1 else ""),
     )
-    status = FINE if share == 0 and weak == 0 else MIND
-    return Check(assumes, status, says, "all-models")
+    yield "Answers to one item are independent draws", *_independent(counts, responses)
+    n = len(counts.models)
+    yield (
+        "Models enough to borrow the shape of a profile",
+        FINE if n >= ENOUGH_MODELS else MIND,
+        f"{n} model{'s' * (n != 1)}." + (" Little can be borrowed." if n < ENOUGH_MODELS else ""),
+    )
+    lineages = len(set(counts.lineages))
+    yield (
+        "The models stand for models in general",
+        FINE if lineages >= resample.FEW_CLUSTERS else MIND,
+        f"{lineages} model famil{'y' if lineages == 1 else 'ies'} (lineages).",
+    )
+    yield "The chance level is right", *_chance(counts)
+    yield "Answers are parsed equally well in all languages", *_parsed(counts, responses)
+    yield "Answers are not missing because they are hard", *_missing(counts, rng)
+    yield "Each item can be answered in each language", *_translations(counts, rng)
 
 
-def _spread(row: dict) -> Check:
-    n = int(row["scored"])
-    says = f"{counted(n, 'model')} with a score"
-    status = FINE if n >= 5 else MIND
-    says += "." if n >= 5 else ", so little can be borrowed, and a ranking says little."
-    return Check("Models enough to borrow the shape of a profile", status, says, "validation")
+def _independent(counts: Counts, responses: Responses) -> tuple[str, str]:
+    try:
+        rho = float(answer_correlation(responses, counts.benchmark)["correlation"].max())
+    except InputError:
+        return UNSEEN, "It takes several answers to each of several promptings, one row each."
+    return (FINE if rho < CORRELATED else MIND), f"The largest correlation is {rho:.2f}."
 
 
-def _no_holes(counts: Counts, rng: np.random.Generator) -> Check:
+def _chance(counts: Counts) -> tuple[str, str]:
+    if counts.chance == 0:
+        return FINE, "A guess is never right (chance level 0)."
+    n = (counts.target_trials > 0).sum(axis=2)
+    mean = np.nansum(_rate(counts.target_correct, counts.target_trials), axis=2) / np.maximum(n, 1)
+    error = np.sqrt(counts.chance * (1 - counts.chance) / np.maximum(n, 1))
+    below = int(((n > 0) & (mean < counts.chance - 3 * error)).sum())
+    says = (
+        f"A guess is right with probability {counts.chance:.3g}; {below} of {int((n > 0).sum())} "
+        "pairs of model and language are clearly below."
+    )
+    return (MIND if below else FINE), says
+
+
+def _parsed(counts: Counts, responses: Responses) -> tuple[str, str]:
+    frame = responses.frame[responses.frame["benchmark"] == counts.benchmark]
+    if "n_parsed" not in frame or frame["n_parsed"].isna().all():
+        return UNSEEN, "It takes a column n_parsed: how many answers could be parsed."
+    frame = frame[frame["n_parsed"].notna()]
+    kind = np.where(frame["language"] == frame["source_language"], "source", frame["language"])
+    sums = frame.groupby(kind)[["n_parsed", "n_trials"]].sum().astype(float)
+    lost = 1 - sums["n_parsed"] / sums["n_trials"]
+    gap = float(lost.max() - lost.min())
+    says = f"Not parsed: {lost.min():.0%} to {lost.max():.0%} of the answers, by language."
+    return (FAILS if gap > UNPARSED else FINE), says
+
+
+def _missing(counts: Counts, rng: np.random.Generator) -> tuple[str, str]:
     """Do answers lack where items are hard?"""
-    assumes = "Answers are not missing because they are hard"
     trials = counts.target_trials
     asked = np.asarray(trials.any(axis=2))
-    most = trials.max(axis=2, keepdims=True)
-    short = (1 - trials / np.maximum(most, 1)).mean(axis=(0, 1), where=asked[:, :, None])
-    gone = int((~asked).sum())
-    lost = float(short.mean())
-    says = ""
-    if gone:
-        says = f"{counted(gone, 'pair')} of model and language wholly missing. "
+    most = np.maximum(trials.max(axis=2, keepdims=True), 1)
+    short = (1 - trials / most).mean(axis=(0, 1), where=asked[:, :, None])
+    gone, lost = int((~asked).sum()), float(short.mean())
+    says = f"{gone} pairs of model and language are wholly missing. " if gone else ""
     if lost < 1e-9:
-        says += "No further answer is missing."
-        return Check(assumes, MIND if gone else FINE, says, "nuisances")
+        return (MIND if gone else FINE), says + "No further answer is missing."
     rate = _mean_source(counts)
     known = np.isfinite(rate)
     weights = resample.weights(rng, counts.clusters, 500).astype(float)[:, known]
@@ -257,24 +199,25 @@ def _no_holes(counts: Counts, rng: np.random.Generator) -> Check:
 
     value, spread = float(gap(np.ones(len(rate)))), float(gap(weights).std())
     says += (
-        f"{lost:.1%} of the answers are missing elsewhere; the items that lack them are solved "
-        f"{signed(value, 2)} more often than others (standard error {spread:.2f})."
+        f"{lost:.1%} of the answers are missing; the items that lack them are solved "
+        f"{value:+.2f} more often than others (standard error {spread:.2f})."
     )
-    harder = value < -2 * spread
-    return Check(assumes, FAILS if harder else MIND, says, "nuisances")
+    return (FAILS if value < -2 * spread else MIND), says
 
 
-def _translations(counts: Counts, rng: np.random.Generator) -> Check:
+def _translations(counts: Counts, rng: np.random.Generator) -> tuple[str, str]:
     """Are there items that all models lose in one language, more than chance would have it?
 
     Models that solve an item lose it in a language one by one.  If the question is broken there,
     they lose it together: more often than after shuffling each model's answers among the items
     that it solves and that are about as easy for all models.
     """
-    assumes = "Each item can be answered in each language"
     if len(counts.models) < 3:
-        return Check(assumes, UNSEEN, "It takes three models to see it.", "nuisances")
+        return UNSEEN, "It takes three models to see it."
     lost, known = _lost(counts)
+    judged = int((known.sum(axis=0) >= 3).sum())
+    if not judged:
+        return UNSEEN, "No item is solved by three models."
     observed = int(_lost_by_all(lost, known).sum())
     strata = _strata(_mean_source(counts))
     shuffled = [
@@ -282,62 +225,71 @@ def _translations(counts: Counts, rng: np.random.Generator) -> Check:
         for _ in range(_SHUFFLES)
     ]
     expected = float(np.mean(shuffled))
-    judged = int((known.sum(axis=0) >= 3).sum())
-    if not judged:
-        return Check(assumes, UNSEEN, "No item is solved by three models.", "nuisances")
+    many = observed > MANY_TIMES * expected and observed - expected > 0.01 * judged
     says = (
-        f"{observed} of {judged} pairs of item and language are lost by all (three or more) models "
+        f"{observed} of {judged} pairs of item and language are lost by all models (three or more) "
         f"that solve the item in the source language; by chance it would be {expected:.1f}."
     )
-    many = observed > MANY_TIMES * expected and observed - expected > 0.01 * judged
-    return Check(assumes, MIND if many else FINE, says, "nuisances")
+    return (MIND if many else FINE), says
 
 
-def _mean_source(counts: Counts) -> Floats:
-    """Source rate of each item over the models that have it; nan where nobody has."""
-    here = counts.source_trials > 0
-    n = here.sum(axis=0)
-    total = np.where(here, source_rates(counts), 0).sum(axis=0)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+def _of_scores(scores: pd.DataFrame, rules: Thresholds) -> Iterator[Check]:
+    """What can be seen in the scores."""
+    n = int(scores["hat"].notna().sum())
+    ceiling = float((scores["source_accuracy"] >= rules["near_ceiling"]).mean())
+    yield (
+        "Every model meets hard and easy items",
+        FINE if not ceiling else MIND,
+        f"{ceiling:.0%} of the models solve {rules['near_ceiling']:.0%} or more in the source "
+        "language.",
+    )
+    above = int((scores["low"] > 1).sum())
+    yield (
+        "Target items are as hard, and judged as strictly, as source items",
+        UNSEEN
+        if not n
+        else FAILS
+        if above > rules["above_perfect"] * n
+        else MIND
+        if above
+        else FINE,
+        f"{above} of {n} scores lie above perfect transfer, interval and all.",
+    )
+    se = float(np.nanmedian(scores["se"])) if n else np.nan
+    smallest = _SEEN_FOUR_IN_FIVE * np.sqrt(2) * se
+    yield (
+        "Items and answers enough to tell models apart",
+        UNSEEN if not np.isfinite(se) else FINE if smallest < 0.1 else MIND,
+        f"Two models must differ by about {smallest:.2f} to be told apart four times in five."
+        if np.isfinite(se)
+        else "There is no interval.",
+    )
 
 
-def _strata(values: Floats) -> NDArray[np.int64]:
-    """Up to ten groups of items of about the same value; equal values stay together."""
-    filled = np.nan_to_num(values)
-    edges = np.unique(np.quantile(filled, np.linspace(0, 1, 11)[1:-1]))
-    return np.searchsorted(edges, filled, side="right")
+def _judge(answer_format: str) -> Check:
+    assumes = "Answers are judged without error"
+    if "option" in answer_format or "number" in answer_format:
+        return assumes, FINE, f"Scored by rule ({answer_format})."
+    return assumes, UNSEEN, "It takes answers that people have judged, too."
 
 
-def _shuffled_within(
-    strata: NDArray[np.int64],
-    lost: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-    rng: np.random.Generator,
-) -> NDArray[np.bool_]:
-    """Which items each model loses, shuffled among those that it solves in each group."""
-    mixed = np.zeros_like(lost)
-    for m, t in np.ndindex(lost.shape[:2]):
-        for group in np.unique(strata):
-            here = np.flatnonzero(known[m, t] & (strata == group))
-            mixed[m, t, here] = rng.permutation(lost[m, t, here])
-    return mixed
-
-
-def _lost(counts: Counts) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which items a model loses in a language, and which it solves in the source language."""
-    rates = (target_rates(counts)[:, 1:] - counts.chance) / (1 - counts.chance)
-    known = np.isfinite(rates) & (source_rates(counts) >= SOLVED)[:, None, :]
-    return (rates <= LOST) & known, known
-
-
-def _lost_by_all(lost: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pairs of language and item that all models lose, of at least three that solve the item."""
-    n = known.sum(axis=0)
-    return np.asarray((lost.sum(axis=0) == n) & (n >= 3))
+_INVISIBLE: tuple[Check, ...] = (
+    (
+        "No model has seen the items, or all languages alike",
+        UNSEEN,
+        "Right answers look the same. It takes items that are known to be new.",
+    ),
+    (
+        "An item measures the same in each language",
+        UNSEEN,
+        "A question can be natural in one language and odd in another. It takes people who know "
+        "both.",
+    ),
+)
 
 
 def suspects(responses: Responses) -> pd.DataFrame:
-    """Questions to look at: solved by three models or more, and lost by all of them in a language.
+    """Items to look at: solved by three models or more, and lost by all of them in a language.
 
     Parameters
     ----------
@@ -347,8 +299,8 @@ def suspects(responses: Responses) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a set and item: ``set``, ``item``, ``languages`` in which it is lost, their number
-        ``n_languages``, and ``n_models`` that solve it; those lost in most languages first.
+        One row a dataset and item: ``set``, ``item``, ``languages`` in which it is lost, their
+        number ``n_languages``, and ``n_models`` that solve it; those lost in most languages first.
 
     Examples
     --------
@@ -360,8 +312,9 @@ def suspects(responses: Responses) -> pd.DataFrame:
     rows = []
     for about in responses.benchmarks.to_dict("records"):
         counts = responses.counts(about["benchmark"])
-        gone = _lost_by_all(*_lost(counts))
-        solved = (source_rates(counts) >= SOLVED).sum(axis=0)
+        lost, known = _lost(counts)
+        gone = _lost_by_all(lost, known)
+        solved = known.any(axis=1).sum(axis=0)
         rows += [
             {
                 "set": about["name"],
@@ -377,171 +330,50 @@ def suspects(responses: Responses) -> pd.DataFrame:
     return frame.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 
 
-def _chance(counts: Counts) -> Check:
-    assumes = "The chance level is right"
-    if counts.chance == 0:
-        return Check(assumes, FINE, "A guess is never right (chance level 0).", "validation")
-    rates = target_rates(counts)[:, 1:]
-    n = np.isfinite(rates).sum(axis=2)
-    mean = np.nanmean(np.where(n[..., None] > 0, rates, np.nan), axis=2)
-    error = np.sqrt(counts.chance * (1 - counts.chance) / np.maximum(n, 1))
-    below = int((mean < counts.chance - 3 * error).sum())
-    says = f"A guess is right with probability {counts.chance:.3g}; "
-    says += (
-        f"{below} of {counted(int((n > 0).sum()), 'pair')} of model and language "
-        f"{'lies' if below == 1 else 'lie'} clearly below."
-    )
-    return Check(assumes, MIND if below else FINE, says, "validation")
+# Rates ------------------------------------------------------------------------------------------
 
 
-def _not_above_perfect(row: dict, rules: Thresholds) -> Check:
-    n, scored = int(row["above_perfect"]), int(row["scored"])
-    assumes = "Target questions are as hard, and judged as strictly, as source questions"
-    if not scored:
-        return Check(assumes, UNSEEN, "No model has a score.", "nuisances")
-    says = f"{n} of {counted(scored, 'score')} above perfect transfer, interval and all."
-    status = FAILS if n > rules["above_perfect"] * max(scored, 1) else MIND if n else FINE
-    return Check(assumes, status, says, "nuisances")
+def _rate(correct: NDArray[np.int64], trials: NDArray[np.int64]) -> Floats:
+    """Share of right answers; nan without an answer."""
+    return np.where(trials > 0, correct / np.maximum(trials, 1), np.nan)
 
 
-def _lineages(counts: Counts) -> Check:
-    n = len(set(counts.lineages))
-    enough = n >= resample.FEW_CLUSTERS
-    says = f"{counted(n, 'lineage')}" + (
-        "." if enough else ", so trends speak of these models only, not of models in general."
-    )
-    assumes = "The models stand for models in general"
-    return Check(assumes, FINE if enough else MIND, says, "findings")
+def _mean_source(counts: Counts) -> Floats:
+    """Source rate of each item over the models that have it; nan where nobody has."""
+    n = (counts.source_trials > 0).sum(axis=0)
+    total = np.nansum(_rate(counts.source_correct, counts.source_trials), axis=0)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
-def _judge(answer_format: str) -> Check:
-    assumes = "Answers are judged without error"
-    if "option" in answer_format or "number" in answer_format:
-        says = f"Scored by rule ({answer_format}); an answer that cannot be read counts as wrong."
-        return Check(assumes, FINE, says, "nuisances")
-    says = "The answers themselves are not here. It takes answers that people have judged, too."
-    return Check(assumes, UNSEEN, says, "nuisances")
+def _lost(counts: Counts) -> tuple[Bools, Bools]:
+    """Which items a model loses in a language, and which it solves in the source language."""
+    target = _rate(counts.target_correct, counts.target_trials)
+    above = (target - counts.chance) / (1 - counts.chance)
+    solved = _rate(counts.source_correct, counts.source_trials) >= SOLVED
+    known = np.isfinite(above) & solved[:, None, :]
+    return (above <= LOST) & known, known
 
 
-_UNCONTAMINATED = Check(
-    "No model has seen the items, or all languages alike",
-    UNSEEN,
-    "Right answers look the same. It takes items that are known to be new.",
-    "nuisances",
-)
-
-_SAME_TASK = Check(
-    "An item measures the same in each language",
-    UNSEEN,
-    "A question can be natural in one language and odd in another. It takes people who know both.",
-    "nuisances",
-)
+def _lost_by_all(lost: Bools, known: Bools) -> Bools:
+    """Pairs of language and item that all models lose, of at least three that solve the item."""
+    n = known.sum(axis=0)
+    return np.asarray((lost.sum(axis=0) == n) & (n >= 3))
 
 
-def _power(counts: Counts) -> Check:
-    """The smallest difference of two models, in the design of the study that is nearest."""
-    table = kept("power")
-    table = table[table["difference"] == 0]
-    n = len(counts.items)
-    trials = counts.source_trials[counts.source_trials > 0]
-    k = max(float(np.median(trials)) if len(trials) else 1.0, 1.0)
-    distance = np.log(table["n_items"] / n) ** 2 + np.log(table["n_trials"] / k) ** 2
-    near = table.loc[distance.idxmin()]
-    says = (
-        f"Simulated pairs with {near['n_items']:.0f} items and {near['n_trials']:.0f} answers each "
-        f"are told apart four times in five if they differ by {near['smallest']:.2f}."
-    )
-    status = FINE if near["smallest"] < 0.1 else MIND
-    return Check("Items and answers enough to tell models apart", status, says, "validation")
+def _strata(values: Floats) -> NDArray[np.int64]:
+    """Up to ten groups of items of about the same value; equal values stay together."""
+    filled = np.nan_to_num(values)
+    edges = np.unique(np.quantile(filled, np.linspace(0, 1, 11)[1:-1]))
+    return np.searchsorted(edges, filled, side="right")
 
 
-def flawed_checks(*, seed: int = 0) -> pd.DataFrame:
-    """The list on simulated answers with one flaw each: does it object?
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the simulations.
-
-    Returns
-    -------
-    DataFrame
-        One row a flaw: ``flaw``, the ``assumes`` that it breaks, ``without`` it and ``with`` it the
-        status, and what the list ``says`` with it.
-
-    Examples
-    --------
-    >>> found = flawed_checks()
-    >>> bool((found["without"] == "looks fine").all() and (found["with"] != "looks fine").all())
-    True
-    """
-    sound = _simulated(seed)
-    before = {check.assumes: check for check in _checks_of(sound, seed)}
-    rows = []
-    for flaw, (assumes, broken) in _flaws(seed).items():
-        after = {check.assumes: check for check in _checks_of(broken, seed)}[assumes]
-        rows.append(
-            {
-                "flaw": flaw,
-                "assumes": assumes,
-                "without": before[assumes].status,
-                "with": after.status,
-                "says": after.says,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _simulated(seed: int, **more: Any) -> Responses:
-    """Answers of nine models, without a flaw but those that are asked for."""
-    options: dict[str, Any] = {
-        "abilities": np.linspace(-1.5, 1.5, 9),
-        "profiles": "shift",
-        "n_items": 400,
-        "targets": ["de", "sw"],
-        "rng": seed,
-    } | more
-    return simulate_answers(**options).responses
-
-
-def _flaws(seed: int) -> dict[str, tuple[str, Responses]]:
-    """Answers with one flaw each, and the assumption that it breaks."""
-    rng = np.random.default_rng(seed)
-    sound = _simulated(seed)
-    frame = sound.frame
-    gone = rng.choice(frame["item"].unique(), size=40, replace=False)
-    broken = frame.assign(
-        n_correct=frame["n_correct"].mask(frame["item"].isin(gone) & (frame["language"] == "sw"), 0)
-    )
-    # The fewer models solve an item, the likelier is its answer in the target language missing.
-    rate = frame[frame["language"] == "en"].groupby("item")["n_correct"].mean() / 10
-    lost = rng.uniform(size=len(frame)) < 0.6 * (1 - frame["item"].map(rate))
-    holes = frame[(frame["language"] == "en") | ~lost].reset_index(drop=True)
-    return {
-        "a tenth of the questions broken in one language": (
-            "Each item can be answered in each language",
-            replace(sound, frame=broken),
-        ),
-        "answers to hard items missing": (
-            "Answers are not missing because they are hard",
-            replace(sound, frame=holes),
-        ),
-        "one answer an item": ("Several answers an item", _simulated(seed, n_trials=1)),
-        "two models": (
-            "Models enough to borrow the shape of a profile",
-            _simulated(seed, abilities=[0.0, 1.0]),
-        ),
-        "nearly everything solved": (
-            "Every model meets hard and easy items",
-            _simulated(seed, abilities=np.linspace(4, 6, 9)),
-        ),
-        "sixty items": (
-            "Items and answers enough to tell models apart",
-            _simulated(seed, n_items=60),
-        ),
-    }
-
-
-def _checks_of(responses: Responses, seed: int) -> tuple[Check, ...]:
-    sets = score_sets(responses, draws=50, seed=seed)
-    return next(iter(check_sets(sets, seed=seed).checks.values()))
+def _shuffled_within(
+    strata: NDArray[np.int64], lost: Bools, known: Bools, rng: np.random.Generator
+) -> Bools:
+    """Which items each model loses, shuffled among those that it solves in each group."""
+    mixed = np.zeros_like(lost)
+    for m, t in np.ndindex(lost.shape[:2]):
+        for group in np.unique(strata):
+            here = np.flatnonzero(known[m, t] & (strata == group))
+            mixed[m, t, here] = rng.permutation(lost[m, t, here])
+    return mixed

@@ -38,6 +38,7 @@ DESCRIPTIONS = {
     "corrections": "Where the tables differ from what a source prints, and why.",
     "study-estimators": "Simulated: error and coverage of each estimator of the HAT score.",
     "study-power": "Simulated: how small a difference between two models can be seen.",
+    "study-situations": "Simulated: what breaks the HAT score, and what is said of it.",
     "study-planning": "Simulated: scatter of the difference of two models, by size and world.",
 }
 
@@ -166,7 +167,16 @@ def _item_field(column: arrow.Field) -> dict[str, Any]:
 def _field(table: str, column: str) -> dict[str, Any]:
     if table in STUDIES:
         text = (
-            *("group", "name", "profiles", "estimator", "status", "said", "before_status"),
+            *(
+                "group",
+                "name",
+                "profiles",
+                "estimator",
+                "status",
+                "said",
+                "listed",
+                "before_status",
+            ),
             *("purpose", "profile", "ability"),
         )
         kind = "string" if column in text else "number"

@@ -39,6 +39,7 @@ from hatlib.errors import InputError, Problem, listing
 STUDIES = {
     "study-estimators": "studies/estimators.csv",
     "study-power": "studies/power.csv",
+    "study-situations": "studies/situations.csv",
     "study-planning": "studies/planning.csv",
 }
 

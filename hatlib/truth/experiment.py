@@ -360,8 +360,8 @@ def judge(frame: pd.DataFrame) -> pd.DataFrame:
         names; ``bias``; ``rmse``; ``slope`` of the error for ten points of source
         accuracy, with ``slope_se``; ``coverage`` of the intervals with ``coverage_se``
         (Monte-Carlo error, models of one replication counted as one); the same of scores without
-        a flag: ``range_unflagged``, ``coverage_unflagged``; ``width``; ``flagged``, ``scored`` and
-        ``refused``, shares; ``replications``.
+        a flag: ``range_unflagged``, ``coverage_unflagged``, each with ``_se``; ``width``;
+        ``flagged``, ``scored`` and ``refused``, shares; ``replications``.
     """
     return pd.DataFrame(
         [
@@ -379,19 +379,21 @@ def _judged(part: pd.DataFrame) -> dict[str, float]:
     covered, covered_silent = _coverage(part), _coverage(silent)
     n = max(len(slopes), 1)
     means = part.groupby("model")["score"].mean()
+    silent_range, silent_se = _held_out_range(silent)
     return {
         "truth": float(part["truth"].mean()),
         "lowest": float(means.min()),
         "highest": float(means.max()),
         "range": _range(part),
-        "range_without_noise": _held_out_range(part),
+        "range_without_noise": _held_out_range(part)[0],
         "bias": float(part["error"].mean()) if known else np.nan,
         "rmse": float(np.sqrt((part["error"] ** 2).mean())) if known else np.nan,
         "slope": float(slopes.mean()) if len(slopes) else np.nan,
         "slope_se": float(slopes.std(ddof=1) / np.sqrt(n)) if len(slopes) > 1 else np.nan,
         "coverage": covered[0],
         "coverage_se": covered[1],
-        "range_unflagged": _held_out_range(silent),
+        "range_unflagged": silent_range,
+        "range_unflagged_se": silent_se,
         "coverage_unflagged": covered_silent[0],
         "coverage_unflagged_se": covered_silent[1],
         "width": float((part["high"] - part["low"]).mean()),
@@ -410,19 +412,29 @@ def _range(part: pd.DataFrame) -> float:
     return float((mean.groupby("shape").max() - mean.groupby("shape").min()).max())
 
 
-def _held_out_range(part: pd.DataFrame) -> float:
-    """One half of the replications names two models, the other half measures their difference."""
-    half = part["replication"] % 2
-    means = [part[half == k].groupby(["shape", "model"])["error"].mean().dropna() for k in (0, 1)]
-    both = means[0].index.intersection(means[1].index)
-    if both.empty:
-        return np.nan
-    found = []
-    for naming, measuring in (means, means[::-1]):
-        for shape, values in naming[both].groupby("shape"):
-            inside = measuring[both].xs(shape, level="shape").to_numpy(float)
-            found.append((shape, inside[values.argmax()] - inside[values.argmin()]))
-    return float(pd.DataFrame(found).groupby(0)[1].mean().max())
+def _held_out_range(part: pd.DataFrame) -> tuple[float, float]:
+    """One half of the replications names two models, the other half measures their difference.
+
+    The mean of both ways, for the shape where it is largest, and its standard error.
+    """
+    best = (np.nan, np.nan)
+    for _, shape in part.groupby("shape"):
+        errors = [
+            shape[shape["replication"] % 2 == k].pivot_table("error", "replication", "model")
+            for k in (0, 1)
+        ]
+        both = errors[0].columns.intersection(errors[1].columns)
+        if both.empty:
+            continue
+        found = []
+        for naming, measuring in (errors, errors[::-1]):
+            means = naming[both].mean()
+            found.append(measuring[means.idxmax()] - measuring[means.idxmin()])
+        value = float(np.mean([each.mean() for each in found]))
+        if not value <= best[0]:
+            se = [each.std() / np.sqrt(max(each.count(), 1)) for each in found]
+            best = (value, float(np.hypot(*se) / 2))
+    return best
 
 
 def _slopes(part: pd.DataFrame) -> Floats:
@@ -445,35 +457,46 @@ def _coverage(part: pd.DataFrame) -> tuple[float, float]:
     return float(inside.mean()), se
 
 
-RIGHT, FLAGGED, REFUSED, SILENT = "right", "flagged", "refused", "wrong and silent"
+RIGHT, FLAGGED, REFUSED = "right", "flagged", "refused"
+LISTED, UNSEEN, SILENT = "on the checklist", "invisible in the data", "wrong and silent"
 
 
-def status(row: Mapping[str, Any], *, harm: float, coverage: float) -> str:
-    """Whether a score is right, flagged, refused, or wrong without a word.
+def status(
+    row: Mapping[str, Any], design: Design, *, harm: float, coverage: float, listed: str = ""
+) -> str:
+    """Whether a score is right, or wrong with or without a word.
 
     Parameters
     ----------
     row : mapping
         A row of `judge`.
+    design : Design
+        What was simulated; its ``about`` may say that nothing in the data can show it.
     harm : float
-        A range over models that transfer alike, or a bias, above this is wrong.
+        A range over models that transfer alike clearly (two Monte-Carlo standard errors) above
+        this is wrong.
     coverage : float
-        So is a coverage clearly (two Monte-Carlo standard errors) below this.
+        So is a coverage clearly below this.
+    listed : str
+        What `hatlib.check_sets` objects to, if anything.
 
     Examples
     --------
-    >>> row = {"refused": 0, "scored": 1, "flagged": 0, "range_unflagged": 0.3, "bias": 0,
-    ...        "coverage_unflagged": 0.5, "coverage_unflagged_se": 0.02}
-    >>> status(row, harm=0.05, coverage=0.93)
+    >>> row = {"refused": 0, "scored": 1, "flagged": 0, "range_unflagged": 0.3,
+    ...        "range_unflagged_se": 0.02, "coverage_unflagged": 0.5, "coverage_unflagged_se": 0.02}
+    >>> status(row, Design("mine", "own"), harm=0.05, coverage=0.93)
     'wrong and silent'
     """
     if row["refused"] > 0.5:
         return REFUSED
     if row["scored"] - row["flagged"] < FEWEST_UNFLAGGED:
         return FLAGGED
-    reach = 2 * np.nan_to_num(row["coverage_unflagged_se"])
-    wrong = row["range_unflagged"] > harm or row["coverage_unflagged"] + reach < coverage
-    return SILENT if wrong else RIGHT
+    # Two Monte-Carlo standard errors in favour of the score.
+    least_range = row["range_unflagged"] - 2 * np.nan_to_num(row["range_unflagged_se"])
+    most_coverage = row["coverage_unflagged"] + 2 * np.nan_to_num(row["coverage_unflagged_se"])
+    if least_range <= harm and most_coverage >= coverage:
+        return RIGHT
+    return LISTED if listed else UNSEEN if design.about.get("unseen") else SILENT
 
 
 def kept(study: str) -> pd.DataFrame:
@@ -486,7 +509,7 @@ def kept(study: str) -> pd.DataFrame:
 
     Examples
     --------
-    >>> bool({"adaptive", "plugin"} <= set(kept("estimators")["estimator"]))
+    >>> bool({"default", "plugin"} <= set(kept("estimators")["estimator"]))
     True
     """
     return pd.read_csv(data_folder() / STUDIES[f"study-{study}"])

@@ -32,7 +32,7 @@ QUERIES = {
     "calculator": ("calculator",),
     "upload my csv": ("calculator",),
     "item response theory": ("analyses/hardness-measures",),
-    "llm judge": ("analyses/failure-modes", "analyses/nuisances"),
+    "llm judge": ("analyses/failure-modes",),
     "dialects": ("analyses/languages",),
     "cite": ("cite",),
     "lesson plan": ("teach/lesson",),

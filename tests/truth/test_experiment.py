@@ -10,7 +10,7 @@ import pytest
 
 from hatlib import InputError
 from hatlib.truth import experiment
-from hatlib.truth.experiment import FLAGGED, REFUSED, RIGHT, SILENT, Design
+from hatlib.truth.experiment import FLAGGED, LISTED, REFUSED, RIGHT, SILENT, UNSEEN, Design
 from hatlib.truth.flaws import FLAWS
 from hatlib.truth.simulate import PROFILES, true_transfer
 
@@ -179,6 +179,7 @@ def test_answers_through_a_file_are_those_that_were_simulated():
         ({"refused": 0.9}, REFUSED),
         ({"flagged": 0.95}, FLAGGED),
         ({"range_unflagged": 0.08}, SILENT),
+        ({"range_unflagged": 0.06}, RIGHT),
         ({"coverage_unflagged": 0.8}, SILENT),
         ({"coverage_unflagged": 0.91, "coverage_unflagged_se": 0.02}, RIGHT),
     ],
@@ -186,9 +187,14 @@ def test_answers_through_a_file_are_those_that_were_simulated():
 def test_a_status_can_come_out_each_way(change, word):
     row = {
         "refused": 0.0, "scored": 1.0, "flagged": 0.0, "range_unflagged": 0.02,
-        "coverage_unflagged": 0.95, "coverage_unflagged_se": 0.01,
+        "range_unflagged_se": 0.01, "coverage_unflagged": 0.95, "coverage_unflagged_se": 0.01,
     }  # fmt: skip
-    assert experiment.status(row | change, harm=0.05, coverage=0.93) == word
+    limits = {"harm": 0.05, "coverage": 0.93}
+    assert experiment.status(row | change, NULL, **limits) == word
+    unseen = replace(NULL, about={"unseen": True})
+    if word == SILENT:
+        assert experiment.status(row | change, NULL, listed="parsed", **limits) == LISTED
+        assert experiment.status(row | change, unseen, **limits) == UNSEEN
 
 
 def test_what_cannot_be_run_is_refused():

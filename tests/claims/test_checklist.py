@@ -1,0 +1,147 @@
+"""The list of what a score takes for granted: each check can object, and can keep quiet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hatlib
+from hatlib.claims import checklist
+from hatlib.claims.checklist import FAILS, FINE, MIND, UNSEEN
+from hatlib.truth.flaws import FLAWS
+
+TRANSLATED = "Each item can be answered in each language"
+PARSED = "Answers are parsed equally well in all languages"
+CORRELATED = "Answers to one item are independent draws"
+
+
+def checks(responses):
+    found = checklist.check_sets(responses, draws=50)
+    return found.set_index("assumes")
+
+
+def simulated(**more):
+    options = {"n_items": 300, "targets": ["de", "sw"], "rng": 1} | more
+    abilities = options.pop("abilities", np.linspace(-1.5, 1.5, 9))
+    return hatlib.simulate_answers(abilities, **options).responses
+
+
+def flawed(name, dose):
+    responses = simulated()
+    frame = FLAWS[name](responses.frame, dose, np.random.default_rng(1))
+    return replace(responses, frame=frame)
+
+
+@pytest.fixture(scope="module")
+def sound():
+    return checks(simulated())
+
+
+def test_sound_answers_are_left_alone(sound):
+    assert set(sound["status"]) == {FINE, UNSEEN}
+
+
+@pytest.mark.parametrize(
+    ("assumes", "responses", "status"),
+    [
+        (TRANSLATED, lambda: flawed("broken translations", 0.1), MIND),
+        (PARSED, lambda: flawed("unreadable answers", 0.4), FAILS),
+        (
+            "Answers are not missing because they are hard",
+            lambda: flawed("hard items missing", 0.6),
+            FAILS,
+        ),
+        ("Several answers an item", lambda: simulated(n_trials=1), FAILS),
+        (
+            "Models enough to borrow the shape of a profile",
+            lambda: simulated(abilities=[0.0, 1.0]),
+            MIND,
+        ),
+        (
+            "Every model meets hard and easy items",
+            lambda: simulated(abilities=np.linspace(4, 6, 9)),
+            MIND,
+        ),
+        (
+            "Items and answers enough to tell models apart",
+            lambda: simulated(n_items=60),
+            MIND,
+        ),
+        (
+            CORRELATED,
+            lambda: simulated(n_trials=5, promptings=3, overdispersion=0.3),
+            MIND,
+        ),
+        ("There is a score", lambda: simulated(abilities=[-9.0], n_items=40), FAILS),
+    ],
+)
+def test_a_built_in_flaw_is_found(assumes, responses, status):
+    assert checks(responses()).loc[assumes, "status"] == status
+
+
+@pytest.mark.parametrize("profile", ["linear", "steep", "strong shift"])
+def test_poor_transfer_is_not_taken_for_broken_questions(profile):
+    responses = simulated(profiles=profile, target_shift=[0, -1.5])
+    assert checks(responses).loc[TRANSLATED, "status"] == FINE
+
+
+def test_promptings_without_correlation_are_fine_and_counts_alone_cannot_show_it(sound):
+    named = simulated(n_items=600, n_trials=5, promptings=3)
+    assert checks(named).loc[CORRELATED, "status"] in (FINE, MIND)
+    assert sound.loc[CORRELATED, "status"] == UNSEEN
+
+
+def test_broken_questions_are_named():
+    responses = simulated(profiles="shift")
+    frame = responses.frame
+    gone = frame["item"].isin(["003", "017"]) & (frame["language"] == "sw")
+    easy = frame["item"].isin(["003", "017"]) & (frame["language"] == "en")
+    broken = frame.assign(n_correct=frame["n_correct"].mask(gone, 0).mask(easy, 10))
+    found = checklist.suspects(replace(responses, frame=broken))
+    named = found.set_index("item")["languages"]
+    assert "sw" in named["003"]
+    assert "sw" in named["017"]
+    assert (found["n_models"] >= 3).all()
+
+
+def test_strata_keep_equal_values_together_and_shuffling_keeps_numbers():
+    values = np.array([0.0, 0.0, 0.5, 0.5, 1.0, np.nan])
+    strata = checklist._strata(values)
+    assert strata[0] == strata[1]
+    assert strata[2] == strata[3] != strata[4]
+    rng = np.random.default_rng(0)
+    known = rng.uniform(size=(4, 2, 60)) < 0.8
+    lost = known & (rng.uniform(size=known.shape) < 0.3)
+    groups = rng.integers(0, 3, 60)
+    mixed = checklist._shuffled_within(groups, lost, known, rng)
+    assert (mixed & ~known).sum() == 0
+    for group in range(3):
+        here = groups == group
+        assert (mixed[..., here].sum(axis=2) == lost[..., here].sum(axis=2)).all()
+
+
+def test_lost_by_all_by_hand():
+    known = np.array([[[1, 1, 0]], [[1, 1, 1]], [[1, 1, 1]]], dtype=bool)
+    lost = np.array([[[1, 1, 0]], [[1, 0, 1]], [[1, 1, 1]]], dtype=bool)
+    # Only the first item is solved by three models and lost by all of them.
+    assert checklist._lost_by_all(lost, known).tolist() == [[True, False, False]]
+
+
+def test_a_wrong_chance_level_is_seen():
+    responses = simulated(abilities=np.linspace(-4, 0, 6), chance=0.0)
+    wrong = replace(responses, benchmarks=responses.benchmarks.assign(chance_level=0.5))
+    assumes = "The chance level is right"
+    assert checks(wrong).loc[assumes, "status"] == MIND
+    assert checks(simulated(chance=0.25)).loc[assumes, "status"] == FINE
+
+
+def test_every_dataset_has_every_check_and_one_model_ends_well():
+    one = simulated(abilities=[0.0], n_items=12)
+    two = replace(one, benchmarks=one.benchmarks.assign(name="<script>*x*</script>"))
+    found = checklist.check_sets(two, draws=50)
+    assert set(found["set"]) == {"<script>*x*</script>"}
+    assert found["assumes"].is_unique
+    assert isinstance(found, pd.DataFrame)
