@@ -28,7 +28,7 @@ from hatlib.publish.catalogue import (
     notebooks,
     notebooks_markdown,
 )
-from hatlib.publish.gallery import charts_of, with_reading_time
+from hatlib.publish.gallery import charts_of
 from hatlib.publish.interface import ROOMS
 from hatlib.publish.page import mathjax, with_figures
 from hatlib.publish.places import (
@@ -39,6 +39,7 @@ from hatlib.publish.places import (
     write_notebook,
     write_text,
 )
+from hatlib.publish.reading import folded, with_reading_time
 from hatlib.publish.run import execute, load_report
 from hatlib.publish.stale import (
     inputs_of,
@@ -338,7 +339,7 @@ def _make_page(site: Site, name: str, reads: Iterable[str]) -> None:
     import nbformat
 
     executed = nbformat.read(site.executed / f"{name}.ipynb", as_version=4)
-    page = with_reading_time(with_figures(executed))
+    page = with_reading_time(folded(with_figures(executed)))
     data = _downloads(site, (site.root / file for file in reads))
     page.cells.append(_downloads_cell(f"{name}.ipynb", data))
     write_notebook(page, site.analyses / f"{name}.ipynb")

@@ -1,9 +1,8 @@
-"""Every chart of the book with its address, data and pictures; and how long a page takes."""
+"""Every chart of the book with its address, data and pictures, and the slides made of them."""
 
 from __future__ import annotations
 
 import base64
-import copy
 import html
 import re
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from urllib.parse import unquote
 import nbformat
 import yaml
 
-WORDS_A_MINUTE, SECONDS_A_CHART = 200, 20
 _PICTURE = re.compile(
     r'<figure class="hat-chart" id="([^"]+)".*?src="data:image/svg\+xml,([^"]*)"', re.DOTALL
 )
@@ -96,7 +94,7 @@ def _charts(page: str, executed: Any, shown: Any) -> Iterator[Chart]:
         for output in cell.get("outputs", ())
         if "hat" in output.get("metadata", {})
     ]
-    title = next((_title(cell.source) for cell in executed.cells if _title(cell.source)), page)
+    title = next((title_of(cell.source) for cell in executed.cells if title_of(cell.source)), page)
     for output, (name, svg) in zip(outputs, pictures, strict=False):
         about = output["metadata"]["hat"]
         png = base64.b64decode(output["data"].get("image/png", ""))
@@ -104,7 +102,8 @@ def _charts(page: str, executed: Any, shown: Any) -> Iterator[Chart]:
         yield Chart(page, name, title, *words, unquote(svg), png)
 
 
-def _title(text: str) -> str:
+def title_of(text: str) -> str:
+    """The title that a Markdown cell begins with; empty if it has none."""
     found = re.match(r"# (.+)", text)
     return found.group(1).strip() if found else ""
 
@@ -186,33 +185,3 @@ def slides(root: Path) -> str:
         f'<button type="button" class="hat-button">Present</button></p>\n{body}\n</div>\n'
         '<script defer src="../_static/hat-slides.js"></script>\n```\n'
     )
-
-
-def with_reading_time(nb: Any) -> Any:
-    """A copy of an executed notebook that says below its title how long it takes to read.
-
-    Examples
-    --------
-    >>> cell = nbformat.v4.new_markdown_cell("# Why? " + "word " * 600, id="a")
-    >>> page = with_reading_time(nbformat.v4.new_notebook(cells=[cell]))
-    >>> page.cells[0].source.splitlines()[-1]
-    '3 minutes to read.'
-    """
-    nb = copy.deepcopy(nb)
-    texts = [cell.source for cell in nb.cells if cell.cell_type == "markdown"]
-    for cell in nb.cells:
-        for output in cell.get("outputs", ()):
-            texts.append("".join(output.get("data", {}).get("text/markdown", "")))
-    charts = sum(
-        'class="hat-chart"' in output.get("data", {}).get("text/html", "")
-        for cell in nb.cells
-        for output in cell.get("outputs", ())
-    )
-    words = len(" ".join(texts).split())
-    minutes = max(1, round(words / WORDS_A_MINUTE + charts * SECONDS_A_CHART / 60))
-    said = f"{{.hat-reading}}\n{minutes} {'minute' if minutes == 1 else 'minutes'} to read."
-    for cell in nb.cells:
-        if cell.cell_type == "markdown" and _title(cell.source):
-            cell.source = re.sub(r"\A(# .+)", rf"\1\n\n{said}", cell.source)
-            break
-    return nb

@@ -67,7 +67,11 @@ def sha_tables() -> str:
 
 def sha_page_maker() -> str:
     """The sha256 of the code that makes a page of an executed notebook."""
-    return sha_tree(PACKAGE / "publish" / "page.py", PACKAGE / "show" / "figures.py")
+    return sha_tree(
+        PACKAGE / "publish" / "page.py",
+        PACKAGE / "publish" / "reading.py",
+        PACKAGE / "show" / "figures.py",
+    )
 
 
 @functools.cache
