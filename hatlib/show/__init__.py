@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hatlib.show.charts import curves, heat, intervals, ladder, scatter, timeline
-    from hatlib.show.conclusion import Conclusion, conclude, read_verdicts, say
+    from hatlib.show.conclusion import (
+        Conclusion,
+        conclude,
+        read_verdicts,
+        say,
+        unanswered,
+        verdict_table,
+    )
     from hatlib.show.figures import Figure, Notice, Table, show_table
     from hatlib.show.theme import COLOURS, family_scale, figure
 
@@ -29,12 +36,21 @@ __all__ = [
     "scatter",
     "show_table",
     "timeline",
+    "unanswered",
+    "verdict_table",
 ]
 
 # Imported at first use: Altair takes a second or two, and words need none of it.
 _HOMES = {
     "charts": {"curves", "heat", "intervals", "ladder", "scatter", "timeline"},
-    "conclusion": {"Conclusion", "conclude", "read_verdicts", "say"},
+    "conclusion": {
+        "Conclusion",
+        "conclude",
+        "read_verdicts",
+        "say",
+        "unanswered",
+        "verdict_table",
+    },
     "figures": {"Figure", "Notice", "Table", "show_table"},
     "theme": {"COLOURS", "family_scale", "figure"},
 }

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from hatlib.claims.verdict import MOST_NEEDED, Verdict
-from hatlib.show.words import joined, markdown_text, signed
+from hatlib.show.words import counted, joined, markdown_text, signed
+
+if TYPE_CHECKING:
+    from hatlib.show.figures import Notice, Table
 
 _HELD_BACK = {
     "few clusters": "it rests on few {cluster}",
@@ -47,7 +53,7 @@ out.'
     if not math.isfinite(v.low):
         few = f", as there are too few {v.cluster}" if v.general else ""
         return f"{number}, without an interval{few}."
-    basis = f"; {v.n_clusters} {_one(v.cluster, v.n_clusters)}" if v.n_clusters else ""
+    basis = f"; {_basis(v)}" if v.n_clusters else ""
     text = [
         f"{number} ({v.level:.0%} interval {signed(v.low, digits)} to {signed(v.high, digits)}"
         f"{basis})."
@@ -85,6 +91,14 @@ def _told(v: Verdict, loss: str, gain: str) -> str:
     return f"A {what} {beyond} is ruled out."
 
 
+def _basis(v: Verdict) -> str:
+    """What the interval rests on."""
+    of = counted(v.n_clusters or 0, _one(v.cluster, 1), v.cluster)
+    if v.general:
+        return of
+    return f"these models, of {of}" if v.n_clusters else "these models"
+
+
 def _one(plural: str, n: int) -> str:
     if n != 1:
         return plural
@@ -93,37 +107,42 @@ def _one(plural: str, n: int) -> str:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """A verdict as it stands on a page, with the record that other pages read.
+    """Verdicts as they stand on a page, with the records that other pages read.
 
     Attributes
     ----------
-    verdict : Verdict
-    text : str
-        Markdown.
+    verdicts : tuple of Verdict
+    texts : tuple of str
+        What is said of each, as Markdown.
     """
 
-    verdict: Verdict
-    text: str
+    verdicts: tuple[Verdict, ...]
+    texts: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return self.text
+        return self.texts[0] if len(self.texts) == 1 else "\n".join(f"- {t}" for t in self.texts)
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        record = self.verdict.as_record() | {"text": self.text}
-        return {"text/markdown": self.text, "text/plain": self.text}, {"hat_verdict": record}
+        records = [
+            verdict.as_record() | {"text": text}
+            for verdict, text in zip(self.verdicts, self.texts, strict=True)
+        ]
+        return {"text/markdown": repr(self), "text/plain": repr(self)}, {"hat_verdicts": records}
 
 
-def conclude(verdict: Verdict, says: str = "", *, badge: bool = True, **words: Any) -> Conclusion:
+def conclude(
+    verdict: Verdict | Sequence[Verdict], says: str = "", *, badge: bool = True, **words: Any
+) -> Conclusion:
     """Show a verdict: its grade, a sentence about it, and the numbers in words.
 
     Parameters
     ----------
-    verdict : Verdict
-        From `hatlib.claims.verdict.decide`.
+    verdict : Verdict or sequence of Verdict
+        From `hatlib.claims.verdict.decide`; several become a list.
     says : str
-        What it means, in a sentence of Markdown; by default the question.
+        What one verdict means, in a sentence of plain text; by default the question.
     badge : bool
         Whether the grade stands in front.
     **words
@@ -137,15 +156,94 @@ def conclude(verdict: Verdict, says: str = "", *, badge: bool = True, **words: A
     Examples
     --------
     >>> from hatlib.claims.verdict import decide
-    >>> conclude(decide(0.03, 0.01, 0.05, margin=0.02), "Larger models transfer better.").text
-    '<span class="hat-grade hat-firm">firm</span> **Larger models transfer better.** +0.030 \
-(95% interval +0.010 to +0.050). There is a gain; whether it exceeds 0.02 stays open.'
+    >>> conclude(decide(0.03, 0.01, 0.05, margin=0.02), "Larger models transfer better.")
+    <span class="hat-grade hat-firm">firm</span> **Larger models transfer better.** +0.030 \
+(95% interval +0.010 to +0.050). There is a gain; whether it exceeds 0.02 stays open.
     """
-    grade = f'<span class="hat-grade hat-{verdict.grade}">{verdict.grade}</span> ' if badge else ""
-    head = says or markdown_text(verdict.question)
-    head = f"**{head}** " if head else ""
-    subject = f"{markdown_text(verdict.subject)}: " if verdict.subject else ""
-    return Conclusion(verdict, f"{grade}{head}{subject}{say(verdict, **words)}")
+    several = (verdict,) if isinstance(verdict, Verdict) else tuple(verdict)
+    texts = []
+    for each in several:
+        grade = f'<span class="hat-grade hat-{each.grade}">{each.grade}</span> ' if badge else ""
+        head = says or each.question if len(several) == 1 else ""
+        bold = f"**{markdown_text(head)}** " if head else ""
+        subject = f"{markdown_text(each.subject)}: " if each.subject else ""
+        texts.append(f"{grade}{bold}{subject}{say(each, **words)}")
+    return Conclusion(several, tuple(texts))
+
+
+def verdict_table(
+    verdicts: Iterable[Verdict], caption: str, *, loss: str = "loss", gain: str = "gain"
+) -> Table | Notice:
+    """Several verdicts as a table: one row each, with what it rests on and what it rules out.
+
+    Parameters
+    ----------
+    verdicts : iterable of Verdict
+        Of one question, as from `hatlib.claims.contrast.verdicts`.
+    caption : str
+        What to see. Plain text.
+    loss, gain : str
+        What a number below and above 0 is called.
+
+    Returns
+    -------
+    Table or Notice
+        A notice if there is none.
+
+    Examples
+    --------
+    >>> from hatlib.claims.verdict import decide
+    >>> table = verdict_table([decide(0.03, 0.01, 0.05, margin=0.02, subject="XNLI")], "One.")
+    >>> table.frame[["dataset", "rests on", "evidence"]].values.tolist()
+    [['XNLI', 'these models', 'firm']]
+    """
+    from hatlib.show.figures import show_table
+
+    rows = []
+    for v in verdicts:
+        known = math.isfinite(v.low)
+        rows.append(
+            {
+                "dataset": v.subject,
+                "estimate": v.estimate,
+                f"{v.level:.0%} interval": f"{signed(v.low)} to {signed(v.high)}" if known else "",
+                "rests on": _basis(v),
+                "what it says": _told(v, loss, gain) if known else "There is no interval.",
+                "evidence": v.grade,
+            }
+        )  # fmt: skip
+    return show_table(pd.DataFrame(rows), caption)
+
+
+def unanswered(sets: pd.DataFrame, needs: str) -> Notice:
+    """Say that data cannot answer a question, why, and what to add.
+
+    Parameters
+    ----------
+    sets : DataFrame
+        `hatlib.claims.contrast.Contrasts.sets`.
+    needs : str
+        What it takes. Plain text.
+
+    Returns
+    -------
+    Notice
+
+    Examples
+    --------
+    >>> sets = pd.DataFrame({"set_name": ["XNLI"], "reason": ["No model has a size."]})
+    >>> unanswered(sets, "Add the sizes.")
+    **These data cannot answer the question.** XNLI: No model has a size. Add the sizes.
+    """
+    from hatlib.show.figures import Notice
+
+    silent = sets[sets["reason"].fillna("") != ""] if len(sets) else sets
+    reasons = [
+        f"{joined([markdown_text(name) for name in part['set_name']])}: {markdown_text(reason)}"
+        for reason, part in silent.groupby("reason", sort=False)
+    ]
+    told = reasons or ["There are none of the kind that it takes."]
+    return Notice(" ".join(["**These data cannot answer the question.**", *told, needs]))
 
 
 def read_verdicts(notebook: Any) -> list[dict[str, Any]]:
@@ -167,8 +265,8 @@ def read_verdicts(notebook: Any) -> list[dict[str, Any]]:
     []
     """
     return [
-        dict(output["metadata"]["hat_verdict"])
+        dict(record)
         for cell in notebook["cells"]
         for output in cell.get("outputs", ())
-        if "hat_verdict" in output.get("metadata", {})
+        for record in output.get("metadata", {}).get("hat_verdicts", ())
     ]
