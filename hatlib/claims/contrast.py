@@ -423,8 +423,12 @@ def _answer_on_line(
         "n_left_out": int((in_group & (rows["left_out"] != "")).sum()),
         "reason": _why_not(frame, rows, line, question, size, threshold, min_steps),
     }
+    # The changes of the metrics are means over the same groups as the estimate.
+    told = frame["estimate"].notna().to_numpy()
+    told = told if told.any() else ~told
     for change in _GAINS.values():
-        answer[change] = np.average(frame[change], weights=importance) if len(frame) else np.nan
+        weight = None if importance is None else importance[told]
+        answer[change] = np.average(frame[change][told], weights=weight) if len(frame) else np.nan
     place = rows.drop(columns=["at", "held"], errors="ignore")
     return place, frame, pd.DataFrame([answer], columns=_SETS)
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _HELD_BACK = {
     "few clusters": "it rests on few {cluster}",
     "not after correction": "it does not survive the correction for {family_size} tests",
-    "doubtful data": "the data are doubtful",
 }
 
 
@@ -65,6 +64,8 @@ out.'
             for why in v.held_back if why in _HELD_BACK]  # fmt: skip
     if held:
         text.append(f"This is no more than suggestive: {joined(held)}.")
+    elif v.held_back == ("doubtful data",):
+        text.append("This is no more than suggestive.")
     if v.doubtful:
         text.append(v.doubtful)
     if v.answer == "open" and v.needed:
