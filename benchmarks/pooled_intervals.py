@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from hatlib import resample
-from hatlib.lines import distance
+from hatlib.claims.contrast import over_lineages
 
 TRIALS = 2000
 DRAWS = 300
@@ -28,7 +28,7 @@ def one_trial(rng: np.random.Generator, n_lineages: int) -> tuple[bool, bool, fl
     values = TRUTH + own + rng.normal(0, 0.01, len(lineage))
     weights = resample.weights(rng, lineage.astype(str), DRAWS)
     draws = values + rng.normal(0, 0.01, (DRAWS, len(values)))
-    t = distance.pooled(values, draws, weights, list(lineage.astype(str)))
+    t = over_lineages(values, draws, weights, list(lineage.astype(str)))
     with np.errstate(invalid="ignore"):
         means = (weights * draws).sum(axis=1) / weights.sum(axis=1)
     low, high = np.nanpercentile(means, [2.5, 97.5])

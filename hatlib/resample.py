@@ -439,6 +439,30 @@ def jackknife_interval(
     return np.stack([centre - reach, centre + reach]), np.asarray(se)
 
 
+def with_q_values(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add ``q_value``: p-values corrected for their number, by Benjamini and Hochberg.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        With a column ``p_value``; missing ones stay and do not count.
+
+    Returns
+    -------
+    DataFrame
+
+    Examples
+    --------
+    >>> with_q_values(pd.DataFrame({"p_value": [0.01, 0.04, np.nan]}))["q_value"].tolist()
+    [0.02, 0.04, nan]
+    """
+    q = np.full(len(frame), np.nan)
+    known = frame["p_value"].notna().to_numpy()
+    if known.any():
+        q[known] = stats.false_discovery_control(frame.loc[known, "p_value"].to_numpy(float))
+    return frame.assign(q_value=q)
+
+
 def few_clusters_flag(n_clusters: int, unit: str = "families") -> str:
     """A sentence if there are too few clusters to trust an interval, else an empty text.
 

@@ -307,7 +307,6 @@ def test_awkward_data(case, name, tmp_path, quick_pictures):
 #: What pages simulate, whatever answers they are given: once is enough for all cases.
 SIMULATIONS = {
     "truth.experiment": ("run",),
-    "claims.gains": ("under_known_truth",),
 }
 _simulated: dict[tuple[str, str], Any] = {}
 

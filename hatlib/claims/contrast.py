@@ -329,7 +329,8 @@ def on_line(
     """
     _check(question, size, threshold)
     parts = []
-    for part, set_seed in distance.by_set(table, seed):
+    for name, of_set in table.groupby("set", sort=False):
+        part, set_seed = of_set.reset_index(drop=True), resample.seed_of(seed, name)
         held, defines = None, None
         if question == "size":
             held = part[size].astype(float).map(np.log2)
@@ -359,7 +360,7 @@ def on_line(
         question,
         "line",
         _stacked(rows, [*table.columns, "group", "x", "y", "low", "high", "left_out", "role"]),
-        distance.with_q_values(_stacked(groups, _GROUPS)),
+        resample.with_q_values(_stacked(groups, _GROUPS)),
         _stacked(sets, _SETS),
     )
 

@@ -17,23 +17,17 @@ This is not the HAT score, which needs answers item by item.
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from hatlib import resample
 from hatlib.lines.points import Scale, from_scale, to_scale
-from hatlib.show.words import counted, markdown_text
+from hatlib.show.words import counted
 from hatlib.thresholds import BOOK
-
-if TYPE_CHECKING:
-    from hatlib.show.charts import Figure, Notice
 
 Floats = NDArray[np.float64]
 
@@ -48,8 +42,6 @@ DOUBTFUL = BOOK["doubtful"]
 #: Source accuracy must keep this share of its variance when the control is held fixed. Below it
 #: the two cannot be told apart, and the line would be a guess far from every run.
 ENTANGLED = 0.01
-#: Differences whose false-discovery rate is below this are called clear.
-CLEAR = BOOK["clear"]
 
 DAYS_A_YEAR = 365.25
 
@@ -287,239 +279,3 @@ def p_value(values: Floats) -> float:
         return float("nan")
     tail = min((values <= 0).sum(), (values >= 0).sum())
     return float(min(1.0, 2 * (tail + 1) / (len(values) + 1)))
-
-
-def with_q_values(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add ``q_value``: p-values corrected for their number, by Benjamini and Hochberg.
-
-    Examples
-    --------
-    >>> with_q_values(pd.DataFrame({"p_value": [0.01, 0.04, np.nan]}))["q_value"].tolist()
-    [0.02, 0.04, nan]
-    """
-    q = np.full(len(frame), np.nan)
-    known = frame["p_value"].notna().to_numpy()
-    if known.any():
-        q[known] = stats.false_discovery_control(frame.loc[known, "p_value"].to_numpy(float))
-    return frame.assign(q_value=q)
-
-
-@dataclass(frozen=True)
-class Pooled:
-    """A mean over ladders, pairs or runs, with lineages as the unit that is drawn.
-
-    Attributes
-    ----------
-    estimate, low, high : float
-        The mean and its 95 % interval.
-    p_value : float
-        Two-sided, that the mean is 0.
-    n, n_lineages : int
-        How many were averaged, and how many lineages they come from.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    p_value: float
-    n: int
-    n_lineages: int
-
-    def row(self, name: str) -> dict[str, float]:
-        """The mean as columns of a table."""
-        return {
-            name: self.estimate,
-            "low": self.low,
-            "high": self.high,
-            "p_value": self.p_value,
-            "n_lineages": self.n_lineages,
-        }
-
-
-def pooled(
-    values: Floats,
-    draws: Floats,
-    weights: NDArray[np.int64],
-    lineages: Sequence[object],
-    importance: Floats | None = None,
-) -> Pooled:
-    """Average values over lineages drawn with replacement.
-
-    The interval is the mean plus or minus Student's *t* on (lineages - 1) degrees of freedom
-    times the bootstrap standard error.  With few lineages percentiles of the draws are far too
-    narrow (``benchmarks/pooled_intervals.py`` shows both).
-
-    Parameters
-    ----------
-    values : ndarray of float, shape (n,)
-        One value a ladder, pair or run; missing ones are left out.
-    draws : ndarray of float, shape (draws, n)
-        The same in every bootstrap draw.
-    weights : ndarray of int, shape (draws, n)
-        How often each counts in every draw.
-    lineages : sequence of length n
-        Lineage of each.
-    importance : ndarray of float, shape (n,), optional
-        Weights of a weighted mean; all alike if not given.
-
-    Returns
-    -------
-    Pooled
-        Without an interval if there are fewer than `MIN_STEPS` lineages.
-
-    Examples
-    --------
-    >>> values, draws = np.array([1.0, 3.0]), np.array([[1.0, 3.0]] * 4)
-    >>> pooled(values, draws, np.ones((4, 2), int), ["a", "b"]).estimate
-    2.0
-    """
-    kept = np.flatnonzero(np.isfinite(values))
-    values, draws, weights = values[kept], draws[:, kept], weights[:, kept]
-    share = np.ones(len(kept)) if importance is None else importance[kept]
-    n_lineages = len({lineages[i] or i for i in kept.tolist()})
-    estimate = float(np.average(values, weights=share)) if len(kept) else np.nan
-    if n_lineages < MIN_STEPS:
-        return Pooled(estimate, np.nan, np.nan, np.nan, len(kept), n_lineages)
-    used = weights * share * np.isfinite(draws)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = (used * np.nan_to_num(draws)).sum(axis=1) / used.sum(axis=1)
-    error = np.nanstd(means) * np.sqrt(n_lineages / (n_lineages - 1))
-    spread = stats.t.ppf(0.975, n_lineages - 1) * error
-    p = 2 * stats.t.sf(abs(estimate) / error, n_lineages - 1) if error > 0 else np.nan
-    return Pooled(estimate, estimate - spread, estimate + spread, float(p), len(kept), n_lineages)
-
-
-def choose(frame: pd.DataFrame, set_id: str = "") -> pd.DataFrame:
-    """The rows of one set: the one asked for, or the one with most rows.
-
-    Examples
-    --------
-    >>> choose(pd.DataFrame({"set": ["a", "b", "b"]}))["set"].tolist()
-    ['b', 'b']
-    """
-    if frame.empty:
-        return frame
-    return frame[frame["set"] == (set_id or frame["set"].value_counts().idxmax())]
-
-
-def no_answer(sets: pd.DataFrame, set_id: str) -> str:
-    """Say why one set cannot answer.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"set": ["a"], "set_name": ["A"], "reason": ["No sizes."]})
-    >>> no_answer(frame, "a")
-    '**A** cannot answer this. No sizes.'
-    """
-    row = sets[sets["set"] == set_id].iloc[0]
-    return f"**{markdown_text(row['set_name'])}** cannot answer this. {row['reason']}".strip()
-
-
-def by_set(table: pd.DataFrame, seed: int) -> Iterator[tuple[pd.DataFrame, int]]:
-    """Each set with a seed of its own.
-
-    Examples
-    --------
-    >>> len(list(by_set(pd.DataFrame({"set": ["a", "b", "b"]}), seed=0)))
-    2
-    """
-    for set_id, part in table.groupby("set", sort=False):
-        yield part.reset_index(drop=True), seed_of(seed, set_id)
-
-
-def stacked(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    """Frames below one another, with these columns even if there is no row.
-
-    Examples
-    --------
-    >>> list(stacked([], ["a", "b"]).columns)
-    ['a', 'b']
-    """
-    filled = [frame for frame in frames if len(frame)]
-    if filled:
-        return pd.concat(filled, ignore_index=True)
-    return pd.DataFrame({name: pd.Series(dtype=_TYPES.get(name, "float")) for name in columns})
-
-
-_TYPES = dict.fromkeys(
-    ("set", "set_name", "label", "model", "display_name", "lineage", "family", "ladder_name",
-     "pair", "lower", "higher", "role", "reasoning", "variant"), "str",
-) | dict.fromkeys(("release_date", "first", "last"), "datetime64[ns]")  # fmt: skip
-
-
-def verdict(value: float, p_value: float, yes: str, no: str) -> str:
-    """Choose the words for a difference that is clear in either direction, or is not.
-
-    Parameters
-    ----------
-    value, p_value : float
-        The difference, and its p-value; missing if there is no interval.
-    yes, no : str
-        Words for a clear difference above and below 0.
-
-    Examples
-    --------
-    >>> verdict(0.1, 0.001, "yes", "no"), verdict(-0.1, 0.001, "yes", "no")
-    ('yes', 'no')
-    >>> verdict(0.1, 0.4, "yes", "no"), verdict(0.1, float("nan"), "yes", "no")
-    ('cannot tell', 'cannot tell')
-    """
-    if not p_value < CLEAR:
-        return "cannot tell"
-    return yes if value > 0 else no
-
-
-def chart_of_gains(
-    gains: pd.DataFrame, *, row: str, name: str, title: str, caption: str
-) -> Figure | Notice:
-    """Draw the raw gain and the gain off the line of each row, the largest raw gain on top.
-
-    Parameters
-    ----------
-    gains : DataFrame
-        Columns `row`, ``target_gain``, ``off_line_gain``, ``low`` and ``high``.
-    row, name, title, caption : str
-        Column that names the rows; slug, title of the axis and caption.
-
-    Returns
-    -------
-    Figure or Notice
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"who": ["a"], "target_gain": 0.1, "off_line_gain": 0.02,
-    ...                       "low": 0.0, "high": 0.04})
-    >>> chart_of_gains(frame, row="who", name="gain", title="Gain", caption="A gain.").name
-    'gain'
-    """
-    from hatlib.show import charts
-
-    raw = gains.assign(measure="raw", value=gains["target_gain"], low=np.nan, high=np.nan)
-    off = gains.assign(measure="off the line", value=gains["off_line_gain"])
-    return charts.intervals(
-        pd.concat([raw, off]).dropna(subset="value"),
-        value="value",
-        low="low",
-        high="high",
-        row=row,
-        color="measure",
-        sort=gains.sort_values("target_gain", ascending=False)[row].tolist(),
-        name=name,
-        title_x=title,
-        caption=caption,
-    )
-
-
-def seed_of(seed: int, set_id: object) -> int:
-    """A seed for one set, so that adding a set changes nothing in the others.
-
-    Examples
-    --------
-    >>> seed_of(0, "a") == seed_of(0, "a"), seed_of(0, "a") == seed_of(0, "b")
-    (True, False)
-    """
-    return int(
-        np.random.SeedSequence(
-            [resample.checked_seed(seed), zlib.crc32(str(set_id).encode())]
-        ).generate_state(1)[0]
-    )

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from hatlib import resample
-from hatlib.claims.small import THRESHOLD
 from hatlib.data.responses import BY_ITEM
 from hatlib.errors import InputError, Problem
+from hatlib.thresholds import BOOK
 from hatlib.truth.answers import POINTS, WEIGHTS, Simulated, simulate_answers, together
 
 Floats = NDArray[np.float64]
@@ -243,7 +243,7 @@ def _true_scores(level: float, scenario: Scenario) -> Floats:
     if scenario == "no-trend":
         return np.full(len(_MODELS), level)
     scores = level + _effects(PER_DOUBLING, PER_YEAR, THINKING)
-    return scores + BROKEN * (_sizes() < THRESHOLD) if scenario == "small-broken" else scores
+    return scores + BROKEN * (_sizes() < BOOK["small"]) if scenario == "small-broken" else scores
 
 
 @lru_cache(maxsize=9)
