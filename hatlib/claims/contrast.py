@@ -623,7 +623,8 @@ def on_scores(
     for b in scores.benchmarks:
         rows = macro[macro["benchmark"] == b.benchmark].reset_index(drop=True)
         rows = rows.rename(columns={"benchmark": "set", "benchmark_name": "set_name"})
-        rows = rows.assign(y=rows["hat"], weak=_weak(rows))
+        flags = rows["flag"].mask(rows["flag"] == "", "no score")
+        rows = rows.assign(y=rows["hat"], weak=flags.mask(b.sound[:, 0], ""))
         placed = {
             "size": lambda r=rows: _score_ladders(r, size),
             "date": lambda r=rows: _score_lineages(r),
@@ -776,12 +777,6 @@ def _track(rows: pd.DataFrame) -> pd.Series:
     """The lineage; base, fine-tuned and quantised models stand apart from those that chat."""
     chats = rows["variant"].isin(["instruct", "reasoning", ""])
     return rows["lineage"].where(chats, rows["lineage"] + " " + rows["variant"])
-
-
-def _weak(rows: pd.DataFrame) -> pd.Series:
-    """Why the score of a model does not enter; empty if it does."""
-    missing = rows["hat"].isna() & (rows["flag"] == "")
-    return rows["flag"].mask(missing, "no score")
 
 
 def _entering(rows: pd.DataFrame) -> pd.DataFrame:
