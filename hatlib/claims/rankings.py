@@ -96,10 +96,16 @@ def hat_ranking(scores: HatScores, benchmark: str = "", *, name: str = "HAT") ->
     (50, 2)
     """
     b = scores.benchmark(benchmark)
-    if b.draws is None:
-        raise InputError(Problem("the scores have no redraws.", "Score with draws=1000."))
-    values = b.hat[:, 0], b.draws[:, :, 0], b.effective_items[:, 0]
+    draws = _redrawn(b, None if b.draws is None else b.draws[:, :, 0])
+    values = b.hat[:, 0], draws, b.effective_items[:, 0]
     return Ranking(name, readable(scores, b), *values, sound(b))
+
+
+def _redrawn(b: BenchmarkScores, draws: Floats | None) -> Floats:
+    """Redraws of each model; none are needed where no model has a score."""
+    if draws is None and sound(b).any():
+        raise InputError(Problem("the scores have no redraws.", "Score with draws=1000."))
+    return np.zeros((0, len(b.models))) if draws is None else draws
 
 
 def metric_ranking(scores: HatScores, metric: str, benchmark: str = "") -> Ranking:
@@ -122,10 +128,9 @@ def metric_ranking(scores: HatScores, metric: str, benchmark: str = "") -> Ranki
     True
     """
     b = scores.benchmark(benchmark)
-    if b.metric_draws is None:
-        raise InputError(Problem("the scores have no redraws.", "Score with draws=1000."))
+    draws = _redrawn(b, None if b.metric_draws is None else b.metric_draws[metric])
     sign = -1 if metric in _LESS_IS_BETTER else 1
-    values, draws = sign * b.metrics[metric][:, 0], sign * b.metric_draws[metric]
+    values, draws = sign * b.metrics[metric][:, 0], sign * draws
     many = np.full(len(b.models), np.inf)
     return Ranking(METRICS[metric], readable(scores, b), values, draws, many, sound(b))
 
@@ -276,11 +281,11 @@ def rank_agreement(
     (1.0, True)
     """
     values = np.stack([np.asarray(a, float), np.asarray(b, float)], axis=1)
-    redrawn = np.stack([np.asarray(draws_a, float), np.asarray(draws_b, float)], axis=2)
     n = len(values)
     spread = values.std(axis=0, ddof=1) if n > 1 else np.zeros(2)
     if n < MIN_RANKED or not (spread > 0).all():
         return np.nan, np.nan, np.nan, 0.0
+    redrawn = np.stack([np.asarray(draws_a, float), np.asarray(draws_b, float)], axis=2)
     # A ranking does not change if all models move together, nor with the unit.
     place = (values - values.mean(axis=0)) / spread
     noise = (redrawn - redrawn.mean(axis=0)) / spread
