@@ -73,8 +73,8 @@ class ItemSets:
         -------
         DataFrame
             ``benchmark``, ``benchmark_name``; numbers of ``models``, of models ``scored``, and of
-            those with ``support`` (no flag); ``trials`` an item; target ``languages``; share of
-            cells ``missing``; share of models ``at_ceiling``; ``pairs`` of scored models, and how
+            those with ``support`` (no flag weakens them); ``trials`` an item; target
+            ``languages``; share of cells ``missing``; share of models ``at_ceiling``; ``pairs`` of scored models, and how
             many are ``told_apart``; ``above_perfect``, the scores whose interval lies above 1, and
             whether there are so many that the dataset is ``doubtful``; ``reason``, why it has no
             scores.
@@ -100,7 +100,7 @@ class ItemSets:
                     "benchmark_name": str(names[benchmark]),
                     "models": int(facts["models"][benchmark]),
                     "scored": len(scored),
-                    "support": int((scored["flag"] == "").sum()),
+                    "support": int(able[benchmark].sound[:, 0].sum()) if benchmark in able else 0,
                     "trials": float(facts["trials_median"][benchmark]),
                     "languages": int(facts["languages"][benchmark]) - 1,
                     "missing": float(facts["missing"][benchmark]),
@@ -145,7 +145,7 @@ def score_sets(
     responses: Responses,
     *,
     hardness: str = "auto",
-    profile: str = "adaptive",
+    profile: str = "auto",
     reference: str = "auto",
     draws: int = 1000,
     seed: int = 0,

@@ -143,10 +143,10 @@ def language_effects(
     'Swahili'
     """
     b = scores.benchmark(benchmark)
-    hat, flags = b.hat[:, 1:], b.flags[:, 1:]
+    hat = b.hat[:, 1:]
     n_languages = hat.shape[1]
     scored = np.isfinite(hat).all(axis=1)
-    supported = scored & (flags == "").all(axis=1)
+    supported = scored & b.sound[:, 1:].all(axis=1)
     chosen = supported if supported.any() else scored
     if models is not None:
         chosen = np.isin(b.models, list(models)) & scored

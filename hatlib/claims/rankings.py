@@ -61,8 +61,8 @@ class Ranking:
 
 
 def sound(b: BenchmarkScores) -> Bools:
-    """Which models have a macro score without a flag."""
-    return np.asarray(np.isfinite(b.hat[:, 0]) & (b.flags[:, 0] == ""))
+    """Which models have a macro score that no flag weakens."""
+    return b.sound[:, 0]
 
 
 def readable(scores: HatScores, b: BenchmarkScores) -> tuple[str, ...]:
