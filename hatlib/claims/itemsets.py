@@ -74,7 +74,8 @@ class ItemSets:
         DataFrame
             ``benchmark``, ``benchmark_name``; numbers of ``models``, of models ``scored``, and of
             those with ``support`` (no flag weakens them); ``trials`` an item; target
-            ``languages``; share of cells ``missing``; share of models ``at_ceiling``; ``pairs`` of scored models, and how
+            ``languages``; share of cells ``missing``; share of models ``at_ceiling``; ``pairs``
+            of scored models, and how
             many are ``told_apart``; ``above_perfect``, the scores whose interval lies above 1, and
             whether there are so many that the dataset is ``doubtful``; ``reason``, why it has no
             scores.

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from hatlib.metric.compare import p_values
+from hatlib.metric.flags import Flag
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.score import interval_quantile
 
@@ -35,8 +36,8 @@ class LanguageEffects:
     ----------
     benchmark, benchmark_name : str
     models : tuple of str
-        The models that are averaged over: those with a supported score in every language, or with
-        any score if there are none.
+        The models that are averaged over: those whose score is not extrapolated in any language,
+        or with any score in all of them if there are none.
     languages : DataFrame
         One row a language, best first: ``language``, ``name``, ``script``, ``family``; ``hat``
         with ``low``, ``high`` and ``se``; ``from_others`` (minus the mean of the other languages)
@@ -44,7 +45,7 @@ class LanguageEffects:
         Hochberg); ``target_accuracy`` of the same models; ``n_models`` with answers in the
         language, and ``accuracy_of_all``, the mean over those.
     cells : DataFrame
-        One row a model × language: ``hat``, ``flag``, ``weak`` (flagged), ``n_items`` and
+        One row a model × language: ``hat``, ``flag``, ``weak`` (extrapolated), ``n_items`` and
         ``averaged``.
     draws : ndarray, shape (n_draws, n_languages)
         Redrawn means, in the order of `languages`.
@@ -120,8 +121,8 @@ def language_effects(
     benchmark : str
         Which benchmark; the first if none is named.
     models : sequence of str, optional
-        Models to average over. If not given: those with a supported score in every language, or,
-        if there are none, with any score in every language.
+        Models to average over. If not given: those whose score is not extrapolated in any
+        language, or, if there are none, with any score in every language.
 
     Returns
     -------
@@ -146,7 +147,7 @@ def language_effects(
     hat = b.hat[:, 1:]
     n_languages = hat.shape[1]
     scored = np.isfinite(hat).all(axis=1)
-    supported = scored & b.sound[:, 1:].all(axis=1)
+    supported = scored & ~b.marks[Flag.EXTRAPOLATED][:, 1:].any(axis=1)
     chosen = supported if supported.any() else scored
     if models is not None:
         chosen = np.isin(b.models, list(models)) & scored
@@ -242,4 +243,5 @@ def _cells(scores: HatScores, b: BenchmarkScores) -> pd.DataFrame:
     rows = table[(table["benchmark"] == b.benchmark) & table["target"].isin(b.targets[1:])]
     cells = rows[["model", "display_name", "target", "target_name", "hat", "flag", "n_items"]]
     cells = cells.rename(columns={"target": "language", "target_name": "name"})
-    return cells.assign(weak=cells["flag"] != "").reset_index(drop=True)
+    weak = cells["flag"].str.contains(Flag.EXTRAPOLATED.value, regex=False)
+    return cells.assign(weak=weak).reset_index(drop=True)
