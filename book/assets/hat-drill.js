@@ -29,10 +29,11 @@
 
     function show() {
       rows.forEach(function (row) {
-        var n = counts(row.dataset.who), why = row.querySelector(".hat-why");
+        var n = counts(row.dataset.who);
+        var why = tally.querySelector(".hat-why[data-who=" + row.dataset.who + "]");
         n.forEach(function (count, i) { row.cells[i + 1].textContent = count; });
         // A reason stands there once it is needed: a metric was wrong, or HAT left a round open.
-        why.hidden = !n[row.dataset.who === "hat" ? 2 : 1];
+        if (why) why.hidden = !n[row.dataset.who === "hat" ? 2 : 1];
       });
       rounds.forEach(function (round) {
         round.buttons.forEach(function (button) {

@@ -23,10 +23,10 @@ TITLES: Mapping[str, str] = {
 
 #: What misleads a metric, and what keeps HAT from an answer.
 WHY: Mapping[str, str] = {
-    "target_accuracy": "It follows English: whoever knows more has more right answers everywhere.",
-    "xlt_gap": "It is small for whoever has little to lose: a weak model, or one near the ceiling.",
-    "ratio": "It rises with the number of easy items, as these cross over more readily.",
-    "hat": "The two transfer alike or nearly so, or one of them lacks hard or easy items.",
+    "target_accuracy": "it follows English. Whoever knows more has more right answers everywhere.",
+    "xlt_gap": "it is small for whoever has little to lose, weak models or those near the ceiling.",
+    "ratio": "it rises with the number of easy items, as these cross over more readily.",
+    "hat": "the two transfer alike or nearly so, or one of them lacks hard or easy items.",
 }
 
 _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
@@ -64,15 +64,18 @@ metrics say:</p>
 answer.</p>
 <div class="hat-scroll"><table class="dataframe">
 <thead><tr><th scope="col">who</th>{% for head in ("right", "wrong", "left open") %}\
-<th scope="col" class="hat-number">{{ head }}</th>{% endfor %}<th scope="col">why</th></tr></thead>
+<th scope="col" class="hat-number">{{ head }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for who, title, why in tally %}
 <tr data-who="{{ who }}"><th scope="row">{{ title }}</th>\
-{% for _ in range(3) %}<td class="hat-number">0</td>{% endfor %}\
-<td class="hat-wide hat-prose"><span class="hat-why" hidden>{{ why }}</span></td></tr>
+{% for _ in range(3) %}<td class="hat-number">0</td>{% endfor %}</tr>
 {% endfor %}
 </tbody>
 </table></div>
+{% for who, title, why in tally if why %}
+<p class="hat-why" data-who="{{ who }}" hidden><strong>Why {{ title if who == "hat" else title|lower }} \
+{{ "leaves rounds open" if who == "hat" else "was wrong" }}:</strong> {{ why }}</p>
+{% endfor %}
 <p><button type="button" class="hat-again">Start again</button></p>
 </div>
 </div>

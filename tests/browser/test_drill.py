@@ -106,7 +106,7 @@ def test_the_tally_says_why_a_metric_was_wrong(page: Any) -> None:
     for number in range(page.locator(".hat-round").count()):
         answer(page, number, "same").click()
     for who in ("target_accuracy", "xlt_gap", "ratio"):
-        why = page.locator(f".hat-tally tr[data-who={who}] .hat-why")
+        why = page.locator(f".hat-why[data-who={who}]")
         assert why.is_visible() == (tally(page, who)[1] > 0)
 
 
