@@ -73,8 +73,9 @@ answer.</p>
 </tbody>
 </table></div>
 {% for who, title, why in tally if why %}
-<p class="hat-why" data-who="{{ who }}" hidden><strong>Why {{ title if who == "hat" else title|lower }} \
-{{ "leaves rounds open" if who == "hat" else "was wrong" }}:</strong> {{ why }}</p>
+<p class="hat-why" data-who="{{ who }}" hidden><strong>Why \
+{{ title ~ " leaves rounds open" if who == "hat" else title|lower ~ " was wrong" }}:</strong> \
+{{ why }}</p>
 {% endfor %}
 <p><button type="button" class="hat-again">Start again</button></p>
 </div>
