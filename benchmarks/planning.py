@@ -3,7 +3,7 @@
     python benchmarks/planning.py [--replications 40] [--draws 100] [--write]
 
 Prints how far the rule that is fitted to them misses other evaluations. `--write` keeps them in
-`data/studies/`; run `python -m hatlib.data.datapackage` after it.
+`data/studies/`; run `python data/describe.py` after it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
         [--replications 40] [--draws 200] [--jobs 1] [--write]
 
 Prints one row a design and estimator.  `--write` keeps them in `data/studies/`, where the pages
-read them; rows of other groups stay as they are.  Run `python -m hatlib.data.datapackage` after it.
+read them; rows of other groups stay as they are.  Run `python data/describe.py` after it.
 """
 
 from __future__ import annotations

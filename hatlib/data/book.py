@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import zlib
 from collections.abc import Iterable, Mapping
@@ -13,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from hatlib.data import data_folder, note_read, schema
-from hatlib.data.loading import Loading, typed
-from hatlib.errors import Problem
+from hatlib.data.loading import typed
+from hatlib.errors import InputError
 
 BUNDLED = {
     "accuracies": "published/accuracies.csv",
@@ -52,41 +53,37 @@ def book() -> Book:
     >>> "copa-dialects" in set(book().benchmarks["benchmark"])
     True
     """
-    job = Loading()
-    frames = {
-        name: bundled_table(name, rules, job)
-        for name, rules in (
-            ("models", schema.MODELS),
-            ("benchmarks", schema.BENCHMARKS),
-            ("sources", schema.SOURCES),
-            ("languages", schema.LANGUAGES),
-        )
-    }
-    job.stop_if_wrong()
+    frames = {name: _table(name) for name in ("models", "benchmarks", "sources", "languages")}
     frames["models"] = with_model_columns(frames["models"])
     return Book(**frames)
 
 
-def bundled_table(name: str, rules: schema.Rules, job: Loading) -> pd.DataFrame:
-    """A table of the book, typed and checked."""
-    text = _text(name)
-    place = schema.Place(BUNDLED[name], range(2, len(text) + 2))
-    frame, wrong = typed(text, place)
-    job.keep_rules(frame, rules, place, wrong)
+def bundled_rows(name: str) -> list[dict[str, str]]:
+    """A table of the book, row by row, as text."""
+    with (data_folder() / BUNDLED[name]).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _table(name: str) -> pd.DataFrame:
+    """A table of the book as it is; that it keeps the rules is tested, and its sha256 kept."""
+    path = data_folder() / BUNDLED[name]
+    note_read(path)
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame, problems = typed(frame, schema.Place(BUNDLED[name], range(2, len(frame) + 2)))
+    if problems:
+        raise InputError(problems)
     return frame
 
 
-def _text(name: str) -> pd.DataFrame:
-    """A table of the book as it is; that its file is sound is what its sha256 is for."""
-    path = data_folder() / BUNDLED[name]
-    note_read(path)
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+def accuracies() -> pd.DataFrame:
+    """The published accuracies."""
+    return _table("accuracies")
 
 
 @lru_cache(maxsize=1)
 def _aliases() -> Mapping[str, str]:
     """Models by every name that a source or the book has for them."""
-    names = _text("names")
+    names = _table("names")
     known = book().models
     pairs = [
         (names["name_in_source"], names["model"]),
@@ -140,21 +137,6 @@ def with_model_columns(frame: pd.DataFrame) -> pd.DataFrame:
     for column, other in (("ladder", "family"), ("lineage", "family"), ("display_name", "model")):
         frame[column] = frame[column].where(frame[column] != "", frame[other])
     return frame
-
-
-def undescribed(frame: pd.DataFrame) -> list[Problem]:
-    """What a table of the book names and no other table describes."""
-    problems = []
-    for column, table in (
-        ("model", "models"),
-        ("benchmark", "benchmarks"),
-        ("source", "sources"),
-        ("language", "languages"),
-    ):
-        unknown = sorted(set(frame[column].unique()) - set(getattr(book(), table)[column]))
-        what = f"{column} is not described in {BUNDLED[table]}."
-        problems += [Problem(what, value=value) for value in unknown]
-    return problems
 
 
 def slug(text: str) -> str:

@@ -25,7 +25,7 @@ from hatlib.data.about import (
     own_models,
     source_of_items,
 )
-from hatlib.data.book import book, describe_languages
+from hatlib.data.book import book, bundled_rows, describe_languages
 from hatlib.data.counts import Counts, counts_of
 from hatlib.data.counts import Prompted as Prompted
 from hatlib.data.door import stem
@@ -43,24 +43,8 @@ from hatlib.data.schema import Place
 from hatlib.errors import InputError, Problem, listing
 
 #: The bundled sets by benchmark, each with its source, which also names its file.
-SETS = {
-    "mgsm": "s1-crosslingual",
-    "mgsm-forced": "s1-crosslingual",
-    "copa-dialects": "copa-south-slavic",
-    "gsm-symbolic": "m-gsm-symbolic",
-    "gsm-symbolic-original": "m-gsm-symbolic",
-    "xnli-first200": "legal-multilingual",
-    "xnli-attacked": "legal-multilingual",
-    "truthfulqa-human": "truthfulqa-multi",
-    "truthfulqa-bleu": "truthfulqa-multi",
-    "polyglot-facts": "polyglot-or-not",
-    "winogrande-african": "idm-african",
-    "x-fakt": "x-fakt",
-    "clika-csqa": "clika",
-    "codereval-java": "code-prompts",
-    "codereval-python": "code-prompts",
-    "classeval": "code-prompts",
-    "nodehaus-agent": "nodehaus-agent",
+SETS: dict[str, str] = {
+    row["benchmark"]: row["items"] for row in bundled_rows("benchmarks") if row["items"]
 }
 
 #: Sets that are loaded only when they are named, as they are large.
@@ -68,15 +52,8 @@ LARGE = frozenset(["polyglot-facts"])
 
 #: Columns of `Responses.frame`.
 COLUMNS = (
-    "benchmark",
-    "model",
-    "language",
-    "item",
-    "n_correct",
-    "n_trials",
-    "prompting",
-    "source_language",
-    "cluster",
+    *("benchmark", "model", "language", "item", "n_correct", "n_trials"),
+    *("prompting", "source_language", "cluster"),
 )
 
 #: Columns of `Responses.frame` that are there only if the data have them.
@@ -532,30 +509,19 @@ def _own_answers(
 def _with_counts(
     frame: pd.DataFrame, by_trial: bool, place: Place
 ) -> tuple[pd.DataFrame, list[Problem]]:
-    """Counts as whole numbers, and every cell that is none."""
+    """Counts as whole numbers, and every cell that is none; a trial is a count of one."""
     problems: list[Problem] = []
+    if by_trial:
+        small = frame["correct"].str.lower()
+        frame["correct"] = small.replace({"true": "1", "false": "0"})
     for column in ("n_correct", "n_trials", "n_parsed", "correct"):
-        if column not in frame:
-            continue
-        text = frame[column]
-        if column == "correct":
-            small = text.str.lower()
-            text = text.mask(small == "true", "1").mask(small == "false", "0")
-        frame[column], found = numbers(text, column, place)
-        problems += found
-    if not by_trial:
-        return frame, problems
-    right, noted = frame["correct"], {p.row for p in problems}
-    for i in np.flatnonzero(~right.isin([0, 1])).tolist():
-        if place.lines[i] not in noted:
-            missing = pd.isna(right.iloc[i])
-            what = "the value is missing." if missing else "the value is neither 1 nor 0."
-            remedy = "Write 1 for a right answer and 0 for any other; leave out what was not asked."
-            value = "" if missing else str(right.iloc[i])
-            problems.append(Problem(what, remedy, place.file, place.lines[i], "correct", value))
-    right = right.where(right.isin([0, 1]), 0)
-    one = pd.Series(1, frame.index, dtype="Int64")
-    return frame.assign(correct=right, n_correct=right, n_trials=one), problems
+        if column in frame:
+            frame[column], found = numbers(frame[column], column, place)
+            problems += found
+    if by_trial:
+        right = frame["correct"].fillna(0).clip(0, 1)
+        frame = frame.assign(n_correct=right, n_trials=pd.Series(1, frame.index, dtype="Int64"))
+    return frame, problems
 
 
 def _added_up(trials: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import pandas as pd
 import pandera.pandas as pa
 
-from hatlib.data.languages import NOT_A_CODE, is_language
 from hatlib.errors import Problem
 
 REASONING = ("unknown", "none", "minimal", "low", "medium", "high", "on")
@@ -113,6 +112,9 @@ RESPONSES = pa.DataFrameSchema(
         "chance_level": _chance(required=False),
         "cluster": pa.Column(str, required=False),
         "stratum": pa.Column(str, required=False),
+        "correct": pa.Column(
+            "Int64", pa.Check.isin([0, 1], error="is neither 1 nor 0"), required=False
+        ),
         "n_parsed": pa.Column(
             "Int64", pa.Check.ge(0, error="is negative"), nullable=True, required=False
         ),
@@ -153,22 +155,6 @@ MODELS = pa.DataFrameSchema(
     name="models",
 )
 
-BENCHMARKS = pa.DataFrameSchema(
-    {
-        "benchmark": _NAME,
-        "name": _text(),
-        "source_language": pa.Column(
-            str, pa.Check(lambda code: code == "item" or is_language(code), element_wise=True)
-        ),
-        "chance_level": _SHARE,
-        "n_items": _positive("Int64"),
-        "answer_format": _text(required=False),
-        "reference": _text(required=False),
-    },
-    strict=False,
-    name="benchmarks",
-)
-
 #: What a user may say of the benchmarks of the answers; empty if it is not said.
 OWN_BENCHMARKS = pa.DataFrameSchema(
     {
@@ -181,34 +167,16 @@ OWN_BENCHMARKS = pa.DataFrameSchema(
     name="own benchmarks",
 )
 
-SOURCES = pa.DataFrameSchema(
-    {
-        "source": pa.Column(str, unique=True),
-        **{name: _text() for name in ("title", "publisher", "url", "revision", "date", "licence")},
-        "caveats": _text(required=False),
-    },
-    strict=True,
-    name="sources",
-)
-
-LANGUAGES = pa.DataFrameSchema(
-    {
-        "language": pa.Column(str, pa.Check(is_language, element_wise=True), unique=True),
-        **{name: _text() for name in ("name", "script", "family")},
-    },
-    strict=True,
-    name="languages",
-)
-
 REMEDIES = {
     "is above 1": "Accuracies are shares between 0 and 1: write 0.87 for 87 %.",
     "is below 0": "Accuracies are shares between 0 and 1.",
     "is not below 1": "Write the accuracy of a guess: 0.25 for four options, 0 for free answers.",
-    "is not a language code": NOT_A_CODE,
     "is not a known reasoning setting": f"Use one of {', '.join(REASONING)}.",
     "is empty": "Fill it in, or remove the row.",
     "is not above 0": "Leave it empty if it is not known.",
     "is negative": "Write a count: 0 or more.",
+    "is neither 1 nor 0": "Write 1 for a right answer and 0 for any other; leave out what was not "
+    "asked.",
     "is zero": "Remove the row if the item was not asked: no answer is not a wrong answer.",
     "has more correct answers than trials": "n_correct counts the right ones among n_trials.",
     "has an n_parsed that is below n_correct or above n_trials": "n_parsed counts the answers that "

@@ -17,7 +17,8 @@ import pandas as pd
 from hatlib.data import data_folder as data_folder
 from hatlib.data import schema
 from hatlib.data.about import describe_benchmarks, describe_models, own_models
-from hatlib.data.book import BUNDLED, book, bundled_table, describe_languages, slug, undescribed
+from hatlib.data.book import BUNDLED as BUNDLED
+from hatlib.data.book import accuracies, book, describe_languages, slug
 from hatlib.data.door import stem
 from hatlib.data.languages import COUNTRIES, is_language
 from hatlib.data.languages import standard_language as standard_language
@@ -186,12 +187,8 @@ def load(
 
 @lru_cache(maxsize=1)
 def _bundled() -> Tables:
-    """The validated accuracies of the book, with what describes them."""
-    job = Loading()
-    frame = bundled_table("accuracies", schema.ACCURACIES, job)
-    place = Place(BUNDLED["accuracies"], range(2, len(frame) + 2))
-    job.problems += _twice(frame, [place]) + undescribed(frame)
-    job.stop_if_wrong()
+    """The accuracies of the book, with what describes them."""
+    frame = accuracies()
 
     def used(table: pd.DataFrame, column: str) -> pd.DataFrame:
         return table[table[column].isin(frame[column].unique())].reset_index(drop=True)

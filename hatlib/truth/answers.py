@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from hatlib import resample
-from hatlib.data import schema
+from hatlib.data.languages import NOT_A_CODE, is_language
 from hatlib.data.responses import BY_ITEM, Responses
 from hatlib.data.tables import (
     LoadReport,
@@ -544,11 +544,11 @@ def _share_problems(**shares: float) -> list[Problem]:
 
 
 def _language_problems(targets: Sequence[str], source_language: str) -> list[Problem]:
-    remedy = schema.REMEDIES["is not a language code"]
+    remedy = NOT_A_CODE
     problems = [
         Problem("this is not a language code.", remedy, value=code)
         for code in dict.fromkeys([*targets, source_language])
-        if code != BY_ITEM and not schema.is_language(code)
+        if code != BY_ITEM and not is_language(code)
     ]
     twice = sorted({code for code in targets if list(targets).count(code) > 1})
     if twice:
