@@ -332,9 +332,7 @@ def _scored(
     told = {k: v for k, v in design.told.items() if k not in ("chance", "strata")}
     base = truth.assign(place=np.arange(len(truth)))
     try:
-        scores = hat_scores(
-            responses, draws=draws, rng=replication, **{"reference": "uniform", **told, **options}
-        )
+        scores = hat_scores(responses, draws=draws, rng=replication, **told, **options)
     except InputError as error:
         nothing: Any = {"score": np.nan, "low": np.nan, "high": np.nan, "flag": "refused"}
         return base.assign(source_accuracy=np.nan, refused=str(error.problems[0].what), **nothing)
