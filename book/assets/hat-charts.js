@@ -159,6 +159,33 @@
     return label;
   }
 
+  function rgb(colour) {
+    if (/^#[0-9a-f]{6}$/i.test(colour)) return [1, 3, 5].map(function (i) { return parseInt(colour.slice(i, i + 2), 16); });
+    return (colour.match(/[\d.]+/g) || [0, 0, 0]).slice(0, 3).map(Number);
+  }
+  function luminance(colour) {
+    var linear = colour.map(function (c) { c /= 255; return c <= 0.04045 ? c / 12.92 : Math.pow((c + 0.055) / 1.055, 2.4); });
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  }
+  function contrast(a, b) {
+    var x = luminance(a) + 0.05, y = luminance(b) + 0.05;
+    return Math.max(x, y) / Math.min(x, y);
+  }
+  // Names in the colour of their line keep its hue, but are made dark (or light) enough to read.
+  function legible(svg) {
+    var map = colours(), ink = rgb(map[INK]), ground = rgb(map[HALO]);
+    var tiles = svg.querySelector(".mark-rect path");
+    svg.querySelectorAll("text").forEach(function (text) {
+      var fill = text.getAttribute("fill");
+      if (!fill || fill === "none" || fill === "transparent" || (tiles && text.closest(".mark-text"))) return;
+      var colour = rgb(fill);
+      for (var i = 0; i < 12 && contrast(colour, ground) < 4.6; i++) {
+        colour = colour.map(function (c, k) { return Math.round(c + 0.15 * (ink[k] - c)); });
+      }
+      text.setAttribute("fill", "rgb(" + colour.join(", ") + ")");
+    });
+  }
+
   // Beside the data of a chart: its picture, its address, and how to cite it.
   function takeaway(figure) {
     var box = figure.querySelector(".hat-data");
@@ -252,6 +279,7 @@
       if (controls.childNodes.length) live.appendChild(controls);
       live.appendChild(canvas);
       var svg = canvas.querySelector("svg");
+      legible(svg);
       svg.setAttribute("role", "img");
       svg.setAttribute("aria-label", image ? image.alt : "");
       Array.prototype.forEach.call(svg.children, function (part) { part.setAttribute("aria-hidden", "true"); });

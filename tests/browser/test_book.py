@@ -18,6 +18,7 @@ from .visit import Visit
 pytestmark = [pytest.mark.browser, pytest.mark.book]
 
 MOST_BYTES = 1_500_000
+MOST_CHARTS = 6
 ROOT = Path(__file__).parents[2]
 
 
@@ -60,11 +61,23 @@ def test_dark_mode_is_legible(visit: Visit) -> None:
         assert light["ink"] != dark["ink"], f"{light['id']} was not drawn again"
         assert _contrast(dark["ink"], visit.colours_dark[1]) >= 4.5
         assert _contrast(light["ink"], visit.colours_light[1]) >= 4.5
+        for figure, ground in ((light, visit.colours_light[1]), (dark, visit.colours_dark[1])):
+            faint = [ink for ink in figure["inks"] if _contrast(ink, ground) < 4.5]
+            assert faint == [], figure["id"]
+
+
+def test_a_page_has_few_charts(visit: Visit) -> None:
+    if visit.page.startswith("analyses/"):
+        assert len(visit.figures) <= MOST_CHARTS
 
 
 def test_pictures_without_javascript_and_in_print(visit: Visit) -> None:
     assert visit.static_no_script == [True] * len(visit.figures)
     assert visit.static_print == [True] * len(visit.figures)
+
+
+def test_paper_cuts_no_table(visit: Visit) -> None:
+    assert visit.cut_in_print == []
 
 
 def test_accessible_in_light(visit: Visit) -> None:

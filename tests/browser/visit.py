@@ -31,6 +31,10 @@ DRAWN = """figure => {
     csv: link ? decodeURIComponent(link.href.split(',').slice(1).join(',')) : '',
     download: link ? link.download : '',
     ink: text ? getComputedStyle(text).fill : '',
+    inks: svg ? [...new Set([...svg.querySelectorAll('text')].filter(t => t.textContent.trim()
+      && !(svg.querySelector('.mark-rect path') && t.closest('.mark-text'))
+      && Number(t.getAttribute('fill-opacity') || t.getAttribute('opacity') || 1) > 0.5)
+      .map(t => getComputedStyle(t).fill).filter(f => f !== 'none'))] : [],
   };
 }"""
 
@@ -39,6 +43,11 @@ STATIC = """() => [...document.querySelectorAll('figure.hat-chart .hat-static im
   const box = i.getBoundingClientRect();
   return i.complete && i.naturalWidth > 0 && box.width > 50 && box.height > 20;
 })"""
+
+# Tables that are wider than their place.
+CUT = """() => [...document.querySelectorAll('.bd-article :is(.hat-scroll, .cell_output) table')]
+  .filter(t => t.offsetWidth && t.offsetWidth > t.closest('.bd-article').clientWidth + 2)
+  .map(t => t.innerText.slice(0, 60))"""
 
 # The colour of the text of the page on its ground.
 COLOURS = """() => {
@@ -65,6 +74,7 @@ class Visit:
     colours_light: list[str] = field(default_factory=list)
     colours_dark: list[str] = field(default_factory=list)
     overflow: int = 0
+    cut_in_print: list[str] = field(default_factory=list)
     static_print: list[bool] = field(default_factory=list)
     static_no_script: list[bool] = field(default_factory=list)
     axe_light: list[str] = field(default_factory=list)
@@ -90,6 +100,8 @@ def visit_page(browser: Any, book: Path, address: str, name: str, disk: bool = T
     seen.overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     page.emulate_media(media="print")
     seen.static_print = page.evaluate(STATIC)
+    page.set_viewport_size({"width": 680, "height": 1000})  # what a sheet of A4 has between margins
+    seen.cut_in_print = page.evaluate(CUT)
     page.emulate_media(media="screen")
     page.set_viewport_size({"width": 1280, "height": 900})
     page.wait_for_timeout(300)
