@@ -129,6 +129,8 @@ class Verdict:
 def _plain(value: Any) -> Any:
     if isinstance(value, float | np.floating):
         return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, np.bool_):
+        return bool(value)
     return list(value) if isinstance(value, tuple) else value
 
 
