@@ -138,7 +138,7 @@ def import_logs(
     paired = pair(answers, given.pair_by, given.source_language)
     frame, alone = _with_pairs_only(paired.frame)
     frame, clusters = _aggregated(frame)
-    unknown = [b for b in frame["benchmark"].unique() if math.isnan(known_chance(b))]
+    unknown = list(frame.loc[frame["chance_level"].isna(), "benchmark"].unique())
     assumed = notes.assumed + clusters
     if not given.keys:
         assumed.append("Items are the same in all languages, as you say: no keys were compared.")
@@ -225,13 +225,20 @@ def _aggregated(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             what = {"cluster": "Clusters", "stratum": "Strata"}[column]
             lines.append(f"{what} of {names}: not used where one item has several.")
             frame = frame.assign(**{column: frame[column].mask(several, "")})
+    said = {}
+    if "chance_level" in frame:  # a column of the table
+        levels = frame.loc[frame["chance_level"] != ""].groupby("benchmark")["chance_level"]
+        said = {benchmark: mine.iloc[0] for benchmark, mine in levels if len(mine.unique()) == 1}
+        frame = frame.drop(columns="chance_level")
     numbers = ["n_correct", "n_trials", *(["n_parsed"] if "n_parsed" in frame else [])]
     keys = [c for c in IMPORTED_COLUMNS if c not in (*numbers, "chance_level")]
     keys += ["stratum"] if "stratum" in frame else []
     sums = frame.groupby(keys, sort=False, as_index=False)[numbers].sum()
     sums = sums.astype(dict.fromkeys(numbers, np.int64))
     chance = {benchmark: known_chance(benchmark) for benchmark in sums["benchmark"].unique()}
-    sums["chance_level"] = sums["benchmark"].map(chance).astype(float)
+    level = sums["benchmark"].map(chance).astype(float)
+    given = pd.to_numeric(sums["benchmark"].map(said), errors="coerce")
+    sums["chance_level"] = given.where(given.notna(), level)
     if "n_parsed" in sums:
         share = 1 - sums["n_parsed"].sum() / sums["n_trials"].sum()
         lines.append(f"Answers that could not be read count as wrong: {share:.1%} (n_parsed).")

@@ -27,7 +27,7 @@ from hatlib.show.words import counted
 FIELDS = (
     *("model", "benchmark", "task", "run", "item", "named", "language", "fallback"),
     "source_language",
-    *("prompting", "trial", "variant", "key", "cluster", "stratum", "parsed"),
+    *("prompting", "trial", "variant", "key", "cluster", "stratum", "chance_level", "parsed"),
 )
 #: A language with fewer answers than this is not suspected of a wrong filter or scorer.
 FEW_ANSWERS = 20
@@ -269,7 +269,7 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
     _check_models(sorted(set(models) - {"", reader.options.model}), reader)
     rows = pd.concat(frames, ignore_index=True)
     del frames
-    rows = _placed(rows, reader)
+    rows = place(rows, reader)
     reader.places.settle()
     if rows.empty:
         notes.stop()
@@ -298,7 +298,7 @@ def _check_models(models: Sequence[str], reader: Format) -> None:
         reader.notes.problem(what, "Import each by itself.", value=listing(models))
 
 
-def _placed(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
+def place(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
     """The rows with their benchmark, language and prompting; those without a language are lost."""
     where = ["task", "language", "fallback"]
     tasks = rows[where].drop_duplicates()
@@ -380,7 +380,7 @@ def _once(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
 def _added(rows: pd.DataFrame) -> pd.DataFrame:
     """Counts of right answers, of trials and of answers that were read."""
     keys = [c for c in TRIAL_COLUMNS if c not in ("n_correct", "n_trials")]
-    keys += [c for c in ("stratum",) if rows[c].any()]
+    keys += [c for c in ("stratum", "chance_level") if (rows[c] != "").any()]
     known = rows["parsed"].notna().all()
     rows = rows.assign(
         n_correct=(rows["right"] * rows["n"]).round(),
@@ -389,7 +389,7 @@ def _added(rows: pd.DataFrame) -> pd.DataFrame:
     )
     numbers = ["n_correct", "n_trials", *(["n_parsed"] if known else [])]
     sums = rows.groupby(keys, sort=False, as_index=False)[numbers].sum()
-    order = [*TRIAL_COLUMNS, *(c for c in MORE_COLUMNS if c in sums)]
+    order = [*TRIAL_COLUMNS, *(c for c in (*MORE_COLUMNS, "chance_level") if c in sums)]
     return sums.astype(dict.fromkeys(numbers, np.int64))[order]
 
 

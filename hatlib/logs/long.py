@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import numpy as np
@@ -27,10 +27,11 @@ import pandas as pd
 
 from hatlib.data.door import Door, Table, importer_of, is_table, line_of, read_problem, sniff, stem
 from hatlib.errors import InputError, Problem, listing
-from hatlib.logs.answers import FIELDS, Format, Run
+from hatlib.logs.answers import FIELDS, Format, Places, Run
+from hatlib.logs.common import Options
 from hatlib.logs.fields import key_of, normalised, score_of
 from hatlib.logs.languages import ask_language, expression, is_doubtful, language_in
-from hatlib.logs.reading import File, Found, clean, same_bytes
+from hatlib.logs.reading import File, Found, Notes, clean, same_bytes
 from hatlib.show.words import counted
 
 #: Our columns, each with the names under which it is found, the first found first.
@@ -59,6 +60,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "source_language": ("source_language", "src_lang", "source_lang"),
     "cluster": ("cluster", "passage", "passage_id"),
     "stratum": ("stratum",),
+    "chance_level": ("chance_level",),
 }
 #: Columns that say whether an answer is right.
 SCORES = ("correct", "n_correct", "prediction")
@@ -75,6 +77,8 @@ _REMEDIES = {
 }
 #: A table with more rows than this is refused.
 MAX_ROWS = 1 << 26
+#: Columns that may first come further down.
+_LATE = ("prompting", "trial", "source_language", "cluster", "chance_level")
 _SAMPLE = 1000  # rows that say what a column holds
 
 
@@ -84,6 +88,18 @@ class Long(Format):
     files = "tables"
     metric = "column"
     torn = True
+    #: Columns that are looked for.
+    ours: ClassVar[frozenset[str]] = frozenset(SYNONYMS)
+    #: Whether rows that cannot be used are left out, not problems.
+    drop = False
+    mend = ""
+    memory_limit = "1GB"
+    threads = 1
+
+    def __init__(self, options: Options, notes: Notes, places: Places) -> None:
+        super().__init__(options, notes, places)
+        self.n_read = 0
+        self.left_out: dict[str, int] = {}
 
     def wanted(self, name: str) -> bool:
         return is_table(name)
@@ -149,25 +165,31 @@ class Long(Format):
         with tempfile.TemporaryDirectory(prefix="hat-table-") as folder:
             table = sniff(run.file.path, name, notes.problems, Path(folder))
             if table is None:
-                if not run.file.named and run.file.base.endswith(".json"):
+                said = notes.problems[before].what
+                if not run.file.named and ("is empty" in said or run.file.base.endswith(".json")):
                     del notes.problems[before:]
-                    notes.dropped.append(f"{name}: a JSON file that is no table.")
+                    notes.dropped.append(f"{name}: {said}")
                 return pd.DataFrame()
             try:
-                with Door([table], Path(folder)) as door:
+                with Door([table], Path(folder), self.memory_limit, self.threads) as door:
                     rows = self._rows(run, table, door)
-                    notes.problems += door.rejected({table.path: name})
+                    rejected = door.rejected({table.path: name})
+            except duckdb.OutOfMemoryException:
+                what = f"the rows do not fit into {self.memory_limit} and the disk."
+                remedy = "Allow more memory, or point TMPDIR at a larger disk."
+                return notes.problem(what, remedy, name) or pd.DataFrame()
             except duckdb.Error as error:
                 notes.problems.append(read_problem(table, error))
                 return pd.DataFrame()
             except InputError as error:
                 notes.problems += error.problems
                 return pd.DataFrame()
-            if len(notes.problems) > before:
+            notes.problems += rejected
+            if rejected or (rows.empty and len(notes.problems) > before):
                 return pd.DataFrame()
             if rows.empty:
-                notes.problem("the table has no rows.", file=name)
-                return rows
+                told = " ".join(notes.dropped)
+                return notes.problem("the table has no rows.", told, name) or pd.DataFrame()
             notes.read.append(f"{name}: {int(rows['count'].sum()):,} rows.")
             if "trial" in rows and "n_correct" not in rows:
                 numbered = rows["trial"].fillna("") != ""
@@ -201,6 +223,10 @@ class Long(Format):
     def _rows(self, run: Run, table: Table, door: Door) -> pd.DataFrame:
         """The different rows of a table, as text, with their number and the first of each."""
         names = self._columns(run, table, door)
+        late = {}  # a field of JSON may be absent from the first lines
+        if table.kind in ("lines", "array"):
+            late = {c: c for c in _LATE if c in self.ours and c not in (*names, *table.columns)}
+        names |= late
         rows = door.rows(table, names, numbered=True)
         keys = ", ".join(f'"{ours}"' for ours in names)
         frame: pd.DataFrame = door.connection.execute(
@@ -210,13 +236,27 @@ class Long(Format):
         if frame["count"].sum() > MAX_ROWS:
             what = f"the table has more than {MAX_ROWS:,} rows."
             raise InputError(Problem(what, "Add it up first, with hat aggregate.", table.name))
-        bad = frame[list(names)].isna().all(axis=1)
-        if bad.any() and table.kind == "lines":
-            n = counted(int(frame.loc[bad, "count"].sum()), "line")
-            line = line_of(table, int(frame.loc[bad, "row"].iloc[0]))
-            what = f"{n} that can not be read as JSON objects with these columns."
-            self.notes.problem(what, "The file may be cut off.", table.name, row=line)
-        return frame
+        self.n_read += int(frame["count"].sum())
+        bad = frame[list(names)].isna().all(axis=1) & (table.kind == "lines")
+        frame = frame.drop(columns=[c for c in late if frame[c].isna().all()])
+        return self._without(frame, bad, "no JSON object with these columns", table)
+
+    def _without(
+        self, rows: pd.DataFrame, bad: pd.Series, what: str, table: Table, **about: str
+    ) -> pd.DataFrame:
+        """Rows without bad ones, which are a problem or, if they may be dropped, left out."""
+        if not bad.any():
+            return rows
+        n = int(rows.loc[bad, "count"].sum())
+        told = f"{n:,} row{'' if n == 1 else 's'}: {what}."
+        if self.drop:
+            self.left_out[what] = self.left_out.get(what, 0) + n
+            self.notes.dropped.append(f"{table.name}: {told}")
+        else:
+            line = line_of(table, int(rows.loc[bad, "row"].iloc[0]))
+            remedy = about.pop("remedy", "") or self.mend
+            self.notes.problem(told, remedy, table.name, row=line, **about)
+        return rows[~bad]
 
     def _columns(self, run: Run, table: Table, door: Door) -> dict[str, str]:
         """Our columns and theirs; every one that is missing is a problem."""
@@ -229,14 +269,17 @@ class Long(Format):
             what = f"this looks like a log that hat import {program} reads."
             raise InputError(Problem(what, "Use it, or name the columns with --column.", file))
         simple: dict[str, str] = {}
+        problems: list[Problem] = []
         for name in header:
-            simple.setdefault(_simple(name), name)
+            known_as = simple.setdefault(_simple(name), name)
+            if known_as != name and _simple(name) in self.ours and name not in options.columns:
+                what = f"column {_simple(name)} stands twice: {known_as!r}, {name!r}."
+                problems.append(Problem(what, "Keep one, or say which with --column.", file, 1))
         wanted = dict(options.columns)
         wanted |= {"correct": options.metric} if options.metric else {}
         wanted |= {"key": options.gold} if options.gold else {}
         wanted |= {"stratum": options.stratum} if options.stratum else {}
         names: dict[str, str] = {}
-        problems: list[Problem] = []
         for ours, theirs in wanted.items():
             if not theirs:  # the user says that there is none
                 self.notes.chosen.append(f"{ours}: no column, as you say.")
@@ -246,13 +289,16 @@ class Long(Format):
                 what = f"there is no column for {ours} of this name."
                 remedy = f"The columns are {listing(map(clean, header), 20)}."
                 problems.append(Problem(what, remedy, file, 1, value=theirs))
+        kinds = dict(zip(header, table.kinds, strict=False))
         known = self._known(run, _has_task(header, names))
         if known.get("language") == "":
             problems.append(self._not_in_path(run.about["spelt"], file))
         taken = set(names.values())
         for ours, synonyms in SYNONYMS.items():
             there = [simple[s] for s in synonyms if s in simple and simple[s] not in taken]
-            if ours in wanted or not there or (ours == "prediction" and not options.gold):
+            if ours in wanted or not there or ours not in self.ours:
+                continue
+            if ours == "prediction" and not options.gold:
                 continue
             if ours == "correct" and (
                 options.gold or {"n_correct", "prediction"} & {*names, *wanted}
@@ -273,6 +319,11 @@ class Long(Format):
                 self.notes.chosen.append(f"{ours}: column {there[0]}{others}.")
         if "n_correct" in names and "correct" in names and "correct" not in wanted:
             del names["correct"]
+        problems += [
+            Problem("the column holds no text or number.", "Write it as text.", file, column=theirs)
+            for theirs in names.values()
+            if kinds.get(theirs) == "other"
+        ]
         problems += self._missing(table, door, names, known, run.about.get("looked", ""))
         if problems:
             raise InputError(problems)
@@ -354,19 +405,12 @@ class Long(Format):
                 rows[name] = value
         by_task = "task" in rows and "language" not in rows
 
-        def wrong(bad: pd.Series, what: str, remedy: str, column: str, value: str = "") -> None:
-            line = line_of(table, int(rows.loc[bad, "row"].iloc[0]))
-            notes.problem(what, remedy, file, row=line, column=column, value=value)
-
         for name in ("model", "benchmark", "item"):
-            empty = _mapped(rows, name, clean) == ""
-            if empty.any() and not (name == "benchmark" and "task" in rows):
-                wrong(
-                    empty,
-                    f"{counted(int(rows.loc[empty, 'count'].sum()), 'row')} without a value.",
-                    "Fill it in.",
-                    name,
-                )
+            if name != "benchmark" or "task" not in rows:
+                empty = _mapped(rows, name, clean) == ""
+                rows = self._without(rows, empty, f"no {name}", table, column=name)
+            nul = _mapped(rows, name, lambda text: "\0" in text) == True  # noqa: E712
+            rows = self._without(rows, nul, f"a NUL byte in its {name}", table, column=name)
         if not by_task and "language" not in known:
             codes = {
                 t: language_in(t, self.options.language_codes)
@@ -379,61 +423,68 @@ class Long(Format):
                         f"{file}: {counted(int(rows.loc[bad, 'count'].sum()), 'row')} of language "
                         f"{text}: {problem.what}"
                     )
+                    rows = rows[~bad]
                 else:
-                    wrong(bad, problem.what, problem.remedy, "language", problem.value)
-                rows = rows[~bad]
-        scores = self._scores(rows, wrong)
+                    about = {"remedy": problem.remedy, "column": "language", "value": problem.value}
+                    rows = self._without(rows, bad, problem.what.rstrip("."), table, **about)
+        own = self.options.language_codes
+        source = _mapped(rows, "source_language", lambda t: language_in(t, own))
+        bad = (source == "") & (_mapped(rows, "source_language", clean) != "")
+        what = "the source language is no language code"
+        rows = self._without(rows, bad, what, table, column="source_language")
+        rows, scores = self._scores(rows, table)
         frame = pd.DataFrame(
             {name: _mapped(rows, name, clean) for name in FIELDS if name != "parsed"}
-        )
-        source = _mapped(
-            rows,
-            "source_language",
-            lambda t: language_in(t, self.options.language_codes) or clean(t),
         )
         return frame.assign(
             language=_mapped(rows, "language", clean) if "language" in rows else "",
             key=_mapped(rows, "key", key_of),
-            source_language=source,
+            source_language=source[rows.index],
             age=0,
             counted="n_correct" in rows,
             **scores,
         ).reset_index(drop=True)
 
-    def _scores(self, rows: pd.DataFrame, wrong: Callable[..., None]) -> dict[str, Any]:
+    def _scores(self, rows: pd.DataFrame, table: Table) -> tuple[pd.DataFrame, dict[str, Any]]:
         """The metric of each row, its trials, and whether its answer could be read."""
-        many = rows["count"]
         metric = f"={self.options.metric or 'correct'}"
         if "prediction" in rows:
+            empty = _mapped(rows, "key", normalised) == ""
+            rows = self._without(rows, empty, "no right answer", table, column="key")
             said, right = (_mapped(rows, name, normalised) for name in ("prediction", "key"))
-            if (right == "").any():
-                wrong(right == "", "the right answer is missing.", "Fill it in.", "key")
             self.notes.chosen.append(
                 "right: the answer is the same as --gold, both as numbers, letters, or text "
                 "without case and punctuation; what cannot be read is wrong."
             )
-            return {
-                "=correct": ((said == right) & (said != "")).astype(float),
-                "n": many,
+            same = ((said == right) & (said != "")).astype(float)
+            return rows, {
+                "=correct": same,
+                "n": rows["count"],
                 "parsed": (said != "").astype(float),
             }
-        numbers = {
-            n: _mapped(rows, n, score_of) for n in ("n_correct", "n_trials", "correct") if n in rows
-        }
-        for name, values in numbers.items():
-            bad = np.isinf(values.to_numpy(float))
-            if bad.any():
-                texts = rows.loc[bad, name].map(clean).drop_duplicates()
-                what = "this is neither a number nor yes or no."
-                wrong(pd.Series(bad, rows.index), what, "", name, listing(texts, 4))
-        if "correct" in numbers:
-            return {metric: numbers["correct"], "n": many, "parsed": np.nan}
-        right, n = numbers["n_correct"], numbers["n_trials"]
+        for name in [n for n in ("n_correct", "n_trials", "correct") if n in rows]:
+            bad = self._bad_score(_mapped(rows, name, self.score).astype(float))
+            value = listing(rows.loc[bad, name].fillna("nothing").map(clean).unique(), 4)
+            rows = self._without(rows, bad, self.no_score, table, column=name, value=value)
+        if "correct" in rows:
+            score = _mapped(rows, "correct", self.score).astype(float)
+            return rows, {metric: score, "n": rows["count"], "parsed": np.nan}
+        right, n = (
+            _mapped(rows, name, self.score).astype(float) for name in ("n_correct", "n_trials")
+        )
         bad = (right < 0) | (right > n) | (right % 1 != 0) | (n % 1 != 0) | (n > 1e9)
         bad &= right.notna() & n.notna()
-        if bad.any():
-            wrong(bad, "n_correct is not a whole number from 0 to n_trials.", "", "n_correct")
-        return {metric: right / n.where(n > 0), "n": n.fillna(0) * many, "parsed": np.nan}
+        what = "n_correct is not a whole number from 0 to n_trials"
+        rows = self._without(rows, bad, what, table, column="n_correct")
+        right, n = right[~bad], n[~bad]
+        trials = n.fillna(0) * rows["count"]
+        return rows, {metric: right / n.where(n > 0), "n": trials, "parsed": np.nan}
+
+    no_score = "neither a number nor yes or no"
+    score = staticmethod(score_of)
+
+    def _bad_score(self, values: pd.Series) -> pd.Series:
+        return pd.Series(np.isinf(values.to_numpy(float)), values.index)
 
 
 def _has_task(header: Sequence[str], names: Mapping[str, str]) -> bool:

@@ -171,7 +171,8 @@ def find_files(
     outside: list[str] = []
     for path in map(Path, paths):
         for file in _below(path, outside, notes, scratch, lambda n: wanted(n) or beside(n)):
-            real = os.path.realpath(file.path)
+            about = file.path.stat()
+            real = f"{about.st_dev}/{about.st_ino}"  # also of a link
             if wanted(file.base) or file.named:
                 twice += real in files
                 files.setdefault(real, file)
@@ -180,7 +181,7 @@ def find_files(
             else:
                 others += 1
     for folder in {file.folder: file.path.parent for file in files.values() if file.named}.values():
-        near |= {os.path.realpath(f.path): f for f in _siblings(folder, beside)}
+        near |= {str(f.path): f for f in _siblings(folder, beside)}
     passed = []
     if twice:
         passed.append(f"{counted(twice, 'file')} named twice, and read once.")
