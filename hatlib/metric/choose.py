@@ -68,8 +68,8 @@ def once(counts: Counts, whose: NDArray[np.bool_]) -> Counts:
 
 def choose(
     counts: Counts, hardness: str, correlation: float | None
-) -> tuple[Counts, Choices | None, list[Note]]:
-    """The hardness to use; None if there is no way.
+) -> tuple[Counts, Choices, list[Note]]:
+    """The hardness to use.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def choose(
     -------
     counts : Counts
         With answers that only repeat counted once.
-    choices : Choices or None
+    choices : Choices
     notes : list of Note
     """
     notes: list[Note] = []
@@ -103,7 +103,8 @@ def choose(
     if hardness == "auto":
         if not several and len(counts.models) < MIN_MODELS:
             data = {"models": len(counts.models), "needed": MIN_MODELS}
-            return counts, None, [*notes, Note(Remark.NO_HARDNESS, data)]
+            # The flag of one answer an item withholds every score.
+            return counts, Choices("self", none), [*notes, Note(Remark.NO_HARDNESS, data)]
         method = "self" if several else LEAVE_ONE_OUT
         if not several:
             notes.append(Note(Remark.ONE_ANSWER, {"models": len(counts.models)}))

@@ -7,7 +7,6 @@ so what the items have in common cancels in a difference.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -87,12 +86,6 @@ class Difference:
             }
         )
         return pd.concat([first, self.metrics], ignore_index=True)
-
-    def summary(self) -> str:
-        """The answer in words."""
-        from hatlib.show.scoring import difference_text
-
-        return difference_text(self)
 
 
 def compare_models(
@@ -219,18 +212,6 @@ class Comparisons:
             tuple(self.models["display_name"][[letter in group for group in named]])
             for letter in in_order
         ]
-
-    def summary(self) -> str:
-        """The answer in words."""
-        from hatlib.show.scoring import comparisons_summary
-
-        return comparisons_summary(self)
-
-    def chart(self) -> Any:
-        """The rank that each model may have."""
-        from hatlib.show.scoring import rank_chart
-
-        return rank_chart(self)
 
 
 def compare_all(

@@ -407,15 +407,18 @@ class MixedProfiles:
         """
         n_models, n_draws, _, n_terms = evidence.shape
         common = rng.standard_normal((n_draws, 1, n_terms)) * self.common_sd
-        own = rng.standard_normal((n_models, n_draws, 1, n_terms)) * self.shape.spread
-        truth = common + own
-        score = evidence - np.einsum("mtpq,mbtq->mbtp", self.information, truth)
-        precision = 1 / self.shape.spread**2
-        shrunk = np.einsum("mtpq,mbtq->mbtp", self.covariance, score)
-        pull = (shrunk * precision).sum(axis=0)
-        centre = np.einsum("tpq,btq->btp", self.common_covariance, pull)
-        back = np.einsum("mtpq,btq->mbtp", self.covariance, centre * precision)
-        return self.parameters[:, None] + truth + shrunk + back
+        found = rng.standard_normal((n_models, n_draws, 1, n_terms)) * self.shape.spread
+        found += common  # a draw from the prior
+        # Models × targets × draws × terms, so that the small matrices multiply all draws at once.
+        truth = found.swapaxes(1, 2)
+        precision = (1 / self.shape.spread**2)[:, None]
+        shrunk = (evidence.swapaxes(1, 2) - truth @ self.information) @ self.covariance
+        pull = np.einsum("mtbp,tp->tbp", shrunk, precision[:, 0])
+        centre = pull @ self.common_covariance
+        truth += shrunk
+        truth += (centre * precision) @ self.covariance
+        truth += self.parameters[:, :, None]
+        return found
 
 
 def _fit_mixed(

@@ -7,9 +7,10 @@ cancels in their differences.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +25,15 @@ from hatlib.metric.sufficient import RedrawnMetrics
 
 Floats = NDArray[np.float64]
 
+Task = TypeVar("Task")
+Found = TypeVar("Found")
+
 MEASURES = ("hat", "hat_pooled", "f95")
 """The numbers that are redrawn, in the order of their axis."""
 
 _CHUNK = 500  # redraws at a time, so that their arrays fit into the processor's cache
 _WEIGHTS = 4_000_000  # weights at a time, to bound memory
-_EVIDENCE = 2_500_000  # numbers of evidence at a time, to bound memory
+_EVIDENCE = 1_500_000  # numbers of evidence at a time, to bound memory
 _DENSE = 20_000  # entries × cells × languages up to which all cells are summed in one product
 _CURVES = 40_000_000  # numbers of redrawn profiles that are kept
 
@@ -98,7 +102,7 @@ def redraw(
             parameters, pooled = [], np.zeros((n, len(grid)))
             for part, plan in zip(parts, plans, strict=True):
                 tasks = [(m, plan[m], weights, part.hardness, part.fit) for m in range(n_models)]
-                found = list(pool.map(_one_model, tasks))
+                found = _over(pool, _one_model, tasks)
                 evidence = np.stack([each for each, _ in found])
                 parameters.append(part.fit.update(evidence, noise))
                 members = [found[m][1] for m in np.flatnonzero(base.members)]
@@ -108,7 +112,7 @@ def redraw(
                  pooled)
                 for m in range(n_models)
             ]  # fmt: skip
-            for m, (means, curve) in enumerate(pool.map(_one_score, scoring)):
+            for m, (means, curve) in enumerate(_over(pool, _one_score, scoring)):
                 values[:, start : start + n, m] = means
                 if curves is not None:
                     curves[start : start + n, m] = curve
@@ -131,6 +135,16 @@ def redraw(
         curves,
         measured,
     )
+
+
+def _over(
+    pool: ThreadPoolExecutor, function: Callable[[Task], Found], tasks: Sequence[Task]
+) -> list[Found]:
+    """Each task done, several at a time where there are many, as handing over takes a while."""
+    size = 1 + len(tasks) // 64
+    batches = [tasks[at : at + size] for at in range(0, len(tasks), size)]
+    done = pool.map(lambda batch: [function(task) for task in batch], batches)
+    return [found for batch in done for found in batch]
 
 
 @dataclass(frozen=True)
@@ -197,7 +211,7 @@ def _dense(
 ) -> tuple[Floats, Floats, Floats] | None:
     """One matrix for all cells, which is faster than cell by cell where items are few."""
     n_targets, n = ledger.rates.shape
-    if n * n_cells * (n_targets + 1) > _DENSE:
+    if not 0 < n * n_cells * (n_targets + 1) <= _DENSE:
         return None
     member = np.zeros((n, n_cells))
     member[np.arange(n), ledger.cell[order]] = 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,9 +18,6 @@ from hatlib.metric.hardness import Hardness
 from hatlib.metric.profile import Shape
 from hatlib.metric.reference import Standard
 from hatlib.metric.sufficient import MACRO, SufficientTable
-
-if TYPE_CHECKING:
-    from hatlib.show.charts import Figure, Notice
 
 Floats = NDArray[np.float64]
 
@@ -372,32 +368,6 @@ class HatScores:
             parts.append(frame[frame["n_items"] > 0])
         return pd.concat(parts, ignore_index=True)
 
-    def hardness_distribution(self, benchmark: str = "") -> pd.DataFrame:
-        """How the items of each model are distributed over *h*.
-
-        Returns
-        -------
-        DataFrame
-            ``benchmark``, ``model``, ``display_name``, ``source_probability``, ``share`` of the
-            items at or below it, and ``reference``, the share of the reference weight.
-        """
-        parts = []
-        for b in self._some(benchmark):
-            n_grid = len(b.hardness.grid)
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "benchmark": b.benchmark,
-                        "model": np.repeat(b.models, n_grid),
-                        "display_name": np.repeat([self._display(m) for m in b.models], n_grid),
-                        "source_probability": np.tile(b.hardness.grid, len(b.models)),
-                        "share": np.cumsum(b.distribution, axis=1).ravel(),
-                        "reference": np.tile(np.cumsum(b.weight), len(b.models)),
-                    }
-                )
-            )
-        return pd.concat(parts, ignore_index=True)
-
     def _some(self, benchmark: str) -> list[BenchmarkScores]:
         return [self.benchmark(benchmark)] if benchmark else list(self.benchmarks)
 
@@ -411,81 +381,6 @@ class HatScores:
                 "display_name": np.repeat(names, n_targets * n),
                 "target": np.tile(np.repeat(b.targets, n), n_models),
             }
-        )
-
-    # Charts, until no notebook asks a result for one ------------------------------------------
-
-    def summary(self, benchmark: str = "") -> str:
-        """What the scores of one benchmark say, in words."""
-        from hatlib.show.scoring import scores_summary
-
-        return scores_summary(self, benchmark)
-
-    def chart(self, benchmark: str = "", target: str = MACRO) -> Figure | Notice:
-        """HAT of every model with its interval, for one target."""
-        from hatlib.show import charts
-
-        b = self.benchmark(benchmark)
-        rows = self._table
-        rows = rows[(rows["benchmark"] == b.benchmark) & (rows["target"] == target)]
-        name = self.names.get(b.benchmark, b.benchmark)
-        what = "mean over target languages" if target == MACRO else self._target(target)
-        notes = [f" ({flag})" if flag else "" for flag in rows["flag"]]
-        rows = rows.assign(row=rows["display_name"] + notes)
-        return charts.intervals(
-            rows.dropna(subset=["hat"]),
-            value="hat",
-            low="low",
-            high="high",
-            row="row",
-            color="lineage" if len(set(rows["lineage"])) > 1 else None,
-            zero=1.0,
-            name=f"hat-{b.benchmark}-{target}",
-            title_x="HAT score (0 none, 1 perfect transfer)",
-            caption=(
-                f"HAT scores on {name}, {what}. Bars are {self.level:.0%} intervals from redrawn "
-                "items. The line at 1 is perfect transfer."
-            ),
-        )
-
-    def profile_chart(
-        self, benchmark: str = "", models: Sequence[str] = (), target: str = MACRO
-    ) -> Figure | Notice:
-        """Transfer profiles of some models (by default all) for one target, with bands."""
-        from hatlib.show import charts
-
-        b = self.benchmark(benchmark)
-        frame = self.profiles(b.benchmark)
-        frame = frame[frame["target"] == target]
-        if models:
-            chosen = frame["model"].isin(models) | frame["display_name"].isin(models)
-            frame = frame[chosen]
-        frame = frame[frame["source_probability"] >= b.chance - 1e-9]
-        grid = np.unique(frame["source_probability"])
-        line = pd.DataFrame(
-            {
-                "source_probability": grid[[0, -1]],
-                "expected_target": grid[[0, -1]],
-                "low": grid[[0, -1]],
-                "high": grid[[0, -1]],
-                "display_name": "perfect transfer",
-            }
-        )
-        name = self.names.get(b.benchmark, b.benchmark)
-        return charts.curves(
-            pd.concat([frame, line], ignore_index=True),
-            x="source_probability",
-            y="expected_target",
-            low="low" if target == MACRO and b.bands is not None else None,
-            high="high" if target == MACRO and b.bands is not None else None,
-            series="display_name",
-            name=f"profile-{b.benchmark}-{target}",
-            title_x="Probability of a correct answer in the source language",
-            title_y="Expected accuracy in the target languages",
-            caption=(
-                f"Transfer profiles on {name}. Hard items are on the left, easy ones on the right. "
-                f"Bands are {self.level:.0%} intervals at each point, from redrawn items."
-            ),
         )
 
     def standard(self, benchmark: str = "") -> Standard:

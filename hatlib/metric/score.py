@@ -46,7 +46,7 @@ from hatlib.metric.estimate import (
 )
 from hatlib.metric.flags import Flag, Note, Remark
 from hatlib.metric.guesses import check_chance
-from hatlib.metric.hardness import hardness_of_cells, self_hardness
+from hatlib.metric.hardness import hardness_of_cells
 from hatlib.metric.judge import Judge
 from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE
 from hatlib.metric.profile import PROFILE_NAMES, MixedProfiles, Shape, fit_profiles
@@ -56,10 +56,9 @@ from hatlib.metric.reference import (
     NEARBY,
     Standard,
     adjusted,
-    uniform_reference,
 )
 from hatlib.metric.results import BenchmarkScores, Estimate, HatScores, thinned
-from hatlib.metric.sufficient import SufficientTable, tabulate
+from hatlib.metric.sufficient import SufficientTable
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -73,8 +72,14 @@ EXTRAPOLATED, OTHER_LANGUAGES = Flag.EXTRAPOLATED, Flag.OTHER_LANGUAGES
 MANY = 200
 """With more models the sensitivity of single answers is left out, and what takes as long."""
 
+MOST_DRAWN = 20_000_000
+"""Redraws × models × languages that are kept; half a gigabyte of them."""
+
 DISAGREE = 2.0
 """Standard errors by which the adaptive and the direct score may differ without a flag."""
+
+CHECKS = 40
+"""Redraws of the direct score where the two differ."""
 
 
 def hat_scores(
@@ -212,68 +217,64 @@ def score_counts(
         Arrays of models × (macro + targets).
     """
     _check_options(hardness, profile, reference, draws, level, correlation)
+    size = draws * len(counts.models) * (len(counts.targets) + 1)
+    if size > MOST_DRAWN:
+        fewer = MOST_DRAWN * draws // size // 100 * 100
+        raise InputError(
+            Problem(
+                f"{len(counts.models):,} models in {len(counts.targets)} target languages are too "
+                f"many for {draws} redraws in memory.",
+                f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time.",
+            )
+        )
     if judge:
         _check_judge(counts, judge)
         counts = replace(counts, judge=judge)
+    given = counts
     # Threads of the matrix library only wait for one another with arrays of this size.
     with _controller().limit(limits=1, user_api="blas"):
-        return _scored(counts, hardness, profile, reference, correlation, draws, level, rng)
+        counts, how, notes = choose(given, hardness, correlation)
+        if isinstance(reference, Standard):
+            notes.append(Note(Remark.STANDARD, {"origin": reference.origin}))
+        profile, said = lone(counts, profile, isinstance(reference, Standard))
+        start = reference.shape if isinstance(reference, Standard) else None
+        parts = fitted(counts, how, profile, start)
+        notes += [*said, *seen(counts)]
+        if given.judge:
+            notes.append(Note(Remark.JUDGE, {"judge": given.judge}))
+        if len(parts) > 1:
+            shares = {str(len(p.items)): p.share for p in parts}
+            notes.append(Note(Remark.STRATA, {"strata": len(parts), "items": list(shares)}))
+        hard, table = parts[0].hardness, parts[0].table
+        if len(parts) > 1:
+            hard, table, _ = measured(counts, how)
+        base = references(table, parts, reference)
+        redrawn = None
+        if draws:
+            generator = resample.generator(rng)
+            redrawn = redraw(counts, parts, base, draws, generator)
+            if given.judge:
+                _add_judge_errors(redrawn, counts, given.judge, how, parts, base, start, generator)
+        found = _result(table, parts, base, redrawn, level, counts, profile)
+        under: Mapping[float, Floats] = {}
+        if how.method != "self":
+            excess = excess_log_odds(counts, parts)
+            if len(counts.models) <= MANY:
+                under = sensitivity(counts, how, profile, start, base)
+            notes.append(Note(Remark.INTERACTION, {"excess": excess}))
+        return replace(
+            found,
+            hardness=hard,
+            n_trials=_trials(given, table),
+            notes=tuple(notes),
+            sensitivity=under,
+        )
 
 
 @cache
 def _controller() -> ThreadpoolController:
     """What sets the threads of the matrix library; to find it takes a while."""
     return ThreadpoolController()
-
-
-def _scored(
-    given: Counts,
-    hardness: str,
-    profile: str,
-    reference: str | Standard,
-    correlation: float | None,
-    draws: int,
-    level: float,
-    rng: np.random.Generator | int,
-) -> BenchmarkScores:
-    counts, how, notes = choose(given, hardness, correlation)
-    if isinstance(reference, Standard):
-        notes.append(Note(Remark.STANDARD, {"origin": reference.origin}))
-    if how is None:
-        return _no_scores(counts, profile, reference, tuple(notes), draws)
-    profile, said = lone(counts, profile, isinstance(reference, Standard))
-    start = reference.shape if isinstance(reference, Standard) else None
-    parts = fitted(counts, how, profile, start)
-    notes += [*said, *seen(counts)]
-    if given.judge:
-        notes.append(Note(Remark.JUDGE, {"judge": given.judge}))
-    if len(parts) > 1:
-        shares = {str(len(p.items)): p.share for p in parts}
-        notes.append(Note(Remark.STRATA, {"strata": len(parts), "items": list(shares)}))
-    hard, table = parts[0].hardness, parts[0].table
-    if len(parts) > 1:
-        hard, table, _ = measured(counts, how)
-    base = references(table, parts, reference)
-    redrawn = None
-    if draws:
-        generator = resample.generator(rng)
-        redrawn = redraw(counts, parts, base, draws, generator)
-        if given.judge:
-            _add_judge_errors(redrawn, counts, given.judge, how, parts, base, start, generator)
-    found = _result(table, parts, base, redrawn, level, counts, profile)
-    under: Mapping[float, Floats] = {}
-    if how.method != "self":
-        excess = excess_log_odds(counts, parts)
-        if len(counts.models) <= MANY:
-            under = sensitivity(counts, how, profile, start, base)
-        notes.append(Note(Remark.INTERACTION, {"excess": excess}))
-    return replace(
-        found,
-        hardness=hard,
-        n_trials=_trials(given, table),
-        notes=tuple(notes),
-        sensitivity=under,
-    )
 
 
 def identity_control(
@@ -524,6 +525,8 @@ def _result(
     n_items = paired_items(table)
     supported, effective = support(parts, base.weight)
     marks = basic_marks(table, parts, n_items)
+    once = marks[Flag.ONE_ANSWER]  # such items support nothing
+    supported, effective = np.where(once, 0, supported), np.where(once, 0, effective)
     hats = {
         "hat": adjusted(values @ base.weight, base.weight, grid, c),
         "hat_pooled": adjusted(values @ base.pooled, base.pooled, grid, c),
@@ -543,7 +546,7 @@ def _result(
         for name, value in hats.items()
     }
     marks |= _more_marks(counts, table, hardness.likelihood is None, supported, none)
-    marks[Flag.ESTIMATORS_DIFFER] = _disagree(parts, base, found["hat"], profile) & ~none
+    marks[Flag.ESTIMATORS_DIFFER] = _disagree(counts, parts, base, found["hat"], profile) & ~none
     hat = found["hat"]
     bands = curve_draws = None
     if redrawn is not None and redrawn.curves is not None:
@@ -617,15 +620,25 @@ def _more_marks(
     return marks | {flag: mark & ~none for flag, mark in found.items()}
 
 
-def _disagree(parts: Sequence[Part], base: Base, hat: Estimate, profile: str) -> NDArray[np.bool_]:
+def _disagree(
+    counts: Counts | None, parts: Sequence[Part], base: Base, hat: Estimate, profile: str
+) -> NDArray[np.bool_]:
     """Where what is borrowed from other models moves a score by more than it can vary."""
-    if profile != "adaptive" or hat.draws is None or not 1 < len(hat.value) <= MANY:
+    few = 1 < len(hat.value) <= MANY
+    if profile != "adaptive" or hat.draws is None or counts is None or not few:
         return np.zeros(hat.value.shape, dtype=bool)
     alone = [replace(p, fit=fit_profiles(p.table, p.hardness, "direct")) for p in parts]
     grid, chance = parts[0].hardness.grid, parts[0].table.chance
     direct = adjusted(curves_of(alone) @ base.weight, base.weight, grid, chance)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.abs(direct - hat.value) > DISAGREE * hat.se)
+        gap = np.abs(direct - hat.value)
+        suspect = np.asarray(gap > DISAGREE * hat.se)
+        if not suspect.any():
+            return suspect
+        # What the direct score varies by beyond the adaptive one (Hausman 1978).
+        again = redraw(counts, alone, base, CHECKS, np.random.default_rng(0)).values["hat"]
+        more = np.sqrt(np.maximum(again.std(axis=0, ddof=1) ** 2 - hat.se**2, 0))
+        return suspect & (gap > DISAGREE * more)
 
 
 def interval_quantile(effective: ArrayLike, level: float) -> Floats:
@@ -654,54 +667,3 @@ def _trials(counts: Counts | None, table: SufficientTable) -> NDArray[np.int64]:
             for row in counts.source_trials
         ]
     )
-
-
-def _no_scores(
-    counts: Counts,
-    profile: str,
-    reference: str | Standard,
-    notes: tuple[Note, ...],
-    draws: int,
-) -> BenchmarkScores:
-    """A benchmark on which no score can be given: the traditional metrics, and why."""
-    hardness = self_hardness(counts)
-    table = tabulate(counts, hardness)
-    shape = table.items.shape[:2]
-    nan = np.full(shape, np.nan)
-    missing = Estimate(nan, nan, nan, nan, np.full((draws, *shape), np.nan) if draws else None)
-    marks: Marks = {flag: np.zeros(shape, dtype=bool) for flag in Flag}
-    marks[Flag.ONE_ANSWER] = np.ones(shape, dtype=bool)
-    return BenchmarkScores(
-        benchmark=table.benchmark,
-        source_language=table.source_language,
-        chance=table.chance,
-        models=table.models,
-        targets=table.targets,
-        hardness=hardness,
-        table=table,
-        profile="adaptive" if profile == "auto" else profile,
-        reference="standard" if isinstance(reference, Standard) else _named(reference),
-        weight=uniform_reference(hardness.grid, table.chance),
-        shape=None,
-        curves=np.full((*shape, len(hardness.grid)), np.nan),
-        bands=None,
-        hat=nan,
-        low=nan,
-        high=nan,
-        se=nan,
-        support=np.zeros(shape),
-        effective_items=np.zeros(shape),
-        marks=marks,
-        n_items=paired_items(table),
-        n_trials=_trials(counts, table),
-        metrics=table.metrics(),
-        draws=missing.draws,
-        notes=notes,
-        hat_pooled=missing,
-        f95=missing,
-        distribution=hardness.distribution,
-    )
-
-
-def _named(reference: str) -> str:
-    return "uniform" if reference == "auto" else reference

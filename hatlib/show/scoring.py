@@ -111,6 +111,8 @@ def scores_text(scores: HatScores, form: str, *, every: bool = False) -> str:
         if not every:
             rows = rows.sort_values("hat", ascending=False, kind="stable")
         cells = score_cells(rows)
+        if b.sensitivity:
+            cells.insert(3, "sd 0, 1, 2", _under(b, rows))
         if not every:
             cells = cells.drop(columns="target")
         parts.append(titled(_name(scores, b), settings(b), cells, form, spare=SPARE))
@@ -118,8 +120,19 @@ def scores_text(scores: HatScores, form: str, *, every: bool = False) -> str:
     return "\n\n".join([*parts, *flag_legend(shown, form)])
 
 
-SPARE = ("ratio", "gap", "T", "S")
+SPARE = ("ratio", "gap", "T", "S", "sd 0, 1, 2")
 """Columns that a narrow terminal does without, in this order."""
+
+
+def _under(b: BenchmarkScores, rows: pd.DataFrame) -> list[str]:
+    """Scores if models find other items hard, for the rows of a table."""
+    texts = []
+    for model, target in zip(rows["model"], rows["target"], strict=True):
+        place = b.models.index(model), b.targets.index(target)
+        missing = not np.isfinite(b.hat[place])
+        found = [number(float(values[place])) for values in b.sensitivity.values()]
+        texts.append(NONE if missing else ", ".join(found))
+    return texts
 
 
 def settings(b: BenchmarkScores) -> str:
@@ -673,25 +686,3 @@ def scores_summary(scores: HatScores, benchmark: str = "") -> str:
 def _said(row: Any) -> str:
     text = estimate(row["hat"], row["low"], row["high"])
     return f"{text} ({markdown_text(row['display_name'])})"
-
-
-def rank_chart(found: Comparisons) -> Any:
-    """The rank that each model may have."""
-    from hatlib.show import charts  # Altair takes a second, and tables need none of it
-
-    return charts.intervals(
-        found.models.assign(rank=np.arange(1, len(found.models) + 1)),
-        value="rank",
-        low="rank_low",
-        high="rank_high",
-        row="display_name",
-        zero=None,
-        sort="table",
-        name=f"ranks-{found.benchmark}-{found.target}",
-        title_x="Rank (1 is best)",
-        caption=(
-            f"Ranks by HAT on {found.benchmark_name}. A bar covers the ranks that a model may "
-            f"have; all bars hold at once with {found.level:.0%} confidence. Models whose bars "
-            "overlap widely are a tie."
-        ),
-    )

@@ -432,3 +432,11 @@ def test_the_columns_of_the_table_are_those_of_the_measures():
     by_hand = [[np.interp(0.95, grid, f) for f in row] for row in b.curves]
     assert b.f95.value == pytest.approx(np.array(by_hand))
     assert isinstance(table, pd.DataFrame)
+
+
+def test_ten_thousand_models_are_refused_before_they_fill_the_memory():
+    rng = np.random.default_rng(18)
+    right = rng.integers(0, 6, (10_000, 4))
+    many = counts(right, 5, right[:, None].repeat(2, axis=1), 5)
+    with pytest.raises(InputError, match="Use 600 redraws"):
+        score_counts(many, draws=2000)
