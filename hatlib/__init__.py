@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from hatlib.show.given import Given, answers_of
     from hatlib.truth.answers import Simulated, simulate_answers
     from hatlib.truth.design import paper_design
-    from hatlib.truth.simulate import Simulation, identical_transfer
 
 __version__ = "0.4.0"
 
@@ -68,11 +67,9 @@ _HOMES = {
     "Responses": "data.responses",
     "SetFits": "lines.fits",
     "Simulated": "truth.answers",
-    "Simulation": "truth.simulate",
     "Tables": "data.tables",
     "fit_languages": "lines.fits",
     "fit_sets": "lines.fits",
-    "identical_transfer": "truth.simulate",
     "load": "data.tables",
     "load_responses": "data.responses",
     "paper_design": "truth.design",
@@ -107,7 +104,6 @@ __all__ = [
     "Responses",
     "SetFits",
     "Simulated",
-    "Simulation",
     "Standard",
     "SufficientTable",
     "Tables",
@@ -125,7 +121,6 @@ __all__ = [
     "fit_languages",
     "fit_sets",
     "hat_scores",
-    "identical_transfer",
     "import_logs",
     "judge_of",
     "language_effects",
