@@ -146,9 +146,12 @@ def _of_answers(counts: Counts, responses: Responses, rng: np.random.Generator) 
 
 def _independent(counts: Counts, responses: Responses) -> tuple[str, str]:
     try:
-        rho = float(answer_correlation(responses, counts.benchmark)["correlation"].max())
+        found = answer_correlation(responses, counts.benchmark)
     except InputError:
-        return UNSEEN, "It takes several answers to each of several promptings, one row each."
+        return UNSEEN, "It takes several promptings, one row each."
+    if found["by_design"].all():
+        return FINE, "One answer to each prompting: independent by design."
+    rho = float(found["correlation"].max())
     return (FINE if rho < CORRELATED else MIND), f"The largest correlation is {rho:.2f}."
 
 
