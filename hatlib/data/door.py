@@ -14,6 +14,7 @@ import gzip
 import io
 import json
 import re
+import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -382,7 +383,10 @@ class Door:
         for number, path in enumerate(dict.fromkeys(table.path for table in tables)):
             link = scratch / f"table-{number}"
             link.unlink(missing_ok=True)
-            link.symlink_to(path.resolve())
+            try:
+                link.symlink_to(path.resolve())
+            except OSError:  # Windows lets few users make links
+                shutil.copyfile(path, link)
             self._links[path] = link
         config: dict[str, Any] = {
             "autoinstall_known_extensions": "false",

@@ -21,7 +21,7 @@ import pandas as pd
 from hatlib.data.about import BY_ITEM
 from hatlib.data.languages import is_language
 from hatlib.errors import InputError, Problem, listing
-from hatlib.logs.answers import Format, Places, counts
+from hatlib.logs.answers import Format, counts
 from hatlib.logs.common import (
     IMPORTED_COLUMNS,
     MORE_COLUMNS,
@@ -32,6 +32,7 @@ from hatlib.logs.common import (
 )
 from hatlib.logs.languages import known_chance, language_in
 from hatlib.logs.pairing import pair
+from hatlib.logs.places import Places
 from hatlib.logs.reading import Notes, Progress, find_files, watched
 from hatlib.show.words import counted
 

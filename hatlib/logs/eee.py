@@ -21,7 +21,8 @@ from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run
 from hatlib.logs.fields import at, first_of, key_of, mapping, score_of
 from hatlib.logs.languages import language_in
-from hatlib.logs.reading import Found, clean, objects
+from hatlib.logs.reading import File, Found, Notes, clean, json_value, objects
+from hatlib.logs.settings import flat
 from hatlib.show.words import counted
 
 #: Versions of the instance-level schema that this module was written for.
@@ -47,14 +48,28 @@ class Eee(Format):
     def runs(self, found: Found) -> list[Run]:
         if found.beside:
             n = counted(len(found.beside), "file")
-            self.notes.dropped.append(f"{n} of aggregate results: not needed.")
+            self.notes.dropped.append(f"{n} of aggregate results: read for settings only.")
+        beside = {(f.folder, _stem(f.base)): f for f in found.beside}
         if self.options.metric and self.options.metric not in _BOTH:
             # Rows of one answer are told apart by filter or metric.
             self.options = replace(
                 self.options, metric="", filter=self.options.filter or self.options.metric
             )
         self._versions: dict[str, int] = {}
-        return [Run(file) for file in found.files]
+        return [
+            Run(file, settings=self._settings(beside.get((file.folder, _stem(file.base)))))
+            for file in found.files
+        ]
+
+    def _settings(self, file: File | None) -> dict[str, str]:
+        """How a run was set, by its aggregate results."""
+        whole = mapping(json_value(file, Notes())) if file else {}
+        results = whole.get("evaluation_results")
+        found: dict[str, str] = {}
+        for result in map(mapping, results if isinstance(results, list) else ()):
+            config = mapping(result.get("generation_config"))
+            found |= flat(mapping(config.get("generation_args") or config))
+        return found
 
     def rows(self, run: Run) -> Iterator[Mapping[str, Any]]:
         bad: list[tuple[int, str]] = []
@@ -175,6 +190,11 @@ class Eee(Format):
             self.notes.assumed.append(
                 f"Schema version {names} is read as {VERSIONS[-1]}; known are {listing(VERSIONS)}."
             )
+
+
+def _stem(name: str) -> str:
+    """What the names of a file of answers and of its aggregate results share."""
+    return re.sub(r"(_samples)?\.jsonl?(\.gz|\.zst)?$", "", name)
 
 
 def _stamp(evaluation: str) -> float | None:

@@ -27,10 +27,11 @@ import pandas as pd
 
 from hatlib.data.door import Door, Table, importer_of, is_table, line_of, read_problem, sniff, stem
 from hatlib.errors import InputError, Problem, listing
-from hatlib.logs.answers import FIELDS, Format, Places, Run
+from hatlib.logs.answers import FIELDS, Format, Run
 from hatlib.logs.common import Options
 from hatlib.logs.fields import key_of, normalised, score_of
 from hatlib.logs.languages import ask_language, expression, is_doubtful, language_in
+from hatlib.logs.places import Places
 from hatlib.logs.reading import File, Found, Notes, clean, same_bytes
 from hatlib.show.words import counted
 
