@@ -182,7 +182,15 @@
       for (var i = 0; i < 12 && contrast(colour, ground) < 4.6; i++) {
         colour = colour.map(function (c, k) { return Math.round(c + 0.15 * (ink[k] - c)); });
       }
-      text.setAttribute("fill", "rgb(" + colour.join(", ") + ")");
+      var mended = "rgb(" + colour.join(", ") + ")";
+      if (fill !== mended && String(rgb(fill)) !== String(colour)) text.setAttribute("fill", mended);
+    });
+  }
+  // Vega colours its text again whenever it draws.
+  function keepLegible(svg) {
+    legible(svg);
+    new MutationObserver(function () { legible(svg); }).observe(svg, {
+      subtree: true, childList: true, attributes: true, attributeFilter: ["fill"]
     });
   }
 
@@ -279,7 +287,7 @@
       if (controls.childNodes.length) live.appendChild(controls);
       live.appendChild(canvas);
       var svg = canvas.querySelector("svg");
-      legible(svg);
+      keepLegible(svg);
       svg.setAttribute("role", "img");
       svg.setAttribute("aria-label", image ? image.alt : "");
       Array.prototype.forEach.call(svg.children, function (part) { part.setAttribute("aria-hidden", "true"); });
