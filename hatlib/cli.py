@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand
 
+from hatlib.data import writing
 from hatlib.errors import InputError, Problem, RunError
 from hatlib.show.output import printable
 
@@ -674,9 +675,9 @@ def score(
 
     With intervals, support and the traditional metrics.
     """
-    from hatlib.show import output, scoring
+    from hatlib.show import scoring
 
-    output.check_free([path for path in (out, standard) if path], force)
+    writing.check_free([path for path in (out, standard) if path], force)
     responses = _answers(files or [], models, benchmarks, benchmark or [], source, chance, quiet)
     scores = _scores(
         responses,
@@ -741,12 +742,12 @@ def compare(
 
     On every benchmark that has both; and say which of all models are tied.
     """
-    from hatlib.show import output, scoring
+    from hatlib.show import scoring
 
     *files, first, second = ["", *names] if len(names) < 2 else names
     if len(names) < 2 or (not files and Path(first).exists()):
         raise typer.BadParameter("name two models after the files.")
-    output.check_free([out] if out else [], force)
+    writing.check_free([out] if out else [], force)
     responses = _answers(files, models, benchmarks, benchmark or [], source, chance, quiet)
     scores = _scores(
         responses,
@@ -885,10 +886,10 @@ def plan(
 
     From simulated evaluations.
     """
-    from hatlib.show import output, plans
+    from hatlib.show import plans
     from hatlib.truth.planning import plan as planned
 
-    output.check_free([out] if out else [], force)
+    writing.check_free([out] if out else [], force)
     found = planned(
         difference,
         power=power,
@@ -1064,12 +1065,10 @@ def _in_turn(profiles: Sequence[str], n: int) -> list[str]:
 
 def _deliver(text: str, out: Path | None, force: bool) -> None:
     """Write a result to standard output, or to a file whose name is then the output."""
-    from hatlib.show import output
-
     if out is None:
         typer.echo(text)
         return
-    output.write_text(out, text, force=force)
+    writing.write_text(out, text, force=force)
     typer.echo(out)
 
 

@@ -7,8 +7,12 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hatlib.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def check_free(files: Iterable[Path], force: bool, inputs: Iterable[Path] = ()) -> None:
@@ -163,3 +167,30 @@ def _is_one_of(path: Path, read: set[str]) -> bool:
     with contextlib.suppress(OSError):
         return any(os.path.samefile(path, other) for other in read)  # noqa: PTH121
     return False
+
+
+def csv_text(frame: pd.DataFrame, **how: Any) -> str:
+    """A table as CSV that a spreadsheet takes for data, not for formulas.
+
+    Text that starts like a formula gets an apostrophe before it, which spreadsheets hide. `how`
+    goes to `DataFrame.to_csv`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> print(csv_text(pd.DataFrame({"model": ["=1+1", "b"], "hat": [-0.5, float("nan")]})))
+    model,hat
+    '=1+1,-0.5
+    b,
+    """
+    import pandas as pd
+
+    text = [str(c) for c in frame if not pd.api.types.is_numeric_dtype(frame[c])]
+    safe = frame.assign(**{c: frame[c].map(_no_formula, na_action="ignore") for c in text})
+    return safe.to_csv(index=False, lineterminator="\n", **how).rstrip("\n")
+
+
+def _no_formula(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -26,8 +26,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from hatlib import resample
 from hatlib.lines.points import Scale, from_scale, to_scale
-from hatlib.show.words import counted
 from hatlib.thresholds import BOOK
+from hatlib.words import counted
 
 Floats = NDArray[np.float64]
 

@@ -34,7 +34,7 @@ from hatlib.logs.languages import known_chance, language_in
 from hatlib.logs.pairing import pair
 from hatlib.logs.places import Places
 from hatlib.logs.reading import Notes, Progress, find_files, watched
-from hatlib.show.words import counted
+from hatlib.words import counted
 
 #: The formats, each with the module and class that reads it.
 FORMATS = {

@@ -21,7 +21,7 @@ from hatlib.logs.common import MORE_COLUMNS, TRIAL_COLUMNS, Options
 from hatlib.logs.places import Places
 from hatlib.logs.reading import File, Found, Notes, clean
 from hatlib.logs.settings import compare_settings
-from hatlib.show.words import counted
+from hatlib.words import counted
 
 #: What a row of a log may say, as text; and whether its answer could be read (1, 0 or nan).
 FIELDS = (

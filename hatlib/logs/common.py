@@ -11,9 +11,8 @@ from typing import Literal
 import pandas as pd
 
 from hatlib.data.responses import COLUMNS
-from hatlib.data.writing import check_free, replacing
+from hatlib.data.writing import check_free, csv_text, replacing
 from hatlib.errors import InputError, Problem, listing
-from hatlib.show.output import csv_text
 
 #: Columns of `Trials.frame`.
 TRIAL_COLUMNS = (

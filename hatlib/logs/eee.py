@@ -23,7 +23,7 @@ from hatlib.logs.fields import at, first_of, key_of, mapping, score_of
 from hatlib.logs.languages import language_in
 from hatlib.logs.reading import File, Found, Notes, clean, json_value, objects
 from hatlib.logs.settings import flat
-from hatlib.show.words import counted
+from hatlib.words import counted
 
 #: Versions of the instance-level schema that this module was written for.
 VERSIONS = ("0.0.1", "0.2.0", "0.2.1", "0.2.2")

@@ -26,7 +26,7 @@ from hatlib.logs.fields import at, first_of, key_of, mapping, score_of
 from hatlib.logs.languages import language_in
 from hatlib.logs.reading import File, Found, clean, json_value, members, value_of
 from hatlib.logs.settings import flat
-from hatlib.show.words import counted
+from hatlib.words import counted
 
 #: The newest form of the log that this module knows.
 KNOWN_VERSION = 2

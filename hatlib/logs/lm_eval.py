@@ -24,7 +24,7 @@ from hatlib.logs.fields import UNREADABLE, at, key_of, mapping, score_of
 from hatlib.logs.languages import task_of
 from hatlib.logs.reading import File, Found, clean, json_value, objects, same_bytes
 from hatlib.logs.settings import flat
-from hatlib.show.words import counted
+from hatlib.words import counted
 
 #: Fields of a row that are no metrics.
 FIELDS = frozenset(

@@ -33,7 +33,7 @@ from hatlib.logs.fields import key_of, normalised, score_of
 from hatlib.logs.languages import ask_language, expression, is_doubtful, language_in
 from hatlib.logs.places import Places
 from hatlib.logs.reading import File, Found, Notes, clean, same_bytes
-from hatlib.show.words import counted
+from hatlib.words import counted
 
 #: Our columns, each with the names under which it is found, the first found first.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {

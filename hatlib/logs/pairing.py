@@ -14,7 +14,7 @@ from scipy.stats import binom
 
 from hatlib.data.about import BY_ITEM
 from hatlib.errors import InputError, Problem, listing
-from hatlib.show.words import counted
+from hatlib.words import counted
 
 #: With fewer keys than this a language is not tested.
 FEW_KEYS = 20

@@ -15,7 +15,7 @@ from hatlib.logs.languages import (
     task_of,
 )
 from hatlib.logs.reading import Notes, clean
-from hatlib.show.words import counted
+from hatlib.words import counted
 
 
 class Places:

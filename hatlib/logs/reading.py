@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hatlib.errors import InputError, Problem, listing
-from hatlib.show.words import counted
+from hatlib.words import counted
 
 #: A line (or an object of a JSON array) longer than this (bytes) is refused.
 MAX_LINE = 64 << 20

@@ -53,7 +53,7 @@ from hatlib.publish.stale import (
     why_stale,
     write_state,
 )
-from hatlib.show.words import markdown_text
+from hatlib.words import markdown_text
 
 _ITEM_LEVEL = "answers item by item"  # how notebooks say that accuracies are not enough
 

@@ -16,7 +16,7 @@ from hatlib.data.responses import SETS, Responses, load_responses
 from hatlib.data.tables import Tables, data_folder, load
 from hatlib.lines.distance import DOUBTFUL, unfit
 from hatlib.lines.metrics import summarise
-from hatlib.show.words import counted, markdown_text
+from hatlib.words import counted, markdown_text
 
 #: Unread answers of a model are named from this share on.
 _UNREAD = 0.02

@@ -8,7 +8,7 @@ from hatlib.publish.data_page import counts, data_and_sources, table
 from hatlib.publish.gallery import gallery, slides
 from hatlib.publish.interface import ROOMS, interface_maker
 from hatlib.publish.landing import findings_cards, guess, two_sliders
-from hatlib.show.words import markdown_text
+from hatlib.words import markdown_text
 
 
 def task_rules(root: Path) -> str:

@@ -57,6 +57,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "words":
+        return import_module("hatlib.words")
     for module, names in _HOMES.items():
         if name in names:
             return getattr(import_module(f"hatlib.show.{module}"), name)

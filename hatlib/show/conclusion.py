@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from hatlib.claims.verdict import MOST_NEEDED, Verdict
-from hatlib.show.words import counted, joined, markdown_text, signed
+from hatlib.words import counted, joined, markdown_text, signed
 
 if TYPE_CHECKING:
     from hatlib.show.figures import Notice, Table

@@ -11,8 +11,8 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from hatlib.show.figures import Table, show_table
-from hatlib.show.words import signed
 from hatlib.truth.drill import ABOUT_SAME, FIRST, OPEN, SECOND, Drill
+from hatlib.words import signed
 
 TITLES: Mapping[str, str] = {
     "target_accuracy": "Target accuracy",

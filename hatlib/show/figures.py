@@ -21,6 +21,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from hatlib.data.writing import csv_text
+
 __all__ = [
     "Figure",
     "Notice",
@@ -115,7 +117,7 @@ class Figure:
 
     def csv(self) -> str:
         """The data that are drawn, as CSV."""
-        return csv_text(self.data)
+        return csv_text(self.data, float_format="%.6g", date_format="%Y-%m-%d") + "\n"
 
     def html(self) -> str:
         """The figure for a web page; see `figure_html`."""
@@ -433,24 +435,6 @@ def _data_table(csv: str, caption: str) -> str:
     left = len(rows) - 1 - _MOST_ROWS
     more = f"<p>{left} more rows are in the CSV file.</p>" if left > 0 else ""
     return _scroller(table, f"Data of the chart: {caption}", len(body)) + more
-
-
-def csv_text(frame: pd.DataFrame) -> str:
-    """CSV; text that a spreadsheet would run as a formula gets a leading apostrophe."""
-
-    def tame(value: Any) -> Any:
-        return (
-            f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
-        )
-
-    safe = frame.copy()
-    for column in safe:
-        if not pd.api.types.is_numeric_dtype(safe[column]):
-            safe[column] = safe[column].astype(object).map(tame)
-    text: str = safe.to_csv(
-        index=False, float_format="%.6g", date_format="%Y-%m-%d", lineterminator="\n"
-    )
-    return text
 
 
 def _readable(column: str) -> str:

@@ -21,7 +21,7 @@ from hatlib.lines.metrics import MIN_LANGUAGES
 from hatlib.metric.results import HatScores
 from hatlib.metric.score import hat_scores
 from hatlib.resample import LEVEL
-from hatlib.show.words import counted, joined, markdown_text
+from hatlib.words import counted, joined, markdown_text
 
 NO_ANSWERS = (
     "**Your data have accuracies only.** The HAT score needs answers item by item: a file with one "

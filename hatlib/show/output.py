@@ -16,8 +16,7 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hatlib.data.writing import check_free, write_text  # noqa: F401  until commands call it there
-from hatlib.show.words import markdown_text
+from hatlib.words import markdown_text
 
 # pandas and rich are imported where they are needed: the command line uses this module at once.
 if TYPE_CHECKING:
@@ -210,32 +209,6 @@ def _markdown_cell(value: object) -> str:
     text = printable(str(value)).replace("\n", " ")
     # Numbers and intervals read better without escapes.
     return text if re.fullmatch(r"[\d .,\[\]%–-]*", text) else markdown_text(text)
-
-
-def csv_text(frame: pd.DataFrame) -> str:
-    """A table as CSV that a spreadsheet takes for data, not for formulas.
-
-    Text that starts like a formula gets an apostrophe before it, which spreadsheets hide.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> print(csv_text(pd.DataFrame({"model": ["=1+1", "b"], "hat": [-0.5, float("nan")]})))
-    model,hat
-    '=1+1,-0.5
-    b,
-    """
-    import pandas as pd
-
-    text = [str(c) for c in frame if not pd.api.types.is_numeric_dtype(frame[c])]
-    safe = frame.assign(**{c: frame[c].map(_no_formula, na_action="ignore") for c in text})
-    return safe.to_csv(index=False, lineterminator="\n").rstrip("\n")
-
-
-def _no_formula(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def printable(text: str) -> str:

@@ -6,9 +6,10 @@ import json
 
 import pandas as pd
 
+from hatlib.data.writing import csv_text
 from hatlib.show import output
-from hatlib.show.words import counted
 from hatlib.truth.planning import Plan
+from hatlib.words import counted
 
 
 def plan_words(found: Plan) -> str:
@@ -89,7 +90,7 @@ def plan_text(found: Plan, form: str) -> str:
     table = found.table()
     rounded = table.assign(smallest=table["smallest"].round(4), power=table["power"].round(3))
     if form == "csv":
-        return output.csv_text(rounded)
+        return csv_text(rounded)
     if form == "json":
         names = (
             "difference", "power", "level", "models", "budget", "scatter", "ability", "chance",

@@ -11,7 +11,7 @@ from hatlib.metric.estimate import CLEAR_OF_CHANCE, MIN_ITEMS, UNREAD
 from hatlib.metric.flags import Flag, Note, Remark
 from hatlib.metric.pooled import MIN_MODELS
 from hatlib.metric.reference import ENOUGH_ITEMS, SUPPORTED
-from hatlib.show.words import counted
+from hatlib.words import counted
 
 FLAGS: Mapping[Flag, str] = {
     Flag.NO_SUCCESS: "The model solves nothing in the source language, so there is nothing to "

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from hatlib.data.responses import Responses
+from hatlib.data.writing import csv_text
 from hatlib.metric.checks import sibtest
 from hatlib.metric.compare import Comparisons, Difference, compare_all, compare_models
 from hatlib.metric.flags import Flag, Remark
@@ -21,7 +22,6 @@ from hatlib.metric.score import identity_control
 from hatlib.metric.sufficient import MACRO
 from hatlib.show.output import (
     NONE,
-    csv_text,
     estimate,
     number,
     probability,
@@ -29,8 +29,8 @@ from hatlib.show.output import (
     titled,
 )
 from hatlib.show.remarks import FLAGS, SHORT, note_text
-from hatlib.show.words import counted, headline, joined, markdown_text, signed
 from hatlib.thresholds import BOOK
+from hatlib.words import counted, headline, joined, markdown_text, signed
 
 SCHEMA = 2
 """Version of the JSON output. A change that breaks readers raises it."""

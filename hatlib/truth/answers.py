@@ -28,11 +28,11 @@ from hatlib.data.tables import (
     describe_languages,
     describe_models,
 )
+from hatlib.data.writing import check_free
 from hatlib.errors import InputError, Problem, listing
 from hatlib.metric.sufficient import MACRO
-from hatlib.show.output import check_free
-from hatlib.show.words import counted
 from hatlib.truth.simulate import DIFFICULTIES, PROFILES, invented_names
+from hatlib.words import counted
 
 Floats = NDArray[np.float64]
 

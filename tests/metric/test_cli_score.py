@@ -19,9 +19,9 @@ from jsonschema import Draft202012Validator
 
 import hatlib
 from hatlib import cli
+from hatlib.data import writing
 from hatlib.metric.flags import Flag
 from hatlib.metric.score import HARDNESS_NAMES, PROFILES
-from hatlib.show import output
 from hatlib.show.remarks import FLAGS
 
 Hat = Callable[..., tuple[int, str, str]]
@@ -773,7 +773,7 @@ def test_json_holds_names_as_they_are(hat, hostile):
 
 def test_text_that_looks_like_a_formula_is_quoted_and_numbers_are_not():
     frame = pd.DataFrame({"a": ["=x", "x=", None, "-"], "b": [-1.5, 2, None, 0]})
-    rows = list(csv.reader(io.StringIO(output.csv_text(frame))))
+    rows = list(csv.reader(io.StringIO(writing.csv_text(frame))))
     assert rows[1:] == [["'=x", "-1.5"], ["x=", "2.0"], ["", ""], ["'-", "0.0"]]
 
 

@@ -11,9 +11,9 @@ from scipy.stats import binom
 
 import hatlib
 from hatlib.metric.sufficient import MACRO
-from hatlib.show.words import built_in
 from hatlib.truth.design import BROKEN, PER_DOUBLING, PER_YEAR, THINKING, design_models
 from hatlib.truth.simulate import DIFFICULTIES, PROFILES
+from hatlib.words import built_in
 
 SMALL = {"n_items": (50, 48, 40), "n_trials": 2}
 

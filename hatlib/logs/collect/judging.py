@@ -17,7 +17,7 @@ from hatlib.logs.collect.items import Item, read_rows
 from hatlib.logs.fields import score_of
 from hatlib.logs.reading import clean
 from hatlib.metric.judge import judge_of
-from hatlib.show.words import counted
+from hatlib.words import counted
 
 JUDGE_PROMPT = """\
 You check answers to questions of fact. The question and the answer may be in any language.

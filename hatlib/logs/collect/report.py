@@ -11,7 +11,7 @@ from inspect_ai.log import EvalLog, read_eval_log
 
 from hatlib.errors import listing
 from hatlib.logs.collect.judging import Agreement
-from hatlib.show.words import counted
+from hatlib.words import counted
 
 _REASONS = {
     "no_answer_found": "without an answer that the rule finds, counted as wrong",
