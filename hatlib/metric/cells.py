@@ -152,7 +152,7 @@ def leave_one_out(counts: Counts) -> NDArray[np.bool_]:
     --------
     >>> import hatlib
     >>> leave_one_out(hatlib.load_responses(sets="mgsm").counts("mgsm")).tolist()
-    [True, True, True, True]
+    [True, True, False, True]
     """
     n_models, n_items = counts.source_trials.shape
     none = np.zeros(n_models, dtype=bool)

@@ -336,6 +336,8 @@ def score_table(
     Examples
     --------
     >>> from hatlib import simulate_answers
+    >>> from hatlib.metric.hardness import self_hardness
+    >>> from hatlib.metric.sufficient import tabulate
     >>> counts = simulate_answers(abilities=[-1, 0, 1], n_items=400).responses.counts("sim")
     >>> table = tabulate(counts, self_hardness(counts))
     >>> whole = score_counts(counts, draws=0)

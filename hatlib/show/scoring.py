@@ -14,7 +14,7 @@ import pandas as pd
 from hatlib.data.responses import Responses
 from hatlib.data.writing import csv_text
 from hatlib.metric.checks import sibtest
-from hatlib.metric.compare import Comparisons, Difference, compare_all, compare_models
+from hatlib.metric.compare import compare_all, compare_models
 from hatlib.metric.flags import Flag, Remark
 from hatlib.metric.promptings import excess_agreement
 from hatlib.metric.results import BenchmarkScores, HatScores
@@ -29,8 +29,7 @@ from hatlib.show.output import (
     titled,
 )
 from hatlib.show.remarks import FLAGS, SHORT, note_text
-from hatlib.thresholds import BOOK
-from hatlib.words import counted, headline, joined, markdown_text, signed
+from hatlib.words import markdown_text
 
 SCHEMA = 2
 """Version of the JSON output. A change that breaks readers raises it."""
@@ -601,88 +600,3 @@ def comparison_notes(scores: HatScores) -> list[str]:
         "(Benjamini and Hochberg). Models that share a letter of their tie groups cannot be told "
         f"apart, at {100 * scores.level:g} % for all pairs together.",
     ]
-
-
-# Sentences ----------------------------------------------------------------------------------------
-
-
-def difference_text(found: Difference) -> str:
-    """Which of two models transfers better, in words (Markdown)."""
-    a, b = markdown_text(found.model_a), markdown_text(found.model_b)
-    if not np.isfinite(found.difference):
-        why = joined([flag.value for flag in found.flags]) if found.flags else "a score is missing"
-        title = headline(f"{found.model_a} against {found.model_b}", "cannot tell")
-        return f"{title} {why}."
-    clear = found.low > 0 or found.high < 0
-    better = a if found.difference > 0 else b
-    verdict = f"{better} transfers better" if clear else "a tie"
-    text = (
-        f"**{a} against {b}: {verdict}.** The difference in HAT is {signed(found.difference)} "
-        f"[{signed(found.low)}, {signed(found.high)}]."
-    )
-    if not clear:
-        text += " The interval contains 0: these items do not tell the two apart."
-    if found.flags:
-        text += f" Mind: {joined(sorted(flag.value for flag in found.flags))}."
-    return text
-
-
-def comparisons_summary(found: Comparisons) -> str:
-    """Which of all models may be the best, in words (Markdown)."""
-    n = len(found.models)
-    if n < 2:
-        return f"{headline(found.benchmark_name, 'nothing to compare')} Fewer than two scores."
-    first = found.models.iloc[0]
-    rivals = found.models[found.models["rank_low"] == 1]
-    apart = int(found.pairs["told_apart"].sum())
-    discovered = int((found.pairs["q_value"] < BOOK["clear"]).sum())
-    verdict = (
-        f"{markdown_text(first['display_name'])} is ahead"
-        if len(rivals) == 1
-        else f"{len(rivals)} of {n} models may be the best"
-    )
-    return (
-        f"**{markdown_text(found.benchmark_name)}: {verdict}.** Of "
-        f"{counted(len(found.pairs), 'pair')} of models, {apart} can be told apart, with an "
-        f"error rate of {1 - found.level:.0%} for all of them together; "
-        f"{discovered} at a false discovery rate of {BOOK['clear']:.0%}."
-    )
-
-
-def scores_summary(scores: HatScores, benchmark: str = "") -> str:
-    """What the scores of one benchmark say, in sentences made from the numbers (Markdown)."""
-    b = scores.benchmark(benchmark)
-    rows = scores.macro()
-    rows = rows[rows["benchmark"] == b.benchmark]
-    name = _name(scores, b)
-    known = rows.dropna(subset=["hat"])
-    if known.empty:
-        reasons = joined(sorted(set(rows["flag"]) - {""})) if rows["flag"].any() else "no data"
-        return f"{headline(name, 'no score')} No model can be scored: {reasons}."
-    ranked = known.sort_values("hat")
-    best, worst = ranked.iloc[-1], ranked.iloc[0]
-    spread = f"runs from {_said(worst)} to {_said(best)}" if len(known) > 1 else f"is {_said(best)}"
-    parts = [
-        headline(name, f"{counted(len(known), 'model')} scored"),
-        f"HAT {spread} (reference {b.reference}, hardness {b.hardness.method}).",
-    ]
-    weak = int(b.marks[Flag.EXTRAPOLATED][:, 0].sum())
-    if weak:
-        parts.append(
-            f"{counted(weak, 'score')} {'is' if weak == 1 else 'are'} extrapolated: "
-            "the model has few items over much of the reference."
-        )
-    fewer = rows["display_name"][b.marks[Flag.OTHER_LANGUAGES][:, 0]]
-    if len(fewer):
-        names = joined([markdown_text(name) for name in fewer])
-        parts.append(f"Over other languages than most, so not to be ranked: {names}.")
-    left = [
-        f"{markdown_text(row['display_name'])} ({row['flag']})"
-        for row in rows[rows["hat"].isna()].to_dict("records")
-    ]
-    return " ".join([*parts, *([f"Not scored: {joined(left)}."] if left else [])])
-
-
-def _said(row: Any) -> str:
-    text = estimate(row["hat"], row["low"], row["high"])
-    return f"{text} ({markdown_text(row['display_name'])})"

@@ -16,7 +16,6 @@ from hatlib import InputError, compare_all, compare_models, hat_scores, simulate
 from hatlib.metric.compare import MOST_LETTERS, _letter, _tie_groups
 from hatlib.metric.flags import Flag
 from hatlib.metric.results import HatScores
-from hatlib.show.scoring import comparisons_summary, difference_text
 
 _path = Path(__file__).parents[1] / "oracles" / "hat.py"
 _spec = importlib.util.spec_from_file_location("oracle_hat", _path)
@@ -86,7 +85,6 @@ def test_a_difference_by_hand(scores):
     assert found.p_value == pytest.approx(p)
     alone = np.sqrt(b.draws[:, i, 0].var(ddof=1) + b.draws[:, j, 0].var(ddof=1))
     assert found.unpaired_se == pytest.approx(alone)
-    assert "transfers better" in difference_text(found)
 
 
 def test_the_other_way_round_changes_the_sign(scores):
@@ -123,13 +121,6 @@ def test_a_display_name_of_two_models_names_none(scores):
     assert compare_models(twins, "Alder", "Aspen").model_a == "Twin"
 
 
-def test_a_tie_is_called_a_tie(scores):
-    tie = made(scores, [0.7, 0.69], noise([0.7, 0.69], 0.05))
-    text = difference_text(compare_models(tie, "Alder", "Aspen"))
-    assert "a tie" in text
-    assert "do not tell the two apart" in text
-
-
 def test_a_difference_without_spread_is_clear(scores):
     sure = made(scores, [0.7, 0.6], np.tile([0.7, 0.6], (50, 1)))
     found = compare_models(sure, "Alder", "Aspen")
@@ -145,8 +136,6 @@ def test_a_missing_score_cannot_be_compared(scores):
     found = compare_models(made(scores, [np.nan, 0.7], draws, flags=flags), "Alder", "Aspen")
     assert np.isnan([found.difference, found.low, found.high, found.se, found.p_value]).all()
     assert found.flags == (Flag.FEW_ITEMS,)
-    assert "cannot tell" in difference_text(found)
-    assert "too few items" in difference_text(found)
 
 
 @pytest.mark.parametrize(
@@ -242,14 +231,12 @@ def test_letters_of_a_chain(scores):
     assert found.ranks()["tie_group"].tolist() == ["A", "A B", "B"]
     assert found.ties() == [("Alder", "Aspen"), ("Aspen", "Beech")]
     assert found.ranks()[["rank_low", "rank_high"]].to_numpy().tolist() == [[1, 2], [1, 3], [2, 3]]
-    assert "2 of 3 models may be the best" in comparisons_summary(found)
 
 
 def test_the_best_is_ahead(scores):
     hats = [0.5, 0.9, 0.5]
     found = compare_all(made(scores, hats, noise(hats, 0.02)))
     assert found.ranks()["display_name"].iloc[0] == "Aspen"
-    assert "Aspen is ahead" in comparisons_summary(found)
     assert found.ties() == [("Aspen",), ("Alder", "Beech")]
     assert sorted(found.table().query("told_apart")["model_a"]) == ["Aspen", "Aspen"]
 
@@ -277,7 +264,6 @@ def test_one_model_has_nothing_to_be_compared_with(scores):
     assert len(found.table()) == 0
     assert found.ties() == [("Alder",)]
     assert found.ranks()[["rank_low", "rank_high"]].to_numpy().tolist() == [[1, 1]]
-    assert "nothing to compare" in comparisons_summary(found)
 
 
 def test_models_without_a_score_are_left_out(scores):
@@ -296,7 +282,6 @@ def test_no_model_with_a_score(scores):
     assert found.left_out == ("Alder", "Aspen")
     assert found.ties() == []
     assert len(found.table()) == len(found.ranks()) == 0
-    assert "nothing to compare" in comparisons_summary(found)
 
 
 def test_a_mean_over_fewer_languages_is_not_ranked(scores):
@@ -324,14 +309,6 @@ def test_one_target_has_a_comparison_of_its_own(scores):
         compare_all(scores, target="xx")
     with pytest.raises(InputError, match="no such benchmark"):
         compare_all(scores, benchmark="xx")
-
-
-def test_hostile_names_do_no_harm_in_sentences(scores):
-    nasty = "<script>alert(1)</script>"
-    shown = scores.models.assign(display_name=[nasty, *scores.models["display_name"][1:]])
-    text = difference_text(compare_models(replace(scores, models=shown), "Alder", "Beech"))
-    assert "<script>" not in text
-    assert "<script>" not in comparisons_summary(compare_all(replace(scores, models=shown)))
 
 
 def test_each_measure_is_compared_by_its_own_draws(scores):
