@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -226,8 +227,11 @@ def findings_cards(root: Path) -> str:
 
 
 def _card(name: str, record: dict[str, Any]) -> str:
+    # The sentence and its number; what else is said of it stands on its own page.
+    found = re.match(r".*?% interval [^)]*\)\.", record["text"], flags=re.DOTALL)
+    said = found.group() if found else record["text"]
     return (
-        f'<div class="hat-card">\n\n{record["text"]}\n\n{_interval(record)}\n\n'
+        f'<div class="hat-card">\n\n{said}\n\n{_interval(record)}\n\n'
         f"[How we know](analyses/{name}.ipynb)\n\n</div>"
     )
 
@@ -243,7 +247,7 @@ def _interval(record: dict[str, Any]) -> str:
     words = f"{record['estimate']:+.3f}, interval from {low:+.3f} to {high:+.3f}"
     return (
         f'<svg viewBox="0 0 300 52" role="img" aria-label="{words}">'
-        f'<rect x="{x(-margin)}" y="4" width="{x(margin) - x(-margin)}" height="26" '
+        f'<rect x="{x(-margin)}" y="4" width="{x(margin) - x(-margin):.1f}" height="26" '
         'fill="currentColor" fill-opacity="0.1"/>'
         '<line x1="150" x2="150" y1="4" y2="30" stroke="currentColor" stroke-dasharray="3"/>'
         f'<line x1="{x(low)}" x2="{x(high)}" y1="17" y2="17" stroke="currentColor" '

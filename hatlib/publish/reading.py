@@ -36,10 +36,11 @@ def folded(nb: Any) -> Any:
         tags = list(cell.metadata.get("tags", ()))
         if not any(tag.startswith(("hide-", "remove-")) for tag in tags):
             tags.append("hide-input")
-        cell.metadata["tags"] = tags
         kind = "parameters" if "parameters" in tags else "code"
         if exercises and "hide-cell" in tags:
             kind = "answer"
+            tags.append("exercise")
+        cell.metadata["tags"] = tags
         cell.metadata["mystnb"] = {
             "code_prompt_show": f"Show {PROMPTS[kind]}",
             "code_prompt_hide": f"Hide {PROMPTS[kind]}",

@@ -6,7 +6,11 @@ import json
 import re
 from pathlib import Path
 
+import nbformat
+
+from hatlib.claims.verdict import decide
 from hatlib.publish import landing
+from hatlib.show.conclusion import conclude
 
 
 def test_hat_stands_still_when_english_moves_and_follows_transfer() -> None:
@@ -36,3 +40,19 @@ def test_the_grid_has_a_cell_for_each_pair_of_positions() -> None:
     data = json.loads(found.group(1))
     assert len(data["cells"]) == len(data["english"]) * len(data["transfer"])
     assert all(len(row) == 8 for row in data["cells"])
+
+
+def test_a_card_says_what_the_verdict_of_its_page_says(tmp_path: Path) -> None:
+    folder = tmp_path / "book/_generated/executed"
+    folder.mkdir(parents=True)
+    verdict = decide(0.03, 0.01, 0.05, margin=0.02, subject="A set (of tests).")
+    shown = conclude(verdict, "Larger models (of both kinds). They transfer better.")
+    data, about = shown._repr_mimebundle_()
+    output = nbformat.v4.new_output("execute_result", data, metadata=about)
+    cell = nbformat.v4.new_code_cell("x", outputs=[output])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / "scaling.ipynb")
+    text = landing.findings_cards(tmp_path)
+    assert "**Larger models (of both kinds). They transfer better.**" in text
+    assert "(95% interval +0.010 to +0.050).\n" in text
+    assert "hat-firm" in text and "analyses/scaling.ipynb" in text
+    assert "stays open" not in text
