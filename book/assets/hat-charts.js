@@ -160,6 +160,7 @@
   }
 
   function rgb(colour) {
+    if (/^#[0-9a-f]{3}$/i.test(colour)) colour = colour.replace(/[0-9a-f]/gi, "$&$&");
     if (/^#[0-9a-f]{6}$/i.test(colour)) return [1, 3, 5].map(function (i) { return parseInt(colour.slice(i, i + 2), 16); });
     return (colour.match(/[\d.]+/g) || [0, 0, 0]).slice(0, 3).map(Number);
   }
