@@ -319,7 +319,9 @@ def check(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Accuracies, or answers item by item: CSV, CSV.gz or Parquet.", metavar="FILE"
+            help="Accuracies, or answers item by item: CSV, TSV, JSON (lines or an array) or "
+            "Parquet, perhaps packed (.gz, .zst), or a folder of Parquet files.",
+            metavar="FILE",
         ),
     ],
     models: ModelsOption = None,
@@ -327,7 +329,7 @@ def check(
     source: SourceOption = None,
     chance: ChanceOption = None,
 ) -> None:
-    """List everything that is wrong with files."""
+    """List everything that is wrong with files, or say how they are read."""
     import hatlib
     from hatlib.data.responses import has_items
 
@@ -677,7 +679,8 @@ def score(
     """
     from hatlib.show import scoring
 
-    writing.check_free([path for path in (out, standard) if path], force)
+    given = [Path(path) for path in (*(files or []), models, benchmarks) if path]
+    writing.check_free([path for path in (out, standard) if path], force, given)
     responses = _answers(files or [], models, benchmarks, benchmark or [], source, chance, quiet)
     scores = _scores(
         responses,
@@ -747,7 +750,8 @@ def compare(
     *files, first, second = ["", *names] if len(names) < 2 else names
     if len(names) < 2 or (not files and Path(first).exists()):
         raise typer.BadParameter("name two models after the files.")
-    writing.check_free([out] if out else [], force)
+    given = [Path(path) for path in (*files, models, benchmarks) if path]
+    writing.check_free([out] if out else [], force, given)
     responses = _answers(files, models, benchmarks, benchmark or [], source, chance, quiet)
     scores = _scores(
         responses,

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hatlib.data.writing import write_text
 from hatlib.errors import InputError, Problem
 from hatlib.metric.hardness import onto_grid
 from hatlib.metric.profile import TERMS, Shape
@@ -195,11 +196,7 @@ class Standard:
             If the file is there already and `force` is not set.
         """
         path = Path(path)
-        if path.exists() and not force:
-            raise InputError(
-                Problem("the file is there already.", "Use --force to overwrite it.", str(path))
-            )
-        path.write_text(self.to_json() + "\n", encoding="utf-8")
+        write_text(path, self.to_json(), force=force)
         return path
 
     @staticmethod

@@ -8,6 +8,7 @@ is the transfer profile of the model for that language.  Names are invented.
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from hatlib.data.tables import (
     describe_languages,
     describe_models,
 )
-from hatlib.data.writing import check_free
+from hatlib.data.writing import check_free, replacing, sole_writer
 from hatlib.errors import InputError, Problem, listing
 from hatlib.metric.sufficient import MACRO
 from hatlib.truth.simulate import DIFFICULTIES, PROFILES, invented_names
@@ -137,21 +138,24 @@ class Simulated:
             for name in (names[file_format], "models.csv", "benchmarks.csv", "truth.csv")
         )
         check_free([answers, *others], force)
-        folder.mkdir(parents=True, exist_ok=True)
         # With the chance level beside the answers, an analysis needs no other file.
         chance = self.responses.benchmarks.set_index("benchmark")["chance_level"]
         frame = self.responses.frame
         unused = [c for c in ("prompting", "cluster") if (frame[c] == "").all()]
         frame = frame.drop(columns=unused)
         frame["chance_level"] = frame["benchmark"].map(chance)
-        if file_format == "parquet":
-            frame.to_parquet(answers, index=False)
-        else:
-            # Without the time of day the same seed gives the same bytes.
-            frame.to_csv(answers, index=False, compression={"method": "gzip", "mtime": 0})
-        tables = (self.models, self.responses.benchmarks, self.truth)
-        for path, table in zip(others, tables, strict=True):
-            table.to_csv(path, index=False)
+        with sole_writer(folder):
+            with replacing(answers, force=force) as beside:
+                if file_format == "parquet":
+                    frame.to_parquet(beside, index=False)
+                else:
+                    # Without a name and the time of day the same seed gives the same bytes.
+                    with beside.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, 0) as packed:
+                        packed.write(frame.to_csv(index=False).encode())
+            tables = (self.models, self.responses.benchmarks, self.truth)
+            for path, table in zip(others, tables, strict=True):
+                with replacing(path, force=force) as beside:
+                    table.to_csv(beside, index=False)
         return answers, *others
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import hatlib
 from hatlib.data import schema
 from hatlib.data import tables as data
+from hatlib.data.languages import is_language
 
 LONG = "model,language,accuracy,n_items\na,en,0.8,100\na,de,0.7,100\nb,en,0.6,100\nb,de,0.5,100\n"
 
@@ -334,7 +335,7 @@ def test_capitals_in_column_names_and_columns_that_are_not_used_are_reported(tmp
 
 
 def test_an_average_in_a_wide_table_is_not_a_language(tmp_path):
-    assert schema.is_language("std"), "std is the code of a language; that is the trap"
+    assert is_language("std"), "std is the code of a language; that is the trap"
     text = "model,en,de,fr,std,all\na,0.8,0.7,0.6,0.7,0.7\n"
     tables = hatlib.load(write(tmp_path, text))
     assert set(tables.accuracies["language"]) == {"en", "de", "fr"}
