@@ -115,13 +115,19 @@ class Conclusion:
     verdicts : tuple of Verdict
     texts : tuple of str
         What is said of each, as Markdown.
+    headline : str
+        What stands above several, as Markdown.
     """
 
     verdicts: tuple[Verdict, ...]
     texts: tuple[str, ...]
+    headline: str = ""
 
     def __repr__(self) -> str:
-        return self.texts[0] if len(self.texts) == 1 else "\n".join(f"- {t}" for t in self.texts)
+        if len(self.texts) == 1:
+            return self.texts[0]
+        listed = "\n".join(f"- {text}" for text in self.texts)
+        return f"{self.headline}\n\n{listed}" if self.headline else listed
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
@@ -143,7 +149,8 @@ def conclude(
     verdict : Verdict or sequence of Verdict
         From `hatlib.claims.verdict.decide`; several become a list.
     says : str
-        What one verdict means, in a sentence of plain text; by default the question.
+        What it means, in a sentence of plain text; by default the question. Above several, what
+        they mean together.
     badge : bool
         Whether the grade stands in front.
     **words
@@ -169,7 +176,8 @@ def conclude(
         bold = f"**{markdown_text(head)}** " if head else ""
         subject = f"{markdown_text(each.subject)}: " if each.subject else ""
         texts.append(f"{grade}{bold}{subject}{say(each, **words)}")
-    return Conclusion(several, tuple(texts))
+    headline = f"**{markdown_text(says)}**" if says and len(several) > 1 else ""
+    return Conclusion(several, tuple(texts), headline)
 
 
 def verdict_table(
