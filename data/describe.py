@@ -115,6 +115,7 @@ STUDY_TEXT = {
     "status",
     "said",
     "listed",
+    "remarks",
     "before_status",
     "purpose",
     "profile",

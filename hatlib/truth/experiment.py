@@ -234,7 +234,9 @@ _FIELDS = ("name", "group", "abilities", "strata", "flaw", "dose", "told", "load
 def _read(row: Mapping[str, Any]) -> list[Design]:
     """One design a list of profiles; ``abilities`` is [lowest, highest, number] or a list."""
     given = dict(row)
-    about: Any = {k: given.pop(k) for k in ("breaks", "shows", "helps", "unseen") if k in given}
+    about: Any = {
+        k: given.pop(k) for k in ("breaks", "shows", "helps", "unseen", "remark") if k in given
+    }
     if "from" in given:
         low, high = given.pop("from")
         given["abilities"] = np.linspace(low, high, given.pop("models")).round(3).tolist()
@@ -287,7 +289,7 @@ def run(
         One row a replication × estimator (and traditional metric) × model: ``estimator``,
         ``replication``, ``model``, ``shape`` (number of its profile), ``source_accuracy``,
         ``score``, ``low``, ``high``, ``truth``, ``flag``, ``refused`` (the reason, if the answers
-        were not scored).
+        were not scored), ``remarks`` on all scores.
 
     Raises
     ------
@@ -335,10 +337,13 @@ def _scored(
         scores = hat_scores(responses, draws=draws, rng=replication, **told, **options)
     except InputError as error:
         nothing: Any = {"score": np.nan, "low": np.nan, "high": np.nan, "flag": "refused"}
-        return base.assign(source_accuracy=np.nan, refused=str(error.problems[0].what), **nothing)
+        return base.assign(
+            source_accuracy=np.nan, refused=str(error.problems[0].what), remarks="", **nothing
+        )
     columns = ["model", "hat", "low", "high", "flag", "source_accuracy", *TRADITIONAL]
     found = base.merge(scores.macro()[columns], on="model", how="left")
-    return found.rename(columns={"hat": "score"}).assign(refused="")
+    remarks = "; ".join(sorted({str(note.remark) for b in scores.benchmarks for note in b.notes}))
+    return found.rename(columns={"hat": "score"}).assign(refused="", remarks=remarks)
 
 
 def judge(frame: pd.DataFrame) -> pd.DataFrame:
@@ -369,15 +374,17 @@ def judge(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _judged(part: pd.DataFrame) -> dict[str, float]:
+def _judged(part: pd.DataFrame) -> dict[str, Any]:
     known = bool(part["truth"].notna().any())
     part = part.assign(error=part["score"] - part["truth"].fillna(0))
     silent = part[(part["flag"] == "") & part["score"].notna()]
+    # A model that mostly has a flag says little without one.
+    usual = silent.groupby("model")["replication"].transform("size")
+    silent_range, silent_se = _held_out_range(silent[usual >= part["replication"].nunique() / 2])
     slopes = _slopes(part)
     covered, covered_silent = _coverage(part), _coverage(silent)
     n = max(len(slopes), 1)
     means = part.groupby("model")["score"].mean()
-    silent_range, silent_se = _held_out_range(silent)
     return {
         "truth": float(part["truth"].mean()),
         "lowest": float(means.min()),
@@ -398,6 +405,7 @@ def _judged(part: pd.DataFrame) -> dict[str, float]:
         "flagged": float(((part["flag"] != "") & part["score"].notna()).mean()),
         "scored": float(part["score"].notna().mean()),
         "refused": float((part["refused"] != "").mean()),
+        "remarks": "; ".join(sorted(set(part["remarks"]) - {""})),
         "replications": int(part["replication"].nunique()),
     }
 
@@ -456,7 +464,9 @@ def _coverage(part: pd.DataFrame) -> tuple[float, float]:
 
 
 RIGHT, FLAGGED, REFUSED = "right", "flagged", "refused"
-LISTED, UNSEEN, SILENT = "on the checklist", "invisible in the data", "wrong and silent"
+SHORT = "near the truth, interval too short"
+SAID, LISTED = "said beside the score", "on the checklist"
+UNSEEN, SILENT = "invisible in the data", "wrong and silent"
 
 
 def status(
@@ -471,16 +481,16 @@ def status(
     design : Design
         What was simulated; its ``about`` may say that nothing in the data can show it.
     harm : float
-        A range over models that transfer alike clearly (two Monte-Carlo standard errors) above
-        this is wrong.
+        A bias above this, or a range over models that transfer alike clearly (two Monte-Carlo
+        standard errors) above it, is wrong.
     coverage : float
-        So is a coverage clearly below this.
+        An interval is too short if its coverage is clearly below this.
     listed : str
         What `hatlib.check_sets` objects to, if anything.
 
     Examples
     --------
-    >>> row = {"refused": 0, "scored": 1, "flagged": 0, "range_unflagged": 0.3,
+    >>> row = {"refused": 0, "scored": 1, "flagged": 0, "range_unflagged": 0.3, "bias": 0,
     ...        "range_unflagged_se": 0.02, "coverage_unflagged": 0.5, "coverage_unflagged_se": 0.02}
     >>> status(row, Design("mine", "own"), harm=0.05, coverage=0.93)
     'wrong and silent'
@@ -492,9 +502,14 @@ def status(
     # Two Monte-Carlo standard errors in favour of the score.
     least_range = row["range_unflagged"] - 2 * np.nan_to_num(row["range_unflagged_se"])
     most_coverage = row["coverage_unflagged"] + 2 * np.nan_to_num(row["coverage_unflagged_se"])
-    if least_range <= harm and most_coverage >= coverage:
+    wrong = least_range > harm or abs(row["bias"]) > harm
+    if not wrong and most_coverage >= coverage:
         return RIGHT
-    return LISTED if listed else UNSEEN if design.about.get("unseen") else SILENT
+    if listed:
+        return LISTED
+    if design.about.get("remark", "-") in row.get("remarks", ""):
+        return SAID
+    return UNSEEN if design.about.get("unseen") else SILENT if wrong else SHORT
 
 
 def kept(study: str) -> pd.DataFrame:

@@ -10,7 +10,17 @@ import pytest
 
 from hatlib import InputError
 from hatlib.truth import experiment
-from hatlib.truth.experiment import FLAGGED, LISTED, REFUSED, RIGHT, SILENT, UNSEEN, Design
+from hatlib.truth.experiment import (
+    FLAGGED,
+    LISTED,
+    REFUSED,
+    RIGHT,
+    SAID,
+    SHORT,
+    SILENT,
+    UNSEEN,
+    Design,
+)
 from hatlib.truth.flaws import FLAWS
 from hatlib.truth.simulate import PROFILES, true_transfer
 
@@ -25,7 +35,7 @@ def live() -> pd.DataFrame:
 def rows(**columns):
     base = {
         "estimator": "e", "flag": "", "refused": "", "low": np.nan, "high": np.nan, "shape": 0,
-        "source_accuracy": 0.5,
+        "source_accuracy": 0.5, "remarks": "",
     }  # fmt: skip
     return pd.DataFrame(base | columns)
 
@@ -180,19 +190,22 @@ def test_answers_through_a_file_are_those_that_were_simulated():
         ({"flagged": 0.95}, FLAGGED),
         ({"range_unflagged": 0.08}, SILENT),
         ({"range_unflagged": 0.06}, RIGHT),
-        ({"coverage_unflagged": 0.8}, SILENT),
+        ({"bias": -0.08}, SILENT),
+        ({"coverage_unflagged": 0.8}, SHORT),
         ({"coverage_unflagged": 0.91, "coverage_unflagged_se": 0.02}, RIGHT),
     ],
 )
 def test_a_status_can_come_out_each_way(change, word):
     row = {
-        "refused": 0.0, "scored": 1.0, "flagged": 0.0, "range_unflagged": 0.02,
+        "refused": 0.0, "scored": 1.0, "flagged": 0.0, "bias": 0.0, "range_unflagged": 0.02,
         "range_unflagged_se": 0.01, "coverage_unflagged": 0.95, "coverage_unflagged_se": 0.01,
     }  # fmt: skip
     limits = {"harm": 0.05, "coverage": 0.93}
     assert experiment.status(row | change, NULL, **limits) == word
     unseen = replace(NULL, about={"unseen": True})
-    if word == SILENT:
+    if word in (SILENT, SHORT):
+        said = replace(NULL, about={"remark": "one answer"})
+        assert experiment.status(row | change | {"remarks": "one answer"}, said, **limits) == SAID
         assert experiment.status(row | change, NULL, listed="parsed", **limits) == LISTED
         assert experiment.status(row | change, unseen, **limits) == UNSEEN
 
@@ -202,3 +215,20 @@ def test_what_cannot_be_run_is_refused():
         experiment.run(NULL, replications=0)
     with pytest.raises(InputError, match="profile is not known"):
         experiment.run(replace(NULL, profiles=("odd",)), replications=1)
+
+
+def test_the_kept_studies_are_those_of_the_designs():
+    for study, columns in (("estimators", ["group", "name", "profiles"]), ("situations", ["name"])):
+        stored = experiment.kept(study)
+        mine = {
+            tuple({"group": d.group, "name": d.name, "profiles": d.label}[c] for c in columns)
+            for d in experiment.designs(study)
+        }
+        assert set(stored[columns].itertuples(index=False, name=None)) == mine, study
+
+
+def test_no_new_situation_is_wrong_without_a_word():
+    stored = experiment.kept("situations").set_index("name")
+    silent = stored.index[stored["status"] == SILENT]
+    assert set(silent) <= {"few skewed items, four answers"}
+    assert (stored["before_status"] == SILENT).sum() > 10
