@@ -208,7 +208,7 @@ def some_languages_missing(folder: Path) -> Parameters:
 ANSWERS: dict[str, Callable[[Path], Parameters]] = {
     "ordinary": lambda folder: given(folder, answers(), models=True),
     "one model": lambda folder: given(folder, answers(1)),
-    "two models": lambda folder: given(folder, answers(2)),
+    "two models": lambda folder: given(folder, answers(2), chance=0.0),
     "one answer an item": lambda folder: given(folder, answers(trials=1)),
     "one answer, two models": lambda folder: given(folder, answers(2, trials=1)),
     "one target": lambda folder: given(folder, answers(languages=["en", "de"])),
