@@ -107,7 +107,9 @@ def replacing(path: Path, *, force: bool, inputs: Iterable[Path] = ()) -> Iterat
         if error.filename and Path(error.filename) not in (beside, path, path.parent):
             raise  # of something else that was read or written
         what = f"the file cannot be written: {error.strerror or error}."
-        raise InputError(Problem(what, "The earlier one is as it was.", str(path))) from None
+        raise InputError(
+            Problem(what, "The earlier one is as it was." if path.is_file() else "", str(path))
+        ) from None
     finally:
         if beside != path:
             with contextlib.suppress(OSError):
