@@ -33,9 +33,6 @@ RIDDLES = (
     "redrawn items",
 )
 
-#: Pages that are still to be rewritten; none may be added.
-OLD = {"findings", "review", "scaling", "small-models", "time-trend"}
-
 
 def _prose(path: Path) -> str:
     if path.suffix == ".md":
@@ -61,8 +58,6 @@ def test_the_first_page_is_shorter_and_the_book_is_read_in_a_sitting() -> None:
 
 @pytest.mark.parametrize("path", [*NOTEBOOKS, *PAGES], ids=lambda path: path.stem)
 def test_no_riddles(path: Path) -> None:
-    if path.stem in OLD:
-        pytest.skip("This page is still to be rewritten.")
     text = _prose(path).casefold()
     assert [riddle for riddle in RIDDLES if riddle.casefold() in text] == []
 
