@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from importlib import import_module
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,11 @@ from bs4 import BeautifulSoup
 from IPython.core.formatters import DisplayFormatter
 from small import outside
 
+import hatlib
 from hatlib import publish
 from hatlib.errors import InputError
 from hatlib.publish.page import web_page
+from hatlib.truth import design, experiment
 
 pytestmark = pytest.mark.notebook
 
@@ -304,41 +306,37 @@ def test_awkward_data(case, name, tmp_path, quick_pictures):
         assert "{{x}}" in text
 
 
-#: What pages simulate, whatever answers they are given: once is enough for all cases.
-SIMULATIONS = {
-    "truth.experiment": ("run",),
-}
-_simulated: dict[tuple[str, str], Any] = {}
+_kept: dict[str, tuple[Any, Any]] = {}
 
 
 @pytest.fixture(autouse=True)
 def simulate_once(monkeypatch):
-    """Keep what a simulation gave, by the text of its arguments, as they are numbers and names."""
+    """Keep what pages simulate, whatever data they are given: once is enough for all cases.
+
+    A call is known by the text of its arguments, and scores by the simulated responses, too.
+    """
 
     def kept(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
-            key = (name, repr((arguments, sorted(options.items()))))
-            if key not in _simulated:
-                _simulated[key] = function(*arguments, **options)
-            return _simulated[key]
+            made = {id(each) for pair in _kept.values() for each in pair}
+            if name == "hat_scores" and id(arguments[0]) not in made:
+                return function(*arguments, **options)
+            said = [id(each) if id(each) in made else repr(each) for each in arguments]
+            text = f"{name} {said} {sorted(options.items())}"
+            if " at 0x" in text:  # something with a state, such as a generator
+                return function(*arguments, **options)
+            if text not in _kept:
+                result = function(*arguments, **options)
+                _kept[text] = (result, getattr(result, "responses", None))
+            return _kept[text][0]
 
         return call
 
-    for module, names in SIMULATIONS.items():
-        place = import_module(f"hatlib.{module}")
-        for name in names:
-            monkeypatch.setattr(place, name, kept(name, getattr(place, name)))
-
-
-@pytest.fixture
-def small_design(monkeypatch):
-    """Simulate fewer items, as the awkward answers are what matters."""
-    from functools import partial
-
-    from hatlib.truth import design
-
+    for name in ("simulate_answers", "paper_design", "hat_scores"):
+        monkeypatch.setattr(hatlib, name, kept(name, getattr(hatlib, name)), raising=False)
+    monkeypatch.setattr(experiment, "run", kept("run", experiment.run))
     small = partial(design.paper_design, n_trials=4, n_items=(40, 36, 40))
-    monkeypatch.setattr(design, "paper_design", small)
+    monkeypatch.setattr(hatlib, "paper_design", kept("paper_design", small), raising=False)
 
 
 #: Pages that take long meet the cases that differ most; the shorter ones meet all.
@@ -349,7 +347,7 @@ AWKWARD = [(c, n) for c in ANSWERS for n in ITEM_LEVEL if n not in LONG or c in 
 
 
 @pytest.mark.parametrize(("case", "name"), AWKWARD)
-def test_awkward_answers(case, name, tmp_path, quick_pictures, small_design):
+def test_awkward_answers(case, name, tmp_path, quick_pictures):
     nb = play(name, FAST | ANSWERS[case](tmp_path))
     page = check(nb, web_page(nb, name))
     if case == "hostile":
@@ -360,7 +358,7 @@ def test_awkward_answers(case, name, tmp_path, quick_pictures, small_design):
 
 @pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("case", [case for case in ANSWERS if case != "source by item"])
-def test_awkward_answers_in_place_of_accuracies(case, name, tmp_path, quick_pictures, small_design):
+def test_awkward_answers_in_place_of_accuracies(case, name, tmp_path, quick_pictures):
     nb = play(name, FAST | ANSWERS[case](tmp_path))
     page = check(nb, web_page(nb, name))
     if case == "hostile":
@@ -382,7 +380,7 @@ def test_answers_without_the_source_language_are_a_message(name, tmp_path):
         play(name, FAST | given(tmp_path, frame))
 
 
-def test_models_of_a_profile_can_be_named(tmp_path, quick_pictures, small_design):
+def test_models_of_a_profile_can_be_named(tmp_path, quick_pictures):
     named = {"model_a": "model 1", "model_b": "model 4"}
     nb = play("profile", FAST | given(tmp_path, answers()) | named)
     assert any("model 1 against model 4" in text for text in sentences(nb))
