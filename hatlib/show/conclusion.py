@@ -42,15 +42,15 @@ def say(verdict: Verdict, *, loss: str = "loss", gain: str = "gain", digits: int
     --------
     >>> from hatlib.claims.verdict import decide
     >>> say(decide(-0.01, -0.04, 0.02, margin=0.05, asks="loss", n_clusters=22), loss="shortfall")
-    '−0.010 (95% interval −0.040 to +0.020; 22 lineages). A shortfall of more than 0.05 is ruled \
-out.'
+    '−0.010 (95% interval −0.040 to +0.020; 22 model families). A shortfall of more than 0.05 \
+is ruled out.'
     """
     v = verdict
     number = f"{signed(v.estimate, digits)}{f' {v.unit}' if v.unit else ''}"
     if not math.isfinite(v.estimate):
         return "There is no estimate."
     if not math.isfinite(v.low):
-        few = f", as there are too few {v.cluster}" if v.general else ""
+        few = f", as there are too few {_unit(v)}" if v.general else ""
         return f"{number}, without an interval{few}."
     basis = f"; {_basis(v)}" if v.n_clusters else ""
     text = [
@@ -60,7 +60,7 @@ out.'
     told = _told(v, loss, gain)
     if told:
         text.append(told)
-    held = [_HELD_BACK[why].format(cluster=v.cluster, family_size=v.family_size)
+    held = [_HELD_BACK[why].format(cluster=_unit(v), family_size=v.family_size)
             for why in v.held_back if why in _HELD_BACK]  # fmt: skip
     if held:
         text.append(f"This is no more than suggestive: {joined(held)}.")
@@ -69,7 +69,7 @@ out.'
     if v.doubtful:
         text.append(v.doubtful)
     if v.answer == "open" and v.needed:
-        units = v.cluster if v.general else "items"
+        units = _unit(v) if v.general else "items"
         number_of = f"more than {v.needed:,}" if v.needed >= MOST_NEEDED else f"about {v.needed:,}"
         have = v.n_clusters if v.general else v.n_items
         text.append(f"To rule out both would take {number_of} {units} like these (here: {have:,}).")
@@ -94,10 +94,15 @@ def _told(v: Verdict, loss: str, gain: str) -> str:
 
 def _basis(v: Verdict) -> str:
     """What the interval rests on."""
-    of = counted(v.n_clusters or 0, _one(v.cluster, 1), v.cluster)
+    of = counted(v.n_clusters or 0, _one(_unit(v), 1), _unit(v))
     if v.general:
         return of
     return f"these models, of {of}" if v.n_clusters else "these models"
+
+
+def _unit(v: Verdict) -> str:
+    """What the clusters are called on a page."""
+    return "model families" if v.cluster == "lineages" else v.cluster
 
 
 def _one(plural: str, n: int) -> str:
@@ -140,7 +145,11 @@ class Conclusion:
 
 
 def conclude(
-    verdict: Verdict | Sequence[Verdict], says: str = "", *, badge: bool = True, **words: Any
+    verdict: Verdict | Sequence[Verdict],
+    says: str | Sequence[str] = "",
+    *,
+    badge: bool = True,
+    **words: Any,
 ) -> Conclusion:
     """Show a verdict: its grade, a sentence about it, and the numbers in words.
 
@@ -148,9 +157,9 @@ def conclude(
     ----------
     verdict : Verdict or sequence of Verdict
         From `hatlib.claims.verdict.decide`; several become a list.
-    says : str
+    says : str or sequence of str
         What it means, in a sentence of plain text; by default the question. Above several, what
-        they mean together.
+        they mean together, or a list with a sentence for each.
     badge : bool
         Whether the grade stands in front.
     **words
@@ -169,14 +178,16 @@ def conclude(
 (95% interval +0.010 to +0.050). There is a gain; whether it exceeds 0.02 stays open.
     """
     several = (verdict,) if isinstance(verdict, Verdict) else tuple(verdict)
+    together = says if isinstance(says, str) else ""
+    heads = [says or v.question if len(several) == 1 else "" for v in several]
+    heads = heads if isinstance(says, str) else list(says)
     texts = []
-    for each in several:
+    for each, head in zip(several, heads, strict=True):
         grade = f'<span class="hat-grade hat-{each.grade}">{each.grade}</span> ' if badge else ""
-        head = says or each.question if len(several) == 1 else ""
         bold = f"**{markdown_text(head)}** " if head else ""
         subject = f"{markdown_text(each.subject)}: " if each.subject else ""
         texts.append(f"{grade}{bold}{subject}{say(each, **words)}")
-    headline = f"**{markdown_text(says)}**" if says and len(several) > 1 else ""
+    headline = f"**{markdown_text(together)}**" if together and len(several) > 1 else ""
     return Conclusion(several, tuple(texts), headline)
 
 
