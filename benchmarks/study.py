@@ -1,10 +1,10 @@
 """The kept studies: every design of `hatlib/truth/designs.toml`, run many times.
 
-    python benchmarks/study.py estimators|situations|power [--group NAME …]
+    python benchmarks/study.py estimators|situations|power [--group NAME …] [--name NAME …]
         [--replications 40] [--draws 200] [--jobs 1] [--write]
 
 Prints one row a design and estimator.  `--write` keeps them in `data/studies/`, where the pages
-read them; rows of other groups stay as they are.  Run `python data/describe.py` after it.
+read them; rows of other designs stay as they are.  Run `python data/describe.py` after it.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def run(options, mapper):
     chosen = [
         design
         for design in experiment.designs(options.study)
-        if not options.group or design.group in options.group
+        if (not options.group or design.group in options.group)
+        and (not options.name or design.name in options.name)
     ]
     work = partial(
         of_design, study=options.study, replications=options.replications, draws=options.draws
@@ -160,6 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study", choices=["estimators", "situations", "power"])
     parser.add_argument("--group", nargs="*", default=[])
+    parser.add_argument("--name", nargs="*", default=[])
     parser.add_argument("--replications", type=int, default=40)
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=1)

@@ -230,7 +230,9 @@ def _item_field(column: arrow.Field) -> dict[str, Any]:
 
 def _standard(benchmark: str) -> dict[str, Any]:
     """The JSON file of a frozen standard."""
-    about = f"Frozen standard of {benchmark}: reference hardness and common shape."
+    about = (
+        f"Standard of {benchmark}, frozen in edition 0.3.0: reference hardness and common shape."
+    )
     place = f"standards/{benchmark}.json"
     resource = _resource(f"standard-{benchmark}", place, about, "json", "application/json")
     return {"profile": "data-resource", "type": "file", **resource, "encoding": "utf-8"}

@@ -4,7 +4,7 @@
 function hatCore() {
   "use strict";
   // As in hatlib/metric: change them there first.
-  var GRID_POINTS = 41, EM_STEPS = [40, 1500], MIN_ITEMS = 10, CLEAR_OF_CHANCE = 2, SUPPORTED = 0.7;
+  var GRID_POINTS = 41, EM_STEPS = [40, 1500], MIN_ITEMS = 10, CLEAR_OF_CHANCE = 2, SURELY_WRONG = 0.2, SUPPORTED = 0.7;
   var SLICES = 5, ENOUGH_ITEMS = 10, KNOTS = 12, SMOOTHNESS = 0.3;
   var TERMS = 5, SOFT = 0.02, TINY = 1e-3, SHIFT_SD = 2, SLOPE_SD = 0.5, BEND_SD = 0.35;
   var COMMON_SD = [3, 1, 0.7], DECAY = 0.6, PRIOR_MODELS = 3, STEPS = 25, EVIDENCE = 4;
@@ -531,7 +531,7 @@ function hatCore() {
     var level = zeros(nT), line = zeros(nT * nG), below = zeros(nT * nG);
     for (t = 1; t < nT; t++) {
       var sums = [0, 0, 0];
-      data.models.forEach(function (model) { for (i = 0; i < 3; i++) sums[i] += model.paired[i * nT + t]; });
+      data.models.forEach(function (model) { if (!model.silent) for (i = 0; i < 3; i++) sums[i] += model.paired[i * nT + t]; });
       level[t] = (sums[2] - chance * sums[0]) / Math.max(sums[1] - chance * sums[0], 1e-3 * Math.max(sums[0], 1));
       level[0] += level[t] / (nT - 1);
     }
@@ -589,7 +589,7 @@ function hatCore() {
               for (p = 0; p < P; p++) row[p] += slope * basis[g * P + p];
             }
             expected = clip(expected, 1e-6, 1 - 1e-6);
-            var weight = 1 / (fit.factor[t] * expected * (1 - expected) + 1e-4);
+            var weight = model.silent ? 0 : 1 / (fit.factor[t] * expected * (1 - expected) + 1e-4);
             fit.weight[t * nC + c] = weight;
             for (p = 0; p < P; p++) fit.jacobian[(t * nC + c) * P + p] = row[p];
             var w = weight * model.items[t * nC + c];
@@ -791,12 +791,21 @@ function hatCore() {
     var scale = 0;
     for (g = 0; g < nG; g++) scale += weight[g] * grid[g];
     scale -= chance;
-    var lone = nM === 1, basis = directBasis(grid);
+    // One answer an item shows no profile that could be lent to others.
+    data.models.forEach(function (model, m) {
+      var once = 0;
+      for (c = 0; c < nC; c++) if (data.trials[c] === 1) once += model.sourceItems[c];
+      model.silent = once > sizes[m] / 2;
+    });
+    if (data.models.every(function (model) { return model.silent; })) data.models.forEach(function (model) { model.silent = false; });
+    var lone = nM === 1 || data.models.filter(function (model) { return !model.silent; }).length === 1, basis = directBasis(grid);
     var fit = lone ? null : fitAdaptive(data, posteriors, grid, chance), curves;
     if (lone) {
-      var means = meanRates(data.models[0].items, data.models[0].sums, nT, nC), f = zeros(nT * nG);
-      for (t = 0; t < nT; t++) f.set(directCurve(data.models[0].items.subarray(t * nC, (t + 1) * nC), means.subarray(t * nC, (t + 1) * nC), posteriors[0]), t * nG);
-      curves = [f];
+      curves = data.models.map(function (model, m) {
+        var means = meanRates(model.items, model.sums, nT, nC), f = zeros(nT * nG);
+        for (t = 0; t < nT; t++) f.set(directCurve(model.items.subarray(t * nC, (t + 1) * nC), means.subarray(t * nC, (t + 1) * nC), posteriors[m]), t * nG);
+        return f;
+      });
     } else curves = fit.fits.map(function (each) { return each.f; });
     function directCurve(items, means, posterior) {
       var x = fitDirect(items, means, posterior, basis, nC, nG), out = zeros(nG);
@@ -966,6 +975,7 @@ function hatCore() {
           if (support < SUPPORTED) flags.push("extrapolated");
           if (belowChance(each.rates[t], chance)) flags.push("target accuracy below chance");
           if (mostTrials === 2) flags.push("two answers an item");
+          if (repeatedGuesses(distributions[m], grid, chance)) flags.push("guesses repeated");
           if (!lone && draws && nM <= 200 && Math.abs(directHat(m, t) - hat) > DISAGREE * se) flags.push("estimators disagree");
         }
         rowsOut.push({ model: each.name, target: t ? data.targets[t - 1] : "macro", hat: hat, low: hat - reach * se, high: hat + reach * se, se: se,
@@ -980,6 +990,16 @@ function hatCore() {
     return { benchmark: table.benchmark, source: options.source, chance: chance, targets: data.targets, rows: rowsOut, draws: draws,
       profile: lone ? "direct" : "adaptive", repeated: once.names, ties: tieGroups(macro, hats, draws, nT),
       curves: data.models.map(function (each, m) { return { model: each.name, h: Array.from(grid), f: Array.from(curves[m].slice(0, nG)) }; }) };
+  }
+
+  /* Nearly always wrong on more items than it knows: guesses that come out the same each time. */
+  function repeatedGuesses(distribution, grid, chance) {
+    var wrong = 0, mean = 0;
+    for (var g = 0; g < grid.length; g++) {
+      mean += distribution[g] * grid[g];
+      if (grid[g] <= chance / 2 + 1e-9) wrong += distribution[g];
+    }
+    return chance > 0 && wrong > Math.max((mean - chance) / (1 - chance), SURELY_WRONG);
   }
 
   function belowChance(rates, chance) {

@@ -22,6 +22,9 @@ REPEATED = 0.03
 """Two answers to an item disagree less often than this, for each time that answers to two items
 do: the same answer again. Sets with usable repeats have .05 to .9."""
 
+FEW_ANSWERS = 5
+"""Fewer answers an item show its hardness only roughly."""
+
 ENOUGH_TO_SEE = 5.0
 """Items' worth of variation that it takes to see whether answers repeat."""
 
@@ -138,6 +141,9 @@ def _own(
         notes.append(Note(Remark.UNNAMED_PROMPTS))
     elif len(counts.prompted.names) > 1:
         notes.append(Note(Remark.PROMPTINGS_ADDED, {"method": "self"}))
+    asked = counts.source_trials[counts.source_trials >= 2]
+    if 2 < (usual := int(np.median(asked))) < FEW_ANSWERS:  # two are flagged
+        notes.append(Note(Remark.FEW_ANSWERS, {"answers": usual, "needed": FEW_ANSWERS}))
     if correlation is not None:
         if correlation:
             notes.append(Note(Remark.CORRELATION_GIVEN, {"correlation": correlation}))
@@ -182,9 +188,14 @@ def seen(counts: Counts) -> list[Note]:
     return notes
 
 
-def lone(counts: Counts, profile: str, standard: bool) -> tuple[str, Sequence[Note]]:
+def lone(counts: Counts, method: str, profile: str, standard: bool) -> tuple[str, Sequence[Note]]:
     """The profile where none is named: adaptive, unless there is nobody to borrow from."""
     if profile != "auto":
         return profile, []
-    alone = int((counts.source_trials > 0).any(axis=1).sum()) == 1 and not standard
+    answered = counts.source_trials > 0
+    lend = answered.any(axis=1)
+    if method == "self":  # one answer an item shows no profile that could be lent
+        several = lend & ((counts.source_trials >= 2).sum(axis=1) >= answered.sum(axis=1) / 2)
+        lend = several if several.any() else lend
+    alone = int(lend.sum()) == 1 and not standard
     return ("direct", [Note(Remark.LONE_MODEL)]) if alone else ("adaptive", [])

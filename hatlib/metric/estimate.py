@@ -46,6 +46,9 @@ MIN_STRATUM = 20
 CLEAR_OF_CHANCE = BOOK["clear_of_chance"]
 """Source accuracy must be this many standard errors above chance."""
 
+SURELY_WRONG = 0.2
+"""Share of items that guesses drawn anew would hardly ever leave so often wrong."""
+
 UNREAD = 0.10
 """Shares of unread answers that differ by more between source and target are flagged."""
 
@@ -278,9 +281,7 @@ def basic_marks(table: SufficientTable, parts: Sequence[Part], n_items: Floats) 
     error = _source_error(table, parts[0].hardness.likelihood is None)[:, None]
     marks[Flag.NEAR_CHANCE] = (accuracy - table.chance) < CLEAR_OF_CHANCE * error
     for part in parts if parts[0].hardness.likelihood is not None else ():
-        single = part.table.source_items[:, part.table.trials == 1].sum(axis=1)
-        once = single > part.table.source_items.sum(axis=1) / 2
-        marks[Flag.ONE_ANSWER] |= once[:, None]
+        marks[Flag.ONE_ANSWER] |= part.table.answered_once()[:, None]
     marks[Flag.NO_SUCCESS] = source <= 0  # below 0 by the correction for a judge
     few = n_items < MIN_ITEMS
     for part in parts if len(parts) > 1 else ():
@@ -335,6 +336,23 @@ def unread(counts: Counts) -> NDArray[np.bool_]:
     known = np.isfinite(gap)
     mean = np.where(known, gap, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return np.abs(np.column_stack([mean, np.nan_to_num(gap)])) > UNREAD
+
+
+def repeated_guesses(distribution: Floats, grid: Floats, chance: float) -> NDArray[np.bool_]:
+    """Models that are nearly always wrong on more items than they know, shape (n_models,).
+
+    Guesses that are drawn anew are right at the chance level on every item. Far below it are only
+    those that come out the same each time; others are then right each time, by luck.
+
+    Examples
+    --------
+    >>> grid = np.array([0, 0.5, 1])
+    >>> repeated_guesses(np.array([[0.4, 0.1, 0.5], [0.0, 0.8, 0.2]]), grid, 0.5).tolist()
+    [True, False]
+    """
+    wrong = distribution[:, grid <= chance / 2 + 1e-9].sum(axis=1)
+    known = (distribution @ grid - chance) / (1 - chance)
+    return np.asarray((chance > 0) & (wrong > np.maximum(known, SURELY_WRONG)))
 
 
 def extrapolated(support: Floats) -> NDArray[np.bool_]:

@@ -22,6 +22,7 @@ class Flag(StrEnum):
     TWO_ANSWERS = "two answers an item"
     ONE_PROMPT = "hardness of one prompt"
     ESTIMATORS_DIFFER = "estimators disagree"
+    REPEATED_GUESSES = "guesses repeated"
 
     @property
     def withholds(self) -> bool:
@@ -45,6 +46,7 @@ class Remark(StrEnum):
     PROMPTINGS_ADDED = "promptings added up"
     ONE_PROMPT = "hardness of one prompt"
     UNNAMED_PROMPTS = "promptings not named"
+    FEW_ANSWERS = "few answers an item"
     REPEATED = "the same answer repeated"
     LONE_MODEL = "nothing to borrow from"
     STANDARD = "frozen standard"

@@ -435,7 +435,10 @@ def _fit_mixed(
     spread = np.tile(np.array([SHIFT_SD, SLOPE_SD, *(BEND_SD * bends)]), (n_targets, 1))
     if profile == "shared":
         spread[:, 1:] = 1e-3
-    level = _level(table)
+    silent = np.zeros(n_models, dtype=bool)
+    if hardness.likelihood is not None:  # one answer an item shows no profile to lend to others
+        silent = table.answered_once() & ~table.answered_once().all()
+    level = _level(table, ~silent)
     line = _logit_of_line(level, u)
     if profile == "logit":
         # Each model for itself, from perfect transfer: nothing is held back, nothing is shared.
@@ -449,6 +452,7 @@ def _fit_mixed(
     below = np.clip(level, 0, 1)[:, None] * np.minimum(hardness.grid - c, 0)
 
     items, rates, factor = _cells(table)
+    items = np.where(silent[:, None, None], 0, items)
     parameters = np.tile(prior, (n_models, 1, 1))
     common = prior
     held = 1 / common_sd**2
@@ -483,6 +487,7 @@ def _fit_mixed(
             spread = _spread(spread, parameters - common, covariance, bends)
         if change < 1e-7:
             break
+    weight[silent] = 0  # nor in redraws
     g = special.expit(line + parameters @ basis.T)
     return MixedProfiles(
         profile,
@@ -506,9 +511,9 @@ def _inverse(matrices: Floats) -> Floats:
     return np.asarray(np.linalg.inv(matrices), dtype=np.float64)
 
 
-def _level(table: SufficientTable) -> Floats:
+def _level(table: SufficientTable, lend: NDArray[np.bool_]) -> Floats:
     """Slope of the straight line from (chance, chance) that all models together follow."""
-    n, source, target, _ = table.paired.sum(axis=1)
+    n, source, target, _ = table.paired[:, lend].sum(axis=1)
     c = table.chance
     above = np.maximum(source - c * n, 1e-3 * np.maximum(n, 1))
     level = (target - c * n) / above

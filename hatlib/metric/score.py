@@ -40,6 +40,7 @@ from hatlib.metric.estimate import (
     measured,
     paired_items,
     references,
+    repeated_guesses,
     support,
     unread,
     withheld,
@@ -236,7 +237,7 @@ def score_counts(
         counts, how, notes = choose(given, hardness, correlation)
         if isinstance(reference, Standard):
             notes.append(Note(Remark.STANDARD, {"origin": reference.origin}))
-        profile, said = lone(counts, profile, isinstance(reference, Standard))
+        profile, said = lone(counts, how.method, profile, isinstance(reference, Standard))
         start = reference.shape if isinstance(reference, Standard) else None
         parts = fitted(counts, how, profile, start)
         notes += [*said, *seen(counts)]
@@ -548,6 +549,8 @@ def _result(
         for name, value in hats.items()
     }
     marks |= _more_marks(counts, table, hardness.likelihood is None, supported, none)
+    if hardness.likelihood is not None:
+        marks[Flag.REPEATED_GUESSES] = repeated_guesses(distribution, grid, c)[:, None] & ~none
     marks[Flag.ESTIMATORS_DIFFER] = _disagree(counts, parts, base, found["hat"], profile) & ~none
     hat = found["hat"]
     bands = curve_draws = None

@@ -1,17 +1,19 @@
 """The frozen standards that come with the book: one for each real set that can carry one.
 
-Write them again after a change of the score or of the data: ``python -m hatlib.metric.standards``.
+They were made with edition 0.3.0, on 24 November 2026, from the answers that the origin of each
+names: the hardness that its models met together, and the shape that their profiles shared.  They
+are used as they are and never made again, whatever becomes of the score or of the data: scores
+that were given against them stay comparable.  A new standard takes a new name
+(``hat score … --save-standard``).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from hatlib.data.responses import load_responses
 from hatlib.data.tables import data_folder
 from hatlib.errors import InputError, Problem
 from hatlib.metric.reference import Standard
-from hatlib.metric.score import hat_scores
 
 STANDARDS = ("mgsm", "copa-dialects", "truthfulqa-bleu")
 """Sets whose models can be scored over the hardness that they meet."""
@@ -56,21 +58,3 @@ def bundled_standard(benchmark: str) -> Standard:
             )
         )
     return Standard.read(standard_file(benchmark))
-
-
-def make_standard(benchmark: str) -> Standard:
-    """The standard of a set, from its answers."""
-    responses = load_responses(sets=benchmark)
-    return hat_scores(responses, reference="pooled", draws=0).standard(benchmark)
-
-
-def main() -> None:
-    """Write the files."""
-    for benchmark in STANDARDS:
-        path = standard_file(benchmark)
-        path.parent.mkdir(exist_ok=True)
-        make_standard(benchmark).write(path, force=True)
-
-
-if __name__ == "__main__":
-    main()

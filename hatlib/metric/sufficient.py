@@ -75,6 +75,11 @@ class SufficientTable:
     judge: Judge | None = None
     whole: SufficientTable | None = None
 
+    def answered_once(self) -> NDArray[np.bool_]:
+        """Models that answered most items once, shape (n_models,)."""
+        single = self.source_items[:, self.trials == 1].sum(axis=1)
+        return np.asarray(single > self.source_items.sum(axis=1) / 2)
+
     def means(self) -> Floats:
         """Mean target rate in each cell, nan where it has no item.
 

@@ -39,6 +39,10 @@ FLAGS: Mapping[Flag, str] = {
     "prompt. Whether other prompts would say the same cannot be seen in these data.",
     Flag.ESTIMATORS_DIFFER: "The model's own profile (profile direct) gives a score more than two "
     "standard errors away: what is borrowed from the other models may not fit this one.",
+    Flag.REPEATED_GUESSES: "The model is nearly always wrong on more items than it knows, which "
+    "guesses drawn anew would not be. If it gives the same guess each time, items look easy or "
+    "hard by luck; wrong keys look alike. It takes answers that can differ, with the options in "
+    "another order each time, or more options.",
 }
 """What each flag means."""
 
@@ -49,6 +53,7 @@ SHORT: Mapping[Flag, str] = {
     Flag.UNPARSED: "unread answers",
     Flag.ONE_PROMPT: "one prompt",
     Flag.TWO_ANSWERS: "two answers",
+    Flag.REPEATED_GUESSES: "guesses repeated",
 }
 """Flags that are shorter in a table."""
 
@@ -139,6 +144,11 @@ _WORDS: Mapping[Remark, Any] = {
     Remark.UNNAMED_PROMPTS: lambda d: (
         "Promptings are not named. If all answers to an item come from one prompt, hardness is "
         "that of the prompt; name promptings in a column prompting."
+    ),
+    Remark.FEW_ANSWERS: lambda d: (
+        f"{d['answers']} answers an item show only roughly how hard it is. Where transfer falls "
+        "steeply with hardness, weak models may then score too low, by more than their intervals "
+        f"say. It takes {d['needed']} answers an item, better ten; more items do not help."
     ),
     Remark.REPEATED: lambda d: (
         "Nearly all answers of "

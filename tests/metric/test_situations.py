@@ -23,6 +23,7 @@ from hatlib.metric.score import identity_control, score_counts
 
 ABILITY = np.linspace(-2, 2.5, 7)
 H = (np.arange(4000) + 0.5) / 4000
+ARRAYS = ("models", "source_correct", "source_trials", "target_correct", "target_trials")
 
 
 def counts(right, n, target_right, target_n, chance=0.0, **more):
@@ -67,8 +68,7 @@ def with_rows(given, p):
 
 
 def some_models(given, n):
-    names = ("models", "source_correct", "source_trials", "target_correct", "target_trials")
-    return replace(given, **{name: getattr(given, name)[:n] for name in names})
+    return replace(given, **{name: getattr(given, name)[:n] for name in ARRAYS})
 
 
 def logits(rng, n_items, ability=ABILITY):
@@ -338,6 +338,69 @@ def test_answers_that_could_not_be_read_are_said(tmp_path):
     bad.to_csv(path, index=False)
     with pytest.raises(InputError, match="n_parsed"):
         hatlib.load_responses(path)
+
+
+def repeated_guesses(rng, ability, n_items, n=5, chance=0.5, same=True):
+    """Models that guess the same again on what they do not know, or anew."""
+    u = special.expit(logits(rng, n_items, ability))
+    luck = (rng.random(u.shape) < chance) if same else chance
+    known = rng.random(u.shape) < u
+    p = np.where(known, 1.0, luck) if same else chance + (1 - chance) * u
+    return answered(rng, p * 0.94 + 0.03, chance + 0.1 * u**4, n=n, chance=chance)
+
+
+def test_guesses_that_come_out_the_same_each_time_are_said():
+    rng = np.random.default_rng(20)
+    ability = np.array([-2.5, -1.8, 1.0, 2.0])
+    found = score_counts(repeated_guesses(rng, ability, 600), draws=0)
+    flagged = found.marks[Flag.REPEATED_GUESSES][:, 0]
+    assert flagged.tolist() == [True, True, False, False]  # the strong know more than they guess
+
+
+@pytest.mark.parametrize("chance", [0.25, 0.5])
+def test_guesses_drawn_anew_raise_no_alarm(chance):
+    alarms = []
+    for seed in range(10):
+        for n in (3, 5, 10):
+            rng = np.random.default_rng(seed)
+            given = repeated_guesses(rng, np.array([-2.5, -1, 0, 1.5]), 200, n, chance, same=False)
+            alarms.append(score_counts(given, draws=0).marks[Flag.REPEATED_GUESSES].mean())
+    assert np.mean(alarms) < 0.02
+
+
+def test_a_model_with_one_answer_an_item_lends_no_shape():
+    rng = np.random.default_rng(21)
+    at = logits(rng, 300, np.array([-1.0, 0.0, 1.0, 2.0]))
+    given = answered(rng, special.expit(at), special.expit(2 * at - 1))
+    pick = np.arange(4)[:, None] == 3
+    mixed = replace(
+        given,
+        source_trials=np.where(pick, 1, given.source_trials),
+        source_correct=np.where(pick, given.source_correct > 5, given.source_correct).astype(int),
+    )
+    apart, beside = (score_counts(each, draws=40) for each in (some_models(given, 3), mixed))
+    assert beside.marks[Flag.ONE_ANSWER][3].all()
+    assert beside.hat[:3] == pytest.approx(apart.hat, abs=1e-4)
+    assert beside.se[:3] == pytest.approx(apart.se, rel=0.5)
+    two = some_models(replace(mixed, **{name: getattr(mixed, name)[::-1] for name in ARRAYS}), 2)
+    assert score_counts(two, draws=0).profile == "direct"  # nobody to borrow from
+
+
+@pytest.mark.parametrize(("n", "is_said"), [(2, False), (3, True), (4, True), (5, False)])
+def test_three_or_four_answers_an_item_are_said(n, is_said):
+    rng = np.random.default_rng(22)
+    p = special.expit(logits(rng, 100))
+    notes = said(score_counts(answered(rng, p, 0.7 * p, n=n), draws=0))
+    assert (Remark.FEW_ANSWERS in notes) == is_said
+
+
+def test_a_model_near_chance_is_flagged_where_its_guesses_repeat():
+    given = hatlib.load_responses(sets="winogrande-african", chance=0.5)
+    given = given.counts("winogrande-african")
+    found, apart = (score_counts(each, draws=100) for each in (given, some_models(given, 3)))
+    assert found.marks[Flag.REPEATED_GUESSES][0].all()
+    assert found.hat[0, 0] == pytest.approx(apart.hat[0, 0], abs=1e-6)  # the fourth has one answer
+    assert found.high[0, 0] - found.low[0, 0] > 0.08
 
 
 # Lone models, strata, single answers --------------------------------------------------------------
