@@ -24,6 +24,7 @@ test: .venv/dev ## check style, types, code, notebooks and the book
 	$(bin)/ruff check
 	$(bin)/ruff format --check
 	$(bin)/mypy
+	$(bin)/lint-imports --no-cache
 	$(bin)/python -m pytest -n 2
 
 lint: .venv/dev ## mend what ruff can mend, then check style and types

@@ -296,7 +296,7 @@ def report(
     force: ForceOption = False,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Make one page on your models: scores, ties, languages, and what cannot be said.
+    """Make one page on your models, to read and to send.
 
     Example: hat report mine.parquet -o report.html
     """
@@ -329,7 +329,7 @@ def check(
     source: SourceOption = None,
     chance: ChanceOption = None,
 ) -> None:
-    """List everything that is wrong with files, or say how they are read."""
+    """List everything that is wrong with files."""
     import hatlib
     from hatlib.data.responses import has_items
 

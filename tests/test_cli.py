@@ -86,7 +86,7 @@ def test_help_names_every_command(hat):
     assert not [line for line in listed if line.endswith("...")]
     assert commands == {
         "book", "notebooks", "run", "check", "import", "aggregate", "score", "compare", "simulate",
-        "plan", "serve",
+        "plan", "report", "serve",
     }  # fmt: skip
 
 

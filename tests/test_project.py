@@ -27,6 +27,7 @@ from hatlib import publish
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+TAUGHT = {"hatlib", "IPython", "altair", "numpy", "pandas", "scipy", *sys.stdlib_module_names}
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -222,26 +223,27 @@ def test_every_parameter_is_read_later(path):
 
 @each_notebook
 def test_notebooks_define_no_functions(path):
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     for cell in cells(path):
         assert not any(isinstance(node, kinds) for node in ast.walk(ast.parse(cell.source)))
 
 
 @each_notebook
-def test_cells_are_short(path):
-    lengths = sorted(len(cell.source.splitlines()) for cell in cells(path))
-    assert lengths[len(lengths) // 2] <= 5
-    assert lengths[int(len(lengths) * 0.9)] <= 12
+def test_cells_that_readers_see_are_short(path):
+    folded = {"hide-cell", "hide-input"}
+    seen = [cell for cell in cells(path) if not folded & set(cell.metadata.get("tags", []))]
+    lengths = sorted(len(cell.source.splitlines()) for cell in seen)
+    assert not lengths or (lengths[len(lengths) // 2] <= 12 and lengths[-1] <= 14)
 
 
 @each_notebook
-def test_notebooks_need_only_hatlib(path):
+def test_notebooks_need_only_what_a_student_knows(path):
     for cell in cells(path):
         for node in ast.walk(ast.parse(cell.source)):
             if isinstance(node, ast.Import):
-                assert {alias.name.split(".")[0] for alias in node.names} == {"hatlib"}
+                assert {alias.name.split(".")[0] for alias in node.names} <= TAUGHT
             elif isinstance(node, ast.ImportFrom):
-                assert (node.module or "").split(".")[0] in {"hatlib", "IPython"}
+                assert (node.module or "").split(".")[0] in TAUGHT
 
 
 # Files -----------------------------------------------------------------------------------------

@@ -139,7 +139,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
     >>> with tempfile.TemporaryDirectory() as folder, sole_writer(Path(folder)):
     ...     pass
     """
-    made = not folder.exists()
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         import fcntl
@@ -159,9 +159,9 @@ def sole_writer(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(held)
-        if made:  # and still empty, as the run failed
+        for each in made:  # and still empty, as the run failed
             with contextlib.suppress(OSError):
-                folder.rmdir()
+                each.rmdir()
 
 
 def _is_one_of(path: Path, read: set[str]) -> bool:

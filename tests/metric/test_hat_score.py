@@ -888,7 +888,7 @@ def test_a_standard_is_written_and_read(responses, standard, tmp_path):
         )
         assert a.reference == "standard"
         assert a.hat == pytest.approx(b.hat, abs=1e-4, nan_ok=True)
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="this file exists"):
         standard.write(tmp_path / "standard.json")
 
 
