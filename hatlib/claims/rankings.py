@@ -124,7 +124,7 @@ def metric_ranking(scores: HatScores, metric: str, benchmark: str = "") -> Ranki
     --------
     >>> from hatlib import hat_scores, simulate_answers
     >>> scores = hat_scores(simulate_answers([0.0, 1.0], n_items=200).responses, draws=50)
-    >>> metric_ranking(scores, "xlt_gap").estimates.max() <= 0
+    >>> bool(metric_ranking(scores, "xlt_gap").estimates.max() <= 0)
     True
     """
     b = scores.benchmark(benchmark)

@@ -229,10 +229,10 @@ def check(frame: pd.DataFrame, schema: pa.DataFrameSchema, place: Place) -> list
 
     Examples
     --------
-    >>> frame = pd.DataFrame({"language": ["en"], "name": ["English"],
-    ...                       "script": ["Latin"], "family": [""]})
-    >>> [str(p) for p in check(frame, LANGUAGES, Place("l.csv", [2]))]
-    ['l.csv, line 2, column family: the value is empty. Fill it in, or remove the row.']
+    >>> rules = pa.DataFrameSchema({"n_items": pa.Column(int, pa.Check.ge(1))})
+    >>> found = check(pd.DataFrame({"n_items": [5, 0]}), rules, Place("mine.csv", [2, 3]))
+    >>> [(p.file, p.row, p.column, p.value) for p in found]
+    [('mine.csv', 3, 'n_items', '0')]
     """
     try:
         schema.validate(frame, lazy=True)
