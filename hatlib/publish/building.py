@@ -340,6 +340,12 @@ def _make_page(site: Site, name: str, reads: Iterable[str]) -> None:
 
     executed = nbformat.read(site.executed / f"{name}.ipynb", as_version=4)
     page = with_reading_time(folded(with_figures(executed)))
+    for cell in page.cells:  # Sphinx mends links in text, but not in what code has written
+        for output in cell.get("outputs", ()):
+            said = output.get("data", {}).get("text/markdown")
+            if said:
+                linked = re.sub(r"(\]\([\w./-]+)\.(?:ipynb|md)(?=[#)])", r"\1.html", said)
+                output["data"]["text/markdown"] = linked
     data = _downloads(site, (site.root / file for file in reads))
     page.cells.append(_downloads_cell(f"{name}.ipynb", data))
     write_notebook(page, site.analyses / f"{name}.ipynb")
