@@ -68,9 +68,7 @@ def charts_of(book: Path) -> Iterator[Chart]:
     contents = book / "_toc.yml"
     if not contents.is_file():
         return
-    parts = yaml.safe_load(contents.read_text(encoding="utf-8"))["parts"]
-    files = [chapter["file"] for part in parts for chapter in part["chapters"]]
-    for page in (name.removeprefix("analyses/") for name in files if name.startswith("analyses/")):
+    for page in re.findall(r"file: analyses/([\w-]+)", contents.read_text(encoding="utf-8")):
         executed = book / "_generated" / "executed" / f"{page}.ipynb"
         shown = book / "analyses" / f"{page}.ipynb"
         if executed.is_file() and shown.is_file():
