@@ -14,7 +14,7 @@ from example_logs import FOLDER, write
 from hatlib import cli
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "book/import.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "book/your-results.md").read_text(encoding="utf-8")
 COMMANDS = [
     line
     for block in re.findall(r"```console\n(.*?)```", PAGE, flags=re.S)
@@ -43,7 +43,8 @@ def test_every_command_of_the_page_works(tmp_path, monkeypatch, capsys):
     (tmp_path / "book/logs").symlink_to(FOLDER)
     monkeypatch.chdir(tmp_path)
     assert len(COMMANDS) >= 8
-    assert {line.split()[1] for line in COMMANDS} == {"import", "check", "score", "compare", "run"}
+    named = {line.split()[1] for line in COMMANDS}
+    assert named == {"import", "check", "report", "score", "compare", "run"}
     for command in COMMANDS:
         code, out, err = run(monkeypatch, capsys, command)
         assert code == 0, (command, err)
