@@ -54,10 +54,11 @@ def configured(config: dict[str, Any]) -> dict[str, Any]:
 
 def finish(folder: Path) -> None:
     """Mend links to sources of analyses, and write the sitemap, in a book that was built."""
-    if named("HAT_BOOK_REPOSITORY"):  # pages of analyses are made from notebooks/
-        for page in (folder / "analyses").glob("*.html"):
-            text = page.read_text(encoding="utf-8")
-            write_text(page, text.replace("/book/analyses/", "/notebooks/"))
+    repository = named("HAT_BOOK_REPOSITORY")
+    if repository:  # pages of analyses are made from notebooks/
+        for page in [*(folder / "analyses").glob("*.html"), folder / "rerun.html"]:
+            text = page.read_text(encoding="utf-8").replace("/book/analyses/", "/notebooks/")
+            write_text(page, text.replace("https://REPOSITORY", repository))
     address = named("HAT_BOOK_ADDRESS")
     if address:
         pages = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.html"))
