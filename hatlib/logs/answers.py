@@ -18,6 +18,7 @@ import pandas as pd
 
 from hatlib.errors import listing
 from hatlib.logs.common import MORE_COLUMNS, TRIAL_COLUMNS, Options
+from hatlib.logs.fields import at, short
 from hatlib.logs.places import Places
 from hatlib.logs.reading import File, Found, Notes, clean
 from hatlib.logs.settings import compare_settings
@@ -65,6 +66,8 @@ class Format:
     files: ClassVar[str] = "logs"
     row: ClassVar[str] = "row"
     metric: ClassVar[str] = "metric"
+    #: Where its records have our fields (`hatlib.logs.fields.WHERE`).
+    where: ClassVar[Mapping[str, Sequence[str]]] = {}
     #: Of several metrics that are 0 or 1, the first of these is taken.
     preferred: ClassVar[tuple[str, ...]] = ()
     #: Whether each prompting may have filters and metrics of its own.
@@ -102,6 +105,14 @@ class Format:
     def wish(self, what: str, rows: pd.DataFrame) -> str | None:
         """The metric that the format itself would take; None if there is a problem."""
         return ""
+
+    def said(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """What a record says, by `where`, and its stratum."""
+        said = {
+            ours: next(filter(None, (short(at(record, path)) for path in paths)), "")
+            for ours, paths in self.where.items()
+        }
+        return said | {"stratum": clean(at(record, self.options.stratum))}
 
 
 def gather(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

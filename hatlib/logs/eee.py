@@ -4,12 +4,13 @@ Known versions of the schema: `VERSIONS`. A row has ``model_id``, ``evaluation_n
 ``sample_id`` and ``evaluation`` with ``is_correct`` and ``score``. The traps: one answer has a row
 for each metric or filter; ``is_correct`` is only meaningful where the score is 0 or 1; the same
 samples come again in epochs (``metadata.epoch``), in a copy of the file and in a later run. The
-aggregate results (``.json``) beside the file are not needed.
+aggregate results (``.json``) beside the file say how the model was run, and are not needed.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,18 +18,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hatlib.data.door import importer_of
 from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run
-from hatlib.logs.fields import at, first_of, key_of, mapping, score_of
+from hatlib.logs.fields import WHERE, at, first_of, key_of, listed, mapping, score_of
 from hatlib.logs.languages import language_in
-from hatlib.logs.reading import File, Found, Notes, clean, json_value, objects
+from hatlib.logs.reading import File, Found, Notes, json_value, objects
 from hatlib.logs.settings import flat
 from hatlib.words import counted
 
 #: Versions of the instance-level schema that this module was written for.
 VERSIONS = ("0.0.1", "0.2.0", "0.2.1", "0.2.2")
 
-_NEEDED = ("model_id", "evaluation_name", "sample_id", "evaluation")
 _STAMP = re.compile(r"(\d{9,}(?:\.\d+)?)$")  # seconds since 1970, at the end of an evaluation_id
 _BOTH = ("is_correct", "score")
 
@@ -38,6 +39,7 @@ class Eee(Format):
 
     files = "instance-level files"
     metric = "field"
+    where = WHERE["eee"]
 
     def wanted(self, name: str) -> bool:
         return name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst"))
@@ -49,168 +51,126 @@ class Eee(Format):
         if found.beside:
             n = counted(len(found.beside), "file")
             self.notes.dropped.append(f"{n} of aggregate results: read for settings only.")
-        beside = {(f.folder, _stem(f.base)): f for f in found.beside}
-        if self.options.metric and self.options.metric not in _BOTH:
+        if self.options.metric not in ("", *_BOTH):
             # Rows of one answer are told apart by filter or metric.
-            self.options = replace(
-                self.options, metric="", filter=self.options.filter or self.options.metric
-            )
-        self._versions: dict[str, int] = {}
-        return [
-            Run(file, settings=self._settings(beside.get((file.folder, _stem(file.base)))))
-            for file in found.files
-        ]
-
-    def _settings(self, file: File | None) -> dict[str, str]:
-        """How a run was set, by its aggregate results."""
-        whole = mapping(json_value(file, Notes())) if file else {}
-        results = whole.get("evaluation_results")
-        found: dict[str, str] = {}
-        for result in map(mapping, results if isinstance(results, list) else ()):
-            config = mapping(result.get("generation_config"))
-            found |= flat(mapping(config.get("generation_args") or config))
-        return found
+            wanted = self.options.filter or self.options.metric
+            self.options = replace(self.options, metric="", filter=wanted)
+        self._versions = Counter[str]()
+        beside = {_stem(file): file for file in found.beside}
+        return [Run(file, settings=_settings(beside.get(_stem(file)))) for file in found.files]
 
     def rows(self, run: Run) -> Iterator[Mapping[str, Any]]:
-        bad: list[tuple[int, str]] = []
+        notes, name = self.notes, run.file.name
+        bad: list[tuple[int, str, str]] = []
         turns = errors = 0
-        for number, row in objects(run.file, self.notes):
+        for number, row in objects(run.file, notes):
             if "evaluation_results" in row and "sample_id" not in row:
-                self.notes.dropped.append(f"{run.file.name}: aggregate results, not needed.")
+                notes.dropped.append(f"{name}: aggregate results, not needed.")
                 return
-            if "doc_id" in row and "evaluation" not in row:
-                what = "this is a sample log of lm-evaluation-harness."
-                self.notes.problem(what, "Use hat import lm-eval.", run.file.name, row=number)
-                return
-            lacking = [name for name in _NEEDED if row.get(name) in (None, "")]
-            if lacking or not isinstance(row["evaluation"], dict):
-                bad.append((number, listing(lacking or ["evaluation"])))
+            said, scores = self.said(row), mapping(row.get("evaluation"))
+            lacking = [self.where[ours][-1] for ours in ("model", "task", "item") if not said[ours]]
+            if lacking or not scores:
+                bad.append((number, listing(lacking or ["evaluation"]), importer_of(row)))
                 continue
-            version = first_of(row, "schema_version")
-            self._versions[version] = self._versions.get(version, 0) + 1
+            self._versions[first_of(row, "schema_version")] += 1
             turns += row.get("interaction_type") in ("multi_turn", "agentic")
             if row.get("error"):
                 errors += 1
                 continue
-            about, asked = mapping(row.get("metadata")), mapping(row.get("input"))
-            task, variant = _task(row, about)
-            source, stratum = first_of(about, "source_language"), self.options.stratum
-            yield {
-                "model": clean(row["model_id"]),
-                "task": task,
-                "run": first_of(row, "evaluation_id"),
-                "item": first_of(about, "item") or clean(row["sample_id"]),
-                "language": first_of(about, "language", "lang"),
+            key, source = key_of(at(row, "metadata.key")), said["source_language"]
+            yield said | {
+                "task": said["task"].removesuffix(f"/{said['variant']}"),
                 "source_language": language_in(source) or source,
-                "prompting": first_of(about, "prompting"),
-                "trial": first_of(about, "epoch"),
-                "variant": variant,
-                "key": key_of(about.get("key"))
-                or key_of(asked.get("reference"), asked.get("choices")),
-                "cluster": first_of(about, "cluster"),
-                "stratum": clean(at(row, stratum)) if stratum else "",
-                "scores": {
-                    n: score_of(row["evaluation"].get(n)) for n in _BOTH if n in row["evaluation"]
-                },
+                "variant": _variant(row, said),
+                "key": key or key_of(at(row, "input.reference"), at(row, "input.choices")),
+                "scores": {k: score_of(scores[k]) for k in _BOTH if k in scores},
             }
         if bad:
+            number, lacking_names, program = bad[0]
             what = f"{counted(len(bad), 'row')} without what an instance-level row needs."
-            remedy = "Check the file against the schema of Every Eval Ever."
-            self.notes.problem(what, remedy, run.file.name, row=bad[0][0], value=bad[0][1])
+            other = f"Use hat import {program}." if program else ""
+            remedy = other or "Check the file against the schema of Every Eval Ever."
+            notes.problem(what, remedy, name, row=number, value=lacking_names)
         if errors:
-            self.notes.dropped.append(
-                f"{run.file.name}: {counted(errors, 'row')} lost to an error."
-            )
+            notes.dropped.append(f"{name}: {counted(errors, 'row')} lost to an error.")
         if turns:
             n = counted(turns, "answer")
-            self.notes.read.append(f"{n} of several turns, each judged, and counted, as one trial.")
+            notes.read.append(f"{n} of several turns, each judged, and counted, as one trial.")
 
     def settle(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The newest evaluation first; without epochs, the rows of one file of it."""
-        self._say_versions()
-        stamps = {name: _stamp(name) for name in rows["run"].unique()}
-        order = sorted(stamps, key=lambda name: stamps[name] or 0.0, reverse=True)
+        notes, versions = self.notes, sorted(self._versions)
+        notes.read.append(f"Schema version {listing(v or 'none named' for v in versions)}.")
+        other = [v or "none named" for v in versions if v not in VERSIONS]
+        if other:
+            notes.assumed.append(
+                f"Schema version {listing(other)} is read as {VERSIONS[-1]}; "
+                f"known are {listing(VERSIONS)}."
+            )
+        dates = {run: _STAMP.search(run) for run in rows["run"].unique()}
+        order = sorted(dates, key=lambda run: float((dates[run] or "0")[0]), reverse=True)
         cell = ["model", "benchmark", "language", "item", "prompting"]
         pairs = rows[[*cell, "task", "run"]].drop_duplicates([*cell, "run"])
         pairs = pairs[pairs.duplicated(cell, keep=False)]
         for (task, model), mine in pairs.groupby(["task", "model"], sort=False):
-            if any(stamps[name] is None for name in mine["run"].unique()):
-                self.notes.problem(
+            if mine["run"].map(dates).isna().any():
+                notes.problem(
                     f"there are two evaluations of {task} by {model}, and they are not dated.",
                     "Name the file of one of them.",
                     value=listing(mine["run"].unique()),
                 )
-        again = rows["number"] != rows.groupby([*cell, "run", "variant"])["number"].transform("min")
-        again &= rows["trial"] == ""
+        first = rows.groupby([*cell, "run", "variant"])["number"].transform("min")
+        again = (rows["number"] != first) & (rows["trial"] == "")
         if again.any():
             n = counted(int(again.sum()), "row")
-            self.notes.dropped.append(f"{n} again, in another file of the evaluation.")
-        rows = rows[~again].assign(age=rows["run"].map({n: k for k, n in enumerate(order)}))
-        overlap = rows.duplicated([*cell, "run", "trial"]) & ~rows.duplicated(
-            [*cell, "run", "trial", "variant"]
-        )
-        return rows if overlap.any() else rows.assign(variant="")
+            notes.dropped.append(f"{n} again, in another file of the evaluation.")
+        rows = rows[~again].assign(age=rows["run"].map(order.index))
+        trial = [*cell, "run", "trial"]
+        if (rows.duplicated(trial) & ~rows.duplicated([*trial, "variant"])).any():
+            return rows
+        return rows.assign(variant="")
 
     def wish(self, what: str, rows: pd.DataFrame) -> str | None:
         """``is_correct``, unless the score says more or something else."""
-        if self.options.metric:
+        if self.options.metric or "=score" not in rows:
             return self.options.metric
-        if "=score" not in rows:
-            return ""
         score = rows["=score"][np.isfinite(rows["=score"])]
         graded = int((~score.isin([0.0, 1.0])).sum())
-        differ = 0
-        if "=is_correct" in rows:
-            right = rows["=is_correct"].loc[score.index]
-            differ = int((np.isfinite(right) & (right != score)).sum())
         if graded and self.options.threshold is not None:
             return "score"
-        if graded:
-            self.notes.problem(
-                f"score is neither 0 nor 1 in {counted(graded, 'answer')} to {what}, where "
-                "is_correct means little.",
-                "Say from which score on an answer is right with --threshold, or trust is_correct "
-                "with --metric is_correct.",
+        right = rows["=is_correct"].loc[score.index] if "=is_correct" in rows else score
+        differ = int((np.isfinite(right) & (right != score)).sum())
+        if graded or differ:
+            why = (
+                "score is neither 0 nor 1, and is_correct means little,"
+                if graded
+                else "is_correct and score differ"
             )
-            return None
-        if differ:
-            self.notes.problem(
-                f"is_correct and score differ in {counted(differ, 'answer')} to {what}.",
-                "Choose one with --metric is_correct or --metric score.",
+            return self.notes.problem(
+                f"{why} in {counted(graded or differ, 'answer')} to {what}.",
+                "Choose --metric is_correct, or --metric score, with --threshold if it is graded.",
             )
-            return None
         return "is_correct"
 
-    def _say_versions(self) -> None:
-        names = listing(version or "none named" for version in sorted(self._versions))
-        self.notes.read.append(f"Schema version {names}.")
-        other = sorted(version for version in self._versions if version not in VERSIONS)
-        if other:
-            names = listing(version or "none named" for version in other)
-            self.notes.assumed.append(
-                f"Schema version {names} is read as {VERSIONS[-1]}; known are {listing(VERSIONS)}."
-            )
+
+def _settings(file: File | None) -> dict[str, str]:
+    """How a run was set, by its aggregate results."""
+    whole = mapping(json_value(file, Notes())) if file else {}
+    found: dict[str, str] = {}
+    for result in map(mapping, listed(whole.get("evaluation_results"))):
+        config = mapping(result.get("generation_config"))
+        found |= flat(mapping(config.get("generation_args") or config))
+    return found
 
 
-def _stem(name: str) -> str:
-    """What the names of a file of answers and of its aggregate results share."""
-    return re.sub(r"(_samples)?\.jsonl?(\.gz|\.zst)?$", "", name)
+def _stem(file: File) -> tuple[str, str]:
+    """What a file of answers and that of its aggregate results share."""
+    return file.folder, re.sub(r"(_samples)?\.jsonl?(\.gz|\.zst)?$", "", file.base)
 
 
-def _stamp(evaluation: str) -> float | None:
-    match = _STAMP.search(evaluation)
-    return float(match[1]) if match else None
-
-
-def _task(row: Mapping[str, Any], about: Mapping[str, Any]) -> tuple[str, str]:
-    """The task of a row, and which of the rows of one answer it is: its filter and metric."""
-    name = clean(row["evaluation_name"])
-    kind = []
-    chosen = first_of(about, "filter")
-    if chosen and name.endswith(f"/{chosen}"):
-        name = name.removesuffix(f"/{chosen}")
-        kind.append(chosen)
+def _variant(row: Mapping[str, Any], said: Mapping[str, str]) -> str:
+    """Which of the rows of one answer it is: its filter and metric."""
+    chosen = said["variant"] if said["task"].endswith(f"/{said['variant']}") else ""
     result = first_of(row, "evaluation_result_id")
-    if result:
-        kind.append(result.removeprefix(first_of(row, "evaluation_id")).strip("#:/_-. ") or result)
-    return name, "/".join(kind)
+    metric = result.removeprefix(said["run"]).strip("#:/_-. ") or result
+    return "/".join(filter(None, (chosen, metric)))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib import resources
 from typing import Any
 
 from hatlib.logs.reading import clean
@@ -20,6 +22,10 @@ WORDS = {
 MISSING = frozenset(["", "na", "n/a", "nan", "none", "null", "<na>"])
 #: What programs write where they found no answer in a reply.
 UNREADABLE = frozenset([*MISSING, "[invalid]", "invalid", "[no answer]", "no answer", "error"])
+#: Where the records of a program have our fields.
+WHERE: Mapping[str, Mapping[str, Sequence[str]]] = tomllib.loads(
+    resources.files("hatlib.logs").joinpath("formats.toml").read_text(encoding="utf-8")
+)
 #: GSM8K and its kin write the answer after this, at the end of a worked solution.
 MARK = "####"
 
@@ -107,6 +113,11 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def listed(value: Any) -> Sequence[Any]:
+    """The value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else ()
+
+
 def first_of(fields: Mapping[str, Any], *names: str) -> str:
     """The first of some fields that holds a short value, as text; else empty.
 
@@ -115,11 +126,13 @@ def first_of(fields: Mapping[str, Any], *names: str) -> str:
     >>> first_of({"lang": "de", "language": None}, "language", "lang")
     'de'
     """
-    for name in names:
-        value = fields.get(name)
-        if isinstance(value, str | int | float) and not isinstance(value, bool) and clean(value):
-            return clean(value)
-    return ""
+    return next(filter(None, (short(fields.get(name)) for name in names)), "")
+
+
+def short(value: object) -> str:
+    """A text or number as text; empty for anything else."""
+    is_short = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return clean(value) if is_short else ""
 
 
 def at(row: Any, path: str) -> Any:

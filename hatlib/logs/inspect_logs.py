@@ -3,18 +3,14 @@
 A log holds one task that one model answered. Its samples have an id, an epoch and scores by one or
 more scorers. The epochs of a sample are trials of one item. What the metadata of a sample say comes
 first: ``item``, ``language`` (or ``lang``), ``source_language``, ``prompting``, ``cluster``,
-``key``.
-
-inspect-ai is not needed. Its own reader is used, if it is installed, for a log whose form this
-module does not know: it is slower, and does not bound what a hostile file may take.
+``key``. inspect-ai is not needed, and not used: it does not bound what a hostile file may take.
 """
 
 from __future__ import annotations
 
-import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from importlib import import_module
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -22,7 +18,7 @@ import pandas as pd
 from hatlib.errors import listing
 from hatlib.logs import reading
 from hatlib.logs.answers import Format, Run
-from hatlib.logs.fields import at, first_of, key_of, mapping, score_of
+from hatlib.logs.fields import WHERE, at, first_of, key_of, listed, mapping, score_of
 from hatlib.logs.languages import language_in
 from hatlib.logs.reading import File, Found, clean, json_value, members, value_of
 from hatlib.logs.settings import flat
@@ -33,11 +29,13 @@ KNOWN_VERSION = 2
 #: More scorers than this are no scorers.
 MAX_SCORERS = 200
 
-_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, reading._ZSTD)
-_LANGUAGE = ("language", "lang")
-_PROMPTING = ("prompting", "prompt", "template")
+_HEADERS = ("header.json", "_journal/start.json")  # the second is all that a run has at its start
+#: Arguments of a task that say which language and prompting, and are no settings.
+_PLACES = ("language", "lang", "prompting", "prompt", "template")
 _ENDED = {"error": "ended in an error", "cancelled": "was cancelled"}
 _UNREAD = ("no_answer_found", "cut_off")
+_SILENT = "no answer (N) counts as wrong, as Inspect counts it"
+_LATE = "ended in an error and were scored all the same; they count"
 
 
 class Inspect(Format):
@@ -46,214 +44,157 @@ class Inspect(Format):
     files = "Inspect logs"
     row = "sample"
     metric = "scorer"
+    where = WHERE["inspect"]
 
     def wanted(self, name: str) -> bool:
         return name.endswith((".eval", ".json"))
 
     def runs(self, found: Found) -> list[Run]:
+        notes = self.notes
         runs = [run for file in found.files if (run := self._run(file)) is not None]
         nameless = [run.file.name for run in runs if not run.model]
         if nameless and not self.options.model:
             what = "the log does not say the name of the model."
-            self.notes.problem(what, "Name it with --model.", listing(nameless, 3))
-        if not runs and not self.notes.problems:
-            self.notes.problem(
+            notes.problem(what, "Name it with --model.", listing(nameless, 3))
+        if not runs and not notes.problems:
+            notes.problem(
                 "there are no Inspect logs.", file=listing((f.name for f in found.files), 3)
             )
-        newer = {
-            str(r.about["version"])
-            for r in runs
-            if _is_newer(r.about["version"]) and r.about["form"] != "official"
-        }
+        versions = {run.about["version"] for run in runs}
+        newer = sorted(v for v in versions if isinstance(v, int) and v > KNOWN_VERSION)
         if newer:
-            self.notes.assumed.append(
-                f"Version {listing(sorted(newer))} of the log is read as version {KNOWN_VERSION}; "
-                "to be sure, install Inspect's own reader: pip install inspect-ai."
+            notes.assumed.append(
+                f"Version {listing(newer)} of the log is read as version {KNOWN_VERSION}."
             )
-        self._runs = runs
         return sorted(runs, key=_age, reverse=True)
 
-    # Headers ----------------------------------------------------------------------------------
-
     def _run(self, file: File) -> Run | None:
-        """The header of a file; None if it is no log."""
-        notes = self.notes
-        if reading.is_zip(file.path) or file.base.endswith(".eval"):
-            unknown = reading.packings(file.path) - set(_PACKINGS)
-            if unknown:
-                kind = f"its files are packed in a way (number {listing(sorted(unknown))})"
-                return self._official(file, kind)
-            header, form = self._zip_header(file), "zip"
+        """A file by the header of its log; None if it is no log."""
+        notes, before = self.notes, len(self.notes.problems)
+        header: Any
+        packed = reading.is_zip(file.path) or file.base.endswith(".eval")
+        if packed:
+            found = dict(members(file.path, lambda name: name in _HEADERS, notes))
+            name = next((name for name in _HEADERS if name in found), "")
+            header = value_of(found[name], f"{file.name}, {name}", notes) if name else None
+            header = ({} if name == _HEADERS[0] else {"status": "started"}) | dict(mapping(header))
         elif file.path.stat().st_size > reading.MAX_MEMBER:
             what = "the JSON log is too large to be read at once."
-            remedy = (
-                "Turn it into an .eval file: inspect log convert LOG --to eval --output-dir DIR."
-            )
+            remedy = "Make it an .eval file: inspect log convert LOG --to eval --output-dir DIR."
             return notes.problem(what, remedy, file.name)
         else:
-            before = len(notes.problems)
-            header, form = json_value(file, notes), "json"
-            if not file.named and not mapping(header).get("eval"):
+            header = mapping(json_value(file, notes))
+            if not file.named and not header.get("eval"):
                 del notes.problems[before:]
                 notes.dropped.append(f"{file.name}: a JSON file that is no Inspect log.")
                 return None
-        if header is None:
+        if len(notes.problems) > before:
             return None
-        run = _of_header(file, mapping(header), form)
-        if run is None:
+        about, plan = mapping(header.get("eval")), mapping(header.get("plan"))
+        task, model = clean(about.get("task")), clean(about.get("model"))
+        if not task:
             what = "this is no log of Inspect: it does not say its task."
             return notes.problem(what, "Name .eval or .json logs.", file.name)
-        if _is_newer(run.about["version"]) and _inspect_log() is not None:
-            return self._official(file, "")
-        return run
-
-    def _zip_header(self, file: File) -> Any:
-        """The header of a log in a zip file, or its start if the run did not finish."""
-        names = ("header.json", "_journal/start.json")
-        before = len(self.notes.problems)
-        found = dict(members(file.path, lambda name: name in names, self.notes))
-        if len(self.notes.problems) > before:
-            return None
-        for name in names:
-            if name in found:
-                header = value_of(found[name], f"{file.name}, {name}", self.notes)
-                started = {"status": "started"} if name != names[0] else {}
-                return None if header is None else {**started, **mapping(header)}
-        what = "this is no log of Inspect: it has no header."
-        return self.notes.problem(what, "Name .eval or .json logs.", file.name)
-
-    def _official(self, file: File, why: str) -> Run | None:
-        """The header of a log by Inspect's own reader."""
-        reader = _inspect_log()
-        if reader is None:
-            what = f"the log needs Inspect's own reader: {why} that only it may know."
-            remedy = "Install it with pip install inspect-ai, and import the log again."
-            return self.notes.problem(what, remedy, file.name)
-        try:
-            whole = reader.read_eval_log(str(file.path), header_only=True).model_dump(mode="json")
-        except Exception as error:  # of a package that may raise anything
-            what = f"Inspect cannot read the log either: {clean(error)}."
-            return self.notes.problem(what, file=file.name)
-        return _of_header(file, whole, "official")
-
-    # Samples ----------------------------------------------------------------------------------
+        arguments, config = mapping(about.get("task_args")), mapping(about.get("config"))
+        results = mapping(header.get("results"))
+        solvers = [
+            (clean(step.get("solver")), mapping(step.get("params")))
+            for step in map(mapping, listed(plan.get("steps")))
+        ]
+        settings = {
+            **{k: v for k, v in arguments.items() if k not in _PLACES},
+            **mapping(plan.get("config")),
+            **mapping(about.get("model_generate_config")),
+            **mapping(about.get("model_args")),
+            "system_message": dict(reversed(solvers)).get("system_message", {}).get("template"),
+            **{name: config.get(name) for name in ("limit", "sample_id")},
+            "version": about.get("task_version"),
+        }
+        # In the first versions a sample did not name its one scorer.
+        scorers = [*listed(results.get("scores")), results.get("scorer")]
+        known = {
+            "packed": packed,
+            "version": header.get("version"),
+            "status": clean(header.get("status")),
+            "created": str(about.get("created")),
+            "asked": score_of(results.get("total_samples")),
+            "scorer": first_of(mapping(scorers[0]), "name") or "score",
+            "invalidated": bool(header.get("invalidated")),
+            "arguments": arguments,
+            "shuffled": any(
+                "shuffle" in str(name) and bool(value)
+                for each in (arguments, *(params for _, params in solvers))
+                for name, value in each.items()
+            ),
+        }
+        return Run(
+            file, "" if model in ("none", "none/none") else model, task, flat(settings), known
+        )
 
     def _samples(self, run: Run) -> Iterator[Mapping[str, Any]]:
         """The samples of a log, one after the other."""
         file = run.file
-        if run.about["form"] == "json":
-            samples = mapping(json_value(file, self.notes)).get("samples")
-            yield from filter(None, map(mapping, samples if isinstance(samples, list) else ()))
-        elif run.about["form"] == "zip":
+        if run.about["packed"]:
             for name, content in members(file.path, _is_sample, self.notes):
-                sample = value_of(content, f"{file.name}, {clean(name)}", self.notes)
-                if isinstance(sample, dict):
-                    yield sample
+                yield mapping(value_of(content, f"{file.name}, {clean(name)}", self.notes))
         else:
-            fields = {
-                "id",
-                "epoch",
-                "target",
-                "choices",
-                "metadata",
-                "scores",
-                "error",
-                "invalidation",
-            }
-            reader = _inspect_log()
-            try:
-                if reading.is_zip(file.path):
-                    given = reader.read_eval_log_samples(str(file.path), all_samples_required=False)
-                else:
-                    given = reader.read_eval_log(str(file.path)).samples or ()
-                for each in given:
-                    yield each.model_dump(mode="json", include=fields)
-            except Exception as error:  # of a package that may raise anything
-                what = f"Inspect cannot read the log to its end: {clean(error)}."
-                self.notes.problem(what, file=file.name)
+            samples = mapping(json_value(file, self.notes)).get("samples")
+            yield from map(mapping, listed(samples))
 
     def rows(self, run: Run) -> Iterator[Mapping[str, Any]]:
-        lost: dict[str, int] = {}
-        noted: dict[str, int] = {}
+        lost, noted = Counter[str](), Counter[str]()
         n = 0
-        for sample in self._samples(run):
+        for sample in filter(None, self._samples(run)):
             n += 1
-            about, scores = mapping(sample.get("metadata")), _scores(run, sample)
-            item = first_of(about, "item") or first_of(sample, "id")
-            why = (
-                "without an id"
-                if not item
-                else "declared invalid"
-                if sample.get("invalidation")
-                else "lost to an error"
-                if sample.get("error") and not scores
-                else ""
+            said, scores = (
+                self.said({**sample, "arguments": run.about["arguments"]}),
+                _scores(run, sample),
             )
-            if why:
-                lost[why] = lost.get(why, 0) + 1
-                continue
-            given = list(mapping(sample.get("scores")).values())
-            silent = any(_value(score) == "N" for score in given)
-            unread = silent or any(mapping(score).get("reason") in _UNREAD for score in given)
-            for what, holds in (
-                ("no answer (N) counts as wrong, as Inspect counts it", silent),
-                ("ended in an error and were scored all the same; they count", sample.get("error")),
-            ):
-                if holds:
-                    noted[what] = noted.get(what, 0) + 1
-            key, source = key_of(about.get("key")), first_of(about, "source_language")
-            if not key:
-                key = key_of(sample.get("target"))
-                key = "" if key.isalpha() and run.about["shuffled"] else key
-            language = first_of(about, *_LANGUAGE)
-            yield {
-                "item": item,
-                "language": language,
-                "fallback": first_of(run.about["arguments"], *_LANGUAGE),
-                "source_language": language_in(source) or source,
-                "prompting": first_of(about, "prompting")
-                or first_of(run.about["arguments"], *_PROMPTING),
-                # An id may come again with another item, language or prompting: another answer.
-                "trial": f"{clean(sample.get('id'))} {first_of(sample, 'epoch')}",
-                "key": key,
-                "cluster": first_of(about, "cluster"),
-                "stratum": clean(at(sample, self.options.stratum)) if self.options.stratum else "",
-                "parsed": float(not unread),
-                "scores": scores,
-            }
+            source, target = said["source_language"], key_of(sample.get("target"))
+            if not said["item"]:
+                lost["without an id"] += 1
+            elif sample.get("invalidation"):
+                lost["declared invalid"] += 1
+            elif sample.get("error") and not scores:
+                lost["lost to an error"] += 1
+            else:
+                silent = any(score.get("value") == "N" for score in scores.values())
+                unread = silent or any(score.get("reason") in _UNREAD for score in scores.values())
+                noted[_SILENT] += silent
+                noted[_LATE] += bool(sample.get("error"))
+                yield said | {
+                    "source_language": language_in(source) or source,
+                    # An id may come again with another item, language or prompting.
+                    "trial": f"{clean(sample.get('id'))} {first_of(sample, 'epoch')}",
+                    "key": key_of(at(sample, "metadata.key"))
+                    or ("" if target.isalpha() and run.about["shuffled"] else target),
+                    "parsed": float(not unread),
+                    "scores": _numbers(scores),
+                }
         self._say(run, n, lost, noted)
 
-    def _say(self, run: Run, n: int, lost: Mapping[str, int], noted: Mapping[str, int]) -> None:
+    def _say(self, run: Run, n: int, lost: Counter[str], noted: Counter[str]) -> None:
         """What was lost of a log, and what it left out itself."""
-        name, notes, about = run.file.name, self.notes, run.about
-        notes.dropped += [f"{name}: {counted(k, 'sample')} {why}." for why, k in lost.items()]
-        notes.assumed += [f"{name}: {counted(k, 'sample')}: {what}." for what, k in noted.items()]
+        name, about, read = run.file.name, run.about, counted(n, "sample")
+        dropped = [f"{counted(k, 'sample')} {why}." for why, k in lost.items()]
+        assumed = [f"{counted(k, 'sample')}: {what}." for what, k in noted.items() if k]
         if not n:
-            notes.dropped.append(f"{name}: no samples in it (logged without them?).")
+            dropped.append("no samples in it (logged without them?).")
         if about["status"] not in ("success", ""):
             how = _ENDED.get(about["status"], "did not finish")
-            notes.assumed.append(
-                f"{name}: the run {how}; what is there was read ({counted(n, 'sample')})."
+            assumed.append(f"the run {how}; what is there was read ({read}).")
+        if n and about["asked"] > n:
+            asked = int(about["asked"])
+            dropped.append(
+                f"{asked - n:,} of {asked:,} samples that were asked are not in the log."
             )
-        asked = score_of(mapping(about["results"]).get("total_samples"))
-        if n and asked > n:
-            notes.dropped.append(
-                f"{name}: {int(asked) - n:,} of {int(asked):,} samples that were asked are not in "
-                "the log."
-            )
-        if about["invalidated"] and not lost.get("declared invalid"):
-            notes.assumed.append(
-                f"{name}: the log is declared invalid, but none of its samples is."
-            )
+        if about["invalidated"] and not lost["declared invalid"]:
+            assumed.append("the log is declared invalid, but none of its samples is.")
+        self.notes.dropped += [f"{name}: {line}" for line in dropped]
+        self.notes.assumed += [f"{name}: {line}" for line in assumed]
 
     def settle(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Letters are no keys where options were shuffled; logs that make one run are said."""
-        official = sum(run.about["form"] == "official" for run in self._runs)
-        for n, whose in (
-            (len(self._runs) - official, "the reader of hatlib"),
-            (official, "Inspect's own reader"),
-        ):
-            self.notes.read += [f"{counted(n, 'log')} with {whose}."] if n else []
         letters = rows["key"].str.fullmatch("[A-Z]").fillna(False).astype(bool)
         pairs = rows.loc[letters, ["benchmark", "language", "item", "key"]].drop_duplicates()
         several = pairs.duplicated(["benchmark", "language", "item"])
@@ -270,96 +211,36 @@ class Inspect(Format):
         return rows.assign(parsed=rows["parsed"].where(read == 0))
 
 
-def _of_header(file: File, header: Mapping[str, Any], form: str) -> Run | None:
-    """A run, by the header of its log; None if it says no task."""
-    about, plan = mapping(header.get("eval")), mapping(header.get("plan"))
-    if not clean(about.get("task")):
-        return None
-    arguments, model = mapping(about.get("task_args")), clean(about.get("model"))
-    steps = plan.get("steps")
-    params = [
-        (clean(mapping(step).get("solver")), mapping(mapping(step).get("params")))
-        for step in (steps if isinstance(steps, list) else ())
-    ]
-    config = mapping(about.get("config"))
-    settings = {
-        **{k: v for k, v in arguments.items() if k not in (*_LANGUAGE, *_PROMPTING)},
-        **mapping(plan.get("config")),
-        **mapping(about.get("model_generate_config")),
-        **mapping(about.get("model_args")),
-        "system_message": next(
-            (p.get("template") for s, p in params if s == "system_message"), None
-        ),
-        **{name: config.get(name) for name in ("limit", "sample_id")},
-        "version": about.get("task_version"),
-    }
-    shuffled = any(
-        "shuffle" in str(name) and bool(value)
-        for each in (arguments, *(p for _, p in params))
-        for name, value in each.items()
-    )
-    known = {
-        "form": form,
-        "version": header.get("version"),
-        "status": clean(header.get("status")),
-        "created": str(about.get("created")),
-        "results": mapping(header.get("results")),
-        "invalidated": bool(header.get("invalidated")),
-        "arguments": arguments,
-        "shuffled": shuffled,
-    }
-    model = "" if model in ("none", "none/none") else model
-    return Run(file, model, clean(about.get("task")), flat(settings), known)
-
-
 def _age(run: Run) -> tuple[bool, float]:
     """Sorts runs: those that ended well after others, and then by date."""
-    good = run.about["status"] == "success"
-    try:
-        date = datetime.fromisoformat(run.about["created"])
-    except ValueError:
-        return good, 0.0
-    return good, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    date = pd.to_datetime(run.about["created"], utc=True, errors="coerce", format="ISO8601")
+    return run.about["status"] == "success", 0.0 if pd.isna(date) else date.timestamp()
 
 
-def _scores(run: Run, sample: Mapping[str, Any]) -> dict[str, float]:
-    """The scores of a sample as numbers; a scorer that gives several has a name for each."""
+def _scores(run: Run, sample: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What each scorer says of a sample."""
     given = sample.get("scores")
-    if given is None and sample.get("score") is not None:  # the first versions had one only
-        named = run.about["results"].get("scores")
-        first = (
-            named[0] if isinstance(named, list) and named else run.about["results"].get("scorer")
-        )
-        given = {first_of(mapping(first), "name") or "score": sample["score"]}
-    scores: dict[str, float] = {}
-    for name, score in mapping(given).items():
-        value = _value(score)
+    if given is None and sample.get("score") is not None:
+        given = {run.about["scorer"]: sample["score"]}
+    return {
+        clean(name): score if isinstance(score, dict) else {"value": score}
+        for name, score in mapping(given).items()
+    }
+
+
+def _numbers(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Scores as numbers; a scorer that gives several has a name for each."""
+    numbers: dict[str, float] = {}
+    for name, score in scores.items():
+        value = score.get("value")
         parts = (
-            {f"{clean(name)}/{clean(k)}": v for k, v in value.items()}
+            {f"{name}/{clean(k)}": v for k, v in value.items()}
             if isinstance(value, dict)
-            else {clean(name): value}
+            else {name: value}
         )
-        for each, one in parts.items():
-            if len(scores) < MAX_SCORERS:
-                scores[each] = score_of(one)
-    return scores
-
-
-def _value(score: Any) -> Any:
-    return score.get("value") if isinstance(score, dict) else score
-
-
-def _is_newer(version: object) -> bool:
-    return isinstance(version, int) and version > KNOWN_VERSION
+        numbers |= {each: score_of(part) for each, part in parts.items()}
+    return dict(islice(numbers.items(), MAX_SCORERS))
 
 
 def _is_sample(name: str) -> bool:
     return name.startswith("samples/") and name.endswith(".json")
-
-
-def _inspect_log() -> Any:
-    """The module that reads logs, if Inspect is installed."""
-    try:
-        return import_module("inspect_ai.log")
-    except Exception:  # whatever keeps it from being imported
-        return None

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import pandas as pd
 from hatlib.data.languages import is_language
 from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run, gather
-from hatlib.logs.fields import UNREADABLE, at, key_of, mapping, score_of
+from hatlib.logs.fields import UNREADABLE, WHERE, first_of, key_of, listed, mapping, score_of
 from hatlib.logs.languages import task_of
 from hatlib.logs.reading import File, Found, clean, json_value, objects, same_bytes
 from hatlib.logs.settings import flat
@@ -38,30 +39,17 @@ _DATE = r"\d{4}-\d\d-\d\dT[\d.-]+"
 _END = r"\.jsonl(\.gz|\.zst)?"
 _SAMPLES = re.compile(rf"samples_(?P<task>.+?)(_(?P<date>{_DATE}))?{_END}")
 _OLD = re.compile(rf"(pretrained|model|peft)__(?P<model>.+?){_END}")
-_RESULTS = re.compile(rf"results(?P<date>_{_DATE})?\.json")
+_RESULTS = re.compile(rf"results(_{_DATE})?\.json")
 _NO_MODEL = re.compile(
     r"|results?|outputs?|out|logs?|samples?|evals?|lm[-_]?eval.*|runs?|data|tmp|temp|main", re.I
 )
 #: What makes a model another one, and so belongs into its name.
 _ADAPTERS = ("peft", "delta")
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """A file: a task that one model answered."""
-
-    file: File
-    task: str
-    date: str
-    model: str
-    origin: str  # of the model's name
-    settings: Mapping[str, str]
-    filters: tuple[str, ...] = ()
-    limited: bool = False
-
-    @property
-    def age(self) -> tuple[bool, str]:
-        return not self.limited, self.date
+#: Settings of the whole run, which stand in one of two places.
+_OF_RUN = (
+    *("system_instruction", "apply_chat_template", "chat_template_sha"),
+    *("fewshot_as_multiturn", "enable_thinking"),
+)
 
 
 class LmEval(Format):
@@ -70,6 +58,7 @@ class LmEval(Format):
     files = "sample logs"
     preferred = ("exact_match", "acc", "pass@1", "mc1")
     by_prompting = True
+    where = WHERE["lm-eval"]
 
     def wanted(self, name: str) -> bool:
         return bool(_SAMPLES.fullmatch(name) or _OLD.fullmatch(name))
@@ -81,151 +70,128 @@ class LmEval(Format):
         beside: dict[str, list[File]] = {}
         for file in found.beside:
             beside.setdefault(file.folder, []).append(file)
-        cache: dict[str, dict[str, Any]] = {}
-        samples = [self._sample(f, beside.get(f.folder, []), cache) for f in found.files]
-        samples = self._named(samples)
-        known = [s for s in samples if self.places.find(s.task)]
-        for sample in samples:
-            if not self.places.find(sample.task):
-                self.places.lose(sample.task, 1)
-        if len(known) < len(samples):
+        self._cache: dict[Path, Mapping[str, Any]] = {}
+        runs = self._named([self._run(file, beside.get(file.folder, [])) for file in found.files])
+        known = [run for run in runs if self.places.find(run.task)]
+        for run in runs:
+            if not self.places.find(run.task):
+                self.places.lose(run.task, 1)
+        if len(known) < len(runs):
             self.places.settle("task")
-        return [
-            Run(s.file, s.model, s.task, s.settings, {"filters": s.filters})
-            for s in self._latest(known)
-        ]
+        return self._latest(known)
 
-    def _sample(
-        self, file: File, there: Sequence[File], cache: dict[str, dict[str, Any]]
-    ) -> _Sample:
+    def _run(self, file: File, there: Sequence[File]) -> Run:
         """Whose answers a file holds, and to what, by its name and its results file alone."""
-        found = _SAMPLES.fullmatch(file.base)
-        old = _OLD.fullmatch(file.base)
-        stem = re.sub(f"{_END}$", "", file.base)
-        task, date = (found["task"], found["date"] or "") if found else (stem, "")
-        model = ""
-        if old and not found:
+        found, old = _SAMPLES.fullmatch(file.base), _OLD.fullmatch(file.base)
+        model, task, date = "", re.sub(f"{_END}$", "", file.base), ""
+        if found:
+            task, date = found["task"], found["date"] or ""
+        elif old:
             model, task = _old_name(old["model"], task)
-        mine = [f for f in there if f.base == f"results_{date}.json"] or list(there)
-        about: dict[str, Any] = {}
-        if mine and (mine[0].base == f"results_{date}.json" or len(there) == 1):
-            path = str(mine[0].path)
-            if path not in cache:
+        mine = [f for f in there if f.base == f"results_{date}.json"] or there
+        about: Mapping[str, Any] = {}
+        if len(mine) == 1:
+            path = mine[0].path
+            if path not in self._cache:
                 value = json_value(mine[0], self.notes)
                 if value is not None and not isinstance(value, dict):
                     self.notes.problem("this is not a JSON object.", file=mine[0].name)
-                cache[path] = value if isinstance(value, dict) else {}
-            about = cache[path]
-        settings, adapter, limited = _settings(about, task)
-        name, origin = _model(file, about, adapter)
-        filters = mapping(mapping(about.get("configs")).get(task)).get("filter_list")
-        order = tuple(
-            clean(f["name"])
-            for f in (filters if isinstance(filters, list) else ())
-            if isinstance(f, dict) and f.get("name")
+                self._cache[path] = mapping(value)
+            about = self._cache[path]
+        settings, known = _described(about, task)
+        named = known["model"] or model
+        return Run(
+            file,
+            named or _of_folder(file),
+            clean(task),
+            flat(settings),
+            {**known, "date": date, "sure": bool(named)},
         )
-        if model and origin != "results":
-            name, origin = model, "results"
-        return _Sample(file, clean(task), date, name, origin, settings, order, limited)
 
-    def _named(self, samples: list[_Sample]) -> list[_Sample]:
-        """Samples whose model is known, or given."""
-        nameless = [s.file.name for s in samples if not (s.model or self.options.model)]
+    def _named(self, runs: list[Run]) -> list[Run]:
+        """Runs whose model is known, or given."""
+        if self.options.model:
+            # A folder of lm-evaluation-harness holds one model, and writes its / as __.
+            sure = [run.about["sure"] or "/" in run.model for run in runs]
+            return [r if s else replace(r, model="") for r, s in zip(runs, sure, strict=True)]
+        nameless = [run.file.name for run in runs if not run.model]
         if nameless:
             self.notes.problem(
                 "the logs do not say the name of the model.",
                 "Name it with --model, or put the results_*.json of the run beside them.",
                 listing(nameless, 3),
             )
-        adapted = {
-            f"{name}={s.settings[name]}": s.model
-            for s in samples
-            for name in _ADAPTERS
-            if s.settings.get(name) and s.origin == "results"
-        }
         self.notes.chosen += [
-            f"A model with an adapter is another one: with {what} it is named {name}."
-            for what, name in adapted.items()
-            if not self.options.model
+            f"A model with an adapter is another one: with {run.about['adapter']} it is named "
+            f"{run.model}."
+            for run in runs
+            if run.about["adapter"]
         ]
-        guessed = sorted({s.model for s in samples if s.origin == "folder"} - {""})
-        if guessed and not self.options.model:
+        guessed = sorted({run.model for run in runs if run.model and not run.about["sure"]})
+        if guessed:
             self.notes.assumed.append(f"Model, by the name of the folder: {listing(guessed)}.")
-        if self.options.model:
-            # A folder of lm-evaluation-harness holds one model, and writes its / as __.
-            return [
-                s if s.origin == "results" or "/" in s.model else replace(s, model="")
-                for s in samples
-            ]
-        return samples
+        return runs
 
-    def _latest(self, samples: list[_Sample]) -> list[_Sample]:
-        """One run of each task by each model: the latest of those that asked all items."""
-        kept: list[_Sample] = []
-        older: dict[str, list[str]] = {}
-        groups: dict[tuple[str, str], list[_Sample]] = {}
-        copies = {
-            f.path: d for d, files in same_bytes(s.file for s in samples).items() for f in files
-        }
-        for sample in samples:
-            groups.setdefault((sample.model, sample.task), []).append(sample)
-        for (model, task), group in groups.items():
-            group.sort(key=lambda s: s.age)
-            last = group[-1]
-            kept.append(last)
-            for sample in group[:-1]:
-                if copies[sample.file.path] == copies[last.file.path]:
-                    why = "a copy of a run that was read"
-                elif sample.date == last.date:
-                    self.notes.problem(
-                        f"there are {len(group)} runs of {task} by {model or 'one model'}, and "
-                        f"their names have {'one' if last.date else 'no'} date.",
-                        "Name the file of one of them.",
-                        listing((s.file.name for s in group), 3),
-                    )
-                    break
-                elif sample.limited and not last.limited:
-                    why = "a run of some items only (--limit); a complete one was read"
-                else:
-                    why = f"an older run; the one of {last.date} was read"
-                    if sample.settings != last.settings:
-                        differ = sorted(set(sample.settings.items()) ^ set(last.settings.items()))
-                        text = listing((f"{k}={v}" for k, v in differ), 4)
-                        kept.append(sample)  # for the comparison of settings to refuse
-                        why = f"an older run that was set otherwise ({text})"
-                older.setdefault(why, []).append(sample.file.name)
-        self.notes.dropped += [f"{listing(files, 3)}: {why}." for why, files in older.items()]
-        return kept
+    def _latest(self, runs: list[Run]) -> list[Run]:
+        """The runs of each task by each model, the newest first, without copies and mere trials."""
+        sums = {f.path: s for s, files in same_bytes(r.file for r in runs).items() for f in files}
+        table = pd.DataFrame(
+            {
+                "model": [run.model for run in runs],
+                "task": [run.task for run in runs],
+                "sum": [f"{sums[run.file.path]} {run.settings}" for run in runs],
+                "date": [run.about["date"] for run in runs],
+                "some": [run.about["some"] for run in runs],
+            }
+        )
+        cell = ["model", "task"]
+        copy = table.duplicated([*cell, "sum"])
+        some = table["some"] & ~table.groupby(cell)["some"].transform("all") & ~copy
+        for which, why in (
+            (copy, "a copy of a run that was read"),
+            (some, "a run of some items only (--limit); a complete one was read"),
+        ):
+            names = listing((runs[k].file.name for k in table.index[which]), 3)
+            self.notes.dropped += [f"{names}: {why}."] if names else []
+        table = table[~copy & ~some]
+        torn = table[table.duplicated([*cell, "date"], keep=False)]
+        for (model, task), mine in torn.groupby(cell):
+            self.notes.problem(
+                f"there are {len(mine)} runs of {task} by {model or 'one model'}, and their names "
+                "have one date or none.",
+                "Name the file of one of them.",
+                listing((runs[k].file.name for k in mine.index), 3),
+            )
+        table = table.assign(group=table.groupby(cell, sort=False).ngroup())
+        order = table.sort_values(["group", "date"], ascending=[True, False], kind="stable")
+        return [runs[k] for k in order.index]
+
+    # Rows -------------------------------------------------------------------------------------
 
     def frame(self, run: Run) -> pd.DataFrame:
         rows = gather(self.rows(run))
         if rows.empty:
             self.notes.dropped.append(f"{run.file.name}: no rows.")
             return rows
-        scores = [c for c in map(str, rows) if c.startswith("=")]
-        if not scores:
+        scores = rows[[c for c in map(str, rows) if c.startswith("=")]]
+        if scores.empty:
             self.notes.problem("no row has a metric.", "Log the samples again.", run.file.name)
-        rows = self._told_apart(rows, run)
-        repeats = rows.pop("trial").replace("", 1).astype(int)
-        many = int((repeats > 1).sum())
-        shares = rows[scores].where(
-            np.isfinite(rows[scores]) & rows[scores].ge(0) & rows[scores].le(1)
-        )
-        told = shares.mul(repeats, axis=0)
-        if (
-            many
-            and (shares % 1 > 0).any(axis=None)
-            and ((told - told.round()).abs() < 1e-6).all(axis=None)
-        ):
-            rows["n"] = repeats
+        rows = _told_apart(rows, run, self)
+        repeats = rows["trial"].replace("", 1).astype(int)
+        if (repeats > 1).any():
+            scores = scores.loc[rows.index]
+            shares = scores.where(np.isfinite(scores) & scores.ge(0) & scores.le(1))
+            right = shares.mul(repeats, axis=0)
+            is_count = ((right - right.round()).abs() < 1e-6).all(axis=None)
+            is_count &= (shares % 1 > 0).any(axis=None)
+            rows["n"] = repeats if is_count else 1
+            n = counted(int((repeats > 1).sum()), "row")
             self.notes.assumed.append(
-                f"{run.task}: {counted(many, 'row')} are counts, of {int(repeats.max())} responses "
-                "each: the metric is the share that is right."
-            )
-        elif many:
-            self.notes.assumed.append(
-                f"{run.task}: {counted(many, 'row')} with several responses; the metric judges "
-                "them as one answer, so each row is one trial."
+                f"{run.task}: {n} are counts, of {repeats.max()} responses each: the metric is the "
+                "share that is right."
+                if is_count
+                else f"{run.task}: {n} with several responses; the metric judges them as one "
+                "answer, so each row is one trial."
             )
         return rows.assign(trial="")
 
@@ -234,27 +200,18 @@ class LmEval(Format):
         rule = task.rule if task else None
         bad: list[int] = []
         for number, row in objects(run.file, self.notes):
-            doc_id = row.get("doc_id")
-            if isinstance(doc_id, bool) or not isinstance(doc_id, int | str) or doc_id == "":
+            said = self.said(row)
+            if not said["item"]:
                 bad.append(number)
                 continue
-            doc, resps = mapping(row.get("doc")), row.get("resps")
-            several = (
-                max((len(r) for r in resps if isinstance(r, list)), default=1)
-                if isinstance(resps, list)
-                else 1
-            )
-            scores = _scores(row)
-            keys = [doc.get(name) for name in (rule.key if rule else ())]
-            filtered = row.get("filtered_resps")
-            same = hash(repr(resps))  # told apart without keeping the text
-            yield {
-                "item": clean(doc_id),
+            doc, scores, filtered = mapping(row.get("doc")), _scores(row), row.get("filtered_resps")
+            several = max((len(listed(each)) for each in listed(row.get("resps"))), default=1)
+            keys = [*(doc.get(name) for name in (rule.key if rule else ())), row.get("target")]
+            same = hash(repr(row.get("resps")))  # told apart without keeping the text
+            yield said | {
                 "named": _joined(doc, rule.item) if rule else "",
                 "cluster": _joined(doc, rule.cluster) if rule else "",
-                "key": next(filter(None, map(key_of, (*keys, row.get("target")))), ""),
-                "variant": clean(row.get("filter")),
-                "stratum": clean(at(row, self.options.stratum)) if self.options.stratum else "",
+                "key": next(filter(None, map(key_of, keys)), ""),
                 "trial": several if several > 1 else "",  # for `frame`
                 "parsed": float(not _is_unreadable(filtered)),
                 "run": same,
@@ -266,57 +223,50 @@ class LmEval(Format):
             remedy = "These are no sample logs of lm-evaluation-harness 0.4."
             self.notes.problem(what, remedy, run.file.name, row=bad[0])
 
-    def _told_apart(self, rows: pd.DataFrame, run: Run) -> pd.DataFrame:
-        """Rows of one item: copies are dropped, filters without a name get one, repeats stay."""
-        cell = ["item", "variant"]
-        again = rows.duplicated(cell)
-        if again.any():
-            first = rows.groupby(cell, sort=False)[["run", "fallback"]].transform("first")
-            if (rows["fallback"] == first["fallback"]).all():
-                n = counted(int(again.sum()), "row")
-                self.notes.dropped.append(f"{run.file.name}: {n} that repeat an earlier one.")
-                rows = rows[~again]
-            elif (rows["variant"] == "").all() and (rows["run"] == first["run"]).all():
-                # Before version 0.4.8 the rows of the filters follow each other without a name.
-                place = rows.groupby("item", sort=False).cumcount().to_numpy()
-                n_filters = int(place.max()) + 1
-                names = run.about["filters"]
-                if len(names) != n_filters:
-                    names = tuple(str(k + 1) for k in range(n_filters))
-                rows = rows.assign(variant=np.array(names, dtype=object)[place])
-        return rows.assign(variant=rows["variant"].replace("", "none"), run="", fallback="")
-
     def settle(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Items by the fields of the document that name them, where those do."""
         read = rows.groupby(["benchmark", "way", "variant"])["parsed"].transform("min")
         rows = rows.assign(parsed=rows["parsed"].where(read == 0))
-        named = pd.Series(False, rows.index)
-        for benchmark, mine in rows.groupby("benchmark", sort=False):
-            rule = next((t.rule for t in map(task_of, mine["task"].unique()) if t), None)
-            if rule is None or not rule.item:
-                continue
-            name = " and ".join(rule.item)
-            pairs = mine[["number", "item", "named"]].drop_duplicates()
-            twice = pairs.duplicated(["number", "named"]) | pairs.duplicated(["number", "item"])
-            bad = twice | (pairs["named"] == "")
-            if bad.any():
-                where = mine.loc[bad[bad].index[0], "task"]
-                why = (
-                    "is not there"
-                    if (pairs["named"] == "").any()
-                    else "does not tell its items apart"
-                )
+        pairs = rows[["benchmark", "number", "item", "named"]].drop_duplicates()
+        bad = pairs["named"] == ""
+        for name in ("named", "item"):
+            bad |= pairs.duplicated(["benchmark", "number", name])
+        sure = ~bad.groupby(pairs["benchmark"]).any()
+        for benchmark, tasks in rows.groupby("benchmark", sort=False)["task"]:
+            task = self.places.find(tasks.iloc[0])
+            fields = " and ".join(task.rule.item) if task and task.rule else ""
+            if fields and sure[benchmark]:
+                self.notes.chosen.append(f"Items of {benchmark}: by {fields} of the document.")
+            elif fields:
                 self.notes.assumed.append(
-                    f"Items of {benchmark}: by doc_id, the position in the task, as {name} {why} "
-                    f"in {where}."
+                    f"Items of {benchmark}: by doc_id, the position in the task, as {fields} is "
+                    "not there or does not tell them apart."
                 )
-                continue
-            self.notes.chosen.append(f"Items of {benchmark}: by {name} of the document.")
-            named |= rows["benchmark"] == benchmark
+        named = rows["benchmark"].map(sure)
         return rows.assign(
             item=rows["item"].where(~named, rows["subject"] + rows["named"]),
             cluster=rows["cluster"].where(named, ""),
         )
+
+
+def _told_apart(rows: pd.DataFrame, run: Run, reader: Format) -> pd.DataFrame:
+    """Rows of one item: copies are dropped, filters without a name get one, repeats stay."""
+    cell = ["item", "variant"]
+    again = rows.duplicated(cell)
+    if again.any():
+        first = rows.groupby(cell, sort=False)[["run", "fallback"]].transform("first")
+        if (rows["fallback"] == first["fallback"]).all():
+            n = counted(int(again.sum()), "row")
+            reader.notes.dropped.append(f"{run.file.name}: {n} that repeat an earlier one.")
+            rows = rows[~again]
+        elif (rows["variant"] == "").all() and (rows["run"] == first["run"]).all():
+            # Before version 0.4.8 the rows of the filters follow each other without a name.
+            place = rows.groupby("item", sort=False).cumcount().to_numpy()
+            names = run.about["filters"]
+            if len(names) != place.max() + 1:
+                names = [str(k + 1) for k in range(place.max() + 1)]
+            rows = rows.assign(variant=np.array(names, dtype=object)[place])
+    return rows.assign(variant=rows["variant"].replace("", "none"), run="", fallback="")
 
 
 def _old_name(text: str, task: str) -> tuple[str, str]:
@@ -329,86 +279,62 @@ def _old_name(text: str, task: str) -> tuple[str, str]:
     return "", task
 
 
-def _settings(about: Mapping[str, Any], task: str) -> tuple[dict[str, str], str, bool]:
-    """How a run was set, its adapter, and whether it asked some items only."""
-    config = mapping(about.get("config"))
-    given = config.get("model_args") or about.get("model_args") or ""
-    if isinstance(given, str):
-        given = dict(part.split("=", 1) for part in given.split(",") if "=" in part)
-    args = dict(mapping(given))
-    asked = mapping(mapping(about.get("configs")).get(task))
-    kwargs = {
-        k: v for k, v in mapping(asked.get("generation_kwargs")).items() if k not in ("until",)
+def _described(about: Mapping[str, Any], task: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How a run was set by its results file, and what else that says: model, filters, limits."""
+    config, asked = mapping(about.get("config")), mapping(mapping(about.get("configs")).get(task))
+    args = config.get("model_args") or about.get("model_args")
+    if isinstance(args, str):
+        args = dict(part.split("=", 1) for part in args.split(",") if "=" in part)
+    args = mapping(args)
+    adapter = next((name for name in _ADAPTERS if args.get(name)), "")
+    part = clean(str(args.get(adapter, "")).rstrip("/").rsplit("/", 1)[-1].lstrip("."))
+    given = [about.get("model_name"), *map(args.get, ("pretrained", "model", "path", "engine"))]
+    model = next((clean(name) for name in given if isinstance(name, str) and clean(name)), "")
+    sizes = mapping(mapping(about.get("n-samples")).get(task))
+    known = {
+        "model": clean(f"{model}+{part}" if model and part else model),
+        "adapter": f"{adapter}={clean(args[adapter])}" if adapter and model else "",
+        "filters": [first_of(mapping(each), "name") for each in listed(asked.get("filter_list"))],
+        "some": config.get("limit") is not None
+        or bool(config.get("samples"))
+        or score_of(sizes.get("effective")) < score_of(sizes.get("original")),
     }
-    shots = mapping(about.get("n-shot")).get(task, asked.get("num_fewshot"))
-    whole = mapping(mapping(about.get("n-samples")).get(task))
-    limited = config.get("limit") is not None or bool(config.get("samples"))
-    limited |= score_of(whole.get("effective")) < score_of(whole.get("original"))
     settings = {
-        "gen": kwargs,
-        "gen_kwargs": config.get("gen_kwargs"),
-        "num_fewshot": shots,
+        "gen": {k: v for k, v in mapping(asked.get("generation_kwargs")).items() if k != "until"},
+        "num_fewshot": mapping(about.get("n-shot")).get(task, asked.get("num_fewshot")),
         "repeats": asked.get("repeats") if asked.get("repeats") != 1 else None,
-        "limit": config.get("limit"),
-        "samples": config.get("samples"),
-        **{
-            name: about.get(name) or config.get(name)
-            for name in (
-                *("system_instruction", "apply_chat_template", "chat_template_sha"),
-                *("fewshot_as_multiturn", "enable_thinking"),
-            )
-        },
+        **{name: config.get(name) for name in ("gen_kwargs", "limit", "samples")},
+        **{name: about.get(name) or config.get(name) for name in _OF_RUN},
         **args,
     }
-    adapter = next((clean(args[name]) for name in _ADAPTERS if args.get(name)), "")
-    return flat(settings), adapter, limited
+    return settings, known
 
 
-def _model(file: File, about: Mapping[str, Any], adapter: str) -> tuple[str, str]:
-    """The name of the model, and what says so; nothing if nothing does."""
-    name = about.get("model_name")
-    if not (isinstance(name, str) and name.strip()):
-        given = mapping(about.get("config")).get("model_args") or ""
-        pairs = (
-            given
-            if isinstance(given, dict)
-            else dict(part.split("=", 1) for part in str(given).split(",") if "=" in part)
-        )
-        keys = ("pretrained", "model", "path", "engine")
-        name = next((pairs[key] for key in keys if isinstance(pairs.get(key), str)), "")
-    if clean(name):
-        part = clean(adapter.rstrip("/").rsplit("/", 1)[-1].lstrip("."))
-        return clean(f"{clean(name)}+{part}" if part else name), "results"
-    folder = (
-        file.folder.rsplit("/", 1)[-1] if "/" in file.relative else file.path.absolute().parent.name
-    )
-    code = re.split(r"[-_]", folder)[0]
-    if _NO_MODEL.fullmatch(folder) or (is_language(folder) and len(code) <= 3):
-        return "", ""
-    return clean(folder.replace("__", "/", 1)), "folder"
+def _of_folder(file: File) -> str:
+    """The model by the name of the folder; empty if that names none."""
+    folder = file.folder.rsplit("/", 1)[-1]
+    if "/" not in file.relative:
+        folder = file.path.absolute().parent.name
+    is_code = is_language(folder) and len(re.split(r"[-_]", folder)[0]) <= 3
+    if is_code or _NO_MODEL.fullmatch(folder):
+        return ""
+    return clean(folder.replace("__", "/", 1))
 
 
 def _scores(row: Mapping[str, Any]) -> dict[str, float]:
     """The metrics of a row as numbers: nan if one is missing, infinite if one is no number."""
-    listed = row.get("metrics")
-    named = isinstance(listed, list) and bool(listed)
-    names = (
-        [name for name in listed or () if isinstance(name, str) and name in row]
-        if named
-        else [name for name in row if name not in FIELDS]
-    )
-    return {
-        clean(name): score_of(row[name])
-        for name in names
-        if named or row[name] is None or isinstance(row[name], int | float | list)
-    }
+    kinds = int | float | list | None
+    names = [name for name in listed(row.get("metrics")) if isinstance(name, str) and name in row]
+    if not listed(row.get("metrics")):
+        names = [k for k, v in row.items() if k not in FIELDS and isinstance(v, kinds)]
+    return {clean(name): score_of(row[name]) for name in names}
 
 
 def _is_unreadable(filtered: Any) -> bool:
     """Whether the filter found no answer."""
     values = filtered if isinstance(filtered, list) else [filtered]
-    texts = [v for v in values if isinstance(v, str)]
-    return bool(texts) and all(text.strip().lower() in UNREADABLE - {""} for text in texts)
+    texts = [v.strip().lower() for v in values if isinstance(v, str)]
+    return bool(texts) and all(text and text in UNREADABLE for text in texts)
 
 
 def _joined(doc: Mapping[str, Any], fields: Sequence[str]) -> str:

@@ -171,7 +171,7 @@ def test_choices_of_the_user(tmp_path: Path) -> None:
 
 
 def test_other_files(tmp_path: Path) -> None:
-    log = write(tmp_path / "a.jsonl", [{"doc_id": 1, "target": "2", "exact_match": 1.0}])
+    log = write(tmp_path / "a.jsonl", [{"doc_id": 1, "target": "2", "resps": [["2"]]}])
     assert "hat import lm-eval" in failing([log], Options())
     assert "sample_id" in failing([write(tmp_path / "a.jsonl", [{"model_id": "m"}])], Options())
     assert failing([write(tmp_path / "a.jsonl", [])], Options())

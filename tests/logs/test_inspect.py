@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 import tracemalloc
-import types
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 from logs_inspect import MODEL, header, members, sample, write_log, write_zip, write_zstd
 
 from hatlib.errors import InputError
-from hatlib.logs import Trials, import_logs, inspect_logs, read_trials, reading
+from hatlib.logs import Trials, import_logs, read_trials, reading
 from hatlib.logs.common import Options
 
 FORMS = {"zip": "a.eval", "zstd": "a.eval", "json": "a.json"}
@@ -40,7 +38,6 @@ def test_epochs_are_trials_of_one_item(tmp_path: Path, form: str) -> None:
     assert counts(trials) == [["de", "1", 2, 3], ["de", "2", 1, 3]]
     assert trials.frame["model"].unique().tolist() == [MODEL]
     assert trials.frame["benchmark"].unique().tolist() == ["mgsm"]
-    assert trials.notes.read[-1] == "1 log with the reader of hatlib."
 
 
 @pytest.mark.parametrize(
@@ -315,43 +312,12 @@ def test_two_files_of_one_name(tmp_path: Path) -> None:
     assert "two files of one name" in failing([path], Options())
 
 
-# Inspect's own reader -----------------------------------------------------------------------
+# Newer logs ---------------------------------------------------------------------------------
 
 
-def test_an_unknown_packing_asks_for_inspect(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "inspect_ai.log", None)
-    files = members(header(), [sample(1)])
-    path = write_zstd(tmp_path / "a.eval", files, number=95)
-    assert "pip install inspect-ai" in failing([path], Options())
-
-
-def test_an_unknown_packing_is_read_by_inspect(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Model:
-        def __init__(self, content: dict[str, Any]) -> None:
-            self.content = content
-
-        def model_dump(self, **_: Any) -> dict[str, Any]:
-            return self.content
-
-    fake = types.ModuleType("inspect_ai.log")
-    fake.read_eval_log = lambda *_, **__: Model(header())  # type: ignore[attr-defined]
-    fake.read_eval_log_samples = lambda *_, **__: iter([Model(sample(1))])  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "inspect_ai", types.ModuleType("inspect_ai"))
-    monkeypatch.setitem(sys.modules, "inspect_ai.log", fake)
-    files = members(header(), [sample(1)])
-    trials = read([write_zstd(tmp_path / "a.eval", files, number=95)], Options())
-    assert len(trials.frame) == 1
-    assert trials.notes.read[-1] == "1 log with Inspect's own reader."
-    fake.read_eval_log = lambda *_, **__: 1 / 0  # type: ignore[attr-defined]
-    assert "cannot read the log either" in failing([tmp_path], Options())
-
-
-def test_a_newer_version_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspect_logs, "_inspect_log", lambda: None)
+def test_a_packing_and_a_version_that_are_not_known(tmp_path: Path) -> None:
+    path = write_zstd(tmp_path / "a.eval", members(header(), [sample(1)]), number=95)
+    assert "packed in an unknown way" in failing([path], Options())
     path = write_log(tmp_path / "a.eval", header("mgsm_direct_de", version=3), [sample(1)])
     assert "Version 3" in read([path], Options()).notes.assumed[0]
 

@@ -160,7 +160,11 @@ def test_the_latest_run_counts(tmp_path):
     german = imported.frame[imported.frame["language"] == "de"]
     assert german["n_correct"].eq(1).all()
     told = str(imported.report)
-    assert "an older run" in told and "a copy of a run" in told and "every answer is right" in told
+    assert (
+        "another log holds" in told
+        and "a copy of a run" in told
+        and "every answer is right" in told
+    )
 
 
 def test_metrics_that_are_not_0_or_1_are_refused(tmp_path):
