@@ -48,7 +48,7 @@ def contrasts() -> Numbers:
 
 
 def lines() -> Numbers:
-    """One line and other shapes through every published set, and one line a language."""
+    """One line and other shapes through every published set."""
     metrics = hatlib.summarise(hatlib.load())
     found = fits.fit_sets(metrics.table(), draws=2)
     columns = ["slope", "slope_low", "slope_high", "r_squared", "slope_if_binomial", "residual_sd"]
@@ -57,8 +57,6 @@ def lines() -> Numbers:
     for row in found.shapes().to_dict("records"):
         for column in ("lr", "bic"):
             yield f"{row['set']} | {row['shape']} | {column}", float(row[column])
-    for row in fits.fit_languages(metrics.by_language()).to_dict("records"):
-        yield f"{row['set']} | {row['language']} | slope", float(row["slope"])
 
 
 SETS = {  # and where their hardness comes from

@@ -22,7 +22,6 @@ from scipy import special, stats
 
 from hatlib import resample
 from hatlib.lines import lines
-from hatlib.lines import points as point_tools
 
 LEVEL = 0.95
 LANGUAGES = 4
@@ -94,16 +93,16 @@ def weighted_cluster_se(x, y, w, codes, found):
 
 def intervals(rng, x, y, codes, n_items, draws):
     """Every candidate interval for the slope of one simulated table."""
-    points = point_tools.usable_points(x, y)
+    points = lines.usable_points(x, y)
     n, size = x.size, codes.max() + 1
-    fit = lines.fit_line(x, y)
+    fit = lines.fit_line(x, y, noise="none")
     b = fit.slope
-    left = lines.weighted_lines(points, lines.without_each(codes), "ols").slope
+    left = lines.weighted_lines(points, lines.without_each(codes)).slope
     w = resample.weights(rng, codes, draws)
-    drawn = lines.weighted_lines(points, w, "ols")
+    drawn = lines.weighted_lines(points, w)
     slopes = drawn.slope
     out = {}
-    reach = stats.t.ppf((1 + LEVEL) / 2, n - 2) * fit.slope_se
+    reach = stats.t.ppf((1 + LEVEL) / 2, n - 2) * fit.residual_sd / np.std(x) / np.sqrt(n)
     out["models independent (t)"] = (b - reach, b + reach)
     out["percentile"] = resample.percentile_interval(slopes, LEVEL)
     out["basic"] = resample.basic_interval(slopes, b, LEVEL)
@@ -130,12 +129,12 @@ def intervals(rng, x, y, codes, n_items, draws):
     q = resample.percentile_interval(np.where(np.abs(t) < 1e6, t, np.nan), LEVEL)
     out["wild, studentised"] = (b - q[1] * se, b - q[0] * se)
     out["jackknife, t(G-1)"] = resample.jackknife_interval(b, left, LEVEL)[0]
-    noisy = point_tools.usable_points(x, y, x_var=x * (1 - x) / n_items, y_var=0.0)
-    upper = lines.weighted_lines(noisy, np.ones((1, n)), "eiv").slope[0]
-    left_upper = lines.weighted_lines(noisy, lines.without_each(codes), "eiv").slope
+    noisy = lines.usable_points(x, y, n_items=n_items)
+    upper = lines.weighted_lines(noisy, np.ones((1, n)), noisy=True).slope[0]
+    left_upper = lines.weighted_lines(noisy, lines.without_each(codes), noisy=True).slope
     corrected = resample.jackknife_interval(upper, left_upper, LEVEL)[0]
     out["jackknife, binomial EIV"] = corrected
-    found = lines.fit_with_interval(x, y, clusters=codes, n_items=n_items, level=LEVEL)
+    found = lines.fit_line(x, y, clusters=codes, n_items=n_items, level=LEVEL)
     out["jackknife, noise bounds"] = (found.slope_low, found.slope_high)
     both = resample.two_way(
         rng, x, y, clusters=codes, x_items=n_items, y_items=n_items * LANGUAGES, draws=draws

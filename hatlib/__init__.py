@@ -11,11 +11,7 @@ if TYPE_CHECKING:
     from hatlib.data.responses import Counts, Responses, load_responses
     from hatlib.data.tables import LoadReport, Tables, load
     from hatlib.errors import InputError, Problem
-    from hatlib.lines.fits import (
-        SetFits,
-        fit_languages,
-        fit_sets,
-    )
+    from hatlib.lines.fits import SetFits, fit_sets
     from hatlib.lines.metrics import Metrics, summarise
     from hatlib.show.given import Given, answers_of
     from hatlib.truth.answers import Simulated, simulate_answers
@@ -68,7 +64,6 @@ _HOMES = {
     "SetFits": "lines.fits",
     "Simulated": "truth.answers",
     "Tables": "data.tables",
-    "fit_languages": "lines.fits",
     "fit_sets": "lines.fits",
     "load": "data.tables",
     "load_responses": "data.responses",
@@ -118,7 +113,6 @@ __all__ = [
     "compare_models",
     "decide",
     "decide_together",
-    "fit_languages",
     "fit_sets",
     "hat_scores",
     "import_logs",

@@ -463,6 +463,32 @@ def with_q_values(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(q_value=q)
 
 
+def holm(p: ArrayLike) -> Floats:
+    """P-values corrected for their number (Holm 1979); missing ones stay and do not count.
+
+    Parameters
+    ----------
+    p : array_like, shape (n,)
+        P-values.
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    values = np.asarray(p, dtype=float)
+    found = np.full(len(values), np.nan)
+    known = np.flatnonzero(np.isfinite(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    steps = np.maximum.accumulate(values[order] * (len(order) - np.arange(len(order))))
+    found[order] = np.minimum(steps, 1)
+    return found
+
+
 def few_clusters_flag(n_clusters: int, unit: str = "families") -> str:
     """A sentence if there are too few clusters to trust an interval, else an empty text.
 

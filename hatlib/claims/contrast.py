@@ -29,7 +29,7 @@ from hatlib.claims.verdict import Asks, Verdict, decide_together
 from hatlib.data.schema import REASONING
 from hatlib.errors import InputError, Problem, listing
 from hatlib.lines import distance
-from hatlib.lines.points import Scale
+from hatlib.lines.lines import Scale
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.sufficient import MACRO
 from hatlib.thresholds import BOOK
@@ -384,7 +384,8 @@ def _why_not(
             if question == "size"
             else f"No lineage has {min_steps} release dates."
         )
-        return what + distance.left_out(runs)
+        unfit = int((runs["unfit"] != "").sum())
+        return what + (f" Left out as near chance or doubtful: {unfit}." if unfit else "")
     return no_line if frame["estimate"].isna().all() else ""
 
 

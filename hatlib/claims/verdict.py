@@ -22,11 +22,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from hatlib.errors import InputError, Problem
-from hatlib.resample import FEW_CLUSTERS, LEVEL
+from hatlib.resample import FEW_CLUSTERS, LEVEL, holm
 from hatlib.thresholds import BOOK
 
 Asks = Literal["difference", "loss", "gain"]
@@ -373,29 +372,3 @@ def decide_together(
         decide(**test, adjusted={k: float(v[i]) for k, v in p.items()}, family_size=len(tests))
         for i, test in enumerate(tests)
     ]
-
-
-def holm(p: ArrayLike) -> NDArray[np.float64]:
-    """P-values corrected for their number (Holm 1979); missing ones stay and do not count.
-
-    Parameters
-    ----------
-    p : array_like, shape (n,)
-        P-values.
-
-    Returns
-    -------
-    ndarray of float, shape (n,)
-
-    Examples
-    --------
-    >>> holm([0.01, 0.04, 0.03]).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    values = np.asarray(p, dtype=float)
-    found = np.full(len(values), np.nan)
-    known = np.flatnonzero(np.isfinite(values))
-    order = known[np.argsort(values[known], kind="stable")]
-    steps = np.maximum.accumulate(values[order] * (len(order) - np.arange(len(order))))
-    found[order] = np.minimum(steps, 1)
-    return found

@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from hatlib import resample
-from hatlib.lines.points import Scale, from_scale, to_scale
+from hatlib.lines.lines import Scale, from_scale, to_scale
 from hatlib.thresholds import BOOK
 from hatlib.words import counted
 
@@ -77,7 +77,6 @@ def off_line(
     *,
     defines: NDArray[np.bool_] | None = None,
     control: ArrayLike | None = None,
-    cluster: str = "lineage",
     scale: Scale = "linear",
     keep_all: bool = False,
     draws: int = 1000,
@@ -95,8 +94,6 @@ def off_line(
         What the line holds fixed, such as log size.  Without it, an effect of size would be
         drawn into the line, since larger models are also better in the source language, and
         the gain off the line would be too small.  Runs without a value draw no line.
-    cluster : str
-        Column whose groups are left out and drawn together.
     scale : {"linear", "logit", "probit"}
         Scale on which the line is straight.
     keep_all : bool
@@ -126,8 +123,8 @@ def off_line(
     may_define = np.ones(n, bool) if defines is None else np.asarray(defines, bool)
     if not keep_all:
         may_define = may_define & (runs["unfit"] == "").to_numpy()
-    codes = resample.cluster_codes(runs[cluster].to_numpy(), n)
-    weights = resample.weights(generator, codes, draws, n) if n else np.zeros((draws, 0), int)
+    codes = resample.cluster_codes(runs["lineage"].to_numpy(), n)
+    weights = resample.weights(generator, codes, draws, n)
     held = np.zeros(n) if control is None else np.asarray(control, float)
     may_define = may_define & np.isfinite(held)
     x = runs["source_accuracy"].to_numpy(float)
@@ -136,22 +133,19 @@ def off_line(
     noisy_y = _redraw(y, runs["target_se"], draws, generator)
 
     line = _lines_without_own_cluster(x, y, held, codes, may_define, scale)
-    expected = line(np.ones((1, n)), x[None])[0] if n else np.zeros(0)
-    values = noisy_y - line(weights.astype(float), noisy_x) if n else np.zeros((draws, 0))
-    drawn_by = x[may_define]
-    outside = (x < drawn_by.min()) | (x > drawn_by.max()) if len(drawn_by) else np.ones(n, bool)
+    expected = line(np.ones((1, n)), x[None])[0]
+    values = noisy_y - line(weights.astype(float), noisy_x)
+    drawn_by = x[may_define] if may_define.any() else np.full(1, np.nan)
     low, high = interval(values)
     runs = runs.assign(
         expected=expected,
         effective_transfer=y - expected,
         low=low,
         high=high,
-        extrapolated=outside,
+        extrapolated=~((x >= drawn_by.min()) & (x <= drawn_by.max())),
         defines=may_define,
     )
-    reason = ""
-    if not np.isfinite(expected).any():
-        reason = _no_line(codes[may_define], n)
+    reason = "" if np.isfinite(expected).any() else _no_line(codes[may_define], n)
     return OffLine(runs, values, weights, reason)
 
 
@@ -160,29 +154,14 @@ def _no_line(lineages: NDArray[np.int64], n_runs: int) -> str:
     per_lineage = np.unique(lineages, return_counts=True)[1]
     if len(lineages) - min(per_lineage, default=0) >= MIN_RUNS:
         return (
-            "No line can be drawn: the runs of other lineages differ too little in source "
+            "No line can be drawn: the runs of other model families differ too little in source "
             "accuracy, once what the line holds fixed is taken out."
         )
+    few, families = len(lineages), counted(len(per_lineage), "model family", "model families")
     return (
-        f"No line can be drawn: it takes {MIN_RUNS} runs of other lineages. Of "
-        f"{counted(n_runs, 'run')} of the set, {len(lineages)} can draw a line, of "
-        f"{counted(len(per_lineage), 'lineage')}."
+        f"No line can be drawn: it takes {MIN_RUNS} runs of other model families. Of "
+        f"{counted(n_runs, 'run')} of the set, {few} can draw a line, of {families}."
     )
-
-
-def left_out(runs: pd.DataFrame) -> str:
-    """Say how many runs are left out as `unfit`; empty if there are none.
-
-    Examples
-    --------
-    >>> left_out(pd.DataFrame({"unfit": ["", "near chance", "near chance"]}))
-    ' 2 runs are left out, as they are near chance or doubtful.'
-    """
-    n = int((runs["unfit"] != "").sum())
-    if not n:
-        return ""
-    verb = "is left out, as it is" if n == 1 else "are left out, as they are"
-    return f" {counted(n, 'run')} {verb} near chance or doubtful."
 
 
 def unfit(table: pd.DataFrame) -> pd.Series:
@@ -264,18 +243,14 @@ def _redraw(
 
 def interval(values: Floats) -> tuple[Floats, Floats]:
     """Percentile interval of each column; nan where most draws gave no value."""
-    if not values.size:
-        return np.full(values.shape[1:], np.nan), np.full(values.shape[1:], np.nan)
-    known = np.isfinite(values).mean(axis=0) > 0.5
-    safe = np.where(known, values, 0)
-    low, high = np.nanpercentile(safe, [2.5, 97.5], axis=0)
-    return np.where(known, low, np.nan), np.where(known, high, np.nan)
+    known = np.isfinite(values).mean(axis=0) > 0.5 if len(values) else np.zeros(values.shape[1:])
+    ends = resample.percentile_interval(values)
+    low, high = np.where(known, ends, np.nan)
+    return low, high
 
 
 def p_value(values: Floats) -> float:
     """Two-sided bootstrap p-value that a quantity is 0."""
     values = values[np.isfinite(values)]
-    if not len(values):
-        return float("nan")
     tail = min((values <= 0).sum(), (values >= 0).sum())
-    return float(min(1.0, 2 * (tail + 1) / (len(values) + 1)))
+    return float(min(1.0, 2 * (tail + 1) / (len(values) + 1))) if len(values) else np.nan

@@ -66,22 +66,16 @@ class Metrics:
 
     def coverage(self) -> pd.DataFrame:
         """One row a set: models and languages in the averages, and what was left out and why."""
-        grouped = self.models.groupby(["set", "set_name"], sort=False)
-        frame = grouped.agg(
-            models=("model", "size"),
-            targets=("targets", "first"),
-            n_targets=("n_targets", "first"),
-        ).reset_index()
-        reasons = self.left_out.groupby("set")["reason"].agg(
-            lambda column: " ".join(dict.fromkeys(column))
-        )
-        frame["left_out"] = frame["set"].map(reasons.to_dict().get).fillna("").astype(str)
-        empty = self.left_out[~self.left_out["set"].isin(frame["set"])]
-        if len(empty):
-            extra = empty.groupby(["set", "set_name"])["reason"].agg(" ".join).reset_index()
-            extra = extra.rename(columns={"reason": "left_out"})
-            frame = pd.concat([frame, extra.assign(models=0, targets="", n_targets=0)])
-        return frame.reset_index(drop=True)
+        of_set = ["set", "set_name"]
+        counts = {"models": ("model", "size"), "targets": ("targets", "first"),
+                  "n_targets": ("n_targets", "first")}  # fmt: skip
+        frame = self.models.groupby(of_set, sort=False).agg(**counts)
+        left_out = self.left_out.groupby(of_set)["reason"].agg(lambda r: " ".join(r.unique()))
+        every = frame.index.append(left_out.index.difference(frame.index))
+        frame = frame.reindex(every).assign(left_out=left_out)
+        nothing = {"models": 0, "targets": "", "n_targets": 0, "left_out": ""}
+        whole = {"models": int, "n_targets": int}
+        return frame.fillna(nothing).astype(whole).reset_index()
 
 
 def summarise(tables: Tables, *, lead: str = "") -> Metrics:
@@ -121,14 +115,24 @@ def summarise(tables: Tables, *, lead: str = "") -> Metrics:
         raise InputError(
             Problem("there is no such set.", f"Use one of: {listing(sets, 20)}.", value=lead)
         )
-    parts = [_summarise_set(str(name), part) for name, part in frame.groupby("set", sort=False)]
-    models = pd.concat([p[0] for p in parts], ignore_index=True)
-    languages = pd.concat([p[1] for p in parts], ignore_index=True)
-    left_out = pd.concat([p[2] for p in parts], ignore_index=True)
+    languages = _by_language(frame)
+    parts, left_out = [languages.iloc[:0]], []
+    for name, runs in frame.groupby("set", sort=False):
+        mine = languages[languages["set"] == name]
+        source = runs["source_language"].iloc[0]
+        reason = f"No pair of a figure in {source} and one in a target"
+        out = [("model", sorted(set(runs["label"]) - set(mine["label"])), reason)]
+        parts.append(_common_languages(mine, out))
+        left_out += [
+            {"set": name, "set_name": runs["set_name"].iloc[0], "kind": kind, "name": each,
+             "reason": f"{why}: {listing(names, 20)}."}
+            for kind, names, why in out for each in names
+        ]  # fmt: skip
+    columns = ["set", "set_name", "kind", "name", "reason"]
     return Metrics(
-        models=_finish(models, tables),
+        models=_finish(_averages(pd.concat(parts)), tables),
         languages=_finish(languages, tables),
-        left_out=left_out.astype(str),
+        left_out=pd.DataFrame(left_out, columns=columns, dtype=str),
     )
 
 
@@ -152,32 +156,13 @@ def _set_names(frame: pd.DataFrame, names: pd.Series) -> pd.Series:
     return frame["set"].map(dict(zip(sets["set"], name, strict=True)))
 
 
-def _summarise_set(
-    name: str, frame: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Metrics of one set: per model, per model and language, and what was left out."""
-    source = frame["source_language"].iloc[0]
-    languages = _by_language(frame, source)
-    left_out: list[tuple[str, str, str]] = []
-    unpaired = sorted(set(frame["label"]) - set(languages["label"]))
-    if unpaired:
-        reason = f"No pair of a figure in {source} and one in a target: {listing(unpaired)}."
-        left_out += [("model", label, reason) for label in unpaired]
-    cells = _common_languages(languages, left_out)
-    out = pd.DataFrame(left_out, columns=["kind", "name", "reason"])
-    out.insert(0, "set_name", frame["set_name"].iloc[0])
-    out.insert(0, "set", name)
-    return _averages(cells), languages, out
-
-
-def _by_language(frame: pd.DataFrame, source: str) -> pd.DataFrame:
+def _by_language(frame: pd.DataFrame) -> pd.DataFrame:
     """Pair every target figure with the source figure of the same promptings, and average."""
     key = [*_RUN, "prompting"]
-    at_source = frame.loc[frame["language"] == source, [*key, "accuracy", "n_items"]]
-    at_source = at_source.rename(
-        columns={"accuracy": "source_accuracy", "n_items": "n_items_source"}
-    )
-    pairs = frame[frame["language"] != source].merge(at_source, on=key)
+    of_source = frame["language"] == frame["source_language"]
+    named = {"accuracy": "source_accuracy", "n_items": "n_items_source"}
+    at_source = frame.loc[of_source, [*key, *named]].rename(columns=named)
+    pairs = frame[~of_source].merge(at_source, on=key)
     result = (
         pairs.groupby([*_RUN, "language"], sort=False)
         .agg(
@@ -196,7 +181,7 @@ def _by_language(frame: pd.DataFrame, source: str) -> pd.DataFrame:
 
 
 def _common_languages(
-    languages: pd.DataFrame, left_out: list[tuple[str, str, str]]
+    languages: pd.DataFrame, left_out: list[tuple[str, list[str], str]]
 ) -> pd.DataFrame:
     """The rows that averages use; what they leave out is added to `left_out`."""
     # A language counts for a model only if the model has it in all of its promptings, since
@@ -212,13 +197,11 @@ def _common_languages(
         kept = kept[count > count.min()]
     chosen = kept.columns[kept.all(axis=0)]
     gone = sorted(set(languages["language"]) - set(chosen))
-    if gone:
-        reason = f"Not every model has {listing(gone, 20)} (in all its promptings)."
-        left_out += [("language", code, reason) for code in gone]
     odd = sorted(set(has.index) - set(kept.index))
-    if odd:
-        reason = f"Too few languages in common with the others: {listing(odd)}."
-        left_out += [("model", label, reason) for label in odd]
+    left_out += [
+        ("language", gone, "Not every model has, in all its promptings"),
+        ("model", odd, "Too few languages in common with the others"),
+    ]
     return full[full["language"].isin(chosen) & full["label"].isin(kept.index)]
 
 

@@ -1,10 +1,10 @@
 """The best partition of models into two lines: every one is tried, or a search has many starts.
 
 Up to `EXACT_UP_TO` models every partition is tried. Beyond that the search alternates between
-fitting both lines and moving models to the nearer one, and then moves single models while that
-helps. Each line keeps a least number of models that spread over x by `LEAST_LINE_SPREAD` of the
-overall standard deviation: else a few models of nearly the same source accuracy make an almost
-vertical line. All functions work on many rows of y at once, as a bootstrap needs them.
+fitting both lines and moving models to the nearer one. Each line keeps a least number of models
+that spread over x by `LEAST_LINE_SPREAD` of the overall standard deviation: else a few models of
+nearly the same source accuracy make an almost vertical line. All functions work on many rows of
+y at once, as a bootstrap needs them.
 """
 
 from __future__ import annotations
@@ -13,19 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hatlib import resample
-from hatlib.lines.points import SMALLEST_SPREAD, Bools, Floats
+from hatlib.lines.lines import SMALLEST_SPREAD, Bools, Floats
 
 LEAST_LINE_SPREAD = 0.25
 """Each line of a pair spreads over x by at least this share of the standard deviation of x."""
 
-EXACT_UP_TO = 13
+EXACT_UP_TO = 14
 """Up to this many models every partition into two lines is tried."""
 
-RANDOM_STARTS = 12
+RANDOM_STARTS = 24
 """Random starts of the search for a pair of lines, beside the planned ones."""
-
-KEPT_STARTS = 3
-"""Solutions of the alternation that are improved further by moving single models."""
 
 MOST_ROUNDS = 60
 """Rounds of alternation; a start that has not settled by then is taken as it is."""
@@ -51,7 +48,7 @@ def pair_search(
     centred = y - y.mean(axis=1, keepdims=True)
     random = resample.generator(rng)
     pairs = np.array([random.permutation(n)[:4] for _ in range(RANDOM_STARTS)])
-    rows = max(1, 3_000_000 // (n * (2 ** (n - 1) if n <= EXACT_UP_TO else 40)))
+    rows = max(1, 3_000_000 // (2 ** (n - 1) if n <= EXACT_UP_TO else n * 50))
     found = [
         _pair_exact(u, part, least) if n <= EXACT_UP_TO else _pair_climb(u, part, pairs, least)
         for part in (centred[i : i + rows] for i in range(0, len(y), rows))
@@ -70,17 +67,22 @@ def _pair_exact(u: Floats, y: Floats, least: int) -> tuple[Floats, Bools]:
     if not allowed.any():
         return np.full(len(y), np.inf), np.zeros(y.shape, dtype=bool)
     second = second[allowed]
-    explained = _explained(u, y, second) + _explained(u, y, ~second)
+    explained = np.zeros((len(y), len(second)))
+    for mask in (second, ~second):
+        m = mask.T.astype(float)
+        explained += _explained(u, mask, y @ m, (y * u) @ m)
     best = explained.argmax(axis=1)
     return np.sum(y**2, axis=1) - explained.max(axis=1), second[best]
 
 
-def _explained(u: Floats, y: Floats, mask: Bools) -> Floats:
-    """Sum of squares of y explained by a line through the masked models; (rows, masks)."""
+def _explained(u: Floats, mask: Bools, sy: Floats, suy: Floats) -> Floats:
+    """Sum of squares that a line through the masked models explains, from their sums of y and uy.
+
+    One row a mask; or, with many y for each mask, sums of shape (rows, masks).
+    """
     m = mask.astype(float)
-    count, su, suu = m.sum(axis=1), m @ u, m @ u**2
-    spread = suu - su**2 / count
-    sy, suy = y @ m.T, (y * u) @ m.T
+    count, su, suu = np.maximum(m.sum(axis=1), 1), m @ u, m @ u**2
+    spread = np.maximum(suu - su**2 / count, SMALLEST_SPREAD)
     return sy**2 / count + (suy - su * sy / count) ** 2 / spread
 
 
@@ -97,21 +99,15 @@ def _allowed(u: Floats, second: Bools, least: int) -> Bools:
 
 
 def _pair_climb(u: Floats, y: Floats, pairs: NDArray[np.int64], least: int) -> tuple[Floats, Bools]:
-    """Alternate from many starts, then move single models; all rows of y at once."""
+    """Alternate from many starts; all rows of y at once."""
     rows, n = y.shape
     starts = np.concatenate([_planned_starts(u, y), _random_starts(u, y, pairs)], axis=1)
     count = starts.shape[1]
     data = np.repeat(y, count, axis=0)
     second = _alternate(u, data, starts.reshape(-1, n), least)
     rss = _pair_rss(u, data, second, least).reshape(rows, count)
-    best = np.argsort(rss, axis=1, kind="stable")[:, :KEPT_STARTS]
-    second = np.take_along_axis(second.reshape(rows, count, n), best[:, :, None], axis=1)
-    data = np.repeat(y, KEPT_STARTS, axis=0)
-    second = _move_single(u, data, second.reshape(-1, n), least)
-    rss = _pair_rss(u, data, second, least).reshape(rows, KEPT_STARTS)
-    top = rss.argmin(axis=1)
-    at = np.arange(rows)
-    return rss[at, top], second.reshape(rows, KEPT_STARTS, n)[at, top]
+    best, at = rss.argmin(axis=1), np.arange(rows)
+    return rss[at, best], second.reshape(rows, count, n)[at, best]
 
 
 def _planned_starts(u: Floats, y: Floats) -> Bools:
@@ -189,53 +185,8 @@ def _line_from_sums(sums: Floats, sy: Floats, suy: Floats) -> tuple[Floats, Floa
 
 def _pair_rss(u: Floats, y: Floats, second: Bools, least: int) -> Floats:
     """Residual sum of squares of each row's partition; infinite if it is not allowed."""
-    total = np.zeros(len(y))
+    total = np.sum(y**2, axis=1)
     for mask in (second, ~second):
-        held = mask.astype(float)
-        sums = np.column_stack([held.sum(axis=1), held @ u, held @ u**2])
-        sy, suy = (held * y).sum(axis=1), (held * y) @ u
-        intercept, slope = _line_from_sums(sums, sy, suy)
-        residual = held * (y - intercept[:, None] - slope[:, None] * u)
-        total += (residual**2).sum(axis=1)
+        held = np.where(mask, y, 0.0)
+        total -= _explained(u, mask, held.sum(axis=1), held @ u)
     return np.where(_allowed(u, second, least), total, np.inf)
-
-
-def _move_single(u: Floats, y: Floats, second: Bools, least: int) -> Bools:
-    """Move the one model that lowers the sum of squares most, while there is one (Hartigan)."""
-    second = second.copy()
-    active = np.arange(len(y))
-    for _ in range(4 * len(u)):
-        mask, data = second[active], y[active]
-        own, other = _leave_and_join(u, data, mask, least)
-        own2, other2 = _leave_and_join(u, data, ~mask, least)
-        change = np.where(mask, own + other2, own2 + other)
-        best = change.argmin(axis=1)
-        row = np.arange(len(active))
-        better = change[row, best] < -1e-10 * (data**2).sum(axis=1)
-        moved = active[better]
-        second[moved, best[better]] ^= True
-        active = moved
-        if not active.size:
-            break
-    return second
-
-
-def _leave_and_join(u: Floats, y: Floats, mask: Bools, least: int) -> tuple[Floats, Floats]:
-    """Change of a line's sum of squares if a model leaves it, and if a model joins it."""
-    held = mask.astype(float)
-    sums = np.column_stack([held.sum(axis=1), held @ u, held @ u**2])
-    sy, suy = (held * y).sum(axis=1), (held * y) @ u
-    intercept, slope = _line_from_sums(sums, sy, suy)
-    count = sums[:, :1]
-    centre = sums[:, 1:2] / np.maximum(count, 1)
-    spread = sums[:, 2:] - count * centre**2
-    apart = (u - centre) ** 2
-    squared = (y - intercept[:, None] - slope[:, None] * u) ** 2
-    leverage = 1 / np.maximum(count, 1) + apart / np.maximum(spread, SMALLEST_SPREAD)
-    floor = LEAST_LINE_SPREAD**2
-    fewer = spread - apart * count / np.maximum(count - 1, 1)
-    may_leave = (count > least) & (fewer >= floor * (count - 1))
-    may_join = spread + apart * count / (count + 1) >= floor * (count + 1)
-    leave = np.where(may_leave, -squared / np.maximum(1 - leverage, 1e-9), np.inf)
-    join = np.where(may_join, squared / (1 + leverage), np.inf)
-    return leave, join

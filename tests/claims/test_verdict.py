@@ -13,8 +13,9 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from hatlib import show
-from hatlib.claims.verdict import decide, decide_together, holm
+from hatlib.claims.verdict import decide, decide_together
 from hatlib.errors import InputError
+from hatlib.resample import holm
 
 nan = float("nan")
 

@@ -9,7 +9,7 @@ from line_tables import runs
 from scipy import stats
 
 from hatlib.lines import distance
-from hatlib.lines.points import from_scale, to_scale
+from hatlib.lines.lines import from_scale, to_scale
 
 
 def test_effective_transfer_is_the_residual_from_the_line_of_the_other_lineages():
@@ -69,4 +69,4 @@ def test_runs_that_say_nothing_draw_no_line():
 def test_a_set_of_one_lineage_has_no_line():
     found = distance.off_line(runs(n_lineages=1, per_lineage=9), draws=5)
     assert found.runs["effective_transfer"].isna().all()
-    assert "other lineages" in found.reason
+    assert "other model families" in found.reason

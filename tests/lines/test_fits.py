@@ -8,6 +8,7 @@ import pytest
 
 from hatlib.errors import InputError
 from hatlib.lines import fits
+from hatlib.lines.lines import GRID_POINTS
 
 
 def sets_table():
@@ -33,53 +34,40 @@ def sets_table():
 def test_fit_sets():
     found = fits.fit_sets(sets_table(), draws=50)
     table = found.table.set_index("set")
-    assert table.loc["big", "n"] == 40 and table.loc["big", "n_clusters"] == 10
-    assert table.loc["big", "noise_allowed"]
-    assert table.loc["big", "slope_if_binomial"] > table.loc["big", "slope"]
+    big = table.loc["big"]
+    assert (big["n"], big["n_clusters"], big["noise_allowed"]) == (40, 10, True)
+    assert big["slope_if_binomial"] > big["slope"]
     assert "3; 5 are needed" in table.loc["small", "reason"]
     assert "same source" in table.loc["flat", "reason"]
     assert "source language" in table.loc["none", "reason"]
-    assert len(found.shapes()) == 7
-    assert len(found.residuals()) == 40
+    assert (len(found.shapes()), len(found.residuals())) == (7, 40)
     one = found.fits["big"]
-    for shape in one.shapes.fits:
-        if shape.segments:
-            drawn = one.curves(shape.shape).groupby("line").size()
-            assert (drawn == fits.GRID_POINTS).all() and len(drawn) == len(shape.segments)
+    for name, shape in one.shapes.fits.items():
+        drawn = one.curves(name).groupby("line").size()
+        assert (drawn == GRID_POINTS).all()
+        assert len(drawn) == len(shape.lines)
 
 
-def test_largest_set_comes_first():
+def test_the_largest_set_comes_first_and_a_set_does_not_depend_on_others():
     table = sets_table().query("set == 'big'")
     both = pd.concat([table.iloc[:20].assign(set="half"), table])
-    assert list(fits.fit_sets(both, draws=5).fits) == ["big", "half"]
+    found = fits.fit_sets(both, draws=20, rng=3)
+    assert list(found.fits) == ["big", "half"]
+    alone = fits.fit_sets(table, draws=20, rng=3).shapes()
+    pd.testing.assert_frame_equal(found.shapes().query("set == 'big'"), alone)
 
 
-def test_a_set_does_not_depend_on_other_sets():
-    table = sets_table()
-    both = fits.fit_sets(table, draws=50, rng=3).shapes()
-    alone = fits.fit_sets(table[table["set"] == "big"], draws=50, rng=3).shapes()
-    pd.testing.assert_frame_equal(both, alone)
-
-
-def test_fit_sets_with_shown_models_and_few_columns():
-    table = sets_table().query("set == 'big'").assign(defines=np.arange(40) < 30)
-    found = fits.fit_sets(table, draws=20)
-    assert found.table["n"].iloc[0] == 30 and len(found.residuals()) == 40
-    assert found.residuals()["effective_transfer"].notna().all()
-    bare = table[["set", "source_accuracy", "target_accuracy"]]
+def test_few_columns_and_no_rows():
+    bare = sets_table().query("set == 'big'")[["set", "source_accuracy", "target_accuracy"]]
     found = fits.fit_sets(bare, draws=20, scale="logit", chance=0.1)
     assert found.table["n_clusters"].iloc[0] == 40
     empty = fits.fit_sets(bare.iloc[:0], draws=20)
-    assert empty.table.empty and empty.residuals().empty and empty.shapes().empty
-
-
-@pytest.mark.parametrize(
-    "table",
-    [sets_table().drop(columns="set"), sets_table().assign(defines=1)],
-)
-def test_wrong_tables_say_so(table):
-    with pytest.raises(InputError):
-        fits.fit_sets(table, draws=5)
+    assert empty.table.empty
+    assert empty.residuals().empty
+    assert empty.shapes().empty
+    for wrong in ({"table": bare.drop(columns="set")}, {"table": bare, "min_models": 2}):
+        with pytest.raises(InputError):
+            fits.fit_sets(**wrong, draws=5)
 
 
 def test_intervals_of_residuals_need_errors_and_families():
@@ -89,24 +77,9 @@ def test_intervals_of_residuals_need_errors_and_families():
     models, slope = found.residuals(), found.table["slope"].iloc[0]
     assert (models["low"] < models["effective_transfer"]).all()
     half = (models["high"] - models["low"]) / 2
-    assert (half > 1.96 * np.hypot(0.01, slope * 0.02)).all() and (half < 0.12).all()
+    assert (half > 1.96 * np.hypot(0.01, slope * 0.02)).all()
+    assert (half < 0.12).all()
     assert fits.fit_sets(table, draws=20).residuals()["low"].isna().all()
     few = fits.fit_sets(known.assign(family="one"), draws=20)
-    assert few.residuals()["low"].isna().all() and not few.fits["big"].by_family
-
-
-def test_runs_near_chance_are_left_out_of_the_sound_line():
-    table = sets_table().query("set == 'big'").assign(xlt_gap=0.1, chance=0.0)
-    assert fits.fit_sets(table, draws=5).fits["big"].sound is None
-    table.loc[:2, "xlt_gap"] = -0.3
-    assert fits.fit_sets(table, draws=5).fits["big"].sound.fit.n == 37
-
-
-def test_languages_have_names_and_reasons():
-    table = sets_table()
-    both = pd.concat(
-        [table.assign(language=c, language_name=n) for c, n in (("de", "German"), ("fr", None))]
-    )
-    found = fits.fit_languages(both)
-    assert found.query("set == 'big'")["language_name"].tolist() == ["German", "fr"]
-    assert found.query("set == 'flat'")["reason"].str.contains("same source").all()
+    assert few.residuals()["low"].isna().all()
+    assert not few.fits["big"].by_family

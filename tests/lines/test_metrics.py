@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hatlib
@@ -123,6 +123,7 @@ def test_the_leading_sets_of_the_book():
 shares = st.floats(0, 1).map(lambda value: round(value, 4))
 
 
+@settings(max_examples=12, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from("abcdef"),

@@ -43,13 +43,13 @@ def left_out_residuals(x, y, clusters):
     return out
 
 
-def moment_slope(x, y, x_var, xy_cov=0.0):
+def moment_slope(x, y, x_var):
     """Errors in variables by moments, term by term."""
     n = len(x)
     mean_x, mean_y = sum(x) / n, sum(y) / n
     cross = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / (n - 1)
     square = sum((a - mean_x) ** 2 for a in x) / (n - 1)
-    return (cross - np.mean(xy_cov)) / (square - np.mean(x_var))
+    return cross / (square - np.mean(x_var))
 
 
 def stick_rss(x, y, knot):
