@@ -80,10 +80,8 @@ def steps(replications):
                     hard = self_hardness(counts, steps=step)
                     fit = fit_profiles(tabulate(counts, hard), hard)
                     weight = uniform_reference(hard.grid, 0.0)
-                    mean = profile_values(fit)[:, 0] @ weight
-                    errors[step].append(
-                        adjusted(mean, weight, hard.grid, 0.0) - true_transfer("shift")
-                    )
+                    found = adjusted(profile_values(fit), weight, hard.grid, 0.0)[:, 0]
+                    errors[step].append(found - true_transfer("shift"))
             root = {f"{s} steps": np.sqrt(np.mean(np.square(e))) for s, e in errors.items()}
             rows.append(
                 {"answers": n_trials, "items": n_items, **root, "default": em_steps(n_items)}

@@ -7,7 +7,7 @@ side and are never pooled.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,7 +18,7 @@ from hatlib.errors import InputError, Problem
 from hatlib.metric.compare import compare_all
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.score import hat_scores
-from hatlib.resample import LEVEL, seed_of
+from hatlib.resample import seed_of
 from hatlib.thresholds import BOOK
 
 NEAR_CEILING = BOOK["near_ceiling"]
@@ -189,13 +189,13 @@ def score_sets(
     for benchmark in map(str, responses.benchmarks["benchmark"]):
         try:
             rng = seed_of(seed, benchmark)
-            scores = hat_scores(responses, benchmarks=benchmark, rng=rng, **options)  # type: ignore[arg-type]
+            some = hat_scores(responses, benchmarks=benchmark, rng=rng, **options)  # type: ignore[arg-type]
         except InputError as error:
             reasons[benchmark] = str(error.problems[0])
             problems += error.problems
             continue
-        found += scores.benchmarks
+        found += some.benchmarks
     if not found:
         raise InputError(list(dict.fromkeys(problems)))
-    scores = HatScores.of(found, responses, draws=draws, level=LEVEL, seed=seed)
+    scores = replace(some, benchmarks=tuple(found), seed=seed)
     return ItemSets(responses, scores, reasons)

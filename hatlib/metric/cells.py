@@ -11,8 +11,8 @@ remedy of replicate measurements, an instrument from the other replicates (Carro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from hatlib.data.responses import Counts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 MOST_ITEMS = 0.5
 """Share of a model's items that need enough promptings for one to be left out."""
@@ -33,54 +34,45 @@ class Ledger:
     Attributes
     ----------
     item, cell : ndarray of int, shape (n_entries,)
-    source : ndarray, shape (n_entries,)
-        Weight of the entry among the answers in the source language.
-    known : ndarray, shape (n_targets, n_entries)
-        Its weight in each target language; 0 where there is no answer.
-    rates : ndarray, shape (n_targets, n_entries)
-        Target rate times that weight.
+        Sorted by cell.
+    columns : ndarray, shape (n_entries, 1 + 2 (n_targets + 1))
+        Weight of the entry in the source language; its weight in each target (0 where there is no
+        answer), the macro average first; and the target rates times these weights.
     """
 
     item: Ints
     cell: Ints
-    source: Floats
-    known: Floats
-    rates: Floats
+    columns: Floats
+
+    @staticmethod
+    def of(item: Ints, cell: Ints, source: Floats, known: Floats, rates: Floats) -> Ledger:
+        """From the weights in the source, and weights and weighted rates of targets × entries."""
+        macro = rates.sum(axis=0) / np.maximum((known > 0).sum(axis=0), 1)
+        columns = np.vstack([source, known.max(axis=0, initial=0), known, macro, rates]).T
+        order = np.argsort(cell, kind="stable")
+        return Ledger(item[order], cell[order], columns[order])
+
+    def sums(self, weights: Floats, n_cells: int, power: int = 1) -> Floats:
+        """Sums in each cell for weights (n_draws, n_items); (n_columns, n_draws, n_cells)."""
+        columns, mine = self.columns**power, weights[:, self.item]
+        found = np.zeros((columns.shape[1], len(weights), n_cells))
+        bounds = np.searchsorted(self.cell, np.arange(n_cells + 1))
+        for c, (start, end) in enumerate(pairwise(bounds)):
+            found[:, :, c] = (mine[:, start:end] @ columns[start:end]).T
+        return found
 
 
-@dataclass(frozen=True)
-class Cells:
-    """The cells of a benchmark.
-
-    Attributes
-    ----------
-    correct, trials : ndarray of int, shape (n_cells,)
-        Counts in the source language that define them.
-    ledgers : tuple of Ledger
-        One a model.
-    """
-
-    correct: Ints
-    trials: Ints
-    ledgers: tuple[Ledger, ...]
-
-    def source_items(self) -> Floats:
-        """Items of each model in each cell, shape (n_models, n_cells)."""
-        n = len(self.correct)
-        return np.stack([np.bincount(x.cell, x.source, minlength=n) for x in self.ledgers])
-
-
-def mean_over_targets(values: Floats) -> Floats:
-    """Mean over the axis of the targets (the second from the end), leaving out nan.
+def mean_over(values: Floats, axis: int) -> Floats:
+    """Mean over an axis, leaving out nan.
 
     Examples
     --------
-    >>> mean_over_targets(np.array([[1.0, np.nan], [3.0, 5.0]])).tolist()
+    >>> mean_over(np.array([[1.0, np.nan], [3.0, 5.0]]), axis=0).tolist()
     [2.0, 5.0]
     """
     known = np.isfinite(values)
-    n = known.sum(axis=-2)
-    total = np.where(known, values, 0).sum(axis=-2)
+    n = known.sum(axis=axis)
+    total = np.where(known, values, 0).sum(axis=axis)
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
@@ -110,16 +102,14 @@ def target_rates(counts: Counts) -> Floats:
     if counts.judge:
         for place, language in enumerate(counts.targets):
             rates[:, place] = counts.judge.corrected(rates[:, place], language)
-    macro = mean_over_targets(rates)
-    return np.concatenate([macro[:, None, :], rates], axis=1)
+    return np.concatenate([mean_over(rates, axis=1)[:, None], rates], axis=1)
 
 
 def count_cells(correct: Ints, trials: Ints) -> tuple[Ints, Ints, Ints]:
     """Number the pairs of correct answers and trials that occur; -1 for no trial."""
     base = int(trials.max(initial=0)) + 1
-    code = trials * base + correct
     answered = trials > 0
-    known, index = np.unique(code[answered], return_inverse=True)
+    known, index = np.unique((trials * base + correct)[answered], return_inverse=True)
     cell = np.full(trials.shape, -1, dtype=np.int64)
     cell[answered] = index
     return cell, known % base, known // base
@@ -127,21 +117,17 @@ def count_cells(correct: Ints, trials: Ints) -> tuple[Ints, Ints, Ints]:
 
 def plain_ledgers(counts: Counts, cell: Ints) -> tuple[Ledger, ...]:
     """Each item in one cell, by its number; -1 where the model has no answer in the source."""
-    return tuple(
-        _plain(row, rates[1:]) for row, rates in zip(cell, target_rates(counts), strict=True)
-    )
+    ledgers = []
+    for row, rates in zip(cell, target_rates(counts), strict=True):
+        item = np.flatnonzero(row >= 0)
+        mine = rates[1:, item]
+        known = np.isfinite(mine)
+        filled = np.where(known, mine, 0.0)
+        ledgers.append(Ledger.of(item, row[item], np.ones(len(item)), known.astype(float), filled))
+    return tuple(ledgers)
 
 
-def _plain(cell: Ints, rates: Floats) -> Ledger:
-    item = np.flatnonzero(cell >= 0)
-    mine = rates[:, item]
-    known = np.isfinite(mine)
-    return Ledger(
-        item, cell[item], np.ones(len(item)), known.astype(float), np.where(known, mine, 0.0)
-    )
-
-
-def leave_one_out(counts: Counts) -> NDArray[np.bool_]:
+def leave_one_out(counts: Counts) -> Bools:
     """Which models share named promptings between source and target, with others to learn from.
 
     Returns
@@ -155,24 +141,23 @@ def leave_one_out(counts: Counts) -> NDArray[np.bool_]:
     [True, True, False, True]
     """
     n_models, n_items = counts.source_trials.shape
-    none = np.zeros(n_models, dtype=bool)
     p = counts.prompted
     if p is None or len(p.names) < 2:
-        return none
+        return np.zeros(n_models, dtype=bool)
     used = p.trials > 0
-    source = used & (p.target < 0)
+    source, target = used & (p.target < 0), used & (p.target >= 0)
     most = np.zeros((n_models, n_items), dtype=np.int64)  # answers to one prompting
     np.maximum.at(most, (p.model[source], p.item[source]), p.trials[source])
     # Two answers must be left, or hardness could not be told from luck.
     enough = (counts.source_trials - most >= 2).sum(axis=1)
     several = enough > MOST_ITEMS * np.maximum((counts.source_trials > 0).sum(axis=1), 1)
     place = p.model * len(p.names) + p.prompting
-    both = np.isin(place[used & (p.target >= 0)], place[source])
-    shared = np.bincount(p.model[used & (p.target >= 0)], both, minlength=n_models) > 0
+    both = np.isin(place[target], place[source])
+    shared = np.bincount(p.model[target], both, minlength=n_models) > 0
     return np.asarray(several & shared)
 
 
-def prompted_cells(counts: Counts, whose: NDArray[np.bool_]) -> Cells:
+def prompted_cells(counts: Counts, whose: Bools) -> tuple[Ints, Ints, tuple[Ledger, ...]]:
     """Cells with one prompting left out, for some models; the others' items stay whole.
 
     A target answer under a prompting that the source language lacks is related to all promptings
@@ -185,61 +170,51 @@ def prompted_cells(counts: Counts, whose: NDArray[np.bool_]) -> Cells:
         With `Counts.prompted`.
     whose : ndarray of bool, shape (n_models,)
         From `leave_one_out`.
+
+    Returns
+    -------
+    correct, trials : ndarray of int, shape (n_cells,)
+        Counts in the source language that define the cells.
+    ledgers : tuple of Ledger
+        One a model.
     """
-    p = counts.prompted
-    assert p is not None
+    assert counts.prompted is not None
+    p = counts.prompted.rows((counts.prompted.trials > 0) & whose[counts.prompted.model])
     n_models, n_items = counts.source_trials.shape
-    n_targets = len(counts.targets)
-    used = (p.trials > 0) & whose[p.model]
-    p = p.rows(used)
+    base = int(counts.source_trials.max()) + 1
+    whole = counts.source_trials * base + counts.source_correct
     owner = p.model * n_items + p.item
-    code = owner * len(p.names) + p.prompting
-    in_source = p.target < 0
-    # What the source has of each row's own prompting; the rows are sorted, so the codes may not be.
-    order = np.argsort(code[in_source])
-    there = code[in_source][order]
-    at = np.minimum(np.searchsorted(there, code), len(there) - 1)
-    found = there[at] == code
-    own_right = np.where(found, p.correct[in_source][order][at], 0)
-    own_trials = np.where(found, p.trials[in_source][order][at], 0)
-    right = counts.source_correct.ravel()[owner] - own_right
-    trials = counts.source_trials.ravel()[owner] - own_trials
+    # What the source has of each row's own prompting is taken away from what it has of the item.
+    code, mine = owner * len(p.names) + p.prompting, p.target < 0
+    own = np.bincount(
+        code[mine], (p.trials * base + p.correct)[mine], n_models * n_items * len(p.names)
+    )
+    left = whole.ravel()[owner] - own[code].astype(np.int64)
+    usable = left >= base
+    p, owner, left = p.rows(usable), owner[usable], left[usable]
     language = p.target + 1  # 0 is the source
-    usable = (trials > 0) & (counts.source_trials.ravel()[owner] > 0)
-    share = np.where(usable, p.trials, 0).astype(float)
     place = language * (n_models * n_items) + owner
-    total = np.bincount(place, share, minlength=(n_targets + 1) * n_models * n_items)
-    share[usable] /= total[place[usable]]
+    share = p.trials / np.bincount(place, p.trials)[place]
     rates = p.correct / p.trials
     if counts.judge:
         for t, name in enumerate(counts.targets):
-            here = p.target == t
-            rates[here] = counts.judge.corrected(rates[here], name)
+            rates[p.target == t] = counts.judge.corrected(rates[p.target == t], name)
 
-    plain, _, _ = count_cells(counts.source_correct, counts.source_trials)
-    plain[whose] = -1
-    base = int(counts.source_trials.max()) + 1
-    whole = counts.source_trials * base + counts.source_correct
-    codes = np.unique(np.concatenate([(trials * base + right)[usable], whole[plain >= 0]]))
-    cell = np.searchsorted(codes, trials * base + right)
-    plain = np.where(plain >= 0, np.searchsorted(codes, whole), -1)
-    ledgers = list(plain_ledgers(counts, plain))
-    entry = owner * len(codes) + cell
+    others = (counts.source_trials > 0) & ~whose[:, None]
+    codes = np.unique(np.concatenate([left, whole[others]]))
+    ledgers = list(plain_ledgers(counts, np.where(others, np.searchsorted(codes, whole), -1)))
+    # Rows of one item in one cell are one entry.
+    entry = owner * len(codes) + np.searchsorted(codes, left)
+    keys, where = np.unique(entry, return_inverse=True)
+    spot, shape = language * len(keys) + where, (len(counts.targets) + 1, len(keys))
+    weight, sums = (
+        np.bincount(spot, each, np.prod(shape)).astype(float).reshape(shape)
+        for each in (share, share * rates)
+    )
+    model, item = np.divmod(keys // len(codes), n_items)
     for m in np.flatnonzero(whose):
-        mine = np.flatnonzero(usable & (p.model == m))
-        keys, where = np.unique(entry[mine], return_inverse=True)
-        n = len(keys)
-        weight = np.zeros((n_targets + 1) * n)
-        sums = np.zeros_like(weight)
-        spot = language[mine] * n + where
-        np.add.at(weight, spot, share[mine])
-        np.add.at(sums, spot, share[mine] * rates[mine])
-        weights, rows = weight.reshape(-1, n), sums.reshape(-1, n)
-        item = keys // len(codes) - m * n_items
-        ledgers[m] = Ledger(item, keys % len(codes), weights[0], weights[1:], rows[1:])
-    return Cells(codes % base, codes // base, tuple(ledgers))
-
-
-def merged(parts: Sequence[Floats], shares: Sequence[float]) -> Floats:
-    """Weighted sum of arrays of one shape."""
-    return np.asarray(sum(share * part for share, part in zip(shares, parts, strict=True)))
+        at = model == m
+        ledgers[m] = Ledger.of(
+            item[at], keys[at] % len(codes), weight[0, at], weight[1:, at], sums[1:, at]
+        )
+    return codes % base, codes // base, tuple(ledgers)

@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hatlib import resample
 from hatlib.data.responses import Counts
-from hatlib.metric.cells import source_rates, target_rates
-from hatlib.metric.estimate import Base, Choices, Part, curves_of, fitted
-from hatlib.metric.profile import Shape
-from hatlib.metric.reference import adjusted
-
-Floats = NDArray[np.float64]
+from hatlib.metric.cells import Floats, source_rates, target_rates
+from hatlib.metric.estimate import Method, Part, curves_of, fitted
+from hatlib.metric.pooled import summing
+from hatlib.metric.profile import profile_values
+from hatlib.metric.reference import Base, adjusted
 
 INTERACTIONS = (0.0, 1.0, 2.0)
 """Standard deviations (logits) of what is hard for one model and not for the others."""
@@ -130,46 +128,48 @@ def excess_log_odds(counts: Counts, parts: Sequence[Part]) -> Floats:
     -------
     ndarray, shape (n_models,)
     """
+    n_targets = len(counts.targets) + 1
     seen, expected = np.zeros((2, 2, len(counts.models)))
     for part in parts:
-        x = source_rates(counts)[:, part.items]
-        y = target_rates(counts)[:, 1:, part.items]
-        for m, cell in enumerate(part.hardness.cell):
-            h, f = part.hardness.posterior[m], part.fit.values(m, part.fit.parameters[m])
-            h = h / np.maximum(h.sum(axis=1, keepdims=True), 1e-12)
-            p, q = h @ part.hardness.grid, h @ f[1:].T
-            both = (h * part.hardness.grid) @ f[1:].T
-            for t in range(y.shape[1]):
-                has = (cell >= 0) & np.isfinite(y[m, t])
-                tables = np.zeros((4, len(h)))
-                a, b = x[m, has], y[m, t, has]
-                for row, value in enumerate((a * b, a * (1 - b), (1 - a) * b, (1 - a) * (1 - b))):
-                    tables[row] = np.bincount(cell[has], value, minlength=len(h))
-                n = np.maximum(tables.sum(axis=0), 1e-12)
-                seen[:, m] += (tables[0] * tables[3] / n).sum(), (tables[1] * tables[2] / n).sum()
-                model = n * np.array(
-                    [both[:, t], p - both[:, t], q[:, t] - both[:, t], 1 - p - q[:, t] + both[:, t]]
-                )
-                expected[:, m] += (model[0] * model[3] / n).sum(), (model[1] * model[2] / n).sum()
+        source, curves = source_rates(counts)[:, part.items], profile_values(part.fit)
+        grid = part.hardness.grid
+        for m, ledger in enumerate(part.hardness.ledgers):
+            h, f = part.hardness.posterior[m], curves[m, 1:]
+            own = source[m, ledger.item, None]
+            known, right = np.split(ledger.columns[:, 1:], [n_targets], axis=1)
+            known, right = known[:, 1:], right[:, 1:]
+            # Both right, source only, target only, neither: as seen, and as hardness alone has it.
+            four = np.stack([own * right, own * (known - right), (1 - own) * right,
+                             (1 - own) * (known - right)])  # fmt: skip
+            member = summing(ledger.cell, len(h))
+            tables = np.stack([member @ each for each in four])
+            n = np.maximum(tables.sum(axis=0), 1e-12)
+            p, q, both = (h @ grid)[:, None], h @ f.T, (h * grid) @ f.T
+            model = n * np.stack([both, p - both, q - both, 1 - p - q + both])
+            for odds, each in ((seen, tables), (expected, model)):
+                odds[:, m] += (each[0] * each[3] / n).sum(), (each[1] * each[2] / n).sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.log(seen[0] / seen[1]) - np.log(expected[0] / expected[1])
     return np.where(np.isfinite(found), found, np.nan)
 
 
-def sensitivity(
-    counts: Counts, how: Choices, profile: str, start: Shape | None, base: Base
-) -> Mapping[float, Floats]:
+def sensitivity(counts: Counts, method: Method, base: Base, hat: Floats) -> Mapping[float, Floats]:
     """Scores under pooled hardness with an item × model interaction of several sizes.
+
+    Parameters
+    ----------
+    counts, method, base
+        As the scores were made.
+    hat : ndarray, shape (n_models, n_targets + 1)
+        The scores without interaction.
 
     Returns
     -------
     mapping of float to ndarray, shape (n_models, n_targets + 1)
         By the standard deviation of the interaction, in logits.
     """
-    found = {}
-    for sd in INTERACTIONS:
-        parts = fitted(counts, replace(how, interaction=sd), profile, start)
-        curves = curves_of(parts)
-        grid = parts[0].hardness.grid
-        found[sd] = adjusted(curves @ base.weight, base.weight, grid, counts.chance)
+    found = {0.0: hat}
+    for sd in INTERACTIONS[1:]:
+        parts = fitted(counts, replace(method, interaction=sd))
+        found[sd] = adjusted(curves_of(parts), base.weight, base.grid, base.chance)
     return found

@@ -17,18 +17,27 @@ Both give the same thing: items sorted into *cells* that share a posterior on a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from hatlib.data.responses import Counts
-from hatlib.metric.cells import count_cells
+from hatlib.metric.cells import (
+    Bools,
+    Floats,
+    Ints,
+    Ledger,
+    count_cells,
+    plain_ledgers,
+    prompted_cells,
+)
 from hatlib.metric.judge import Judge
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Expect = Callable[[Floats], Floats]
+"""From functions on the grid, (n_models, n_functions, n_grid), to their means in the cells."""
 
 GRID_POINTS = 41
 """Points of the grid from chance to 1."""
@@ -47,8 +56,8 @@ class Hardness:
         "self", or one of `hatlib.metric.pooled.donors`.
     grid : ndarray, shape (n_grid,)
         Probabilities *h*, from 0 to 1.
-    cell : ndarray of int, shape (n_models, n_items)
-        The cell of each item; -1 where the model has no answer in the source language.
+    ledgers : tuple of Ledger
+        The items of each model in its cells.
     correct, trials : ndarray of int, shape (n_cells,)
         Counts that define the cells, for "self"; empty otherwise.
     posterior : ndarray, shape (n_models, n_cells, n_grid)
@@ -68,19 +77,54 @@ class Hardness:
 
     method: str
     grid: Floats
-    cell: Ints
+    ledgers: tuple[Ledger, ...]
     correct: Ints
     trials: Ints
     posterior: Floats
     distribution: Floats
-    likelihood: Floats | None
-    steps: int
+    likelihood: Floats | None = None
+    steps: int = 0
     influence: Floats | None = None
     drift: Floats | None = None
 
     def mean(self) -> Floats:
         """Posterior mean of *h* in each cell, shape (n_models, n_cells)."""
         return self.posterior @ self.grid
+
+    def redrawn(self, models: slice, weights: Floats, source: Floats) -> tuple[Floats, Expect]:
+        """Some models when items are drawn again.
+
+        Parameters
+        ----------
+        models : slice
+            Which models.
+        weights : ndarray, shape (n_draws, n_items)
+            How often each item is drawn.
+        source : ndarray, shape (n_models, n_draws, n_cells)
+            What that comes to in the cells.
+
+        Returns
+        -------
+        distribution : ndarray, shape (n_models, n_draws, n_grid)
+        expect : callable
+            Gives the posterior means, (n_models, n_draws, n_functions, n_cells).
+        """
+        if self.likelihood is not None:
+            likelihood = self.likelihood
+            distribution = mixing_distribution(source, likelihood, self.steps)
+            return distribution, lambda f: _expected(distribution, likelihood, f)
+        # Other items give the model another ability, and its items another place.
+        assert self.influence is not None and self.drift is not None
+        move = ((weights - 1) @ self.influence[models].T).T
+        posterior, drift = self.posterior[models], self.drift[models]
+        share = source / np.maximum(source.sum(axis=2, keepdims=True), 1)
+        distribution = share @ posterior + move[..., None] * (share @ drift)
+
+        def expect(f: Floats) -> Floats:
+            still, moved = (f @ part.swapaxes(1, 2) for part in (posterior, drift))
+            return np.asarray(still[:, None] + move[..., None, None] * moved[:, None])
+
+        return distribution, expect
 
 
 def hardness_grid(chance: float = 0.0, points: int = GRID_POINTS) -> Floats:
@@ -189,19 +233,20 @@ def mixing_distribution(items: ArrayLike, likelihood: Floats, steps: int) -> Flo
     (True, True)
     """
     items = np.asarray(items, dtype=float)
-    rows = items.reshape(-1, items.shape[-1])
-    total = rows.sum(axis=1, keepdims=True)
+    rows = items.reshape(-1, items.shape[-1]).T
+    total = rows.sum(axis=0)
     share = rows / np.where(total > 0, total, 1)
     n_grid = likelihood.shape[1]
-    pi = np.full((len(rows), n_grid), 1 / n_grid)
-    back = np.ascontiguousarray(likelihood)
-    forth = np.ascontiguousarray(likelihood.T)
+    forth, back = np.ascontiguousarray(likelihood), np.ascontiguousarray(likelihood.T)
+    pi = np.full((n_grid, rows.shape[1]), 1 / n_grid)
+    expected, factor = np.empty(share.shape), np.empty(pi.shape)
     for _ in range(steps):
-        expected = pi @ forth
+        np.matmul(forth, pi, out=expected)
         np.maximum(expected, 1e-300, out=expected)
-        pi *= (share / expected) @ back
-    pi[total[:, 0] == 0] = 1 / n_grid
-    return pi.reshape(*items.shape[:-1], n_grid)
+        np.divide(share, expected, out=expected)
+        pi *= np.matmul(back, expected, out=factor)
+    pi[:, total == 0] = 1 / n_grid
+    return pi.T.reshape(*items.shape[:-1], n_grid)
 
 
 def posterior_of(distribution: Floats, likelihood: Floats) -> Floats:
@@ -227,12 +272,37 @@ def posterior_of(distribution: Floats, likelihood: Floats) -> Floats:
     joint = distribution[..., None, :] * likelihood
     evidence = joint.sum(axis=-1, keepdims=True)
     # A cell that the distribution rules out keeps its likelihood, which is no worse a guess.
-    plain = likelihood / np.maximum(likelihood.sum(axis=-1, keepdims=True), 1e-300)
-    return np.where(evidence > 1e-200, joint / np.maximum(evidence, 1e-200), plain)
+    found = joint / np.maximum(evidence, _IMPOSSIBLE)
+    return np.where(evidence > _IMPOSSIBLE, found, _normalised(likelihood))
+
+
+_IMPOSSIBLE = 1e-200
+
+
+def _normalised(likelihood: Floats) -> Floats:
+    return likelihood / np.maximum(likelihood.sum(axis=-1, keepdims=True), 1e-300)
+
+
+def _expected(distribution: Floats, likelihood: Floats, f: Floats) -> Floats:
+    """Posterior means of functions, without the posterior of every redraw."""
+    joint = f[:, :, None] * likelihood  # models × functions × cells × grid
+    n_models, n_functions, n_cells, n_grid = joint.shape
+    total = distribution @ joint.reshape(n_models, -1, n_grid).swapaxes(1, 2)
+    total = total.reshape(*total.shape[:2], n_functions, n_cells)
+    evidence = (distribution @ likelihood.T)[:, :, None]
+    if evidence.min(initial=1) > _IMPOSSIBLE:
+        return np.asarray(total / evidence)
+    alone = f @ _normalised(likelihood).T
+    found = total / np.maximum(evidence, _IMPOSSIBLE)
+    return np.where(evidence > _IMPOSSIBLE, found, alone[:, None])
 
 
 def self_hardness(
-    counts: Counts, *, steps: int | None = None, correlation: float = 0.0
+    counts: Counts,
+    *,
+    steps: int | None = None,
+    correlation: float = 0.0,
+    one_out: Bools | None = None,
 ) -> Hardness:
     """Hardness of each item for a model from the model's own answers in the source language.
 
@@ -244,6 +314,8 @@ def self_hardness(
         Steps of the EM algorithm; by default `em_steps` of the items that a model usually has.
     correlation : float
         Correlation of the answers to one item, see `binomial_likelihood`.
+    one_out : ndarray of bool, shape (n_models,), optional
+        Models for which one prompting is left out (`hatlib.metric.cells.prompted_cells`).
 
     Returns
     -------
@@ -257,21 +329,21 @@ def self_hardness(
     >>> self_hardness(counts).trials.tolist()
     [4, 4, 4, 4, 4]
     """
-    cell, correct, trials = count_cells(counts.source_correct, counts.source_trials)
+    if one_out is not None and one_out.any():
+        correct, trials, ledgers = prompted_cells(counts, one_out)
+    else:
+        cell, correct, trials = count_cells(counts.source_correct, counts.source_trials)
+        ledgers = plain_ledgers(counts, cell)
+    every = np.ones((1, len(counts.items)))
+    items = np.stack([ledger.sums(every, len(trials))[0, 0] for ledger in ledgers])
+    judge = counts.judge.of(counts.source_language) if counts.judge else None
     return hardness_of_cells(
-        cell,
-        correct,
-        trials,
-        _items_in_cells(cell, len(correct)),
-        counts.chance,
-        steps=steps,
-        correlation=correlation,
-        judge=counts.judge.of(counts.source_language) if counts.judge else None,
-    )
+        correct, trials, items, counts.chance,
+        steps=steps, correlation=correlation, judge=judge, ledgers=ledgers,
+    )  # fmt: skip
 
 
 def hardness_of_cells(
-    cell: Ints,
     correct: Ints,
     trials: Ints,
     items: Floats,
@@ -280,13 +352,12 @@ def hardness_of_cells(
     steps: int | None = None,
     correlation: float = 0.0,
     judge: Judge | None = None,
+    ledgers: tuple[Ledger, ...] = (),
 ) -> Hardness:
     """Hardness from how many items each cell has, which is all that it needs to know.
 
     Parameters
     ----------
-    cell : ndarray of int, shape (n_models, n_items)
-        The cell of each item, for later use; may have no columns.
     correct, trials : ndarray of int, shape (n_cells,)
         Counts that define the cells.
     items : ndarray, shape (n_models, n_cells)
@@ -297,6 +368,8 @@ def hardness_of_cells(
         As in `self_hardness`.
     judge : Judge, optional
         Who accepted the answers in the source language. The grid stays that of right answers.
+    ledgers : tuple of Ledger
+        The items in the cells, for redraws.
 
     Returns
     -------
@@ -308,22 +381,10 @@ def hardness_of_cells(
     if steps is None:
         steps = em_steps(float(np.median(items.sum(axis=1))))
     distribution = mixing_distribution(items, likelihood, steps)
+    posterior = posterior_of(distribution, likelihood)
     return Hardness(
-        "self",
-        grid,
-        cell,
-        correct,
-        trials,
-        posterior_of(distribution, likelihood),
-        distribution,
-        likelihood,
-        steps,
+        "self", grid, ledgers, correct, trials, posterior, distribution, likelihood, steps
     )
-
-
-def _items_in_cells(cell: Ints, n_cells: int) -> Floats:
-    """How many items each model has in each cell."""
-    return np.stack([np.bincount(row[row >= 0], minlength=n_cells) for row in cell]).astype(float)
 
 
 def onto_grid(points: Floats, grid: Floats) -> Floats:

@@ -8,14 +8,16 @@ from what the others show; the *interaction* says by how much (standard deviatio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from numpy.typing import ArrayLike
+from scipy import sparse, special, stats
 
 from hatlib.data.responses import Counts
 from hatlib.errors import InputError, Problem, listing
-from hatlib.metric.hardness import Floats, Hardness, Ints, hardness_grid, onto_grid
+from hatlib.metric.cells import Bools, Floats, Ints, plain_ledgers
+from hatlib.metric.hardness import Hardness, hardness_grid, onto_grid
 
 MIN_MODELS = 5
 """Fewest models from which the pooled hardness is estimated."""
@@ -30,6 +32,7 @@ LEAVE_ONE_OUT = "leave-one-out"
 
 _STEP = 0.1  # logits, over which the change of a posterior is measured
 _DIFFICULTIES = np.linspace(-8.0, 8.0, 81)
+_ABILITY_SD = 3.0  # a model that has everything right or wrong would drift away without end
 _NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 _NODE_WEIGHTS = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
 
@@ -42,14 +45,13 @@ class ItemResponse:
     ----------
     ability : ndarray, shape (n_models,)
         In logits; the mean is 0.
-    difficulty : ndarray, shape (n_grid,)
-        Grid of item difficulties, in logits.
-    share : ndarray, shape (n_grid,)
-        Share of the items at each difficulty.
+    difficulty, share : ndarray, shape (n_grid,)
+        Grid of item difficulties, in logits, and the share of the items at each.
     right, trials : ndarray, shape (n_models, n_items)
         The answers.
-    solved, failed : ndarray, shape (n_models, n_grid)
-        Log of the probability that a model solves and fails an item of each difficulty.
+    chance : float
+    interaction : float
+        As in `fit_item_response`.
     """
 
     ability: Floats
@@ -57,10 +59,10 @@ class ItemResponse:
     share: Floats
     right: Floats
     trials: Floats
-    solved: Floats
-    failed: Floats
+    chance: float
+    interaction: float
 
-    def influence(self, right: Floats, trials: Floats, chance: float) -> Floats:
+    def influence(self) -> Floats:
         """By how much one more copy of an item would move each ability (logits).
 
         Scores of the marginal likelihood times the inverse of their information.
@@ -69,12 +71,11 @@ class ItemResponse:
         -------
         ndarray, shape (n_models, n_items)
         """
-        s = special.expit(self.ability[:, None] - self.difficulty)
-        p = np.clip(chance + (1 - chance) * s, 1e-9, 1 - 1e-9)
-        slope = (1 - chance) * s * (1 - s) / (p * (1 - p))
+        p, slope = _solves(self.ability, self.chance, 0.0)
+        slope = slope / (p * (1 - p))
         weight = self.posterior()
-        score = right * (slope @ weight.T) - trials * ((slope * p) @ weight.T)
-        information = score @ score.T + np.eye(len(score)) / 9
+        score = self.right * (slope @ weight.T) - self.trials * ((slope * p) @ weight.T)
+        information = score @ score.T + np.eye(len(score)) / _ABILITY_SD**2
         move = np.linalg.solve(information, score)
         return np.asarray(move - move.mean(axis=0), dtype=np.float64)
 
@@ -90,26 +91,30 @@ class ItemResponse:
         -------
         ndarray, shape (n_items, n_grid)
         """
-        some = slice(None) if of is None else np.asarray(of, dtype=bool)
-        return self._bayes(self._logs(some))
+        logs = self._evidence
+        if of is not None:  # mostly, few are left out
+            out = ~np.asarray(of, dtype=bool)
+            p = _solves(self.ability[out], self.chance, self.interaction)[0]
+            logs = logs - _log_likelihood(p, self.right[out], self.trials[out])
+        return _normalised(logs + np.log(self.share))
 
-    def without(self, model: int, logs: Floats) -> Floats:
-        """P(difficulty | answers of all but one model), given the logs of all, from `logs`."""
-        return self._bayes(logs - self._logs(slice(model, model + 1)))
+    def onto(self, ability: float, grid: Floats) -> Floats:
+        """Where items of each difficulty lie on a grid for a model of some ability.
 
-    def logs(self) -> Floats:
-        """Log likelihood of the difficulty of each item, from all models."""
-        return self._logs(slice(None))
+        Returns
+        -------
+        ndarray, shape (n_difficulties, n_grid)
+        """
+        logit = ability - self.difficulty
+        nodes, weights = (_NODES, _NODE_WEIGHTS) if self.interaction else (np.zeros(1), np.ones(1))
+        s = special.expit(logit + self.interaction * nodes[:, None])
+        onto = onto_grid((self.chance + (1 - self.chance) * s).ravel(), grid)
+        return np.tensordot(weights, onto.reshape(len(nodes), -1, len(grid)), axes=1)
 
-    def _logs(self, some: slice | NDArray[np.bool_]) -> Floats:
-        # A product sums over the models at once, without an array of models × items × grid.
-        right, trials = self.right[some], self.trials[some]
-        logs: Floats = right.T @ self.solved[some] + (trials - right).T @ self.failed[some]
-        return logs
-
-    def _bayes(self, logs: Floats) -> Floats:
-        found = special.softmax(logs + np.log(np.maximum(self.share, 1e-300)), axis=1)
-        return np.asarray(found, dtype=np.float64)
+    @cached_property
+    def _evidence(self) -> Floats:
+        p = _solves(self.ability, self.chance, self.interaction)[0]
+        return _log_likelihood(p, self.right, self.trials)
 
 
 def fit_item_response(
@@ -150,50 +155,62 @@ def fit_item_response(
     ability -= ability.mean()
     share = stats.norm.pdf(_DIFFICULTIES, scale=2)
     share /= share.sum()
+    # Items that the same models were asked, as often, are counted together.
+    asked, group = np.unique(trials, axis=1, return_inverse=True)
+    of_group = summing(group, asked.shape[1])
     for _ in range(steps):
-        solved, failed = _log_probabilities(ability, counts.chance, interaction)
-        logs = right.T @ solved + (trials - right).T @ failed
-        weight = special.softmax(logs + np.log(share), axis=1)
+        p, slope = _solves(ability, counts.chance, interaction)
+        weight = _normalised(_log_likelihood(p, right, asked, group) + np.log(share))
         share = np.maximum(weight.mean(axis=0), 1e-12)
         share /= share.sum()
-        counted = (right @ weight, trials @ weight)
-        ability = _ability_step(ability, *counted, counts.chance, interaction)
+        solved, tried = right @ weight, asked @ (of_group @ weight)
+        # One Fisher step for the abilities, given expected counts at each difficulty.
+        score = ((solved - tried * p) * slope / (p * (1 - p))).sum(axis=1)
+        information = (tried * slope**2 / (p * (1 - p))).sum(axis=1)
+        held = 1 / _ABILITY_SD**2
+        ability = ability + np.clip((score - held * ability) / (information + held), -1, 1)
         ability -= ability.mean()
-    solved, failed = _log_probabilities(ability, counts.chance, interaction)
-    return ItemResponse(ability, _DIFFICULTIES, share, right, trials, solved, failed)
+    return ItemResponse(ability, _DIFFICULTIES, share, right, trials, counts.chance, interaction)
 
 
-def _solves(logit: Floats, interaction: float) -> tuple[Floats, Floats]:
-    """Probability of solving an item, averaged over the interaction, and its slope."""
-    if not interaction:
+def _solves(ability: Floats, chance: float, interaction: float) -> tuple[Floats, Floats]:
+    """Probability of solving an item of each difficulty, and its slope, (n_models, n_grid) each.
+
+    Averaged over the interaction.
+    """
+    logit = ability[:, None] - _DIFFICULTIES
+    if interaction:
+        s = 1 / (1 + np.exp(-(logit[..., None] + interaction * _NODES)))
+        s, slope = s @ _NODE_WEIGHTS, (s * (1 - s)) @ _NODE_WEIGHTS
+    else:
         s = special.expit(logit)
-        return s, s * (1 - s)
-    s = special.expit(logit[..., None] + interaction * _NODES)
-    return s @ _NODE_WEIGHTS, (s * (1 - s)) @ _NODE_WEIGHTS
+        slope = s * (1 - s)
+    return np.clip(chance + (1 - chance) * s, 1e-9, 1 - 1e-9), (1 - chance) * slope
 
 
-def _log_probabilities(ability: Floats, chance: float, interaction: float) -> tuple[Floats, Floats]:
-    """Logs of solving and of failing an item of each difficulty, (n_models, n_grid) each."""
-    p = chance + (1 - chance) * _solves(ability[:, None] - _DIFFICULTIES, interaction)[0]
-    p = np.clip(p, 1e-9, 1 - 1e-9)
-    return np.log(p), np.log1p(-p)
-
-
-def _ability_step(
-    ability: Floats, right: Floats, trials: Floats, chance: float, interaction: float
+def _log_likelihood(
+    p: Floats, right: Floats, trials: Floats, group: Ints | slice = slice(None)
 ) -> Floats:
-    """One Fisher step for the abilities, given expected counts at each difficulty."""
-    s, slope = _solves(ability[:, None] - _DIFFICULTIES, interaction)
-    p = np.clip(chance + (1 - chance) * s, 1e-9, 1 - 1e-9)
-    slope = (1 - chance) * slope
-    score = ((right - trials * p) * slope / (p * (1 - p))).sum(axis=1)
-    information = (trials * slope**2 / (p * (1 - p))).sum(axis=1)
-    # A model that has everything right or wrong would drift away without end.
-    step = (score - ability / 9) / (information + 1 / 9)
-    return ability + np.clip(step, -1, 1)
+    """Log likelihood of each difficulty, (n_items, n_grid); trials may be those of groups."""
+    failed = np.log1p(-p)
+    return np.asarray(right.T @ (np.log(p) - failed) + (trials.T @ failed)[group])
 
 
-def donors(counts: Counts, method: str) -> NDArray[np.bool_]:
+def _normalised(logs: Floats) -> Floats:
+    """Probabilities from their logs, one row an item; takes over the array."""
+    logs -= logs.max(axis=1, keepdims=True)
+    np.exp(logs, out=logs)
+    logs /= logs.sum(axis=1, keepdims=True)
+    return logs
+
+
+def summing(group: Ints, n: int) -> sparse.csr_array:
+    """The matrix that adds up the rows of each group."""
+    each = np.arange(len(group))
+    return sparse.csr_array((np.ones(len(group)), (group, each)), shape=(n, len(group)))
+
+
+def donors(counts: Counts, method: str) -> Bools:
     """Whose answers tell how hard an item is for each model.
 
     Parameters
@@ -275,7 +292,7 @@ def pooled_hardness(
     >>> from hatlib import simulate_answers
     >>> simulated = simulate_answers(abilities=[-1, -0.5, 0, 0.5, 1], n_items=200, n_trials=1)
     >>> hardness = pooled_hardness(simulated.responses.counts("sim"))
-    >>> easy, hard = hardness.mean()[2][[0, hardness.cell[2].max()]]
+    >>> easy, hard = hardness.mean()[2][[0, hardness.ledgers[2].cell.max()]]
     >>> bool(easy > hard)
     True
     """
@@ -298,56 +315,37 @@ def pooled_hardness(
     fit = fit_item_response(counts, interaction=interaction)
     grid = hardness_grid(counts.chance)
     n_models, n_items = counts.source_trials.shape
-    answered = counts.source_trials > 0
     cell = np.full((n_models, n_items), -1, dtype=np.int64)
     posterior = np.full((n_models, MAX_CELLS, len(grid)), 1 / len(grid))
     drift = np.zeros_like(posterior)
-    distribution = np.zeros((n_models, len(grid)))
-    known: dict[bytes, Floats] = {}  # models with the same donors share what they know of items
-    logs = fit.logs()
-    for m in range(n_models):
-        if method == LEAVE_ONE_OUT:
-            items = fit.without(m, logs)
-        else:
-            key = whose[m].tobytes()
-            if key not in known:
-                known[key] = fit.posterior(of=whose[m])
-            items = known[key]
-        onto, higher, lower = (
-            _onto(fit.ability[m] + step - fit.difficulty, counts.chance, grid, interaction)
-            for step in (0.0, _STEP, -_STEP)
-        )
-        has = answered[m]
-        if not has.any():
-            distribution[m] = 1 / len(grid)
-            continue
-        codes = _slices(items[has] @ fit.difficulty)
-        cell[m, has] = codes
-        sums = np.zeros((MAX_CELLS, items.shape[1]))
-        np.add.at(sums, codes, items[has])
-        size = np.bincount(codes, minlength=MAX_CELLS)[:, None]
-        filled = size[:, 0] > 0
-        shares = sums[filled] / size[filled]
-        posterior[m, filled] = shares @ onto
-        drift[m, filled] = shares @ (higher - lower) / (2 * _STEP)
-        distribution[m] = items[has].mean(axis=0) @ onto
+    distribution = np.full((n_models, len(grid)), 1 / len(grid))
+    donor, same = np.unique(whose, axis=0, return_inverse=True)
+    for group, of in enumerate(donor):  # models with the same donors know the same of items
+        items = fit.posterior(of)
+        for m in np.flatnonzero((same == group) & (counts.source_trials > 0).any(axis=1)):
+            has = counts.source_trials[m] > 0
+            codes = cell[m, has] = _slices(items[has] @ fit.difficulty)
+            size = np.bincount(codes, minlength=MAX_CELLS)
+            filled = size > 0
+            shares = (summing(codes, MAX_CELLS) @ items[has])[filled] / size[filled, None]
+            here, higher, lower = (
+                fit.onto(float(fit.ability[m]) + step, grid) for step in (0.0, _STEP, -_STEP)
+            )
+            posterior[m, filled] = shares @ here
+            drift[m, filled] = shares @ (higher - lower) / (2 * _STEP)
+            distribution[m] = items[has].mean(axis=0) @ here
     none = np.array([], dtype=np.int64)
-    influence = fit.influence(
-        counts.source_correct.astype(float), counts.source_trials.astype(float), counts.chance
-    )
     return Hardness(
-        method, grid, cell, none, none, posterior, distribution, None, 0, influence, drift
+        method,
+        grid,
+        plain_ledgers(counts, cell),
+        none,
+        none,
+        posterior,
+        distribution,
+        influence=fit.influence(),
+        drift=drift,
     )
-
-
-def _onto(logit: Floats, chance: float, grid: Floats, interaction: float) -> Floats:
-    """Where items of each difficulty lie on the grid, (n_difficulties, n_grid)."""
-    nodes = zip(_NODES, _NODE_WEIGHTS, strict=True) if interaction else [(0.0, 1.0)]
-    parts = [
-        weight * onto_grid(chance + (1 - chance) * special.expit(logit + interaction * node), grid)
-        for node, weight in nodes
-    ]
-    return np.asarray(sum(parts), dtype=np.float64)
 
 
 def _slices(values: Floats) -> Ints:

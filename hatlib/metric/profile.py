@@ -22,30 +22,28 @@ adaptive   As shared, but each model's shape may deviate; deviations are shrunk 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal, Protocol, get_args
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.polynomial import legendre
-from numpy.typing import NDArray
 from scipy import optimize, special
 
 from hatlib.errors import InputError, Problem
-from hatlib.metric.hardness import Hardness
+from hatlib.metric.cells import Bools, Floats
+from hatlib.metric.hardness import Expect, Hardness
 from hatlib.metric.sufficient import SufficientTable
 
-Floats = NDArray[np.float64]
-
-ProfileName = Literal["adaptive", "direct", "shared", "plugin", "quadratic", "logit"]
-PROFILE_NAMES: tuple[str, ...] = get_args(ProfileName)
+PROFILE_NAMES = ("adaptive", "direct", "shared", "plugin", "quadratic", "logit")
 
 
 class ProfileFit(Protocol):
     """A fitted profile of every model and target, which can be fitted again to redrawn items.
 
-    A redraw goes through three steps, so that models are visited one at a time: `evidence` boils
-    the redrawn table of one model down to a few numbers, `update` turns those of all models into
-    parameters, and `values` gives the profile.
+    A redraw goes through three steps, so that a few models are visited at a time: `evidence` boils
+    the redrawn tables of some models down to a few numbers, `update` turns those of all models
+    into parameters, and `values` gives the profiles.
 
     Attributes
     ----------
@@ -62,23 +60,26 @@ class ProfileFit(Protocol):
     def parameters(self) -> Floats:
         """One row of numbers a model and target."""
 
-    def values(self, model: int, parameters: Floats) -> Floats:
-        """*f* on the grid for parameters of shape (..., n_targets + 1, n_parameters)."""
+    def values(self, models: slice, parameters: Floats) -> Floats:
+        """*f* on the grid for parameters of shape (n_models, ..., n_targets + 1, n_parameters)."""
 
-    def evidence(self, model: int, items: Floats, rates: Floats, posterior: Floats) -> Floats:
-        """What a redraw says, shape (n_draws, n_targets + 1, n_parameters).
+    def evidence(self, models: slice, items: Floats, rates: Floats, expect: Expect) -> Floats:
+        """What redraws say, shape (n_models, n_draws, n_targets + 1, n_parameters).
 
-        `items` (weighted number) and `rates` (mean target rate) have the shape (n_draws,
-        n_targets + 1, n_cells), `posterior` has (n_draws or 1, n_cells, n_grid).
+        `items` (weighted number) and `rates` (mean target rate) have the shape (n_models, n_draws,
+        n_targets + 1, n_cells); `expect` is from `hatlib.metric.hardness.Hardness.redrawn`.
         """
 
     def update(self, evidence: Floats, rng: np.random.Generator) -> Floats:
-        """Parameters of the redraws, from (n_models, n_draws, n_targets + 1, n_parameters)."""
+        """Parameters of the redraws, from the evidence of all models."""
+
+
+EVERY = slice(None)
 
 
 def profile_values(fit: ProfileFit) -> Floats:
     """The fitted profiles on the grid, shape (n_models, n_targets + 1, n_grid)."""
-    return np.stack([fit.values(m, p) for m, p in enumerate(fit.parameters)])
+    return fit.values(EVERY, fit.parameters)
 
 
 def fit_profiles(
@@ -123,114 +124,93 @@ def fit_profiles(
     True
     """
     if profile not in PROFILE_NAMES:
-        raise InputError(
-            Problem(
-                "profile is not known.", f"Use one of {', '.join(PROFILE_NAMES)}.", value=profile
-            )
-        )
-    if profile == "plugin":
-        return _fit_plugin(table, hardness)
-    if profile == "quadratic":
-        return _fit_quadratic(table, hardness)
-    if profile == "direct":
-        return _fit_direct(table, hardness)
+        known = ", ".join(PROFILE_NAMES)
+        raise InputError(Problem("profile is not known.", f"Use one of {known}.", value=profile))
+    if profile in ALONE:
+        return fit_alone(table, hardness, profile)
     return _fit_mixed(table, hardness, profile, None if profile == "logit" else start)
 
 
-# Plug-in and quadratic: closed forms --------------------------------------------------------------
+# Each model by itself -----------------------------------------------------------------------------
+
+Solve = Callable[[Floats, Floats, Expect, Floats], Floats]
+"""Parameters from items and rates in the cells, what cells expect, and the fit to the data."""
 
 
 @dataclass(frozen=True)
-class _Linear:
-    """A profile that is a fixed matrix times a few numbers a model and target."""
+class Alone:
+    """Profiles of each model by itself, fitted anew to each redraw."""
 
     name: str
     parameters: Floats
     basis: Floats  # (n_parameters, n_grid)
+    solve: Solve
+    wanted: Bools | None = None  # (n_models, n_targets + 1): what is fitted anew, by default all
 
-    def values(self, model: int, parameters: Floats) -> Floats:
-        return parameters @ self.basis
+    def values(self, models: slice, parameters: Floats) -> Floats:
+        """*f* on the grid."""
+        f = parameters @ self.basis
+        return np.clip(f, 0, 1) if self.name == "direct" else f
+
+    def evidence(self, models: slice, items: Floats, rates: Floats, expect: Expect) -> Floats:
+        """The parameters themselves."""
+        if self.wanted is not None:
+            items = items * self.wanted[models, None, :, None]
+        return self.solve(items, rates, expect, self.parameters[models, None])
 
     def update(self, evidence: Floats, rng: np.random.Generator) -> Floats:
+        """Nothing is shared."""
         return evidence
 
 
-@dataclass(frozen=True)
-class _Plugin(_Linear):
-    order: NDArray[np.intp] = field(default_factory=lambda: np.array([], dtype=np.intp))
-    rows: Floats = field(default_factory=lambda: np.array([]))
+def fit_alone(table: SufficientTable, hardness: Hardness, profile: str) -> Alone:
+    """One of the profiles of `ALONE`."""
+    if profile != "direct" and hardness.likelihood is None:
+        remedy = "Use adaptive, direct, shared or logit with pooled hardness."
+        raise InputError(Problem(f"profile {profile} needs several answers an item.", remedy))
+    basis, solve, blank = ALONE[profile](table, hardness)
 
-    def evidence(self, model: int, items: Floats, rates: Floats, posterior: Floats) -> Floats:
-        # Where a redraw has no item in a cell, the cell keeps the rate of the data.
-        return np.where(items > 0, rates, self.rows[model])[..., self.order]
+    def expect(f: Floats) -> Floats:
+        return np.asarray(f @ hardness.posterior.swapaxes(1, 2))[:, None]
+
+    items, rates = table.items[:, None], np.nan_to_num(table.means())[:, None]
+    return Alone(profile, solve(items, rates, expect, blank[:, None])[:, 0], basis, solve)
 
 
-def _observed_rates(table: SufficientTable, hardness: Hardness, profile: str) -> Floats:
-    if hardness.likelihood is None:
-        raise InputError(
-            Problem(
-                f"profile {profile} needs several answers an item.",
-                "Use adaptive, direct, shared or logit with pooled hardness.",
-            )
-        )
+def _plugin(table: SufficientTable, hardness: Hardness) -> tuple[Floats, Solve, Floats]:
+    """*f* at *k/K* is the mean rate of the items seen at *k/K*, with straight lines between."""
     rate = table.correct / table.trials
     if table.judge:
         rate = table.judge.corrected(rate, table.source_language).clip(0, 1)
-    return rate
-
-
-def _fit_plugin(table: SufficientTable, hardness: Hardness) -> _Plugin:
-    rate = _observed_rates(table, hardness, "plugin")
-    order = np.argsort(rate, kind="stable")
-    means = table.means()
-    filled = np.stack([[_filled(rate, row, n) for row, n in zip(*pair, strict=True)]
-                       for pair in zip(means, table.items, strict=True)])  # fmt: skip
-    known, where = np.unique(rate[order], return_inverse=True)
+    known, where = np.unique(rate, return_inverse=True)
     hats = np.stack([np.interp(hardness.grid, known, unit) for unit in np.eye(len(known))])
     # Cells of the same rate (2 of 4, 3 of 6) share its place evenly.
     basis = hats[where] / np.bincount(where)[where][:, None]
-    return _Plugin("plugin", filled[..., order], basis, order, filled)
+    filled = np.full(table.items.shape, np.nan)
+    for m, t in np.argwhere(table.items.any(axis=2)):
+        # A cell without items takes its rate from its neighbours.
+        here = np.flatnonzero(table.items[m, t] > 0)
+        at = here[np.argsort(rate[here], kind="stable")]
+        filled[m, t] = np.interp(rate, rate[at], table.means()[m, t, at])
+    return basis, lambda items, rates, _, fitted: np.where(items > 0, rates, fitted), filled
 
 
-def _filled(rate: Floats, means: Floats, items: Floats) -> Floats:
-    """Rates with gaps filled from their neighbours."""
-    known = items > 0
-    if not known.any():
-        return np.full_like(rate, np.nan)
-    at = np.argsort(rate[known], kind="stable")
-    return np.where(known, means, np.interp(rate, rate[known][at], means[known][at]))
-
-
-@dataclass(frozen=True)
-class _Quadratic(_Linear):
-    moments: Floats = field(default_factory=lambda: np.array([]))  # (n_cells, 5)
-
-    def evidence(self, model: int, items: Floats, rates: Floats, posterior: Floats) -> Floats:
-        return _parabola(self.moments, items, rates)
-
-
-def _fit_quadratic(table: SufficientTable, hardness: Hardness) -> _Quadratic:
-    _observed_rates(table, hardness, "quadratic")
+def _quadratic(table: SufficientTable, hardness: Hardness) -> tuple[Floats, Solve, Floats]:
+    """A parabola from unbiased factorial moments, which needs no posterior."""
     if table.judge:
-        raise InputError(
-            Problem("profile quadratic cannot be corrected for a judge.", "Use adaptive.")
-        )
-    if table.trials.min() < 4:
-        raise InputError(
-            Problem(
-                "profile quadratic needs at least four answers an item.",
-                "Use adaptive.",
-                value=f"{table.trials.min()} answers",
-            )
-        )
+        what = "profile quadratic cannot be corrected for a judge."
+        raise InputError(Problem(what, "Use adaptive."))
+    if (fewest := table.trials.min()) < 4:
+        what = "profile quadratic needs at least four answers an item."
+        raise InputError(Problem(what, "Use adaptive.", value=f"{fewest} answers"))
     k, n = table.correct.astype(float), table.trials.astype(float)
     falling = [np.ones_like(k)]
     for a in range(4):
         falling.append(falling[-1] * (k - a) / (n - a))
     moments = np.stack(falling, axis=1)
-    parameters = _parabola(moments, table.items, table.means())
     basis = np.stack([hardness.grid**a for a in range(3)])
-    return _Quadratic("quadratic", parameters, basis, moments)
+    blank = np.zeros((*table.items.shape[:2], 3))
+    return basis, lambda items, rates, *_: _parabola(moments, items, rates), blank
 
 
 def _parabola(moments: Floats, items: Floats, rates: Floats) -> Floats:
@@ -247,56 +227,40 @@ def _parabola(moments: Floats, items: Floats, rates: Floats) -> Floats:
     return np.asarray(np.linalg.solve(left + ridge, right[..., None])[..., 0], dtype=np.float64)
 
 
-# Direct: monotone, one model at a time ------------------------------------------------------------
-
 KNOTS = 12
 SMOOTHNESS = 0.3
 """Penalty on changes of slope, in items per ten items of the data."""
 
+_BENDS = np.diff(np.eye(KNOTS, KNOTS + 1, k=1), axis=0)
 
-@dataclass(frozen=True)
-class _Direct:
-    name: str
-    parameters: Floats
-    basis: Floats  # (n_grid, n_parameters)
 
-    def values(self, model: int, parameters: Floats) -> Floats:
-        return np.clip(parameters @ self.basis.T, 0, 1)
+def _direct(table: SufficientTable, hardness: Hardness) -> tuple[Floats, Solve, Floats]:
+    """Non-decreasing and piecewise linear: a level at 0 and a rise between each two knots."""
+    knots = np.linspace(0, 1, KNOTS + 1)[:-1, None]
+    basis = np.vstack([np.ones(len(hardness.grid)), np.clip((hardness.grid - knots) * KNOTS, 0, 1)])
+    blank = np.full((*table.items.shape[:2], KNOTS + 1), np.nan)
 
-    def evidence(self, model: int, items: Floats, rates: Floats, posterior: Floats) -> Floats:
+    def solve(items: Floats, rates: Floats, expect: Expect, fitted: Floats) -> Floats:
         # Fitted anew: near the bounds, one step from the fit would go astray.
-        mixed = posterior @ self.basis
-        mixed = np.broadcast_to(mixed, (len(items), *mixed.shape[1:]))
-        parameters = np.tile(self.parameters[model], (len(items), 1, 1))
-        for draw, t in np.argwhere(items.any(axis=2)):
-            parameters[draw, t] = _monotone(mixed[draw], items[draw, t], rates[draw, t])
+        mixed = expect(np.broadcast_to(basis, (len(items), *basis.shape))).swapaxes(2, 3)
+        parameters = np.repeat(fitted, items.shape[1], axis=1)
+        for m, b, t in np.argwhere(items.any(axis=3)):
+            parameters[m, b, t] = _monotone(mixed[m, b], items[m, b, t], rates[m, b, t])
         return parameters
 
-    def update(self, evidence: Floats, rng: np.random.Generator) -> Floats:
-        return evidence
-
-
-def _fit_direct(table: SufficientTable, hardness: Hardness) -> _Direct:
-    knots = np.linspace(0, 1, KNOTS + 1)
-    ramps = np.clip((hardness.grid[:, None] - knots[:-1]) * KNOTS, 0, 1)
-    basis = np.column_stack([np.ones(len(hardness.grid)), ramps])
-    means = np.nan_to_num(table.means())
-    mixed = hardness.posterior @ basis
-    parameters = np.full((*means.shape[:2], KNOTS + 1), np.nan)
-    for m, t in np.argwhere(table.items.any(axis=2)):
-        parameters[m, t] = _monotone(mixed[m], table.items[m, t], means[m, t])
-    return _Direct("direct", parameters, basis)
+    return basis, solve, blank
 
 
 def _monotone(mixed: Floats, items: Floats, rates: Floats) -> Floats:
-    """Level at 0 and rises between knots, none below 0, that fit the rates of the cells best."""
+    """Level and rises, none below 0, that fit the rates of the cells best."""
     root = np.sqrt(items)
-    rises = np.eye(KNOTS, KNOTS + 1, k=1)
-    penalty = np.sqrt(SMOOTHNESS * items.sum() / 10) * np.diff(rises, axis=0)
-    left = np.vstack([root[:, None] * mixed, penalty])
-    right = np.concatenate([root * rates, np.zeros(len(penalty))])
+    left = np.concatenate([root[:, None] * mixed, np.sqrt(SMOOTHNESS * items.sum() / 10) * _BENDS])
+    right = np.concatenate([root * rates, np.zeros(len(_BENDS))])
     return optimize.nnls(left, right, maxiter=300)[0]
 
+
+ALONE = {"plugin": _plugin, "quadratic": _quadratic, "direct": _direct}
+"""What makes a profile of each model alone: its basis, its solver, and a fit to nothing."""
 
 # Logit, shared, adaptive: one mixed model on the logit scale --------------------------------------
 
@@ -351,7 +315,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class MixedProfiles:
+class Mixed:
     """Profiles of the mixed model ``logit g_m(u) = line(u) + sum_j z_j(u) (common_j + own_mj)``.
 
     Attributes
@@ -369,33 +333,23 @@ class MixedProfiles:
     parameters: Floats
     shape: Shape
     covariance: Floats
-    chance: float
-    below: Floats  # (n_targets + 1, n_grid): what the profile has below chance
-    basis: Floats  # (n_grid, n_terms)
-    line: Floats  # (n_targets + 1, n_grid), logits
+    scale: Scale
     weight: Floats  # (n_models, n_targets + 1, n_cells): one over the variance of an item's rate
     jacobian: Floats  # (n_models, n_targets + 1, n_cells, n_terms)
     information: Floats  # (n_models, n_targets + 1, n_terms, n_terms)
     common_covariance: Floats  # (n_targets + 1, n_terms, n_terms)
     common_sd: Floats  # (n_terms,); 0 where the common shape is frozen
-    f: Floats
 
-    def values(self, model: int, parameters: Floats) -> Floats:
+    def values(self, models: slice, parameters: Floats) -> Floats:
         """*f* on the grid."""
-        g = parameters @ self.basis.T
-        g += self.line
-        special.expit(g, out=g)
-        g *= 1 - self.chance
-        g += self.chance + self.below
-        return g
+        return self.scale.profile(self.scale.sigmoid(parameters))
 
-    def evidence(self, model: int, items: Floats, rates: Floats, posterior: Floats) -> Floats:
+    def evidence(self, models: slice, items: Floats, rates: Floats, expect: Expect) -> Floats:
         """The score: how far, and with what weight, the redraw departs from the fit."""
-        expected = np.swapaxes(posterior @ self.f[model].T, -1, -2)
-        residual = np.where(items > 0, rates - expected, 0)
-        residual *= items
-        weighted = self.jacobian[model] * self.weight[model][..., None]
-        return np.matmul(residual.swapaxes(0, 1), weighted).swapaxes(0, 1)
+        expected = expect(self.values(models, self.parameters[models]))
+        residual = np.where(items > 0, rates - expected, 0) * items
+        weighted = self.jacobian[models] * self.weight[models][..., None]
+        return np.matmul(residual.swapaxes(1, 2), weighted).swapaxes(1, 2)
 
     def update(self, evidence: Floats, rng: np.random.Generator) -> Floats:
         """One Newton step from the fit, plus what shrinkage leaves unknown.
@@ -413,97 +367,117 @@ class MixedProfiles:
         truth = found.swapaxes(1, 2)
         precision = (1 / self.shape.spread**2)[:, None]
         shrunk = (evidence.swapaxes(1, 2) - truth @ self.information) @ self.covariance
-        pull = np.einsum("mtbp,tp->tbp", shrunk, precision[:, 0])
-        centre = pull @ self.common_covariance
+        centre = shrunk.sum(axis=0) * precision @ self.common_covariance
         truth += shrunk
         truth += (centre * precision) @ self.covariance
         truth += self.parameters[:, :, None]
         return found
 
 
+@dataclass(frozen=True)
+class Scale:
+    """The logit scale of the mixed model: from coefficients to a profile."""
+
+    chance: float
+    basis: Floats  # (n_grid, n_terms)
+    line: Floats  # (n_targets + 1, n_grid), logits
+    below: Floats  # (n_targets + 1, n_grid): what the profile has below chance
+
+    @staticmethod
+    def of(hardness: Hardness, chance: float, level: Floats, n_terms: int, perfect: bool) -> Scale:
+        """With lines of these levels, or from perfect transfer."""
+        u = np.clip((hardness.grid - chance) / (1 - chance), 0, 1)
+        odds = np.log((u + SOFT) / (1 - u + SOFT))
+        basis = legendre.legvander(odds / np.log((1 + SOFT) / SOFT), n_terms - 1)
+        line = special.logit((level[:, None] * u + TINY) / (1 + 2 * TINY))
+        below = np.clip(level, 0, 1)[:, None] * np.minimum(hardness.grid - chance, 0)
+        return Scale(chance, basis, np.tile(odds, (len(level), 1)) if perfect else line, below)
+
+    def sigmoid(self, parameters: Floats) -> Floats:
+        """The profile between chance and 1, as a share; (..., n_targets + 1, n_grid)."""
+        g = parameters @ self.basis.T
+        g += self.line
+        np.negative(g, out=g)
+        with np.errstate(over="ignore"):  # what overflows is 0
+            np.exp(g, out=g)
+        g += 1
+        return np.asarray(np.reciprocal(g, out=g))
+
+    def profile(self, share: Floats) -> Floats:
+        """*f* itself; takes over the array."""
+        share *= 1 - self.chance
+        share += self.chance + self.below
+        return share
+
+
 def _fit_mixed(
     table: SufficientTable, hardness: Hardness, profile: str, start: Shape | None
-) -> MixedProfiles:
-    c = table.chance
-    u = np.clip((hardness.grid - c) / (1 - c), 0, 1)
-    z = np.log((u + SOFT) / (1 - u + SOFT)) / np.log((1 + SOFT) / SOFT)
-    n_terms = 2 if profile == "logit" else TERMS
-    basis = legendre.legvander(z, n_terms - 1)
+) -> Mixed:
+    """Fisher scoring for all models and targets at once, and EM for how much models differ."""
     n_models, n_targets = table.items.shape[:2]
+    n_terms = 2 if profile == "logit" else TERMS
     bends: Floats = DECAY ** np.arange(n_terms - 2, dtype=np.float64)
     common_sd = np.array([*COMMON_SD[:2], *(COMMON_SD[2] * bends)])
     spread = np.tile(np.array([SHIFT_SD, SLOPE_SD, *(BEND_SD * bends)]), (n_targets, 1))
-    if profile == "shared":
-        spread[:, 1:] = 1e-3
     silent = np.zeros(n_models, dtype=bool)
     if hardness.likelihood is not None:  # one answer an item shows no profile to lend to others
         silent = table.answered_once() & ~table.answered_once().all()
     level = _level(table, ~silent)
-    line = _logit_of_line(level, u)
+    prior = np.zeros((n_targets, n_terms))
+    if profile == "shared":
+        spread[:, 1:] = 1e-3
     if profile == "logit":
         # Each model for itself, from perfect transfer: nothing is held back, nothing is shared.
-        level = np.ones(n_targets)
-        line = np.tile(np.log((u + SOFT) / (1 - u + SOFT)), (n_targets, 1))
-        spread[:], common_sd = 10.0, np.full(2, 1e-3)
-    prior = np.zeros((n_targets, n_terms))
-    if start is not None:
-        prior, spread, level = _frozen(start, table.targets)
-        line, common_sd = _logit_of_line(level, u), np.full(n_terms, 1e-6)
-    below = np.clip(level, 0, 1)[:, None] * np.minimum(hardness.grid - c, 0)
+        level, spread[:], common_sd = np.ones(n_targets), 10.0, np.full(2, 1e-3)
+    if start is not None:  # a target that the frozen shape does not know takes the macro shape
+        at = [start.targets.index(t) if t in start.targets else 0 for t in table.targets]
+        prior, spread, level = start.common[at], start.spread[at], start.offset[at]
+        common_sd = np.full(n_terms, 1e-6)
+    scale = Scale.of(hardness, table.chance, level, n_terms, profile == "logit")
 
-    items, rates, factor = _cells(table)
-    items = np.where(silent[:, None, None], 0, items)
+    items = np.where(silent[:, None, None], 0, table.items)
+    rates, factor = np.nan_to_num(table.means()), _overdispersion(table)[..., None]
     parameters = np.tile(prior, (n_models, 1, 1))
-    common = prior
+    posterior, eye = hardness.posterior[:, None], np.eye(n_terms)
     held = 1 / common_sd**2
-    change = np.inf
     for step in range(_STEPS):
         precision = 1 / spread**2
-        g = special.expit(line + parameters @ basis.T)
-        f = c + (1 - c) * g + below
-        expected = np.einsum("mcg,mtg->mtc", hardness.posterior, f).clip(1e-6, 1 - 1e-6)
-        weight = 1 / (factor[..., None] * expected * (1 - expected) + 1e-4)
-        slope = (1 - c) * g * (1 - g)
-        jacobian = np.einsum("mcg,mtgp->mtcp", hardness.posterior, slope[..., None] * basis)
-        weighted = jacobian * (weight * items)[..., None]
-        information = np.einsum("mtcp,mtcq->mtpq", weighted, jacobian)
-        target = np.einsum("mtcp,mtc->mtp", weighted, rates - expected)
-        target += np.einsum("mtpq,mtq->mtp", information, parameters)
-        covariance = _inverse(information + precision[:, None, :] * np.eye(n_terms))
+        g = scale.sigmoid(parameters)
+        slope = (1 - table.chance) * g * (1 - g)
+        expected = scale.profile(g) @ hardness.posterior.swapaxes(1, 2)
+        expected = expected.clip(1e-6, 1 - 1e-6)
+        weight = 1 / (factor * expected * (1 - expected) + 1e-4)
+        jacobian = posterior @ (slope[..., None] * scale.basis)
+        weighted = (jacobian * (weight * items)[..., None]).swapaxes(2, 3)
+        information = weighted @ jacobian
+        target = _times(weighted, rates - expected) + _times(information, parameters)
+        covariance = _inverse(information + precision[:, None, :] * eye)
         # What the data say of the common part: each model counts as far as it is known.
-        known = np.eye(n_terms) * precision[:, None, :] - (
+        known = eye * precision[:, None, :] - (
             precision[:, :, None] * covariance * precision[:, None, :]
         )
         common_covariance = _inverse(known.sum(axis=0) + np.diag(held))
-        pull = (precision * np.einsum("mtpq,mtq->mtp", covariance, target)).sum(axis=0)
-        common = np.einsum("tpq,tq->tp", common_covariance, pull + held * prior)
-        new = np.einsum("mtpq,mtq->mtp", covariance, target + precision * common)
-        move = new - parameters
-        change = np.abs(move).max()
-        parameters = parameters + move * np.minimum(
-            1, 2 / np.maximum(np.abs(move).max(axis=2, keepdims=True), 1e-12)
-        )
+        pull = (precision * _times(covariance, target)).sum(axis=0)
+        common = _times(common_covariance, pull + held * prior)
+        move = _times(covariance, target + precision * common) - parameters
+        size = np.abs(move).max(axis=2, keepdims=True)
+        parameters = parameters + move * np.minimum(1, 2 / np.maximum(size, 1e-12))
         if profile == "adaptive" and start is None and n_models > 1 and step >= _EVIDENCE:
             spread = _spread(spread, parameters - common, covariance, bends)
-        if change < 1e-7:
+        if size.max() < 1e-7:
             break
     weight[silent] = 0  # nor in redraws
-    g = special.expit(line + parameters @ basis.T)
-    return MixedProfiles(
+    return Mixed(
         profile,
         parameters,
         Shape(table.targets, level, common, spread),
         covariance,
-        c,
-        below,
-        basis,
-        line,
+        scale,
         weight,
         jacobian,
         information,
         common_covariance,
         common_sd,
-        c + (1 - c) * g + below,
     )
 
 
@@ -511,7 +485,11 @@ def _inverse(matrices: Floats) -> Floats:
     return np.asarray(np.linalg.inv(matrices), dtype=np.float64)
 
 
-def _level(table: SufficientTable, lend: NDArray[np.bool_]) -> Floats:
+def _times(matrices: Floats, vectors: Floats) -> Floats:
+    return np.asarray((matrices @ vectors[..., None])[..., 0])
+
+
+def _level(table: SufficientTable, lend: Bools) -> Floats:
     """Slope of the straight line from (chance, chance) that all models together follow."""
     n, source, target, _ = table.paired[:, lend].sum(axis=1)
     c = table.chance
@@ -521,24 +499,11 @@ def _level(table: SufficientTable, lend: NDArray[np.bool_]) -> Floats:
     return np.clip(level, 0.002, 1.0)
 
 
-def _logit_of_line(level: Floats, u: Floats) -> Floats:
-    """Logit of ``level · u``, kept finite at 0 and 1; shape (n_targets + 1, n_grid)."""
-    share = (level[:, None] * u + TINY) / (1 + 2 * TINY)
-    return special.logit(share)
+def _overdispersion(table: SufficientTable) -> Floats:
+    """How much items vary within cells, (n_models, n_targets + 1).
 
-
-def _frozen(start: Shape, targets: tuple[str, ...]) -> tuple[Floats, Floats, Floats]:
-    """The frozen shape for these targets; one that it does not know takes the macro shape."""
-    at = [start.targets.index(t) if t in start.targets else 0 for t in targets]
-    return start.common[at], start.spread[at], start.offset[at]
-
-
-def _cells(table: SufficientTable) -> tuple[Floats, Floats, Floats]:
-    """Items and mean rates in each cell, and how much items vary within cells.
-
-    The last is the factor *d* of a variance ``d · f (1 - f)`` of an item's rate, one a model and
-    target. Taking the variance of each cell by itself would bias the profile: a cell near 0 or 1
-    by chance looks sure by chance, too.
+    The factor *d* of a variance ``d · f (1 - f)`` of an item's rate. Taking the variance of each
+    cell by itself would bias the profile: a cell near 0 or 1 by chance looks sure by chance, too.
     """
     whole = table.whole or table
     items = whole.items
@@ -549,8 +514,7 @@ def _cells(table: SufficientTable) -> tuple[Floats, Floats, Floats]:
     within *= n / np.maximum(n - lost, 1)
     # Corrected for a judge, a mean may lie outside [0, 1].
     possible = (items * np.clip(plain * (1 - plain), 0, None)).sum(axis=2)
-    factor = (within + 0.01) / (possible + 0.02)
-    return table.items, np.nan_to_num(table.means()), factor
+    return np.asarray((within + 0.01) / (possible + 0.02))
 
 
 def _spread(spread: Floats, own: Floats, covariance: Floats, bends: Floats) -> Floats:

@@ -19,16 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hatlib.data.writing import write_text
 from hatlib.errors import InputError, Problem
+from hatlib.metric.cells import Bools, Floats
 from hatlib.metric.hardness import onto_grid
 from hatlib.metric.profile import TERMS, Shape
 from hatlib.metric.sufficient import MACRO
 from hatlib.thresholds import BOOK
-
-Floats = NDArray[np.float64]
 
 SLICES = 5
 """Fifths of the reference weight in which items are counted."""
@@ -62,27 +60,70 @@ def uniform_reference(grid: Floats, chance: float) -> Floats:
     return weight / weight.sum()
 
 
-def at_probability(grid: Floats, h: float) -> Floats:
-    """Weights that read a function off at one probability, linearly between points.
+def adjusted(curves: Floats, weight: Floats, grid: Floats, chance: float) -> Floats:
+    """Average *f* over a reference, so that perfect transfer is 1 and none is 0.
 
-    Examples
-    --------
-    >>> at_probability(np.array([0.0, 0.5, 1.0]), 0.75).tolist()
-    [0.0, 0.5, 0.5]
-    """
-    return np.array([np.interp(h, grid, unit) for unit in np.eye(len(grid))])
-
-
-def adjusted(mean: Any, reference: Floats, grid: Floats, chance: float) -> Any:
-    """Scale a reference-weighted mean of *f* so that perfect transfer is 1 and none is 0.
+    Parameters
+    ----------
+    curves : ndarray, shape (..., n_targets + 1, n_grid)
+        Profiles.
+    weight : ndarray, shape (n_grid,) or (n_draws, n_grid)
+        The reference; if it was redrawn, the profiles have this axis before their targets.
+    grid : ndarray, shape (n_grid,)
+        Probabilities *h*.
+    chance : float
+        Accuracy of a guess.
 
     Examples
     --------
     >>> grid = np.array([0.0, 0.5, 1.0])
-    >>> float(adjusted(0.35, uniform_reference(grid, 0.0), grid, 0.0))
-    0.7
+    >>> adjusted(0.7 * grid[None], uniform_reference(grid, 0.0), grid, 0.0).round(9).tolist()
+    [0.7]
     """
-    return (mean - chance) / (reference @ grid - chance)
+    mean = np.matmul(curves, weight[..., None])[..., 0]
+    return np.asarray((mean - chance) / (weight @ grid - chance)[..., None])
+
+
+@dataclass(frozen=True)
+class Base:
+    """What the profiles of a benchmark are averaged over.
+
+    Attributes
+    ----------
+    name : str
+        Of the reference of the score.
+    grid : ndarray, shape (n_grid,)
+    chance : float
+    weight : ndarray, shape (n_grid,)
+        Weights of the score's reference.
+    pooled : ndarray, shape (n_grid,) or (n_draws, n_grid)
+        Those of the pooled one.
+    members : ndarray of bool, shape (n_models,)
+        Models over which that is averaged.
+    """
+
+    name: str
+    grid: Floats
+    chance: float
+    weight: Floats
+    pooled: Floats
+    members: Bools
+
+    def scores(self, curves: Floats) -> dict[str, Floats]:
+        """The numbers of `MEASURES` for profiles (..., n_targets + 1, n_grid)."""
+        pooled = adjusted(curves, self.pooled, self.grid, self.chance)
+        own = adjusted(curves, self.weight, self.grid, self.chance)
+        right = int(np.searchsorted(self.grid, NEARLY_ALWAYS))
+        left = right - 1
+        share = (NEARLY_ALWAYS - self.grid[left]) / (self.grid[right] - self.grid[left])
+        nearly = (1 - share) * curves[..., left] + share * curves[..., right]
+        return {
+            "hat": pooled if self.name == "pooled" else own, "hat_pooled": pooled, "f95": nearly
+        }  # fmt: skip
+
+
+MEASURES = ("hat", "hat_pooled", "f95")
+"""The score over its reference, over the pooled one, and *f(.95)*."""
 
 
 def items_in_slices(reference: Floats, distribution: Floats, n_items: Floats | float) -> Floats:
@@ -195,9 +236,8 @@ class Standard:
         InputError
             If the file is there already and `force` is not set.
         """
-        path = Path(path)
-        write_text(path, self.to_json(), force=force)
-        return path
+        write_text(Path(path), self.to_json(), force=force)
+        return Path(path)
 
     @staticmethod
     def read(path: str | Path) -> Standard:
@@ -208,63 +248,39 @@ class Standard:
         InputError
             If the file is not a standard.
         """
-        path = Path(path)
         try:
-            with path.open(encoding="utf-8") as stream:
-                text = stream.read(1 << 20)
-            return Standard.from_json(text)
+            with Path(path).open(encoding="utf-8") as stream:
+                return _standard(json.loads(stream.read(1 << 20)))
         except OSError as error:
-            what = f"the standard cannot be read: {error.strerror}."
-            raise InputError(Problem(what, file=str(path))) from None
+            what, remedy = f"the standard cannot be read: {error.strerror}.", ""
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            raise InputError(
-                Problem(
-                    "this is not a frozen standard.",
-                    "Make one with `hat score … --save-standard FILE`.",
-                    file=str(path),
-                )
-            ) from None
+            what = "this is not a frozen standard."
+            remedy = "Make one with `hat score … --save-standard FILE`."
+        raise InputError(Problem(what, remedy, file=str(path)))
 
-    @staticmethod
-    def from_json(text: str) -> Standard:
-        """Read one from text.
 
-        Raises
-        ------
-        ValueError, KeyError, TypeError, OverflowError, RecursionError
-            If the text is something else.
-        """
-        raw = json.loads(text)
-        if raw["hat_standard"] != 1:
-            raise ValueError(raw["hat_standard"])
-        arrays = {
-            name: np.array(raw[name], dtype=float)
-            for name in ("source_probability", "weight", "level", "common", "spread")
-        }
-        targets = tuple(map(str, raw["targets"]))
-        chance = float(raw["chance"])
-        grid, weight = arrays["source_probability"], arrays["weight"]
-        n = len(targets)
-        sound = (
-            0 <= chance < 1
-            and targets[:1] == (MACRO,)
-            and grid.ndim == 1
-            and weight.shape == grid.shape
-            and arrays["level"].shape == (n,)
-            and arrays["common"].shape == arrays["spread"].shape == (n, TERMS)
-            and all(np.isfinite(values).all() for values in arrays.values())
-            and ((grid >= 0) & (grid <= 1)).all()
-            and (weight >= 0).all()
-            and weight @ (grid - chance) > 0
-            and (arrays["spread"] > 0).all()
-        )
-        if not sound:
-            raise ValueError("shapes or values")
-        return Standard(
-            str(raw["benchmark"]),
-            chance,
-            grid,
-            weight / weight.sum(),
-            Shape(targets, arrays["level"], arrays["common"], arrays["spread"]),
-            str(raw["origin"]),
-        )
+def _standard(raw: Any) -> Standard:
+    """What a file says, if all of it makes sense."""
+    if raw["hat_standard"] != 1:
+        raise ValueError(raw["hat_standard"])
+    names = ("source_probability", "weight", "level", "common", "spread")
+    grid, weight, level, common, spread = (np.array(raw[name], dtype=float) for name in names)
+    targets, chance = tuple(map(str, raw["targets"])), float(raw["chance"])
+    sound = (
+        0 <= chance < 1
+        and targets[:1] == (MACRO,)
+        and grid.ndim == 1
+        and weight.shape == grid.shape
+        and level.shape == (len(targets),)
+        and common.shape == spread.shape == (len(targets), TERMS)
+        and all(np.isfinite(values).all() for values in (grid, weight, level, common, spread))
+        and ((grid >= 0) & (grid <= 1)).all()
+        and (weight >= 0).all()
+        and weight @ (grid - chance) > 0
+        and (spread > 0).all()
+    )
+    if not sound:
+        raise ValueError("shapes or values")
+    shape = Shape(targets, level, common, spread)
+    origin, benchmark = str(raw["origin"]), str(raw["benchmark"])
+    return Standard(benchmark, chance, grid, weight / weight.sum(), shape, origin)

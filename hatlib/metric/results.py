@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hatlib.data.responses import Responses
 from hatlib.data.schema import MODEL_COLUMNS
 from hatlib.errors import InputError, Problem, listing
 from hatlib.metric.flags import Flag, Note
 from hatlib.metric.hardness import Hardness
 from hatlib.metric.profile import Shape
-from hatlib.metric.reference import Standard
+from hatlib.metric.reference import MEASURES, Standard
 from hatlib.metric.sufficient import MACRO, SufficientTable
 
 Floats = NDArray[np.float64]
@@ -89,37 +89,39 @@ class BenchmarkScores:
         (n_draws, n_models).
     """
 
-    benchmark: str
-    source_language: str
-    chance: float
-    models: tuple[str, ...]
-    targets: tuple[str, ...]
-    hardness: Hardness
     table: SufficientTable
+    hardness: Hardness
     profile: str
     reference: str
     weight: Floats
     shape: Shape | None
     curves: Floats
     bands: Floats | None
-    hat: Floats
-    low: Floats
-    high: Floats
-    se: Floats
+    score: Estimate
+    hat_pooled: Estimate
+    f95: Estimate
     support: Floats
     effective_items: Floats
     marks: Mapping[Flag, NDArray[np.bool_]]
     n_items: Floats
     n_trials: NDArray[np.int64]
     metrics: Mapping[str, Floats]
-    draws: Floats | None
-    notes: tuple[Note, ...]
-    hat_pooled: Estimate
-    f95: Estimate
     distribution: Floats
     curve_draws: Floats | None = None
     metric_draws: Mapping[str, Floats] | None = None
     sensitivity: Mapping[float, Floats] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    benchmark = property(attrgetter("table.benchmark"))
+    source_language = property(attrgetter("table.source_language"))
+    chance = property(attrgetter("table.chance"))
+    models = property(attrgetter("table.models"))
+    targets = property(attrgetter("table.targets"))
+    hat = property(attrgetter("score.value"))
+    low = property(attrgetter("score.low"))
+    high = property(attrgetter("score.high"))
+    se = property(attrgetter("score.se"))
+    draws = property(attrgetter("score.draws"))
 
     def flags_of(self, model: int, target: int) -> tuple[Flag, ...]:
         """The flags of one score."""
@@ -148,12 +150,10 @@ class BenchmarkScores:
         InputError
             If there is no such measure.
         """
-        if name == "hat":
-            return Estimate(self.hat, self.low, self.high, self.se, self.draws)
-        if name not in ("hat_pooled", "f95"):
+        if name not in MEASURES:
             what = "there is no such measure."
             raise InputError(Problem(what, "Use hat, hat_pooled or f95.", value=name))
-        return self.hat_pooled if name == "hat_pooled" else self.f95
+        return self.score if name == "hat" else getattr(self, name)
 
 
 def thinned(grid: Floats, chance: float) -> NDArray[np.intp]:
@@ -192,27 +192,6 @@ class HatScores:
     n_draws: int
     level: float
     seed: int | None
-
-    @staticmethod
-    def of(
-        benchmarks: Sequence[BenchmarkScores],
-        responses: Responses,
-        *,
-        draws: int,
-        level: float,
-        seed: int | None,
-    ) -> HatScores:
-        """Put the scores of several benchmarks together with what is known of their models."""
-        names = responses.benchmarks.set_index("benchmark")["name"].astype(str)
-        return HatScores(
-            tuple(benchmarks),
-            responses.models,
-            responses.languages,
-            {str(key): name for key, name in names.items()},
-            draws,
-            level,
-            seed,
-        )
 
     # Tables ---------------------------------------------------------------------------------
 

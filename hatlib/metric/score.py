@@ -12,63 +12,55 @@ in their differences.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 from threadpoolctl import ThreadpoolController
 
 from hatlib import resample
 from hatlib.data.responses import BY_ITEM, Counts, Responses
 from hatlib.errors import InputError, Problem, listing
+from hatlib.metric.cells import Bools, Floats, Ints
 from hatlib.metric.checks import excess_log_odds, halves, sensitivity
-from hatlib.metric.choose import choose, lone, one_prompt, seen
+from hatlib.metric.choose import choose
 from hatlib.metric.estimate import (
-    Base,
-    Choices,
-    Marks,
+    Method,
     Part,
-    basic_marks,
-    below_chance,
+    base_of,
     curves_of,
     distribution_of,
-    extrapolated,
     fitted,
     measured,
-    paired_items,
-    references,
-    repeated_guesses,
-    support,
-    unread,
-    withheld,
 )
 from hatlib.metric.flags import Flag, Note, Remark
 from hatlib.metric.guesses import check_chance
 from hatlib.metric.hardness import hardness_of_cells
 from hatlib.metric.judge import Judge
-from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE
-from hatlib.metric.profile import PROFILE_NAMES, MixedProfiles, Shape, fit_profiles
-from hatlib.metric.redraw import Redrawn, redraw
-from hatlib.metric.reference import (
-    ENOUGH_ITEMS,
-    NEARBY,
-    Standard,
-    adjusted,
+from hatlib.metric.marks import (
+    basic_marks,
+    paired_items,
+    repeated_guesses,
+    support,
+    weak_marks,
+    withheld,
 )
+from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE
+from hatlib.metric.profile import PROFILE_NAMES, Mixed, fit_alone, fit_profiles
+from hatlib.metric.redraw import Redrawn, redraw
+from hatlib.metric.reference import ENOUGH_ITEMS, MEASURES, NEARBY, SUPPORTED, Base, Standard
 from hatlib.metric.results import BenchmarkScores, Estimate, HatScores, thinned
 from hatlib.metric.sufficient import SufficientTable
 
-Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
 HARDNESS_NAMES = ("auto", "self", "pooled", LEAVE_ONE_OUT, "other-lineages")
 REFERENCE_NAMES = ("auto", "uniform", "pooled")
 PROFILES = ("auto", *PROFILE_NAMES)
-
-EXTRAPOLATED, OTHER_LANGUAGES = Flag.EXTRAPOLATED, Flag.OTHER_LANGUAGES
 
 MANY = 200
 """With more models the sensitivity of single answers is left out, and what takes as long."""
@@ -161,121 +153,52 @@ def hat_scores(
     >>> bool((abs(scores.macro()["hat"] - 0.7) < 0.1).all())
     True
     """
-    _check_options(hardness, profile, reference, draws, level, correlation)
+    settings = Settings(hardness, profile, reference, correlation, judge, draws, level)
     chosen = _chosen(responses, benchmarks)
-    if isinstance(targets, str):
-        targets = [targets]
     if targets is not None:
+        targets = [targets] if isinstance(targets, str) else targets
         _check_targets(responses, chosen, targets)
-    generator = resample.generator(rng)
-    results = []
+    generator, results = resample.generator(rng), []
+    about = responses.benchmarks.set_index("benchmark")
     for done, name in enumerate(chosen):
         if progress:
             progress(name, done, len(chosen))
         counts = responses.counts(name)
-        about = responses.benchmarks.set_index("benchmark").loc[name]
-        if bool(about.get("chance_assumed", False)):
+        if "chance_assumed" in about and about.loc[name, "chance_assumed"]:
             check_chance(counts)
         if targets is not None:
             counts = _with_targets(counts, targets)
-        results.append(
-            score_counts(
-                counts,
-                hardness=hardness,
-                profile=profile,
-                reference=reference,
-                correlation=correlation,
-                judge=judge,
-                draws=draws,
-                level=level,
-                rng=generator,
-            )
-        )
+        results.append(_score(counts, settings, generator))
     if progress:
         progress("scores", len(chosen), len(chosen))
-    return HatScores.of(results, responses, draws=draws, level=level, seed=_seed(rng))
+    names = {str(key): str(name) for key, name in about["name"].items()}
+    seed = None if isinstance(rng, np.random.Generator) else int(rng)
+    return HatScores(
+        tuple(results), responses.models, responses.languages, names, draws, level, seed
+    )
 
 
 def score_counts(
-    counts: Counts,
-    *,
-    hardness: str = "auto",
-    profile: str = "auto",
-    reference: str | Standard = "auto",
-    correlation: float | None = None,
-    judge: Judge | None = None,
-    draws: int = 2000,
-    level: float = resample.LEVEL,
-    rng: np.random.Generator | int = 0,
+    counts: Counts, *, rng: np.random.Generator | int = 0, **options: Any
 ) -> BenchmarkScores:
     """The scores of one benchmark, from its dense arrays.
 
-    Parameters are those of `hat_scores`.
+    Parameters
+    ----------
+    counts : Counts
+        Answers to one benchmark.
+    rng : numpy.random.Generator or int
+        Random numbers of the redraws.
+    **options
+        ``hardness``, ``profile``, ``reference``, ``correlation``, ``judge``, ``draws`` and
+        ``level`` of `hat_scores`.
 
     Returns
     -------
     BenchmarkScores
         Arrays of models × (macro + targets).
     """
-    _check_options(hardness, profile, reference, draws, level, correlation)
-    size = draws * len(counts.models) * (len(counts.targets) + 1)
-    if size > MOST_DRAWN:
-        fewer = MOST_DRAWN * draws // size // 100 * 100
-        raise InputError(
-            Problem(
-                f"{len(counts.models):,} models in {len(counts.targets)} target languages are too "
-                f"many for {draws} redraws in memory.",
-                f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time.",
-            )
-        )
-    if judge:
-        _check_judge(counts, judge)
-        counts = replace(counts, judge=judge)
-    given = counts
-    # Threads of the matrix library only wait for one another with arrays of this size.
-    with _controller().limit(limits=1, user_api="blas"):
-        counts, how, notes = choose(given, hardness, correlation)
-        if isinstance(reference, Standard):
-            notes.append(Note(Remark.STANDARD, {"origin": reference.origin}))
-        profile, said = lone(counts, how.method, profile, isinstance(reference, Standard))
-        start = reference.shape if isinstance(reference, Standard) else None
-        parts = fitted(counts, how, profile, start)
-        notes += [*said, *seen(counts)]
-        if given.judge:
-            notes.append(Note(Remark.JUDGE, {"judge": given.judge}))
-        if len(parts) > 1:
-            shares = {str(len(p.items)): p.share for p in parts}
-            notes.append(Note(Remark.STRATA, {"strata": len(parts), "items": list(shares)}))
-        hard, table = parts[0].hardness, parts[0].table
-        if len(parts) > 1:
-            hard, table, _ = measured(counts, how)
-        base = references(table, parts, reference)
-        redrawn = None
-        if draws:
-            generator = resample.generator(rng)
-            redrawn = redraw(counts, parts, base, draws, generator)
-            if given.judge:
-                _add_judge_errors(redrawn, counts, given.judge, how, parts, base, start, generator)
-        found = _result(table, parts, base, redrawn, level, counts, profile)
-        under: Mapping[float, Floats] = {}
-        if how.method != "self":
-            excess = excess_log_odds(counts, parts)
-            if len(counts.models) <= MANY:
-                under = sensitivity(counts, how, profile, start, base)
-            notes.append(Note(Remark.INTERACTION, {"excess": excess}))
-        return replace(
-            found,
-            hardness=hard,
-            n_trials=_trials(given, table),
-            notes=tuple(notes),
-            sensitivity=under,
-        )
-
-
-@cache
-def _controller() -> ThreadpoolController:
-    """What sets the threads of the matrix library; to find it takes a while."""
-    return ThreadpoolController()
+    return _score(counts, Settings(**options), resample.generator(rng))
 
 
 def identity_control(
@@ -309,7 +232,7 @@ def identity_control(
     if not len(trials) or np.median(trials) < 2:
         return None
     found = score_counts(split, draws=draws, rng=rng)
-    return found.measure("hat") if found.hardness.method == "self" else None
+    return found.score if found.hardness.method == "self" else None
 
 
 def score_table(
@@ -345,10 +268,8 @@ def score_table(
     >>> bool(np.allclose(score_table(table).hat, whole.hat, equal_nan=True))
     True
     """
-    _check_options("self", profile, reference, 0, resample.LEVEL, correlation)
-    no_items = np.zeros((len(table.models), 0), dtype=np.int64)
-    found = hardness_of_cells(
-        no_items,
+    settings = Settings("self", profile, reference, correlation, None, 0)
+    hardness = hardness_of_cells(
         table.correct,
         table.trials,
         table.source_items,
@@ -357,79 +278,73 @@ def score_table(
         judge=table.judge.of(table.source_language) if table.judge else None,
     )
     start = reference.shape if isinstance(reference, Standard) else None
-    fit = fit_profiles(table, found, profile, start=start)
-    part = Part(np.array([], dtype=np.intp), 1.0, (), table, found, fit)
-    base = references(table, [part], reference)
-    return _result(table, [part], base, None, resample.LEVEL, None, profile)
+    fit = fit_profiles(table, hardness, profile, start=start)
+    part = Part(np.array([], dtype=np.intp), 1.0, hardness, table, fit)
+    return _result(part, [part], base_of(table, [part], reference), settings, None, None)
 
 
 # Choices ------------------------------------------------------------------------------------------
 
 
-def _check_options(
-    hardness: str,
-    profile: str,
-    reference: str | Standard,
-    draws: int,
-    level: float,
-    correlation: float | None,
-) -> None:
-    problems = [
-        Problem(f"{what} is not known.", f"Use one of {', '.join(known)}.", value=str(value))
-        for what, value, known in (
-            ("hardness", hardness, HARDNESS_NAMES),
-            ("profile", profile, PROFILES),
-            ("reference", reference, (*REFERENCE_NAMES, "a frozen standard")),
-        )
-        if not (isinstance(value, Standard) or value in known or value.startswith(LINEAGE))
-    ]
-    if draws < 0 or 0 < draws < 20:
-        problems.append(
-            Problem(
-                "draws is not 0 and below 20.", "Use 2000, or 0 for no interval.", value=str(draws)
+@dataclass(frozen=True)
+class Settings:
+    """How to score, see `hat_scores`."""
+
+    hardness: str = "auto"
+    profile: str = "auto"
+    reference: str | Standard = "auto"
+    correlation: float | None = None
+    judge: Judge | None = None
+    draws: int = 2000
+    level: float = resample.LEVEL
+
+    def __post_init__(self) -> None:
+        problems = [
+            Problem(f"{what} is not known.", f"Use one of {', '.join(known)}.", value=str(value))
+            for what, value, known in (
+                ("hardness", self.hardness, HARDNESS_NAMES),
+                ("profile", self.profile, PROFILES),
+                ("reference", self.reference, (*REFERENCE_NAMES, "a frozen standard")),
             )
-        )
-    if correlation is not None and not 0 <= correlation < 1:
-        problems.append(
-            Problem(
-                "correlation is not from 0 to below 1.", "Use 0, or 0.1.", value=str(correlation)
-            )
-        )
-    if not 0 < level < 1:
-        problems.append(Problem("level is not between 0 and 1.", "Use 0.95.", value=str(level)))
-    if problems:
-        raise InputError(problems)
+            if not (isinstance(value, Standard) or value in known or value.startswith(LINEAGE))
+        ]
+        ranges = (
+            ("draws", "0, or 20 or more", "2000, or 0 for no interval",
+             self.draws == 0 or self.draws >= 20),
+            ("correlation", "from 0 to below 1", "0, or 0.1", 0 <= (self.correlation or 0) < 1),
+            ("level", "between 0 and 1", "0.95", 0 < self.level < 1),
+        )  # fmt: skip
+        problems += [
+            Problem(f"{name} is not {allowed}.", f"Use {remedy}.", value=str(getattr(self, name)))
+            for name, allowed, remedy, is_right in ranges
+            if not is_right
+        ]
+        if problems:
+            raise InputError(problems)
 
 
 def _chosen(responses: Responses, benchmarks: str | Sequence[str] | None) -> list[str]:
-    there = [str(name) for name in responses.benchmarks["benchmark"]]
+    there = responses.benchmarks["benchmark"].astype(str).tolist()
     if benchmarks is None:
         return there
     asked = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks)
-    unknown = [name for name in asked if name not in there]
-    if unknown:
-        raise InputError(
-            [
-                Problem("there is no such benchmark.", f"There are: {listing(there, 20)}.", value=n)
-                for n in unknown
-            ]
-        )
+    _refuse("there is no such benchmark.", asked, there)
     return asked
 
 
 def _check_targets(responses: Responses, benchmarks: Sequence[str], targets: Sequence[str]) -> None:
-    frame = responses.frame
-    is_target = frame["benchmark"].isin(benchmarks) & (
-        frame["language"] != frame["source_language"]
-    )
-    there = sorted(set(frame.loc[is_target, "language"]))
-    problems = [
-        Problem("this is not a target language.", f"There are: {listing(there, 40)}.", value=code)
-        for code in targets
-        if code not in there
-    ]
-    if problems or not targets:
-        raise InputError(problems or Problem("no target language is named."))
+    frame = responses.frame[responses.frame["benchmark"].isin(benchmarks)]
+    there = frame.loc[frame["language"] != frame["source_language"], "language"]
+    _refuse("this is not a target language.", targets, sorted(set(there)))
+    if not targets:
+        raise InputError(Problem("no target language is named."))
+
+
+def _refuse(what: str, asked: Sequence[str], there: Sequence[str]) -> None:
+    """Refuse names that are not there."""
+    remedy = f"There are: {listing(there, 40)}."
+    if problems := [Problem(what, remedy, value=name) for name in asked if name not in there]:
+        raise InputError(problems)
 
 
 def _with_targets(counts: Counts, targets: Sequence[str]) -> Counts:
@@ -450,197 +365,191 @@ def _with_targets(counts: Counts, targets: Sequence[str]) -> Counts:
     )
 
 
-def _seed(rng: np.random.Generator | int) -> int | None:
-    return None if isinstance(rng, np.random.Generator) else int(rng)
-
-
-def _check_judge(counts: Counts, judge: Judge) -> None:
-    known = {counts.source_language, *counts.targets}
-    problems = [
-        Problem(
-            f"{counts.benchmark} has no language of this name.",
-            f"Languages: {listing(sorted(known), 40)}.",
-            value=code,
-        )
-        for code in judge.languages
-        if code not in known
-    ]
-    if judge.languages and counts.source_language == BY_ITEM:
-        problems.append(
+def _check(counts: Counts, settings: Settings) -> None:
+    """Refuse what would not fit into memory, and a judge of other languages."""
+    size = settings.draws * len(counts.models) * (len(counts.targets) + 1)
+    if size > MOST_DRAWN:
+        fewer = MOST_DRAWN * settings.draws // size // 100 * 100
+        raise InputError(
             Problem(
-                "the judge differs by language, and the source language by item.",
-                "Give one judge for all languages.",
+                f"{len(counts.models):,} models in {len(counts.targets)} target languages are too "
+                f"many for {settings.draws} redraws in memory.",
+                f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time.",
             )
         )
-    if problems:
-        raise InputError(problems)
+    judged = settings.judge.languages if settings.judge else {}
+    languages = sorted({counts.source_language, *counts.targets})
+    _refuse(f"{counts.benchmark} has no language of this name.", list(judged), languages)
+    if judged and counts.source_language == BY_ITEM:
+        what = "the judge differs by language, and the source language by item."
+        raise InputError(Problem(what, "Give one judge for all languages."))
+
+
+# One benchmark ------------------------------------------------------------------------------------
+
+
+def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> BenchmarkScores:
+    """Hardness and profiles, the references, redraws, and what there is to say of them."""
+    _check(given, settings)
+    reference, judge = settings.reference, settings.judge
+    standard = reference if isinstance(reference, Standard) else None
+    # Threads of the matrix library only wait for one another with arrays of this size.
+    with _controller().limit(limits=1, user_api="blas"):
+        counts, method, notes = choose(
+            replace(given, judge=judge), settings.hardness, settings.profile,
+            settings.correlation, standard,
+        )  # fmt: skip
+        parts = fitted(counts, method)
+        whole = parts[0]
+        if judge:
+            notes.append(Note(Remark.JUDGE, {"judge": judge}))
+        if len(parts) > 1:
+            items = [str(len(part.items)) for part in parts]
+            notes.append(Note(Remark.STRATA, {"strata": len(parts), "items": items}))
+            hardness, table = measured(counts, method)
+            whole = replace(whole, hardness=hardness, table=table)
+        base = base_of(whole.table, parts, reference)
+        redrawn = None
+        if settings.draws:
+            redrawn = redraw(counts, parts, base, settings.draws, rng)
+            if judge:
+                _add_judge_errors(redrawn, counts, judge, method, base, rng)
+        found = _result(whole, parts, base, settings, counts, redrawn)
+        if method.hardness != "self":
+            notes.append(Note(Remark.INTERACTION, {"excess": excess_log_odds(counts, parts)}))
+            if len(counts.models) <= MANY:
+                hat = base.scores(found.curves)["hat"]
+                found = replace(found, sensitivity=sensitivity(counts, method, base, hat))
+    return replace(found, n_trials=_usual_trials(given), notes=tuple(notes))
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """What sets the threads of the matrix library; to find it takes a while."""
+    return ThreadpoolController()
 
 
 def _add_judge_errors(
     redrawn: Redrawn,
     counts: Counts,
     judge: Judge,
-    how: Choices,
-    parts: Sequence[Part],
+    method: Method,
     base: Base,
-    start: Shape | None,
     rng: np.random.Generator,
 ) -> None:
     """Add what not knowing the judge exactly adds to redrawn scores (delta method).
 
     The errors are the same for all models, so that they cancel in differences as far as they can.
     """
-    for lower, higher, steps in judge.unknowns():
-        ends: list[tuple[Floats, Floats, Floats]] = []
-        for each in (lower, higher):
-            moved = fitted(replace(counts, judge=each), how, parts[0].fit.name, start)
-            grid = moved[0].hardness.grid
-            curves, c = curves_of(moved), counts.chance
-            pooled = distribution_of(moved)[base.members].mean(axis=0)
-            own = pooled if base.name == "pooled" else base.weight
-            ends.append(
-                (
-                    adjusted(curves @ own, own, grid, c),
-                    adjusted(curves @ pooled, pooled, grid, c),
-                    curves @ base.nearly,
-                )
+    for *ends, steps in judge.unknowns():
+        moved = [fitted(replace(counts, judge=each), method) for each in ends]
+        low, high = (
+            replace(base, pooled=distribution_of(parts)[base.members].mean(axis=0)).scores(
+                curves_of(parts)
             )
+            for parts in moved
+        )
         noise = rng.standard_normal((len(redrawn.values["hat"]), 1, 1)) / steps
-        for values, low, high in zip(redrawn.values.values(), *ends, strict=True):
-            values += noise * (high - low)
-
-
-# The result ---------------------------------------------------------------------------------------
+        for name, values in redrawn.values.items():
+            values += noise * (high[name] - low[name])
 
 
 def _result(
-    table: SufficientTable,
+    whole: Part,
     parts: Sequence[Part],
     base: Base,
-    redrawn: Redrawn | None,
-    level: float,
+    settings: Settings,
     counts: Counts | None,
-    profile: str,
+    redrawn: Redrawn | None,
 ) -> BenchmarkScores:
-    hardness, fit = parts[0].hardness, parts[0].fit
-    values, distribution = curves_of(parts), distribution_of(parts)
-    grid, c = hardness.grid, table.chance
+    """Scores with their intervals and marks."""
+    table, fit = whole.table, whole.fit
+    curves, distribution = curves_of(parts), distribution_of(parts)
     n_items = paired_items(table)
-    supported, effective = support(parts, base.weight)
-    marks = basic_marks(table, parts, n_items)
-    once = marks[Flag.ONE_ANSWER]  # such items support nothing
-    supported, effective = np.where(once, 0, supported), np.where(once, 0, effective)
-    hats = {
-        "hat": adjusted(values @ base.weight, base.weight, grid, c),
-        "hat_pooled": adjusted(values @ base.pooled, base.pooled, grid, c),
-        "f95": values @ base.nearly,
-    }
-    none = withheld(marks) | ~np.isfinite(hats["hat"])
-    near = distribution[:, grid >= NEARBY].sum(axis=1)[:, None] * n_items
-    missing = {"f95": none | (near < ENOUGH_ITEMS)}
+    marks = basic_marks(table, parts)
+    supported, effective = (
+        np.where(marks[Flag.ONE_ANSWER], 0, values) for values in support(parts, base.weight)
+    )  # items that were answered once support nothing
+    values = base.scores(curves)
+    none = withheld(marks) | ~np.isfinite(values["hat"])
+    near = distribution[:, base.grid >= NEARBY].sum(axis=1)[:, None] * n_items
+    missing = {"hat": none, "hat_pooled": none, "f95": none | (near < ENOUGH_ITEMS)}
     found = {
         name: _estimate(
-            value,
-            missing.get(name, none),
+            np.where(missing[name], np.nan, values[name]),
             None if redrawn is None else redrawn.values[name],
             effective if name == "hat" else n_items,
-            level,
+            settings.level,
         )
-        for name, value in hats.items()
+        for name in MEASURES
     }
-    marks |= _more_marks(counts, table, hardness.likelihood is None, supported, none)
-    if hardness.likelihood is not None:
-        marks[Flag.REPEATED_GUESSES] = repeated_guesses(distribution, grid, c)[:, None] & ~none
-    marks[Flag.ESTIMATORS_DIFFER] = _disagree(counts, parts, base, found["hat"], profile) & ~none
-    hat = found["hat"]
+    marks[Flag.EXTRAPOLATED] = supported < SUPPORTED
+    trials = (
+        table.trials[table.source_items.argmax(axis=1)] if counts is None else _usual_trials(counts)
+    )
+    if counts is not None:
+        own = whole.hardness.likelihood is not None
+        marks |= weak_marks(counts, trials, own)
+        if own:
+            repeated = repeated_guesses(distribution, base.grid, base.chance)
+            marks[Flag.REPEATED_GUESSES] = repeated[:, None]
+        if fit.name == "adaptive":
+            marks[Flag.ESTIMATORS_DIFFER] = _disagree(counts, parts, base, found["hat"])
+    always = [flag for flag in Flag if flag.withholds or flag is Flag.OTHER_LANGUAGES]
+    marks = {flag: mark if flag in always else mark & ~none for flag, mark in marks.items()}
     bands = curve_draws = None
     if redrawn is not None and redrawn.curves is not None:
-        bands = resample.percentile_interval(redrawn.curves, level)
-        curve_draws = redrawn.curves[:, :, thinned(grid, c)]
+        bands = resample.percentile_interval(redrawn.curves, settings.level)
+        curve_draws = redrawn.curves[:, :, thinned(base.grid, base.chance)]
     return BenchmarkScores(
-        benchmark=table.benchmark,
-        source_language=table.source_language,
-        chance=c,
-        models=table.models,
-        targets=table.targets,
-        hardness=hardness,
         table=table,
+        hardness=replace(whole.hardness, ledgers=()),
         profile=fit.name,
         reference=base.name,
         weight=base.weight,
-        shape=fit.shape if isinstance(fit, MixedProfiles) and fit.name != "logit" else None,
-        curves=values,
+        shape=fit.shape if isinstance(fit, Mixed) and fit.name != "logit" else None,
+        curves=curves,
         bands=bands,
-        hat=hat.value,
-        low=hat.low,
-        high=hat.high,
-        se=hat.se,
+        score=found["hat"],
+        hat_pooled=found["hat_pooled"],
+        f95=found["f95"],
         support=supported,
         effective_items=effective,
         marks=marks,
         n_items=n_items,
-        n_trials=_trials(counts, table),
+        n_trials=trials,
         metrics=table.metrics(),
-        draws=hat.draws,
-        notes=(),
-        hat_pooled=found["hat_pooled"],
-        f95=found["f95"],
         distribution=distribution,
         curve_draws=curve_draws,
         metric_draws=redrawn.metrics if redrawn else None,
     )
 
 
-def _estimate(
-    value: Floats, none: NDArray[np.bool_], draws: Floats | None, effective: Floats, level: float
-) -> Estimate:
-    value = np.where(none, np.nan, value)
+def _estimate(value: Floats, draws: Floats | None, effective: Floats, level: float) -> Estimate:
     if draws is None:
         nan = np.full(value.shape, np.nan)
         return Estimate(value, nan, nan, nan, None)
-    draws[:, none] = np.nan
+    draws[:, np.isnan(value)] = np.nan
     se = draws.std(axis=0, ddof=1)
     reach = interval_quantile(effective, level) * se
     return Estimate(value, value - reach, value + reach, se, draws)
 
 
-def _more_marks(
-    counts: Counts | None,
-    table: SufficientTable,
-    pooled: bool,
-    supported: Floats,
-    none: NDArray[np.bool_],
-) -> Marks:
-    """What weakens a score that is given."""
-    marks: Marks = {Flag.EXTRAPOLATED: extrapolated(supported) & ~none}
-    if counts is None:
-        return marks
-    trials = _trials(counts, table)[:, None]
-    found = {
-        Flag.BELOW_CHANCE: below_chance(counts),
-        Flag.UNPARSED: unread(counts),
-        Flag.TWO_ANSWERS: (trials == 2) & (not pooled),
-        Flag.ONE_PROMPT: one_prompt(counts)[:, None] & (not pooled),
-    }
-    return marks | {flag: mark & ~none for flag, mark in found.items()}
-
-
-def _disagree(
-    counts: Counts | None, parts: Sequence[Part], base: Base, hat: Estimate, profile: str
-) -> NDArray[np.bool_]:
+def _disagree(counts: Counts, parts: Sequence[Part], base: Base, hat: Estimate) -> Bools:
     """Where what is borrowed from other models moves a score by more than it can vary."""
-    few = 1 < len(hat.value) <= MANY
-    if profile != "adaptive" or hat.draws is None or counts is None or not few:
+    if hat.draws is None or not 1 < len(hat.value) <= MANY:
         return np.zeros(hat.value.shape, dtype=bool)
-    alone = [replace(p, fit=fit_profiles(p.table, p.hardness, "direct")) for p in parts]
-    grid, chance = parts[0].hardness.grid, parts[0].table.chance
-    direct = adjusted(curves_of(alone) @ base.weight, base.weight, grid, chance)
+    fits = [fit_alone(p.table, p.hardness, "direct") for p in parts]
+    alone = [replace(p, fit=fit) for p, fit in zip(parts, fits, strict=True)]
     with np.errstate(invalid="ignore"):
-        gap = np.abs(direct - hat.value)
+        gap = np.abs(base.scores(curves_of(alone))["hat"] - hat.value)
         suspect = np.asarray(gap > DISAGREE * hat.se)
         if not suspect.any():
             return suspect
         # What the direct score varies by beyond the adaptive one (Hausman 1978).
+        alone = [
+            replace(p, fit=replace(fit, wanted=suspect)) for p, fit in zip(parts, fits, strict=True)
+        ]
         again = redraw(counts, alone, base, CHECKS, np.random.default_rng(0)).values["hat"]
         more = np.sqrt(np.maximum(again.std(axis=0, ddof=1) ** 2 - hat.se**2, 0))
         return suspect & (gap > DISAGREE * more)
@@ -661,14 +570,7 @@ def interval_quantile(effective: ArrayLike, level: float) -> Floats:
     return stats.t.ppf((1 + level) / 2, freedom)
 
 
-def _trials(counts: Counts | None, table: SufficientTable) -> NDArray[np.int64]:
-    """The usual number of answers an item in the source language, shape (n_models,)."""
-    if counts is None:
-        most = table.source_items.argmax(axis=1)
-        return table.trials[most]
-    return np.array(
-        [
-            np.bincount(row[row > 0]).argmax() if (row > 0).any() else 0
-            for row in counts.source_trials
-        ]
-    )
+def _usual_trials(counts: Counts) -> Ints:
+    """The usual number of answers an item of each model in the source language."""
+    rows = (row[row > 0] for row in counts.source_trials)
+    return np.array([np.bincount(row).argmax() if len(row) else 0 for row in rows])

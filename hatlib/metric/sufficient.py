@@ -8,25 +8,15 @@ disjoint sets of items (shards) add up, so answers that are too many for one mac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hatlib.data.responses import Counts
 from hatlib.errors import InputError, Problem
-from hatlib.metric.cells import (
-    Ledger,
-    mean_over_targets,
-    plain_ledgers,
-    source_rates,
-    target_rates,
-)
+from hatlib.metric.cells import Bools, Floats, Ints, mean_over, source_rates, target_rates
 from hatlib.metric.hardness import Hardness
 from hatlib.metric.judge import Judge
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 MACRO = "macro"
 """Name of the target that stands for the mean over all target languages."""
@@ -75,7 +65,7 @@ class SufficientTable:
     judge: Judge | None = None
     whole: SufficientTable | None = None
 
-    def answered_once(self) -> NDArray[np.bool_]:
+    def answered_once(self) -> Bools:
         """Models that answered most items once, shape (n_models,)."""
         single = self.source_items[:, self.trials == 1].sum(axis=1)
         return np.asarray(single > self.source_items.sum(axis=1) / 2)
@@ -92,7 +82,7 @@ class SufficientTable:
         """
         with np.errstate(invalid="ignore"):
             means = self.rates / self.items
-        means[:, 0] = mean_over_targets(means[:, 1:])
+        means[:, 0] = mean_over(means[:, 1:], axis=1)
         return means
 
     def metrics(self) -> dict[str, Floats]:
@@ -102,29 +92,35 @@ class SufficientTable:
         ``conditional_transfer``, the mean target rate weighted by the source rate.
         The macro value of an accuracy is the mean over the target languages.
         """
-        n, source, target, both = self.paired
-        with np.errstate(invalid="ignore", divide="ignore"):
-            s, t, conditional = source / n, target / n, both / source
-            for values in (s, t, conditional):
-                values[:, 0] = _mean(values[:, 1:])
-            return {
-                "source_accuracy": s,
-                "target_accuracy": t,
-                "xlt_gap": s - t,
-                "ratio": t / s,
-                "conditional_transfer": conditional,
-            }
+        return traditional(self.paired[..., 1:])
 
     def __add__(self, other: SufficientTable) -> SufficientTable:
         return merge_tables([self, other])
 
 
-def _mean(values: Floats) -> Floats:
-    return mean_over_targets(values.T).T
+def traditional(sums: Floats) -> dict[str, Floats]:
+    """The traditional metrics from sums (4, ..., n_targets) as in `SufficientTable.paired`.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (..., n_targets + 1)
+        The macro average first.
+    """
+    n, source, target, both = sums
+    with np.errstate(invalid="ignore", divide="ignore"):
+        each = np.stack([source / n, target / n, both / source])
+        s, t, conditional = np.concatenate([mean_over(each, axis=-1)[..., None], each], axis=-1)
+        return {
+            "source_accuracy": s,
+            "target_accuracy": t,
+            "xlt_gap": s - t,
+            "ratio": t / s,
+            "conditional_transfer": conditional,
+        }
 
 
 class RedrawnMetrics:
-    """The traditional metrics of redrawn items, from what does not change between redraws.
+    """The macro average of the traditional metrics when items are drawn again.
 
     Parameters
     ----------
@@ -134,49 +130,27 @@ class RedrawnMetrics:
 
     def __init__(self, counts: Counts) -> None:
         rates = target_rates(counts)
-        known = np.isfinite(rates[:, 1:])
-        source = source_rates(counts)
-        here = np.asarray(known.any(axis=1))
-        self._shape = rates.shape[:2]
+        known = np.isfinite(rates)
+        here = known.max(axis=1, keepdims=True)
         # With no gaps, all languages share their items, and their mean rate is enough.
-        self._whole = bool((known == here[:, None]).all())
-        if self._whole:
-            parts = (here, here * source, np.where(here, rates[:, 0], 0))
-        else:
-            parts = (known, known * source[:, None], np.where(known, rates[:, 1:], 0))
-        every = (*parts, parts[1] * parts[2])
-        self._parts = tuple(part.reshape(-1, part.shape[-1]).T.astype(float) for part in every)
+        targets = slice(0, 1) if (known[:, 1:] == here).all() else slice(1, None)
+        self._pieces = _pieces(known[:, targets], source_rates(counts), rates[:, targets])
 
     def of(self, weights: Floats) -> dict[str, Floats]:
-        """The metrics for weights of the items of shape (draws, n_items).
-
-        Returns
-        -------
-        dict of str to ndarray, shape (draws, n_models)
-            ``source_accuracy``, ``target_accuracy``, ``xlt_gap``, ``ratio`` and
-            ``conditional_transfer``: the macro average, as in `SufficientTable.metrics`.
-        """
-        n, s, t, both = (weights @ part for part in self._parts)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            s, t, conditional = s / n, t / n, both / s
-            if not self._whole:
-                n_models, n_targets = self._shape[0], self._shape[1] - 1
-                s, t, conditional = (
-                    mean_over_targets(v.reshape(-1, n_models, n_targets).transpose(0, 2, 1))
-                    for v in (s, t, conditional)
-                )
-            return {
-                "source_accuracy": s,
-                "target_accuracy": t,
-                "xlt_gap": s - t,
-                "ratio": t / s,
-                "conditional_transfer": conditional,
-            }
+        """The metrics for weights (n_draws, n_items) of the items, each (n_draws, n_models)."""
+        shape = (len(weights), *self._pieces.shape[1:3])
+        flat = self._pieces.reshape(4, -1, weights.shape[1])
+        sums = np.stack([(weights @ piece.T).reshape(shape) for piece in flat])
+        return {name: values[..., 0] for name, values in traditional(sums).items()}
 
 
-def tabulate(
-    counts: Counts, hardness: Hardness, ledgers: Sequence[Ledger] | None = None
-) -> SufficientTable:
+def _pieces(known: Bools, source: Floats, rates: Floats) -> Floats:
+    """What is summed for the traditional metrics, (4, n_models, n_targets, n_items)."""
+    target = np.where(known, rates, 0)
+    return np.stack([known, known * source[:, None], target, target * source[:, None]])
+
+
+def tabulate(counts: Counts, hardness: Hardness) -> SufficientTable:
     """Sum the answers to one benchmark within the cells of its hardness.
 
     Parameters
@@ -185,8 +159,6 @@ def tabulate(
         Answers to one benchmark.
     hardness : Hardness
         Its cells.
-    ledgers : sequence of Ledger, optional
-        The items of each model in the cells; by default, each item whole in its `hardness.cell`.
 
     Returns
     -------
@@ -201,24 +173,14 @@ def tabulate(
     >>> int(table.items[0, 0].sum())
     50
     """
-    n_cells = hardness.posterior.shape[1]
-    shape = (len(counts.models), len(counts.targets) + 1, n_cells)
-    items, sums, squares = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    source_items = np.zeros((shape[0], n_cells))
-    for m, mine in enumerate(ledgers or plain_ledgers(counts, hardness.cell)):
-        source_items[m] = np.bincount(mine.cell, mine.source, minlength=n_cells)
-        # Rows of a one-hot matrix add up what belongs to a cell.
-        member = np.zeros((len(mine.cell), n_cells))
-        member[np.arange(len(member)), mine.cell] = 1
-        known = np.vstack([mine.known.max(axis=0, initial=0)[None], mine.known])
-        n = np.maximum((mine.known > 0).sum(axis=0), 1)
-        rates = np.vstack([(mine.rates.sum(axis=0) / n)[None], mine.rates])
-        items[m], sums[m], squares[m] = known @ member, rates @ member, rates**2 @ member
+    n_cells, n = hardness.posterior.shape[1], len(counts.targets) + 1
+    every = np.ones((1, len(counts.items)))
+    sums, squares = (
+        np.stack([ledger.sums(every, n_cells, power)[:, 0] for ledger in hardness.ledgers])
+        for power in (1, 2)
+    )
     rates = target_rates(counts)
-    known = np.isfinite(rates)
-    source = source_rates(counts)[:, None, :]
-    target = np.where(known, rates, 0)
-    pieces = (known, known * source, target, target * source)
+    pieces = _pieces(np.isfinite(rates), source_rates(counts), rates)
     return SufficientTable(
         counts.benchmark,
         counts.source_language,
@@ -227,12 +189,12 @@ def tabulate(
         (MACRO, *counts.targets),
         hardness.correct,
         hardness.trials,
-        source_items,
-        items,
-        sums,
-        squares,
-        np.stack([piece.sum(axis=2) for piece in pieces]),
-        counts.judge,
+        source_items=sums[:, 0],
+        items=sums[:, 1 : n + 1],
+        rates=sums[:, n + 1 :],
+        squares=squares[:, n + 1 :],
+        paired=pieces.sum(axis=3),
+        judge=counts.judge,
     )
 
 
@@ -272,35 +234,30 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
         )
     models = tuple(dict.fromkeys(name for t in tables for name in t.models))
     targets = (MACRO, *sorted({name for t in tables for name in t.targets[1:]}))
-    cells = sorted({(n, k) for t in tables for n, k in _cells_of(t)})
+    cells = sorted({cell for t in tables for cell in _cells_of(t)})
     shape = (len(models), len(targets), len(cells))
-    source_items = np.zeros((shape[0], shape[2]))
-    items, rates, squares = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    paired = np.zeros((4, *shape[:2]))
+    source_items, paired = np.zeros((shape[0], shape[2])), np.zeros((4, *shape[:2]))
+    sums = np.zeros((3, *shape))
     for t in tables:
         m = np.array([models.index(name) for name in t.models])
         at = np.array([targets.index(name) for name in t.targets])
         c = np.array([cells.index(cell) for cell in _cells_of(t)])
         source_items[np.ix_(m, c)] += t.source_items
-        for total, part in ((items, t.items), (rates, t.rates), (squares, t.squares)):
-            total[np.ix_(m, at, c)] += part
         paired[np.ix_(np.arange(4), m, at)] += t.paired
-    trials, correct = (np.array(column, dtype=np.int64) for column in zip(*cells, strict=True))
-    return SufficientTable(
-        first.benchmark,
-        first.source_language,
-        first.chance,
-        models,
-        targets,
-        correct,
-        trials,
-        source_items,
-        items,
-        rates,
-        squares,
-        paired,
-        first.judge,
-        None if first.whole is None else merge_tables([t.whole or t for t in tables]),
+        sums[np.ix_(np.arange(3), m, at, c)] += np.stack([t.items, t.rates, t.squares])
+    trials, correct = np.array(cells, dtype=np.int64).T
+    return replace(
+        first,
+        models=models,
+        targets=targets,
+        correct=correct,
+        trials=trials,
+        source_items=source_items,
+        items=sums[0],
+        rates=sums[1],
+        squares=sums[2],
+        paired=paired,
+        whole=None if first.whole is None else merge_tables([t.whole or t for t in tables]),
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hatlib.metric.estimate import CLEAR_OF_CHANCE, MIN_ITEMS, UNREAD
 from hatlib.metric.flags import Flag, Note, Remark
+from hatlib.metric.marks import CLEAR_OF_CHANCE, MIN_ITEMS, UNREAD
 from hatlib.metric.pooled import MIN_MODELS
 from hatlib.metric.reference import ENOUGH_ITEMS, SUPPORTED
 from hatlib.words import counted

@@ -23,7 +23,8 @@ from scipy import optimize, special
 from hatlib import resample
 from hatlib.errors import InputError, Problem
 from hatlib.metric.compare import compare_models
-from hatlib.metric.score import EXTRAPOLATED, hat_scores, interval_quantile
+from hatlib.metric.flags import Flag
+from hatlib.metric.score import hat_scores, interval_quantile
 from hatlib.metric.sufficient import MACRO
 from hatlib.thresholds import BOOK
 from hatlib.truth.answers import POINTS, WEIGHTS, Simulated, simulate_answers
@@ -208,7 +209,7 @@ def compare_pairs(
             ends = {"lead": lead, "low": lead - reach * se, "high": lead + reach * se}
             rows.append(about | {"measure": metric, **ends, "note": ""})
         found = compare_models(scores, a, b)
-        weak = [flag.value for flag in found.flags if flag is EXTRAPOLATED]
+        weak = [flag.value for flag in found.flags if flag is Flag.EXTRAPOLATED]
         if not np.isfinite(found.difference):
             weak = [flag.value for flag in found.flags] or ["no score"]
         ends = {"lead": found.difference, "low": found.low, "high": found.high}

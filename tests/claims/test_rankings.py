@@ -178,7 +178,7 @@ def test_measures_of_simulated_models_agree_and_turned_scores_differ(found):
     assert len(table) == 6
     assert set(table["verdict"]) == {"agree"}
     b = found.under("pooled")
-    turned = replace(b, hat=-b.hat, draws=-b.draws)
+    turned = replace(b, score=replace(b.score, value=-b.hat, draws=-b.draws))
     scores = {**found.scores, "pooled": replace(found.scores["pooled"], benchmarks=(turned,))}
     row = agreements(replace(found, scores=scores)).query("first == 'self' and second == 'pooled'")
     assert row["verdict"].item() == "differ"

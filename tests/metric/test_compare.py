@@ -15,7 +15,7 @@ from scipy import stats
 from hatlib import InputError, compare_all, compare_models, hat_scores, simulate_answers
 from hatlib.metric.compare import MOST_LETTERS, _letter, _tie_groups
 from hatlib.metric.flags import Flag
-from hatlib.metric.results import HatScores
+from hatlib.metric.results import Estimate, HatScores
 
 _path = Path(__file__).parents[1] / "oracles" / "hat.py"
 _spec = importlib.util.spec_from_file_location("oracle_hat", _path)
@@ -38,14 +38,13 @@ def made(scores, hats, draws, effective=1000.0, flags=None):
     wide = np.repeat(np.asarray(hats, dtype=float)[:, None], shape[1], axis=1)
     other = replace(
         b,
-        models=b.models[:n],
-        hat=wide,
-        low=wide - 0.1,
-        high=wide + 0.1,
+        table=replace(b.table, models=b.models[:n]),
+        score=Estimate(
+            wide, wide - 0.1, wide + 0.1, wide, np.repeat(draws[:, :, None], shape[1], axis=2)
+        ),
         effective_items=np.full(shape, effective),
         marks=marked(flags, shape),
         metrics={name: values[:n] for name, values in b.metrics.items()},
-        draws=np.repeat(np.asarray(draws)[:, :, None], shape[1], axis=2),
     )
     return replace(scores, benchmarks=(other,))
 
@@ -163,7 +162,9 @@ def test_no_redraws_no_comparison():
 def test_the_first_benchmark_that_has_both_models(scores):
     b = scores.benchmark()
     short = made(scores, [0.5, 0.6], noise([0.5, 0.6], 0.01)).benchmark()
-    both = replace(scores, benchmarks=(replace(short, benchmark="small"), b))
+    both = replace(
+        scores, benchmarks=(replace(short, table=replace(short.table, benchmark="small")), b)
+    )
     assert compare_models(both, "Alder", "Aspen").benchmark == "small"
     assert compare_models(both, "Alder", b.models[4]).benchmark == "sim"
 
@@ -253,7 +254,8 @@ def test_the_order_of_the_models_does_not_matter(scores):
     one = compare_all(made(scores, hats, draws)).ranks()
     b = made(scores, hats[order], draws[:, order])
     names = scores.benchmark().models
-    renamed = replace(b.benchmark(), models=tuple(names[i] for i in order))
+    table = replace(b.benchmark().table, models=tuple(names[i] for i in order))
+    renamed = replace(b.benchmark(), table=table)
     two = compare_all(replace(b, benchmarks=(renamed,))).ranks()
     columns = ["model", "hat", "rank_low", "rank_high", "tie_group"]
     assert one[columns].to_numpy().tolist() == two[columns].to_numpy().tolist()
@@ -333,7 +335,8 @@ def test_many_models_are_compared_without_letters(scores):
     draws = np.repeat(noise(hats, 0.02, n_draws=50)[:, :, None], 3, axis=2)
     names = tuple(f"m{i:04d}" for i in range(n))
     many = replace(
-        b, models=names, hat=wide, low=wide - 0.1, high=wide + 0.1, draws=draws,
+        b, table=replace(b.table, models=names),
+        score=Estimate(wide, wide - 0.1, wide + 0.1, wide, draws),
         effective_items=np.full(wide.shape, 500.0), marks=marked(None, wide.shape),
     )  # fmt: skip
     found = compare_all(replace(scores, benchmarks=(many,)))

@@ -138,20 +138,18 @@ def test_the_table_without_one_prompting_by_hand():
     rng = np.random.default_rng(3)
     x, y = (rng.integers(0, 2, (2, 6, 4)) for _ in range(2))
     given = prompted(x, y)
-    cells = prompted_cells(given, np.array([True, True]))
-    assert set(cells.trials) == {3}
+    correct, trials, ledgers = prompted_cells(given, np.array([True, True]))
+    assert set(trials) == {3}
     for m in range(2):
         expected = np.zeros((4, 2))
         for i in range(6):
             for b in range(4):
                 left = x[m, i].sum() - x[m, i, b]
                 expected[left] += 0.25, 0.25 * y[m, i, b]
-        mine = cells.ledgers[m]
+        sums = ledgers[m].sums(np.ones((1, 6)), len(trials))[:, 0]  # source, known, rates
         for k, (n, right) in enumerate(expected):
-            here = cells.correct[mine.cell] == k
-            assert mine.source[here].sum() == pytest.approx(n)
-            assert mine.known[0, here].sum() == pytest.approx(n)
-            assert mine.rates[0, here].sum() == pytest.approx(right)
+            here = sums[:, correct == k].sum(axis=1)
+            assert here == pytest.approx([n, n, n, right, right])
 
 
 def test_promptings_missing_in_one_language_and_unequal_numbers():
@@ -163,9 +161,8 @@ def test_promptings_missing_in_one_language_and_unequal_numbers():
     p = p.rows(keep)
     some = with_rows(given, p)
     found = score_counts(some, draws=50)
-    cells = prompted_cells(some, np.ones(7, dtype=bool))
-    for ledger in cells.ledgers:
-        weight = np.bincount(ledger.item, ledger.known[0], minlength=500)
+    for ledger in prompted_cells(some, np.ones(7, dtype=bool))[2]:
+        weight = np.bincount(ledger.item, ledger.columns[:, 2], minlength=500)
         assert ((weight == 0) | np.isclose(weight, 1)).all()
     assert spread(found, truth) < 0.15
 

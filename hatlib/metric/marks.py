@@ -1,0 +1,158 @@
+"""What may be wrong with each score: what withholds it, and what weakens it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hatlib.data.responses import Counts
+from hatlib.metric.cells import Bools, Floats, Ints, target_rates
+from hatlib.metric.flags import Flag
+from hatlib.metric.reference import effective_items, items_in_slices, support_of
+from hatlib.metric.sufficient import SufficientTable
+from hatlib.thresholds import BOOK
+
+if TYPE_CHECKING:
+    from hatlib.metric.estimate import Part
+
+Marks = dict[Flag, Bools]
+
+MIN_ITEMS = 10
+"""With fewer items in source and target no score is given."""
+
+CLEAR_OF_CHANCE = BOOK["clear_of_chance"]
+"""Source accuracy must be this many standard errors above chance."""
+
+SURELY_WRONG = 0.2
+"""Share of items that guesses drawn anew would hardly ever leave so often wrong."""
+
+UNREAD = 0.10
+"""Shares of unread answers that differ by more between source and target are flagged."""
+
+
+def paired_items(table: SufficientTable) -> Floats:
+    """Items in source and target; the macro average rests on those of a typical target."""
+    n = table.paired[0].copy()
+    n[:, 0] = n[:, 1:].mean(axis=1)
+    return n
+
+
+def support(parts: Sequence[Part], weight: Floats) -> tuple[Floats, Floats]:
+    """Share of the reference where there are items, and the items that count; models × targets."""
+    shares, variance, n_items = np.zeros((3, *parts[0].table.paired.shape[1:]))
+    for part in parts:
+        n = paired_items(part.table)
+        slices = items_in_slices(weight, part.hardness.distribution[:, None, :], n)
+        shares += part.share * support_of(slices)
+        variance += part.share**2 / np.maximum(np.minimum(effective_items(slices), n), 1e-9)
+        n_items += n
+    return shares, np.minimum(1 / variance, n_items)
+
+
+def withheld(marks: Mapping[Flag, Bools]) -> Bools:
+    """Where there is no score."""
+    return np.asarray(np.any([mark for flag, mark in marks.items() if flag.withholds], axis=0))
+
+
+def basic_marks(table: SufficientTable, parts: Sequence[Part]) -> Marks:
+    """What withholds a score, and which means are over other languages than most."""
+    n, source, _, _ = table.paired
+    own = parts[0].hardness.likelihood is not None
+    marks: Marks = {flag: np.zeros(n.shape, dtype=bool) for flag in Flag}
+    few = marks[Flag.FEW_ITEMS]
+    for part_table in [table, *(part.table for part in parts)]:
+        few |= paired_items(part_table) < MIN_ITEMS
+        if own:
+            marks[Flag.ONE_ANSWER] |= part_table.answered_once()[:, None]
+    marks[Flag.NO_SUCCESS] = source <= 0  # below 0 by the correction for a judge
+    with np.errstate(invalid="ignore", divide="ignore"):
+        above = source / n - table.chance
+    marks[Flag.NEAR_CHANCE] = above < CLEAR_OF_CHANCE * _source_error(table, own)[:, None]
+    # One reason is enough: no items before no success before one answer before chance.
+    taken = few.copy()
+    for flag in (Flag.NO_SUCCESS, Flag.ONE_ANSWER, Flag.NEAR_CHANCE):
+        marks[flag] &= ~taken
+        taken |= marks[flag]
+    # Means over other languages do not compare: most models say which languages count.
+    scored = np.flatnonzero(~taken[:, 0])
+    asked = [tuple(row) for row in ~few[:, 1:]]
+    usual = Counter(asked[m] for m in scored)
+    most = max(usual, key=lambda languages: (usual[languages], sum(languages)), default=())
+    marks[Flag.OTHER_LANGUAGES][scored, 0] = [asked[m] != most for m in scored]
+    return marks
+
+
+def _source_error(table: SufficientTable, own: bool) -> Floats:
+    """Standard error of source accuracy over items, shape (n_models,)."""
+    table = table.whole or table
+    n = np.maximum(table.source_items.sum(axis=1), 1)
+    if own:
+        rate = table.correct / table.trials
+        if table.judge:
+            rate = table.judge.corrected(rate, table.source_language)
+        variance = table.source_items @ rate**2 / n - (table.source_items @ rate / n) ** 2
+    else:  # one answer an item, or nearly
+        accuracy = table.paired[1, :, 0] / np.maximum(table.paired[0, :, 0], 1)
+        variance = accuracy * (1 - accuracy)
+    return np.sqrt(np.maximum(variance, 0) / n)
+
+
+def weak_marks(counts: Counts, trials: Ints, own: bool) -> Marks:
+    """What the answers show to weaken a score, models × (macro + targets)."""
+    return {
+        Flag.BELOW_CHANCE: below_chance(counts),
+        Flag.UNPARSED: np.abs(unread(counts)) > UNREAD,
+        Flag.TWO_ANSWERS: own & (trials == 2)[:, None],
+        Flag.ONE_PROMPT: own & one_prompt(counts, trials)[:, None],
+    }
+
+
+def below_chance(counts: Counts) -> Bools:
+    """Where target accuracy is clearly below chance, models × (macro + targets)."""
+    rates = target_rates(counts)
+    n = np.isfinite(rates).sum(axis=2)
+    some, filled = np.maximum(n, 1), np.nan_to_num(rates)
+    mean = filled.sum(axis=2) / some
+    error = np.sqrt(np.maximum((filled**2).sum(axis=2) / some - mean**2, 0) / some)
+    return (mean + CLEAR_OF_CHANCE * np.maximum(error, 1e-9) < counts.chance) & (n > 1)
+
+
+def unread(counts: Counts) -> Floats:
+    """How much larger a share of the answers could not be read in the target than in the source."""
+    if counts.unparsed is None:
+        return np.zeros((len(counts.models), len(counts.targets) + 1))
+    gap = counts.unparsed[:, 1:] - counts.unparsed[:, :1]
+    known = np.isfinite(gap).sum(axis=1)
+    gap = np.nan_to_num(gap)
+    return np.column_stack([gap.sum(axis=1) / np.maximum(known, 1), gap])
+
+
+def one_prompt(counts: Counts, trials: Ints) -> Bools:
+    """Models that answered each item several times under one named prompting."""
+    p = counts.prompted
+    if p is None:
+        return np.zeros(len(counts.models), dtype=bool)
+    asked = np.zeros((len(counts.models), len(p.names)), dtype=bool)
+    source = (p.target < 0) & (p.trials > 0)
+    asked[p.model[source], p.prompting[source]] = True
+    return np.asarray((asked.sum(axis=1) == 1) & (trials >= 2))
+
+
+def repeated_guesses(distribution: Floats, grid: Floats, chance: float) -> Bools:
+    """Models that are nearly always wrong on more items than they know, shape (n_models,).
+
+    Guesses that are drawn anew are right at the chance level on every item. Far below it are only
+    those that come out the same each time; others are then right each time, by luck.
+
+    Examples
+    --------
+    >>> grid = np.array([0, 0.5, 1])
+    >>> repeated_guesses(np.array([[0.4, 0.1, 0.5], [0.0, 0.8, 0.2]]), grid, 0.5).tolist()
+    [True, False]
+    """
+    wrong = distribution[:, grid <= chance / 2 + 1e-9].sum(axis=1)
+    known = (distribution @ grid - chance) / (1 - chance)
+    return np.asarray((chance > 0) & (wrong > np.maximum(known, SURELY_WRONG)))
