@@ -6,7 +6,6 @@ import gc
 import io
 import json
 import sys
-import types
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,20 +16,22 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import hatlib
 from hatlib import cli
 from hatlib.errors import InputError
 from hatlib.logs import import_logs
-from hatlib.logs.collect import (
+from hatlib.logs.collect.items import read_items, read_labels
+from hatlib.logs.collect.judging import (
     JUDGE_PROMPT,
-    letter_in,
-    number_in,
-    promptings,
-    read_items,
-    same_fact,
+    agreement,
+    agreement_text,
+    judge_prompt,
+    verdict_of,
 )
-from hatlib.logs.collect.judging import Agreement, judge_prompt, read_labels, same_model, verdict_of
+from hatlib.logs.collect.prompts import promptings
+from hatlib.logs.collect.rules import letter_in, number_in, same_fact
 
 LANGUAGES = ("en", "de", "sw", "hi")
 SUMS = {
@@ -179,10 +180,12 @@ def test_all_problems_at_once(tmp_path):
     rows += [{"id": "y", "language": "de", "question": "?", "answer": "1"}]
     with pytest.raises(InputError) as error:
         read_items(write(tmp_path / "a.jsonl", rows), "number")
-    text = str(error.value)
-    for part in ("klingon", "no number", "stands twice", "no question", "source language en"):
-        assert part in text
-    assert "not the same in all languages" in text and len(error.value.problems) == 6
+    found = {(p.row, p.column): p.what for p in error.value.problems}
+    assert [*found] == [
+        *[(10, "question"), (2, "language"), (3, "answer")],
+        *[(9, "id"), (11, "id"), (5, "id")],
+    ]
+    assert "source language" in found[11, "id"] and "not the same" in found[5, "id"]
 
 
 def test_csv_columns_languages(tmp_path):
@@ -195,7 +198,7 @@ def test_csv_columns_languages(tmp_path):
         ("en", ("B",), ("x", "y")),
         ("de", ("B",), ("w", "y")),
     ]
-    with pytest.raises(InputError, match="1 options, not 2 to 10"):
+    with pytest.raises(InputError, match="not 2 to 10 options"):
         path.write_text("id,language,question,answer,options\n1,en,q,B,x\n")
         read_items(path, "option")
 
@@ -203,33 +206,6 @@ def test_csv_columns_languages(tmp_path):
 def test_most_items_keeps_every_language(tmp_path):
     items = read_items(write(tmp_path / "a.jsonl", sums()), "number", most=3)
     assert len(items) == 12 and {i.id for i in items} == {"s0", "s1", "s2"}
-
-
-def test_hub(monkeypatch):
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(InputError, match="pip install datasets"):
-        read_items("someone/sums", "number", languages=["en", "de"])
-
-    def load(name: str, code: str, split: str) -> list[dict[str, Any]]:
-        if code == "hi":
-            raise OSError("no network")
-        rows = [r for r in choices(3) if r["language"] == code]
-        return [
-            {"question": r["question"], "answer": r["answer"], "question_id": 40 + i}
-            | {f"option_{j}": text for j, text in enumerate(r["options"])}
-            for i, r in enumerate(rows)
-        ]
-
-    monkeypatch.setitem(sys.modules, "datasets", types.SimpleNamespace(load_dataset=load))
-    items = read_items(
-        "someone/choices", "option", languages=["en", "de"], columns={"id": "question_id"}
-    )
-    assert [i.id for i in items] == ["40", "40", "41", "41", "42", "42"]
-    assert len(items[0].options) == 10
-    with pytest.raises(InputError, match="languages of the data set"):
-        read_items("someone/choices", "option")
-    with pytest.raises(InputError, match="no network"):
-        read_items("someone/choices", "option", languages=["en", "hi"])
 
 
 @pytest.mark.parametrize("kind", ["number", "option", "fact"])
@@ -260,14 +236,8 @@ def test_own_wordings(tmp_path):
 
 def test_verdicts_are_read_strictly():
     assert verdict_of(" VERDICT: RIGHT\n") is True and verdict_of("VERDICT: WRONG") is False
-    for reply in (
-        "",
-        "RIGHT",
-        "verdict: right",
-        "VERDICT: RIGHT\nVERDICT: WRONG",
-        "Well. VERDICT: RIGHT",
-    ):
-        assert verdict_of(reply) is None
+    odd = ("", "RIGHT", "verdict: right", "VERDICT: RIGHT\nVERDICT: WRONG", "So VERDICT: RIGHT")
+    assert {verdict_of(reply) for reply in odd} == {None}
 
 
 def test_an_answer_cannot_leave_its_tags():
@@ -278,12 +248,12 @@ def test_an_answer_cannot_leave_its_tags():
 
 def test_agreement_is_that_of_judge_of():
     right, accepted = [1, 1, 1, 0, 0], [1, 1, 0, 0, 1]
-    judge, found = hatlib.judge_of(right, accepted), Agreement.of(right, accepted)
-    assert (found.sensitivity, found.specificity) == (judge.sensitivity, judge.specificity)
-    assert "--judge 0.6667 0.5 --judge-labels 3 2" in found.summary("j")
-    coin = Agreement.of([1, 1, 0, 0], [1, 0, 1, 0])
-    assert coin.sensitivity == 0.5 and "cannot be corrected" in coin.summary("j")
-    assert "no labelled answer is wrong" in Agreement.of([1], [1]).summary("j")
+    judge, found = hatlib.judge_of(right, accepted), agreement(right, accepted)
+    assert found["sensitivity"] == judge.sensitivity
+    assert found["specificity"] == judge.specificity
+    assert "--judge 0.6667 0.5 --judge-labels 3 2" in agreement_text("j", found)
+    for useless in (agreement([1, 1, 0, 0], [1, 0, 1, 0]), agreement([1], [1])):
+        assert "cannot be corrected" in agreement_text("j", useless)
 
 
 def test_labels(tmp_path):
@@ -291,9 +261,10 @@ def test_labels(tmp_path):
     rows = [
         {"item": "lum-0", "language": "de", "answer": "x", "label": label} for label in ("right", 0)
     ]
-    assert [each.right for each in read_labels(write(tmp_path / "b.jsonl", rows), items)] == [
-        True,
-        False,
+    labels = read_labels(write(tmp_path / "b.jsonl", rows), items)
+    assert [(item.id, answer, right) for item, answer, right in labels] == [
+        ("lum-0", "x", True),
+        ("lum-0", "x", False),
     ]
     with pytest.raises(InputError, match="right answers and wrong ones"):
         read_labels(write(tmp_path / "b.jsonl", rows[:1]), items)
@@ -301,17 +272,6 @@ def test_labels(tmp_path):
     with pytest.raises(InputError) as error:
         read_labels(write(tmp_path / "b.jsonl", rows), items)
     assert len(error.value.problems) == 2
-
-
-def test_one_model_by_two_providers():
-    assert same_model("openai/o9", "router/openai/O9") and not same_model("a/o9", "a/o9-mini")
-
-
-def hats(table: str) -> dict[str, float]:
-    """The scores in what ``hat score`` prints."""
-    rows = pd.read_csv(io.StringIO(table)).set_index("model")["hat"]
-    assert rows.notna().all(), table
-    return rows.to_dict()
 
 
 # The whole way ------------------------------------------------------------------------------
@@ -395,66 +355,66 @@ def run(inspect_ai, tmp_path) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def hat(tmp_path, monkeypatch, capsys) -> Callable[..., str]:
+def hat(tmp_path, monkeypatch) -> Callable[..., str]:
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["hat", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capsys.readouterr()
-        assert not end.value.code, err
-        return out
+        done = CliRunner().invoke(cli.app, arguments)
+        assert not done.exit_code, done.stderr
+        return done.stdout
 
     return call
 
 
-@pytest.mark.parametrize(
-    ("task", "rows", "benchmark", "models", "n"),
-    [
-        ("mgsm", sums, "mgsm", ["strong"], 10),
-        ("mmlu_prox_lite", choices, "mmlu-prox-lite", ["strong", "weak"], 2),
-    ],
-)
-def test_from_a_model_to_its_hat(run, hat, tmp_path, task, rows, benchmark, models, n):
-    items = write(tmp_path / "items.jsonl", rows())
-    log = run(task, *models, items=items, promptings=n)
-    assert log.eval.task == benchmark and log.eval.metadata["temperature"] == 1.0
-    assert log.plan.config.temperature == 1.0 and len(log.samples) == 12 * 4 * n
+def hats(table: str) -> dict[str, float]:
+    """The scores in what ``hat score`` prints."""
+    rows = pd.read_csv(io.StringIO(table)).set_index("model")["hat"]
+    assert rows.notna().all(), table
+    return rows.to_dict()
+
+
+def test_from_a_model_to_its_hat(run, hat, tmp_path):
+    items = write(tmp_path / "items.jsonl", choices())
+    log = run("mmlu_prox_lite", "strong", "weak", items=items, promptings=2)
+    assert log.eval.task == "mmlu-prox-lite" and log.eval.metadata["temperature"] == 1.0
+    assert log.plan.config.temperature == 1.0 and len(log.samples) == 12 * 4 * 2
     metadata = log.samples[0].metadata
-    assert {"item", "language", "source_language", "prompting", "benchmark"} <= set(metadata)
-    assert set(log.results.scores[0].metrics) == {*LANGUAGES, "all"}
-    imported = import_logs("inspect", tmp_path / "logs").frame
-    assert len(imported) == len(models) * 12 * 4 * n and (imported["n_trials"] == 1).all()
-    assert imported["prompting"].nunique() == n
-    assert imported["chance_level"].eq(0.1 if task != "mgsm" else 0.0).all()
-    hat("import", "inspect", "logs", "-o", "mine.csv")
-    scored = hat("score", "mine.csv", "--draws", "20", "--format", "csv")
-    assert hats(scored).keys() == {f"invented/{model}" for model in models}
+    assert {"benchmark", "item", "language", "source_language", "prompting"} <= set(metadata)
+    hat("import", "inspect", "logs", "-o", "mine.parquet")
+    frame = pd.read_parquet(tmp_path / "mine.parquet")
+    assert set(frame["language"]) == set(LANGUAGES) and set(frame["n_trials"]) == {1}
+    assert frame["prompting"].nunique() == 2 and frame["item"].nunique() == 12
+    scored = hats(hat("score", "mine.parquet", "--draws", "20", "--format", "csv"))
+    assert scored.keys() == {"invented/strong", "invented/weak"}
 
 
-def test_source_language_by_item_and_a_judge(run, hat, tmp_path):
+def test_numbers_and_repeats(run, tmp_path):
+    items = write(tmp_path / "items.jsonl", sums(2))
+    log = run("mgsm", "strong", items=items, promptings=2, repeats=3, benchmark="my-sums")
+    assert len(log.samples) == 2 * 4 * 2 * 3 and log.eval.task == "my-sums"
+    assert 0 < import_logs("inspect", tmp_path / "logs").table()["right"].mean() < 1
+    assert (import_logs("inspect", tmp_path / "logs").frame["n_trials"] == 3).all()
+
+
+def test_facts_with_a_judge(run, hat, tmp_path):
     items = write(tmp_path / "items.jsonl", capitals())
-    log = run("facts", "chatty", "weak", items=items, judge="invented/fair-judge", promptings=2)
+    log = run("facts", "chatty", "weak", items=items, judge="invented/judge", promptings=2)
     about = log.eval.metadata
-    assert about["judge"] == "invented/fair-judge" and about["judge_prompt"] == JUDGE_PROMPT
+    assert about["judge"] == "invented/judge" and about["judge_prompt"] == JUDGE_PROMPT
     assert len(about["judge_prompt_sha256"]) == 64
-    by = [s.scores["fact"].metadata["by"] for s in log.samples]
-    assert set(by) == {"judge"}
+    assert {s.scores["fact"].metadata["by"] for s in log.samples} == {"judge"}
     share = sum(s.scores["fact"].value == "C" for s in log.samples) / len(log.samples)
     assert 0.4 < share < 0.9
-    imported = import_logs("inspect", tmp_path / "logs", source_language="item")
-    sources = imported.frame.groupby("item")["source_language"].unique()
-    assert {tuple(v) for v in sources} == {("de",), ("sw",), ("hi",), ("en",)}
     hat("import", "inspect", "logs", "-o", "mine.csv", "--source", "item")
+    sources = pd.read_csv(tmp_path / "mine.csv").groupby("item")["source_language"].unique()
+    assert {tuple(v) for v in sources} == {("de",), ("sw",), ("hi",), ("en",)}
     scored = hat("score", "mine.csv", "--draws", "20", "--source", "item", "--format", "csv")
     assert 0 < hats(scored)["invented/chatty"] < 1
 
 
 def test_a_verdict_that_cannot_be_read_is_missing(run, tmp_path):
     items = write(tmp_path / "items.jsonl", capitals())
-    log = run("facts", "chatty", items=items, judge="invented/mute-judge", promptings=3)
+    log = run("facts", "chatty", items=items, judge="invented/mute-judge", promptings=1)
     lost = sum(s.scores["fact"].reason == "grader_failed" for s in log.samples)
     assert 0 < lost < len(log.samples)
     assert log.results.scores[0].unscored_samples == lost
@@ -468,12 +428,12 @@ def test_a_model_never_judges_itself_without_a_warning(run, tmp_path, monkeypatc
 
     monkeypatch.setitem(globals(), "verdict", lambda name, prompt: "VERDICT: RIGHT")
     items = write(tmp_path / "items.jsonl", capitals())
-    log = run("facts", "chatty", items=items, judge="invented/chatty", promptings=1)
+    log = run("facts", "chatty", items=items, judge="invented/chatty", promptings=1, most_items=2)
     assert all(s.scores["fact"].metadata["judged_by_itself"] for s in log.samples)
     assert any("judged its own answers" in line for line in report.lines(log))
 
 
-def test_a_judge_with_known_errors(run, tmp_path, capsys):
+def test_a_judge_with_known_errors(run, tmp_path):
     from hatlib.logs.collect import report
 
     items = write(tmp_path / "items.jsonl", capitals())
@@ -492,60 +452,54 @@ def test_a_judge_with_known_errors(run, tmp_path, capsys):
     ]
     rows += [dict(rows[0], language=c, answer=CAPITALS["lum"][1][c] + " 0") for c in LANGUAGES]
     labels = write(tmp_path / "labels.jsonl", rows)
-    log = run("judge_check", "lenient-judge", items=items, labels=labels, folder="judge")
+    log = run("judge_check", "lenient-judge", items=items, labels=labels)
     metrics = {k: v.value for k, v in log.results.scores[0].metrics.items()}
     assert metrics["sensitivity"] == pytest.approx(24 / 29)
     assert metrics["specificity"] == pytest.approx(32 / 40)
     assert (metrics["labelled_right"], metrics["labelled_wrong"]) == (29, 40)
-    report.main([str(tmp_path / "judge")])
-    assert "--judge 0.8276 0.8 --judge-labels 29 40" in capsys.readouterr().out
+    assert any("--judge 0.8276 0.8 --judge-labels 29 40" in line for line in report.lines(log))
     by = [s.scores["agrees"].metadata["by"] for s in log.samples]
     assert by.count("rule") == 4
-    mute = run("judge_check", "mute-judge", items=items, labels=labels, folder="mute")
+    mute = run("judge_check", "mute-judge", items=items, labels=labels)
     assert mute.results.scores[0].unscored_samples > 0
 
 
-def test_no_judge_by_wish(run, tmp_path):
-    items = write(tmp_path / "items.jsonl", capitals())
-    log = run("facts", "weak", items=items, judge="none", promptings=2)
-    assert {s.scores["fact"].metadata["by"] for s in log.samples} == {"rule"}
-    assert log.eval.metadata["judge"] == "none" and "judge_prompt" not in log.eval.metadata
-
-
-def test_instructions_in_the_language_of_the_item(run, tmp_path):
-    from hatlib.logs.collect import report
-
-    items = write(tmp_path / "items.jsonl", sums(1))
-    log = run("mgsm", "strong", items=items, instructions="item", promptings=2)
-    told = {s.metadata["language"]: s.metadata["instruction_language"] for s in log.samples}
-    assert told == {"en": "en", "de": "de", "sw": "en", "hi": "en"}
-    assert log.eval.metadata["instructions_in_english"] == ["hi", "sw"]
-    assert "Instructions in English for hi, sw." in list(report.lines(log))
-
-
-def test_repeats_and_greedy(run, tmp_path):
-    items = write(tmp_path / "items.jsonl", sums(2))
-    log = run("mgsm", "strong", items=items, promptings=2, repeats=3, benchmark="my-sums")
-    assert len(log.samples) == 2 * 4 * 2 * 3 and log.eval.task == "my-sums"
-    imported = import_logs("inspect", tmp_path / "logs")
-    assert (imported.frame["n_trials"] == 3).all()
-    with pytest.raises(InputError, match="same answer again"):
-        run("mgsm", "strong", items=items, repeats=2, temperature=0)
-
-
-def test_wrong_options(inspect_ai, tmp_path):
+def test_tasks_as_they_are_asked(inspect_ai, tmp_path):
     from hatlib.logs.collect import tasks
 
     items = write(tmp_path / "items.jsonl", sums(1))
+    task = tasks.mgsm(items=items, instructions="item", promptings=2)
+    told = {s.metadata["language"]: s.metadata["instruction_language"] for s in task.dataset}
+    assert told == {"en": "en", "de": "de", "sw": "en", "hi": "en"}
+    assert task.metadata["instructions_in_english"] == ["hi", "sw"]
+    facts = write(tmp_path / "facts.jsonl", capitals())
+    task = tasks.facts(items=facts, judge="none", languages=["de", False], promptings=1)
+    assert task.metadata["judge"] == "none" and "judge_prompt" not in task.metadata
+    assert {tuple(s.metadata["references"]) for s in task.dataset if s.id.startswith("oak-1")} == {
+        ("Oakham Fell 1", "Oakham Fell 1")
+    }
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "told"),
+    [
+        ("mgsm", {"tmperature": 1, "repeats": 0}, ["tmperature", "items", "repeats"]),
+        ("mgsm", {"items": "s.jsonl", "repeats": 2, "temperature": 0}, ["same answer again"]),
+        ("mgsm", {"items": "s.jsonl", "instructions": "sw"}, ["no wordings"]),
+        ("facts", {"items": "s.jsonl"}, ["judge=none"]),
+        ("mgsm", {"items": "c.jsonl"}, ["the answer is no number"]),
+        ("mgsm", {"items": "owner/name"}, ["no such file"]),
+    ],
+)
+def test_wrong_options(inspect_ai, tmp_path, monkeypatch, task, options, told):
+    from hatlib.logs.collect import tasks
+
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "s.jsonl", sums(1))
+    write(tmp_path / "c.jsonl", capitals())
     with pytest.raises(InputError) as error:
-        tasks.mgsm(tmperature=1, repeats=0)
-    assert len(error.value.problems) == 3 and error.value.message == str(error.value)
-    with pytest.raises(InputError, match="no wordings"):
-        tasks.mgsm(items=items, instructions="sw")
-    with pytest.raises(InputError, match="judge=none"):
-        tasks.facts(items=items)
-    with pytest.raises(InputError, match="no number"):
-        tasks.mgsm(items=write(tmp_path / "b.jsonl", capitals()))
+        getattr(tasks, task)(**options)
+    assert all(text in error.value.message for text in told)
 
 
 def test_nothing_needs_inspect_before_a_task(monkeypatch):
@@ -553,6 +507,6 @@ def test_nothing_needs_inspect_before_a_task(monkeypatch):
         if name.split(".")[0] == "inspect_ai" or name.startswith("hatlib.logs.collect"):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "inspect_ai", None)
-    import hatlib.logs.collect as again
+    from hatlib.logs.collect import items, judging, prompts, rules
 
-    assert again.number_in("18") == 18
+    assert rules.number_in("18") == 18 and all((items, judging, prompts))

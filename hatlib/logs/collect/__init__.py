@@ -8,21 +8,3 @@ prompting; ``hat import inspect`` reads it. The items come from the user; none a
 Only its tasks, their scorers and `hatlib.logs.collect.report` need Inspect: ``pip install
 'hat-score[inspect]'``.
 """
-
-from hatlib.logs.collect.items import Item, read_items
-from hatlib.logs.collect.judging import JUDGE_PROMPT, Agreement, verdict_of
-from hatlib.logs.collect.prompts import Prompting, promptings
-from hatlib.logs.collect.rules import letter_in, number_in, same_fact
-
-__all__ = [
-    "JUDGE_PROMPT",
-    "Agreement",
-    "Item",
-    "Prompting",
-    "letter_in",
-    "number_in",
-    "promptings",
-    "read_items",
-    "same_fact",
-    "verdict_of",
-]

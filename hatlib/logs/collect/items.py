@@ -1,27 +1,30 @@
-"""Items to ask, from a file of the user or a hub, checked before a call is paid for."""
+"""Items to ask, from a file of the user, checked before a call is paid for."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
+
 from hatlib.data.files import read_table
 from hatlib.data.languages import is_language, standard_language
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import InputError, Problem
 from hatlib.logs.collect.rules import LETTERS, letter_in, number_in
-from hatlib.logs.reading import File, Notes, clean, objects
+from hatlib.logs.fields import score_of
+from hatlib.logs.reading import clean, parsed
 
 Kind = Literal["number", "option", "fact"]
 
 #: More problems than this are not listed.
 MOST_PROBLEMS = 50
 
-_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_NEEDED = ["id", "language", "question", "answer"]
+_COLUMNS = [*_NEEDED, "options", "source_language"]
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,10 @@ def read_items(
 
     Parameters
     ----------
-    items : path or str
+    items : path
         A JSONL, CSV or Parquet file with the columns ``id``, ``language``, ``question``,
         ``answer``, and perhaps ``options`` (a list, or text with ``|`` between the options) and
-        ``source_language``. Or the name of a data set on the Hugging Face hub (``owner/name``)
-        with one configuration a language.
+        ``source_language``.
     kind : {"number", "option", "fact"}
         What an answer is. A fact may have several right answers: a list, or text with ``|``.
     source : str
@@ -102,158 +104,129 @@ def read_items(
     ...     [(item.id, item.language, item.answers) for item in read_items(path, "number")]
     [('1', 'en', ('3',)), ('1', 'de', ('3',))]
     """
-    problems: list[Problem] = []
-    found: dict[tuple[str, str], Item] = {}
     unknown = [code for code in (source, *languages) if not is_language(code)]
-    problems += [Problem("this is no language code.", value=code) for code in unknown]
-    for place, row in _rows(str(items), languages, columns or {}, problems):
-        item = _item(row, kind, source, place, problems)
-        if item is None:
-            continue
-        if (item.id, item.language) in found:
-            what = f"item {item.id} stands twice in {item.language}."
-            problems.append(Problem(what, "Give each item one id.", *place))
-        found[item.id, item.language] = item
-    problems += _incomparable(found.values(), kind)
-    if not found and not problems:
-        problems.append(Problem("there are no items.", file=str(items)))
-    if problems:
-        more = len(problems) - MOST_PROBLEMS
-        last = [Problem(f"and {more} problems more.")] if more > 0 else []
-        raise InputError([*problems[:MOST_PROBLEMS], *last])
-    order = {name: i for i, name in enumerate(dict.fromkeys(item.id for item in found.values()))}
-    wanted = {standard_language(code) for code in languages}
-    kept = [
-        item
-        for item in found.values()
-        if (not wanted or item.is_source or item.language in wanted)
-        and (not most or order[item.id] < most)
-    ]
-    return tuple(sorted(kept, key=lambda item: (order[item.id], not item.is_source)))
+    _raise([Problem("this is no language code.", value=code) for code in unknown])
+    given = _table(items, _COLUMNS, columns)
+    rows = given.copy()
+    rows["id"] = rows["id"].map(clean)
+    rows["source_language"] = rows["source_language"].replace("", source)
+    filled = (rows[_NEEDED] != "").all(axis=1)
+    checks = [(rows[name] == "", f"there is no {name}.", name, "") for name in _NEEDED]
+    for name in ("language", "source_language"):
+        bad = ~rows[name].map(is_language) & (rows[name] != "")
+        checks.append((bad, "this is no language code.", name, "Write a code such as de."))
+        rows[name] = rows[name].map(standard_language)
+    rows["answer"] = [_texts(cell, kind == "fact") for cell in rows["answer"]]
+    rows["options"] = rows["options"].map(_texts)
+    rows["key"] = [_key(*row, kind) for row in zip(rows["answer"], rows["options"], strict=True)]
+    is_right = rows["key"].notna() | ~filled
+    if kind == "option":
+        many = rows["options"].map(len).between(2, len(LETTERS)) | ~filled
+        checks.append((~many, f"there are not 2 to {len(LETTERS)} options.", "options", ""))
+        checks.append((many & ~is_right, "the answer is none of the options.", "answer", ""))
+        rows["answer"] = [(letter,) for letter in rows["key"]]
+    else:
+        checks.append((~is_right, f"the answer is no {kind}.", "answer", ""))
+    again = rows.duplicated(["id", "language"]) & filled
+    checks.append((again, "this item stands twice in one language.", "id", "Give each one id."))
+    good = ~pd.concat([bad for bad, *_ in checks], axis=1).any(axis=1)
+    rows["home"] = rows["language"] == rows["source_language"]
+    by, first = rows[good].groupby("id"), ~rows[good].duplicated("id")
+    several = by["source_language"].transform("nunique") > 1
+    differ = by["key"].transform("nunique") > 1
+    astray = ~by["home"].transform("any") & ~several
+    for bad, what, remedy in (
+        (several, "this item has several source languages.", ""),
+        (astray, "this item is not there in its source language.", "Add it: a HAT needs it."),
+        (differ, "its right answer is not the same in all languages.", "An id is one question."),
+    ):
+        checks.append((first & bad, what, "id", remedy))
+    _raise(_wrong(given, checks))
+    if rows.empty:
+        raise InputError(Problem("there are no items.", file=str(items)))
+    wanted = [standard_language(code) for code in languages] or rows["language"].unique()
+    rows = rows.assign(order=pd.factorize(rows["id"])[0], away=~rows["home"])
+    rows = rows[rows["home"] | rows["language"].isin(wanted)]
+    rows = rows[rows["order"] < (most or len(given))]
+    kept = rows.sort_values(["order", "away"], kind="stable")[_COLUMNS]
+    return tuple(Item(*row) for row in kept.itertuples(index=False, name=None))
 
 
-def read_rows(
-    path: str | Path, problems: list[Problem]
-) -> Iterator[tuple[tuple[str, int], dict[str, Any]]]:
-    """The rows of a JSONL, CSV or Parquet file, each with the file's name and its line.
+def read_labels(path: str | Path, items: Sequence[Item]) -> list[tuple[Any, str, bool]]:
+    """Read answers that people have labelled: the item, the answer, whether it is right.
 
     Parameters
     ----------
     path : path
-        Relative to the folder where the command was started, too: Inspect changes it while it
-        loads a task from a file.
-    problems : list of Problem
-        Grows by what is wrong.
+        A JSONL, CSV or Parquet file with the columns ``item``, ``language``, ``answer`` and
+        ``label`` (right or wrong, 1 or 0, yes or no).
+    items : sequence of Item
+        To which the answers are.
+
+    Raises
+    ------
+    InputError
+        Listing everything that is wrong.
     """
+    rows = _table(path, ["item", "language", "answer", "label"])
+    known = {(item.id, item.language): item for item in items}
+    places = zip(rows["item"].map(clean), rows["language"].map(standard_language), strict=True)
+    asked = pd.Series([known.get(place) for place in places], rows.index, dtype=object)
+    right = rows["label"].map(score_of)
+    checks = [
+        (asked.isna(), "there is no such item.", "item", ""),
+        (~right.isin([0, 1]), "this is no label.", "label", "Write right or wrong."),
+    ]
+    _raise(_wrong(rows, checks))
+    if right.nunique() < 2:
+        what = "the labels must hold right answers and wrong ones."
+        raise InputError(Problem(what, "Label some of either kind.", file=str(path)))
+    return [*zip(asked, rows["answer"].map(str), right == 1, strict=True)]
+
+
+def _table(
+    path: str | Path, names: Sequence[str], columns: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Some columns of a file as text, empty if they are not there, and where each row stands."""
     here = Path(path).expanduser()
-    if not here.exists():
+    if not here.exists():  # Inspect changes the folder while it loads a task from a file
         here = Path(os.environ.get("PWD", ".")) / here
-    if ".json" in here.name:
-        notes = Notes()
-        for number, row in objects(File(here, here.name, "", here.name), notes):
-            yield (here.name, number), row
-        problems += notes.problems
-        return
-    frame, place = read_table(here)
-    for number, record in zip(place.lines, frame.to_dict("records"), strict=True):
-        yield (here.name, int(number)), {str(k): v for k, v in record.items()}
+    rows, place = read_table(here)
+    rows = rows.assign(**{ours: rows.get(theirs, "") for ours, theirs in (columns or {}).items()})
+    rows = rows.reindex(columns=list(names), fill_value="")
+    return rows.assign(file=here.name, line=list(place.lines))
 
 
-def _rows(
-    items: str, languages: Sequence[str], columns: Mapping[str, str], problems: list[Problem]
-) -> Iterator[tuple[tuple[str, int], dict[str, Any]]]:
-    is_hub = _HUB_NAME.fullmatch(items) and Path(items).suffix.lower() not in _SUFFIXES
-    if is_hub and not Path(items).exists():
-        rows = _hub_rows(items, languages)
-    else:
-        rows = read_rows(items, problems)
-    for place, row in rows:
-        yield place, {**row, **{ours: row.get(theirs) for ours, theirs in columns.items()}}
+def _texts(cell: str, several: bool = True) -> tuple[str, ...]:
+    """The texts in a cell: those of a JSON list, or with ``|`` between."""
+    found = parsed(cell) if cell.startswith("[") else None
+    texts = found if isinstance(found, list) else cell.split("|") if several else [cell]
+    return tuple(text for each in texts if each is not None and (text := str(each).strip()))
 
 
-_SUFFIXES = {".jsonl", ".json", ".csv", ".gz", ".parquet", ".tsv", ".txt"}
-
-
-def _hub_rows(
-    name: str, languages: Sequence[str]
-) -> Iterator[tuple[tuple[str, int], dict[str, Any]]]:
-    """The test set of each language; the row is the id where there is no other."""
-    try:
-        load = import_module("datasets").load_dataset
-    except ImportError:
-        what = "a data set of the hub needs the package datasets, which is not installed."
-        remedy = "Install it with pip install datasets, or name a file with your items."
-        raise InputError(Problem(what, remedy, value=name)) from None
-    if not languages:
-        what = "the languages of the data set are not named."
-        raise InputError(Problem(what, "Name them: languages=en,de,sw.", value=name))
-    for code in languages:
-        try:
-            rows = load(name, code, split="test")
-        except Exception as error:  # of a package that may raise anything
-            what = f"the test set in {code} cannot be loaded: {clean(error)}."
-            raise InputError(Problem(what, file=name)) from None
-        for i, row in enumerate(rows, 1):
-            lettered = [row[k] for k in (f"option_{j}" for j in range(10)) if row.get(k)]
-            yield (f"{name}/{code}", i), {"id": i, "language": code, "options": lettered, **row}
-
-
-def _item(
-    row: Mapping[str, Any], kind: Kind, source: str, place: tuple[str, int], problems: list[Problem]
-) -> Item | None:
-    """One item; None, and problems, if it cannot be asked."""
-    before = len(problems)
-
-    def wrong(what: str, column: str, remedy: str = "") -> None:
-        value = clean(row.get(column), 80)
-        problems.append(Problem(what, remedy, *place, column=column, value=value))
-
-    for name in ("id", "language", "question", "answer"):
-        if not clean(row.get(name)):
-            wrong(f"there is no {name}.", name)
-    codes = [clean(row.get("language")), clean(row.get("source_language")) or source]
-    for name, code in zip(("language", "source_language"), codes, strict=True):
-        if code and not is_language(code):
-            wrong("this is no language code.", name, "Write a code such as de.")
-    answers, options = _texts(row.get("answer"), kind == "fact"), _texts(row.get("options"))
-    is_number = len(answers) == 1 and not re.search(r"[^\W\d_]", answers[0])
-    if kind == "number" and not (is_number and number_in(answers[0]) is not None):
-        wrong("the answer is no number.", "answer")
-    if kind == "option":
-        letter = letter_in(answers[0], options) if len(answers) == 1 else None
-        if not 2 <= len(options) <= len(LETTERS):
-            wrong(f"there are {len(options)} options, not 2 to {len(LETTERS)}.", "options")
-        elif letter is None:
-            wrong("the answer is none of the options.", "answer", "Give its letter or its text.")
-        answers = (letter or "",)
-    if len(problems) > before:
+def _key(answers: tuple[str, ...], options: tuple[str, ...], kind: Kind) -> Any:
+    """What must be the same in all languages: a number or a letter; None if it is neither."""
+    if kind == "fact":
+        return "" if answers else None
+    if len(answers) != 1:
         return None
-    codes = [standard_language(code) for code in codes]
-    return Item(
-        clean(row["id"]), codes[0], str(row["question"]).strip(), answers, options, codes[1]
-    )
+    if kind == "option":
+        return letter_in(answers[0], options)
+    return None if re.search(r"[^\W\d_]", answers[0]) else number_in(answers[0])
 
 
-def _texts(value: Any, several: bool = True) -> tuple[str, ...]:
-    if isinstance(value, str) and several:
-        value = value.split("|")
-    values = value if isinstance(value, list | tuple) else [value]
-    return tuple(text for text in (str(v).strip() for v in values if v is not None) if text)
+def _wrong(rows: pd.DataFrame, checks: Iterable[tuple[pd.Series, str, str, str]]) -> list[Problem]:
+    """A problem for each row that fails a check: which rows, what, in which column, the remedy."""
+    return [
+        Problem(what, remedy, row["file"], int(row["line"]), column, str(row[column]))
+        for bad, what, column, remedy in checks
+        for row in rows.loc[bad[bad].index].to_dict("records")
+    ]
 
 
-def _incomparable(items: Iterable[Item], kind: Kind) -> Iterator[Problem]:
-    """Items that are not the same question in all languages, or have no source."""
-    by_id: dict[str, list[Item]] = {}
-    for item in items:
-        by_id.setdefault(item.id, []).append(item)
-    for name, versions in by_id.items():
-        sources = sorted({item.source_language for item in versions})
-        if len(sources) > 1:
-            yield Problem(f"item {name} has several source languages.", value=listing(sources))
-        elif not any(item.is_source for item in versions):
-            what = f"item {name} is not there in its source language {sources[0]}."
-            yield Problem(what, "A HAT needs it. Add it, or name the source language.")
-        keys = {number_in(i.answers[0]) if kind == "number" else i.answers[0] for i in versions}
-        if kind != "fact" and len(keys) > 1:
-            what = f"the right answer to item {name} is not the same in all languages."
-            yield Problem(what, "Check that an id means one question.", value=listing(keys))
+def _raise(problems: list[Problem]) -> None:
+    """Raise what is wrong, if anything is."""
+    more = len(problems) - MOST_PROBLEMS
+    if problems:
+        last = [Problem(f"and {more} problems more.")] if more > 0 else []
+        raise InputError([*problems[:MOST_PROBLEMS], *last])

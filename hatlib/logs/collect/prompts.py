@@ -9,13 +9,11 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.collect.items import Item, Kind
 from hatlib.logs.collect.rules import LETTERS
-
-BUILT_IN = Path(__file__).with_name("prompts.toml")
+from hatlib.logs.fields import listed, mapping
 
 
 @dataclass(frozen=True)
@@ -42,10 +40,8 @@ class Prompting:
 
     def ask(self, item: Item, instructions: str = "en") -> str:
         """The prompt for an item."""
-        question = item.question
-        if item.options:
-            lines = (f"{a}) {text}" for a, text in zip(LETTERS, item.options, strict=False))
-            question = "\n".join([question, "", *lines])
+        options = [f"{a}) {text}" for a, text in zip(LETTERS, item.options, strict=False)]
+        question = "\n".join([item.question, *(["", *options] if options else [])])
         text = self.texts[self.language(item, instructions)]
         return f"{text}\n\n{question}" if self.before else f"{question}\n\n{text}"
 
@@ -73,13 +69,18 @@ def promptings(kind: Kind, n: int = 10, file: str | Path = "") -> tuple[Promptin
     >>> [way.name for way in ways], sorted(ways[0].texts)
     (['1-before', '2-after', '3-before'], ['de', 'en', 'es', 'fr'])
     """
-    path = Path(file) if file else BUILT_IN
+    path = Path(file) if file else Path(__file__).with_name("prompts.toml")
     try:
         found = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(Problem(f"the wordings cannot be read: {error}", file=str(path))) from None
-    texts = {code: _wordings(part, kind) for code, part in found.items()}
-    texts = {code: wordings for code, wordings in texts.items() if wordings}
+    texts: dict[str, list[str]] = {}
+    for code, part in found.items():
+        mine = mapping(mapping(part).get(kind))
+        wordings = [
+            f"{each} {mine.get('mark', '')}".strip() for each in listed(mine.get("wordings"))
+        ]
+        texts |= {code: wordings} if wordings else {}
     size = len(texts.get("en", ()))
     uneven = [code for code, wordings in texts.items() if len(wordings) != size]
     if not size or uneven:
@@ -87,19 +88,11 @@ def promptings(kind: Kind, n: int = 10, file: str | Path = "") -> tuple[Promptin
         raise InputError(Problem(what, file=str(path), value=listing(uneven)))
     if not 1 <= n <= 2 * size:
         what = f"there are {2 * size} promptings."
-        remedy = "Ask each more often with repeats."
-        raise InputError(Problem(what, remedy, value=str(n)))
+        raise InputError(Problem(what, "Ask each more often with repeats.", value=str(n)))
     ways = []
     for k in range(n):
-        wording, before = k % size, (k // size + k % size) % 2 == 0
+        turn, wording = divmod(k, size)
+        before = (turn + wording) % 2 == 0
         name = f"{wording + 1}-{'before' if before else 'after'}"
-        ways.append(Prompting(name, {c: w[wording] for c, w in texts.items()}, before))
+        ways.append(Prompting(name, {code: each[wording] for code, each in texts.items()}, before))
     return tuple(ways)
-
-
-def _wordings(part: Any, kind: str) -> list[str]:
-    """The wordings of one language, each with the line that asks for the mark."""
-    mine = part.get(kind) if isinstance(part, dict) else None
-    if not isinstance(mine, dict) or not isinstance(mine.get("wordings"), list):
-        return []
-    return [f"{wording} {mine.get('mark', '')}".strip() for wording in mine["wordings"]]

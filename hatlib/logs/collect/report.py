@@ -10,7 +10,7 @@ from pathlib import Path
 from inspect_ai.log import EvalLog, read_eval_log
 
 from hatlib.errors import listing
-from hatlib.logs.collect.judging import Agreement
+from hatlib.logs.collect.judging import agreement, agreement_text
 from hatlib.words import counted
 
 _REASONS = {
@@ -21,46 +21,28 @@ _REASONS = {
 
 
 def lines(log: EvalLog) -> Iterator[str]:
-    """Describe a log: what was asked, how it was scored, what failed, whom to trust how far.
-
-    Parameters
-    ----------
-    log : EvalLog
-        With its samples.
-
-    Yields
-    ------
-    str
-    """
-    samples = log.samples or []
+    """Describe a log with its samples: how it was scored, what failed, whom to trust how far."""
+    samples, about = log.samples or [], log.eval.metadata or {}
     scores = [score for sample in samples for score in (sample.scores or {}).values()]
     told = [score.metadata or {} for score in scores]
     yield f"{log.eval.task}, {log.eval.model}: {counted(len(samples), 'answer')}, {log.status}."
-    by = Counter(each["by"] for each in told if "by" in each)
-    if by:
+    by = Counter(each.get("by") for each in told)
+    if by["rule"] + by["judge"]:
         yield f"Scored by rule: {by['rule']:,}; by a judge: {by['judge']:,}."
-    reasons = Counter(str(score.reason) for score in scores if score.reason)
-    for reason, n in reasons.items():
+    for reason, n in Counter(str(score.reason) for score in scores if score.reason).items():
         yield f"{counted(n, 'answer')} {_REASONS.get(reason, reason)}."
-    about = log.eval.metadata or {}
     if about.get("instructions_in_english"):
         yield f"Instructions in English for {listing(about['instructions_in_english'], 30)}."
     if any(each.get("judged_by_itself") for each in told):
         yield f"Warning: {about.get('judge')} judged its own answers."
-    pairs = [(each["label"], each["verdict"]) for each in told if "verdict" in each]
+    pairs = [(each["label"], each["verdict"]) for each in told if each.get("verdict") is not None]
     if pairs:
-        right, accepted = zip(*pairs, strict=True)
-        yield Agreement.of(right, accepted).summary(log.eval.model)
+        yield agreement_text(log.eval.model, agreement(*zip(*pairs, strict=True)))
     if "judge_prompt_sha256" in about:
         yield f"Prompt of the judge: {about['judge_prompt_sha256'][:12]}."
 
 
-def main(paths: list[str]) -> None:
-    """Print the description of logs, and of those in folders."""
-    for path in map(Path, paths):
+if __name__ == "__main__":
+    for path in map(Path, sys.argv[1:]):
         for file in sorted(path.rglob("*.eval")) if path.is_dir() else [path]:
             print("\n".join(lines(read_eval_log(str(file)))), end="\n\n")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
