@@ -25,8 +25,7 @@ from hatlib.metric.profile import fit_profiles, profile_values
 from hatlib.metric.reference import adjusted, uniform_reference
 from hatlib.metric.score import score_counts
 from hatlib.metric.sufficient import tabulate
-from hatlib.truth.answers import simulate_answers
-from hatlib.truth.simulate import true_transfer
+from hatlib.truth.simulate import simulate_answers, true_transfer
 
 ABILITIES = np.linspace(-2.5, 2.5, 11)
 DESIGNS = {

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from hatlib.lines.fits import SetFits, fit_sets
     from hatlib.lines.metrics import Metrics, summarise
     from hatlib.show.given import Given, answers_of
-    from hatlib.truth.answers import Simulated, simulate_answers
     from hatlib.truth.design import paper_design
+    from hatlib.truth.simulate import Simulated, simulate_answers
 
 __version__ = "0.4.0"
 
@@ -62,13 +62,13 @@ _HOMES = {
     "Problem": "errors",
     "Responses": "data.responses",
     "SetFits": "lines.fits",
-    "Simulated": "truth.answers",
+    "Simulated": "truth.simulate",
     "Tables": "data.tables",
     "fit_sets": "lines.fits",
     "load": "data.tables",
     "load_responses": "data.responses",
     "paper_design": "truth.design",
-    "simulate_answers": "truth.answers",
+    "simulate_answers": "truth.simulate",
     "ItemSets": "claims.itemsets",
     "score_sets": "claims.itemsets",
     "ProfilePair": "claims.profiles",

@@ -278,7 +278,7 @@ def load_responses(
     benchmarks : path, optional
         Table that describes your benchmarks: ``benchmark``, and any of ``name``,
         ``source_language`` (a code, or ``item``) and ``chance_level``, as
-        `hatlib.truth.answers.Simulated.write` keeps it.
+        `hatlib.truth.simulate.Simulated.write` keeps it.
     source_language : str
         Language that transfer starts from; ``item`` if the column ``source_language`` says it for
         each item. At its default, it gives way to that column and to the table of benchmarks,

@@ -17,8 +17,7 @@ from scipy import optimize, special
 
 from hatlib.metric.score import hat_scores
 from hatlib.show.conclusion import read_verdicts
-from hatlib.truth.answers import POINTS, WEIGHTS, simulate_answers
-from hatlib.truth.simulate import DIFFICULTIES
+from hatlib.truth.simulate import DIFFICULTIES, POINTS, WEIGHTS, simulate_answers
 
 ENGLISH = tuple(range(30, 91, 5))
 """Accuracies in English that the slider offers, in percent."""

@@ -68,7 +68,7 @@ def score_command(paths: Sequence[Path]) -> str:
     Parameters
     ----------
     paths : sequence of Path
-        From `hatlib.truth.answers.Simulated.write`: answers, models, benchmarks.
+        From `hatlib.truth.simulate.Simulated.write`: answers, models, benchmarks.
 
     Examples
     --------

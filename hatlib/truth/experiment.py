@@ -11,15 +11,15 @@ from __future__ import annotations
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 from hatlib import resample
 from hatlib.data.responses import Responses, load_responses
@@ -27,24 +27,12 @@ from hatlib.data.tables import STUDIES, data_folder
 from hatlib.errors import InputError, Problem
 from hatlib.metric.score import hat_scores
 from hatlib.metric.sufficient import MACRO
-from hatlib.truth.answers import POINTS, WEIGHTS, Profile, Simulated, simulate_answers
 from hatlib.truth.flaws import FLAWS
-from hatlib.truth.simulate import PROFILES
+from hatlib.truth.simulate import Profile, profile_with, simulate_answers
 
 Floats = NDArray[np.float64]
 
 FILE = Path(__file__).with_name("designs.toml")
-
-#: How to score, by name.
-ESTIMATORS: Mapping[str, Mapping[str, Any]] = {
-    "default": {},
-    "plugin": {"profile": "plugin"},
-    "quadratic": {"profile": "quadratic"},
-    "logit": {"profile": "logit"},
-    "direct": {"profile": "direct"},
-    "shared": {"profile": "shared"},
-    "adaptive": {"profile": "adaptive"},
-}
 
 #: Metrics that are not corrected for hardness, for comparison.
 TRADITIONAL = ("target_accuracy", "xlt_gap", "ratio", "conditional_transfer")
@@ -56,6 +44,9 @@ RARITY = "rarity"
 """A profile that is lower for items that are hard for everybody."""
 
 _LEVEL = 0.68  # true score of the profiles whose slope goes with ability
+
+#: What a row of ``designs.toml`` says to readers.
+ABOUT = ("breaks", "shows", "helps", "unseen", "remark")
 
 
 @dataclass(frozen=True)
@@ -109,51 +100,43 @@ class Design:
 
     def answers(self, rng: np.random.Generator) -> tuple[Responses, pd.DataFrame]:
         """Simulated answers with the flaw, and the truth: ``model``, ``shape``, ``truth``."""
-        simulated = self._simulated(rng)
-        macro = simulated.truth[simulated.truth["target"] == MACRO]
-        truth = macro[["model", "hat"]].rename(columns={"hat": "truth"}).reset_index(drop=True)
-        truth["shape"] = np.arange(len(truth)) % len(self.profiles)
+        options = {"n_items": 400, "targets": ["de"], **self.simulate}
+        # Without strata there is one part: all items.
+        parts = self.strata or ({"profile": self.profiles, "ability": 0.0},)
+        options["n_items"] //= len(parts)
+        made = [
+            simulate_answers(
+                np.add(self.abilities, part["ability"]),
+                profiles=_in_turn(part["profile"], self.abilities),
+                rng=rng,
+                **options,
+            )
+            for part in parts
+        ]
+        frame = made[0].responses.frame
+        if self.strata:
+            frames = [
+                part.responses.frame.assign(stratum=f"domain {k + 1}")
+                for k, part in enumerate(made)
+            ]
+            frame = pd.concat(frames, ignore_index=True)
+            frame["item"] = frame["stratum"] + " " + frame["item"]
+        if not self.told.get("strata"):
+            frame = frame.drop(columns="stratum", errors="ignore")
+        macro = made[0].truth["target"] == MACRO
+        truth = made[0].truth.loc[macro, ["model"]].reset_index(drop=True)
+        truth["truth"] = np.mean([part.truth.loc[macro, "hat"] for part in made], axis=0)
         if RARITY in self.profiles:  # items differ, models do not: what they share is the mean
             truth["truth"] = truth["truth"].mean()
-        responses = simulated.responses
-        frame = responses.frame
+        truth["shape"] = np.arange(len(truth)) % len(self.profiles)
         if self.flaw:
             frame = FLAWS[self.flaw](frame, self.dose, rng)
         if self.loaded:
             return _through_a_file(frame), truth
-        benchmarks = responses.benchmarks
+        benchmarks = made[0].responses.benchmarks
         if "chance" in self.told:
             benchmarks = benchmarks.assign(chance_level=self.told["chance"])
-        return replace(responses, frame=frame, benchmarks=benchmarks), truth
-
-    def _simulated(self, rng: np.random.Generator) -> Simulated:
-        options = {"n_items": 400, "targets": ["de"], **self.simulate}
-        abilities = np.asarray(self.abilities)
-        if not self.strata:
-            profiles = _profiles(self.profiles, self.abilities)
-            return simulate_answers(abilities, profiles=profiles, rng=rng, **options)
-        options["n_items"] //= len(self.strata)
-        parts = [
-            simulate_answers(
-                abilities + part["ability"],
-                profiles=_profiles((part["profile"],), self.abilities),
-                rng=rng,
-                **options,
-            )
-            for part in self.strata
-        ]
-        frames = [
-            part.responses.frame.assign(
-                item=f"{k}-" + part.responses.frame["item"], stratum=f"domain {k + 1}"
-            )
-            for k, part in enumerate(parts)
-        ]
-        frame = pd.concat(frames, ignore_index=True)
-        if not self.told.get("strata"):
-            frame = frame.drop(columns="stratum")
-        truth = parts[0].truth.assign(hat=np.mean([part.truth["hat"] for part in parts], axis=0))
-        responses = replace(parts[0].responses, frame=frame)
-        return replace(parts[0], responses=responses, truth=truth)
+        return replace(made[0].responses, frame=frame, benchmarks=benchmarks), truth
 
 
 def _through_a_file(frame: pd.DataFrame) -> Responses:
@@ -163,45 +146,25 @@ def _through_a_file(frame: pd.DataFrame) -> Responses:
         return load_responses(path)
 
 
-def _profiles(specified: Sequence[str | float], abilities: Sequence[float]) -> list[Profile]:
-    return [
-        _profile(specified[m % len(specified)], float(ability))
-        for m, ability in enumerate(abilities)
-    ]
+def _in_turn(
+    specified: str | float | Sequence[str | float], abilities: Sequence[float]
+) -> list[Profile]:
+    """The profiles of models that take them in turn."""
+    each = [specified] if isinstance(specified, str | float) else specified
+    return [_profile(each[m % len(each)], float(a)) for m, a in enumerate(abilities)]
 
 
-@lru_cache(maxsize=256)
 def _profile(specified: str | float, ability: float) -> Profile:
-    if isinstance(specified, int | float):
-        return partial(np.multiply, float(specified))
-    if specified == RARITY:
-        return partial(_rarity, ability)
-    if specified in ("steep with ability", "flat with ability"):
-        sign = 1 if specified.startswith("steep") else -1
-        slope = float(np.exp(sign * 0.3 * ability))
-
-        def miss(shift: float) -> float:
-            return float(2 * _straight(slope, shift, POINTS) @ WEIGHTS) - _LEVEL
-
-        return partial(_straight, slope, float(optimize.brentq(miss, -10, 10)))
-    if specified not in PROFILES:
-        known = [*PROFILES, RARITY, "steep with ability", "flat with ability", "a number"]
-        raise InputError(
-            Problem("profile is not known.", f"Use one of {', '.join(known)}.", value=specified)
-        )
+    match specified:
+        case int() | float():
+            return partial(np.multiply, float(specified))
+        case "steep with ability":
+            return profile_with(_LEVEL, float(np.exp(0.3 * ability)))
+        case "flat with ability":
+            return profile_with(_LEVEL, float(np.exp(-0.3 * ability)))
+        case _ if specified == RARITY:  # the steep profile, lowered by how hard an item is for all
+            return lambda u: special.expit(2.3 * special.logit(u) - 1 - 0.3 * ability)
     return specified
-
-
-def _straight(slope: float, shift: float, u: Floats) -> Floats:
-    """A profile that is straight on the logit scale."""
-    f: Floats = special.expit(slope * special.logit(u) + shift)
-    return f
-
-
-def _rarity(ability: float, u: Floats) -> Floats:
-    """The steep profile, lowered by how hard an item is for everybody."""
-    f: Floats = special.expit((2 + 0.3) * special.logit(u) - 1 - 0.3 * ability)
-    return f
 
 
 # The catalogue ----------------------------------------------------------------------------------
@@ -225,35 +188,19 @@ def designs(study: str) -> tuple[Design, ...]:
     ['no flaw', 'one answer logged ten times']
     """
     rows = tomllib.loads(FILE.read_text(encoding="utf-8"))[study]
-    return tuple(design for row in rows for design in _read(row))
+    return tuple(_design(row, each) for row in rows for each in row.get("profiles", ["shift"]))
 
 
-_FIELDS = ("name", "group", "abilities", "strata", "flaw", "dose", "told", "loaded", "judged")
-
-
-def _read(row: Mapping[str, Any]) -> list[Design]:
-    """One design a list of profiles; ``abilities`` is [lowest, highest, number] or a list."""
-    given = dict(row)
-    about: Any = {
-        k: given.pop(k) for k in ("breaks", "shows", "helps", "unseen", "remark") if k in given
-    }
+def _design(row: Mapping[str, Any], profiles: str | float | Sequence[str | float]) -> Design:
+    """What is no field of a design, and not said about it, is for the simulation."""
+    given = dict(row, profiles=profiles if isinstance(profiles, list) else [profiles])
     if "from" in given:
         low, high = given.pop("from")
         given["abilities"] = np.linspace(low, high, given.pop("models")).round(3).tolist()
-    each = given.pop("profiles", ["shift"])
-    fields: dict[str, Any] = {k: given.pop(k) for k in _FIELDS if k in given}
-    for name in ("abilities", "judged", "strata"):
-        if name in fields:
-            fields[name] = tuple(fields[name])
-    return [
-        Design(
-            profiles=tuple(p) if isinstance(p, list) else (p,),
-            simulate=given,
-            about=about,
-            **fields,
-        )
-        for p in each
-    ]
+    about = {k: given.pop(k) for k in ABOUT if k in given}
+    own = {f.name: given.pop(f.name) for f in fields(Design) if f.name in given}
+    own = {name: tuple(v) if isinstance(v, list) else v for name, v in own.items()}
+    return Design(**own, simulate=given, about=about)
 
 
 # Running and judging ----------------------------------------------------------------------------
@@ -265,7 +212,6 @@ def run(
     *,
     replications: int = 8,
     draws: int = 200,
-    with_intervals: Sequence[str] = ("default", "adaptive"),
     seed: int = 0,
 ) -> pd.DataFrame:
     """Simulate a design again and again, and score it.
@@ -275,11 +221,9 @@ def run(
     design : Design
         What to simulate.
     estimators : sequence of str
-        Names in `ESTIMATORS`.
+        "default" or ways to estimate the profile, as in `hatlib.hat_scores`.
     replications, draws : int
-        How often, and redraws of the items for intervals.
-    with_intervals : sequence of str
-        Estimators whose intervals are judged, too.
+        How often, and redraws of the items for the intervals of the default and of "adaptive".
     seed : int
         Seed of the simulation.
 
@@ -308,10 +252,8 @@ def run(
     for replication in range(replications):
         rng = np.random.default_rng([resample.checked_seed(seed), replication])
         responses, truth = design.answers(rng)
-        found = pd.DataFrame()
         for name in estimators:
-            n = draws if name in with_intervals else 0
-            found = _scored(design, responses, truth, ESTIMATORS[name], n, replication)
+            found = _scored(design, responses, truth, name, draws, replication)
             frames.append(found.assign(estimator=name, replication=replication))
         for name in TRADITIONAL:
             if name in found:
@@ -327,23 +269,26 @@ def _scored(
     design: Design,
     responses: Responses,
     truth: pd.DataFrame,
-    options: Mapping[str, Any],
+    estimator: str,
     draws: int,
     replication: int,
 ) -> pd.DataFrame:
     told = {k: v for k, v in design.told.items() if k not in ("chance", "strata")}
-    base = truth.assign(place=np.arange(len(truth)))
+    if estimator != "default":
+        told["profile"] = estimator
+    draws = draws if estimator in ("default", "adaptive") else 0
+    found = truth.assign(place=np.arange(len(truth)), refused="", remarks="")
     try:
-        scores = hat_scores(responses, draws=draws, rng=replication, **told, **options)
+        scores = hat_scores(responses, draws=draws, rng=replication, **told)
     except InputError as error:
-        nothing: Any = {"score": np.nan, "low": np.nan, "high": np.nan, "flag": "refused"}
-        return base.assign(
-            source_accuracy=np.nan, refused=str(error.problems[0].what), remarks="", **nothing
-        )
+        found = found.assign(flag="refused", refused=error.problems[0].what)
+        return found.reindex(columns=[*found, "score", "low", "high", "source_accuracy"])
+    found["remarks"] = "; ".join(
+        sorted({str(n.remark) for b in scores.benchmarks for n in b.notes})
+    )
     columns = ["model", "hat", "low", "high", "flag", "source_accuracy", *TRADITIONAL]
-    found = base.merge(scores.macro()[columns], on="model", how="left")
-    remarks = "; ".join(sorted({str(note.remark) for b in scores.benchmarks for note in b.notes}))
-    return found.rename(columns={"hat": "score"}).assign(refused="", remarks=remarks)
+    found = found.merge(scores.macro()[columns], on="model", how="left")
+    return found.rename(columns={"hat": "score"})
 
 
 def judge(frame: pd.DataFrame) -> pd.DataFrame:
@@ -375,47 +320,45 @@ def judge(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _judged(part: pd.DataFrame) -> dict[str, Any]:
-    known = bool(part["truth"].notna().any())
     part = part.assign(error=part["score"] - part["truth"].fillna(0))
+    # There is no error where there is no truth, as of traditional metrics.
+    error = part["error"].where(part["truth"].notna())
     silent = part[(part["flag"] == "") & part["score"].notna()]
     # A model that mostly has a flag says little without one.
     usual = silent.groupby("model")["replication"].transform("size")
     silent_range, silent_se = _held_out_range(silent[usual >= part["replication"].nunique() / 2])
     slopes = _slopes(part)
     covered, covered_silent = _coverage(part), _coverage(silent)
-    n = max(len(slopes), 1)
     means = part.groupby("model")["score"].mean()
     return {
-        "truth": float(part["truth"].mean()),
-        "lowest": float(means.min()),
-        "highest": float(means.max()),
+        "truth": part["truth"].mean(),
+        "lowest": means.min(),
+        "highest": means.max(),
         "range": _range(part),
         "range_without_noise": _held_out_range(part)[0],
-        "bias": float(part["error"].mean()) if known else np.nan,
-        "rmse": float(np.sqrt((part["error"] ** 2).mean())) if known else np.nan,
-        "slope": float(slopes.mean()) if len(slopes) else np.nan,
-        "slope_se": float(slopes.std(ddof=1) / np.sqrt(n)) if len(slopes) > 1 else np.nan,
+        "bias": error.mean(),
+        "rmse": np.sqrt((error**2).mean()),
+        "slope": slopes.mean(),
+        "slope_se": slopes.sem(),
         "coverage": covered[0],
         "coverage_se": covered[1],
         "range_unflagged": silent_range,
         "range_unflagged_se": silent_se,
         "coverage_unflagged": covered_silent[0],
         "coverage_unflagged_se": covered_silent[1],
-        "width": float((part["high"] - part["low"]).mean()),
-        "flagged": float(((part["flag"] != "") & part["score"].notna()).mean()),
-        "scored": float(part["score"].notna().mean()),
-        "refused": float((part["refused"] != "").mean()),
+        "width": (part["high"] - part["low"]).mean(),
+        "flagged": ((part["flag"] != "") & part["score"].notna()).mean(),
+        "scored": part["score"].notna().mean(),
+        "refused": (part["refused"] != "").mean(),
         "remarks": "; ".join(sorted(set(part["remarks"]) - {""})),
-        "replications": int(part["replication"].nunique()),
+        "replications": part["replication"].nunique(),
     }
 
 
-def _range(part: pd.DataFrame) -> float:
+def _range(part: pd.DataFrame) -> Any:
     """The largest difference of mean errors between two models of one shape."""
-    mean = part.groupby(["shape", "model"])["error"].mean().dropna()
-    if mean.empty:
-        return np.nan
-    return float((mean.groupby("shape").max() - mean.groupby("shape").min()).max())
+    mean = part.groupby(["shape", "model"])["error"].mean().groupby("shape")
+    return (mean.max() - mean.min()).max()
 
 
 def _held_out_range(part: pd.DataFrame) -> tuple[float, float]:
@@ -423,44 +366,38 @@ def _held_out_range(part: pd.DataFrame) -> tuple[float, float]:
 
     The mean of both ways, for the shape where it is largest, and its standard error.
     """
-    best = (np.nan, np.nan)
+    found = [(np.nan, np.nan)]
     for _, shape in part.groupby("shape"):
-        errors = [
-            shape[shape["replication"] % 2 == k].pivot_table("error", "replication", "model")
-            for k in (0, 1)
-        ]
-        both = errors[0].columns.intersection(errors[1].columns)
-        if both.empty:
-            continue
-        found = []
-        for naming, measuring in (errors, errors[::-1]):
-            means = naming[both].mean()
-            found.append(measuring[means.idxmax()] - measuring[means.idxmin()])
-        value = float(np.mean([each.mean() for each in found]))
-        if not value <= best[0]:
-            se = [each.std() / np.sqrt(max(each.count(), 1)) for each in found]
-            best = (value, float(np.hypot(*se) / 2))
-    return best
+        half = shape["replication"] % 2
+        first, second = (
+            shape[half == k].pivot_table("error", "replication", "model") for k in (0, 1)
+        )
+        both = first.columns.intersection(second.columns)
+        if len(both):
+            gaps: list[Any] = [
+                measuring[naming[both].mean().idxmax()] - measuring[naming[both].mean().idxmin()]
+                for naming, measuring in ((first, second), (second, first))
+            ]
+            se = np.hypot(*(gap.sem() for gap in gaps)) / 2
+            found.append((float(np.mean([gap.mean() for gap in gaps])), float(se)))
+    return max(found, key=lambda pair: np.nan_to_num(pair[0], nan=-np.inf))
 
 
-def _slopes(part: pd.DataFrame) -> Floats:
+def _slopes(part: pd.DataFrame) -> pd.Series:
     """Slope of the error for ten points of source accuracy, one a replication."""
-    found = []
-    for _, one in part.dropna(subset=["error", "source_accuracy"]).groupby("replication"):
-        x = one["source_accuracy"] - one["source_accuracy"].mean()
-        if len(one) > 2 and (x**2).sum() > 1e-6:
-            found.append(0.1 * float((x * one["error"]).sum() / (x**2).sum()))
-    return np.array(found)
+    part = part.dropna(subset=["error", "source_accuracy"])
+    x = part["source_accuracy"]
+    x = x - x.groupby(part["replication"]).transform("mean")
+    sums = pd.DataFrame({"xy": x * part["error"], "xx": x**2, "n": 1})
+    sums = sums.groupby(part["replication"]).sum().query("n > 2 and xx > 1e-6")
+    return 0.1 * sums["xy"] / sums["xx"]
 
 
 def _coverage(part: pd.DataFrame) -> tuple[float, float]:
     part = part.dropna(subset=["low", "high", "truth"])
-    if part.empty:
-        return np.nan, np.nan
-    inside = (part["low"] <= part["truth"]) & (part["truth"] <= part["high"])
-    each = inside.groupby(part["replication"]).mean()
-    se = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else np.nan
-    return float(inside.mean()), se
+    inside = part["truth"].between(part["low"], part["high"]).astype(float)
+    each: Any = inside.groupby(part["replication"]).mean()
+    return float(inside.mean()), float(each.sem())
 
 
 RIGHT, FLAGGED, REFUSED = "right", "flagged", "refused"

@@ -7,7 +7,6 @@ two models scatters.  A rule of a few terms, fitted to that, says it for the siz
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_args
@@ -18,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
 from hatlib.data.responses import Counts
-from hatlib.data.tables import STUDIES, data_folder
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import InputError, Problem
 from hatlib.metric.score import interval_quantile
+from hatlib.truth.experiment import kept
 
 Floats = NDArray[np.float64]
 
@@ -34,12 +33,20 @@ CHANCES = (0.0, 0.1, 0.25, 0.5)
 #: score moves with ability by more than its target in the estimator study.
 FEWEST = 5
 
-_CALLED = {
-    "n_items": "items",
-    "n_trials": "answers an item",
-    "n_languages": "languages",
-    "scatter": "scatter of the items",
+#: The least and the most that `plan` takes.
+_LIMITS = {
+    "difference": (0.001, 1),
+    "power": (0.5, 0.999),
+    "level": (0.5, 0.9999),
+    "scatter": (0, 0.99),
+    "chance": (0, 0.5),
+    "n_items": (20, np.inf),
+    "n_trials": (2, np.inf),
+    "n_languages": (1, np.inf),
+    "models": (2, np.inf),
+    "budget": (1, np.inf),
 }
+_CALLED = {"n_items": "items", "n_trials": "answers an item", "n_languages": "languages"}
 
 
 # The rule -----------------------------------------------------------------------------------------
@@ -83,8 +90,8 @@ class Spread:
         Between two simulated chance levels its square is taken to be linear.
         """
         levels = sorted(c for a, c in self.weights if a == ability)
-        each = np.array([self.weights[ability, c] for c in levels])
-        weights = np.array([np.interp(chance, levels, column) for column in each.T])
+        columns = np.transpose([self.weights[ability, c] for c in levels])
+        weights = [np.interp(chance, levels, column) for column in columns]
         squares = _terms(n_trials, n_languages, scatter) @ weights
         return np.asarray(np.sqrt(squares / np.asarray(n_items, float) ** self.power[ability]))
 
@@ -100,6 +107,9 @@ def _terms(n_trials: ArrayLike, n_languages: ArrayLike, scatter: ArrayLike) -> F
 class Rule:
     """What an evaluation of a given size can see.
 
+    Its methods take items, answers an item and languages, as numbers or arrays, and by name what
+    `Spread` takes: ``scatter``, ``ability``, ``chance``.
+
     Attributes
     ----------
     sd : Spread
@@ -113,34 +123,18 @@ class Rule:
     se: Spread
 
     def power(
-        self,
-        difference: ArrayLike,
-        n_items: ArrayLike,
-        n_trials: ArrayLike,
-        n_languages: ArrayLike,
-        *,
-        level: float = 0.95,
-        **world: Any,
+        self, difference: ArrayLike, *sizes: ArrayLike, level: float = 0.95, **world: Any
     ) -> Floats:
         """How often the interval of a difference of this size is beyond 0, and on its side."""
-        sizes = (n_items, n_trials, n_languages)
-        reach = interval_quantile(n_items, level) * self.se(*sizes, **world)
+        reach = interval_quantile(sizes[0], level) * self.se(*sizes, **world)
         beyond = (np.asarray(difference) - reach) / self.sd(*sizes, **world)
         return np.asarray(stats.norm.cdf(beyond))
 
     def smallest(
-        self,
-        n_items: ArrayLike,
-        n_trials: ArrayLike,
-        n_languages: ArrayLike,
-        *,
-        power: float = 0.8,
-        level: float = 0.95,
-        **world: Any,
+        self, *sizes: ArrayLike, power: float = 0.8, level: float = 0.95, **world: Any
     ) -> Floats:
         """The difference that is seen with this power."""
-        sizes = (n_items, n_trials, n_languages)
-        reach = interval_quantile(n_items, level) * self.se(*sizes, **world)
+        reach = interval_quantile(sizes[0], level) * self.se(*sizes, **world)
         return np.asarray(reach + stats.norm.ppf(power) * self.sd(*sizes, **world))
 
 
@@ -150,7 +144,7 @@ def fit_rule(frame: pd.DataFrame) -> Rule:
     Parameters
     ----------
     frame : DataFrame
-        As from `study_results`; only rows whose ``purpose`` is "fit" are used.
+        As ``kept("planning")``; only rows whose ``purpose`` is "fit" are used.
     """
     rows = frame[frame["purpose"] == "fit"]
     return Rule(_fit_spread(rows, "sd"), _fit_spread(rows, "se"))
@@ -159,15 +153,15 @@ def fit_rule(frame: pd.DataFrame) -> Rule:
 def _fit_spread(rows: pd.DataFrame, column: str) -> Spread:
     power, weights = {}, {}
     for ability, part in rows.groupby("ability"):
-        groups = {c: part[part["chance"] == c] for c in part["chance"].unique().tolist()}
+        groups: Any = list(part.groupby("chance"))
 
-        def loss(g: float, groups: dict[Any, pd.DataFrame] = groups) -> float:
-            return sum(_nonnegative(group, column, g)[1] ** 2 for group in groups.values())
+        def loss(g: float, groups: Any = groups) -> float:
+            return sum(_nonnegative(group, column, g)[1] ** 2 for _, group in groups)
 
         best = float(optimize.minimize_scalar(loss, bounds=(0.4, 1.2), method="bounded").x)
         power[str(ability)] = best
-        for chance, group in groups.items():
-            weights[str(ability), chance] = _nonnegative(group, column, best)[0]
+        for chance, group in groups:
+            weights[str(ability), float(chance)] = _nonnegative(group, column, best)[0]
     return Spread(power, weights)
 
 
@@ -179,29 +173,9 @@ def _nonnegative(rows: pd.DataFrame, column: str, g: float) -> tuple[Floats, flo
     return weights, float(error)
 
 
-def study_results() -> pd.DataFrame:
-    """The simulated evaluations as `benchmarks/planning.py` last ran them.
-
-    Returns
-    -------
-    DataFrame
-        One row a design × number of languages: ``purpose`` ("fit" or "check"), ``profile``,
-        ``models``, ``ability``, ``chance``, ``scatter``, ``n_items``, ``n_trials``,
-        ``n_languages``, the true ``difference``; ``estimate`` (mean difference), ``sd`` (over
-        replications), ``se`` (mean of the stated standard errors), ``detected`` (share of 95 %
-        intervals without 0) and ``replications``.
-
-    Examples
-    --------
-    >>> bool((study_results()["sd"] > 0).all())
-    True
-    """
-    return pd.read_csv(data_folder() / STUDIES["study-planning"])
-
-
 @cache
 def rule() -> Rule:
-    """The rule, fitted to the evaluations in the data of the book.
+    """The rule, fitted to the evaluations that ``benchmarks/planning.py`` last simulated.
 
     Examples
     --------
@@ -209,7 +183,7 @@ def rule() -> Rule:
     >>> bool(few > many > 0)
     True
     """
-    return fit_rule(study_results())
+    return fit_rule(kept("planning"))
 
 
 # Plans --------------------------------------------------------------------------------------------
@@ -230,6 +204,12 @@ class Plan:
         Calls at most.
     scatter, ability, chance
         The world that is planned for.
+    pairs : int
+        Pairs of models that are compared.
+    pair_level : float
+        Level of each interval, such that all pairs together keep to the level (Bonferroni).
+    floor : float
+        The difference that is seen with the most items and languages and endless answers.
     sizes : DataFrame
         Every size within the limits: ``n_items``, ``n_trials``, ``n_languages``, ``calls``,
         ``smallest`` (the difference that is seen with this power), ``power`` (for the difference
@@ -249,18 +229,11 @@ class Plan:
     scatter: float
     ability: str
     chance: float
+    pairs: int
+    pair_level: float
+    floor: float
     sizes: pd.DataFrame
     notes: tuple[str, ...]
-
-    @property
-    def pairs(self) -> int:
-        """Pairs of models that are compared."""
-        return self.models * (self.models - 1) // 2
-
-    @property
-    def pair_level(self) -> float:
-        """Level of each interval, such that all pairs together keep to the level (Bonferroni)."""
-        return 1 - (1 - self.level) / self.pairs
 
     @property
     def affordable(self) -> pd.DataFrame:
@@ -279,19 +252,6 @@ class Plan:
         within = self.affordable
         return within.iloc[int(within["smallest"].argmin())] if len(within) else None
 
-    @property
-    def floor(self) -> float:
-        """The difference that is seen with the most items and languages and endless answers."""
-        world: dict[str, Any] = {
-            "scatter": self.scatter, "ability": self.ability, "chance": self.chance
-        }  # fmt: skip
-        sizes = (
-            self.n_items or RANGE["n_items"][1],
-            1e9,
-            self.n_languages or RANGE["n_languages"][1],
-        )
-        return float(rule().smallest(*sizes, power=self.power, level=self.pair_level, **world))
-
     def table(self) -> pd.DataFrame:
         """The options, cheapest first.
 
@@ -302,28 +262,22 @@ class Plan:
             are, a few numbers of items. In each the cheapest size that is enough, or else the
             sharpest within the budget. Columns as in `sizes`.
         """
-        within = self.affordable
+        within, best = self.affordable, self.cheapest
         if self.n_languages is None:
-            by = "n_languages"
+            by, few = "n_languages", within["n_languages"].tolist()
         elif self.n_trials is None:
-            by = "n_trials"
-            within = self._thinned(within, by, (5, 6, 8, 10, 12, 15, 20))
+            by, few = "n_trials", [5, 6, 8, 10, 12, 15, 20]
         else:
-            by = "n_items"
-            few = np.geomspace(*RANGE["n_items"], 8).round().astype(int).tolist()
-            within = self._thinned(within, by, few if self.n_items is None else [self.n_items])
+            by, few = "n_items", np.geomspace(*RANGE["n_items"], 8).round().tolist()
+            few += [self.n_items]
+        if best is not None:
+            few.append(best[by])
+        within = within[within[by].isin(few)]
         fine = within[within["enough"]].sort_values(["calls", "smallest"], kind="stable")
         weak = within[~within["enough"]].sort_values(["smallest", "calls"], kind="stable")
-        best = pd.concat([fine, weak]).drop_duplicates(by)
-        order = best.sort_values(["enough", "calls"], ascending=[False, True], kind="stable")
-        return order.reset_index(drop=True)
-
-    def _thinned(self, sizes: pd.DataFrame, by: str, few: Sequence[int]) -> pd.DataFrame:
-        """A few values of a column, that of the cheapest plan among them."""
-        keep = list(few)
-        if self.cheapest is not None:
-            keep.append(int(self.cheapest[by]))
-        return sizes[sizes[by].isin(keep)]
+        rows = pd.concat([fine, weak]).drop_duplicates(by)
+        order = ["enough", "calls"]
+        return rows.sort_values(order, ascending=[False, True], kind="stable", ignore_index=True)
 
 
 def plan(
@@ -389,52 +343,57 @@ def plan(
     >>> plan(0.01, n_items=100).cheapest is None
     True
     """
-    given = {"n_items": n_items, "n_trials": n_trials, "n_languages": n_languages}
-    _check_numbers(
-        {"difference": (difference, 0.001, 1.0), "power": (power, 0.5, 0.999),
-         "level": (level, 0.5, 0.9999), "scatter": (scatter, 0.0, 0.99),
-         "chance": (chance, min(CHANCES), max(CHANCES))},
-        {"items": (n_items, 20), "answers": (n_trials, 2), "languages": (n_languages, 1),
-         "models": (models, 2), "budget": (budget, 1)},
-        ability,
-    )  # fmt: skip
-    free = {**RANGE, "n_trials": (FEWEST, RANGE["n_trials"][1])}
-    items, answers, languages = (
-        np.arange(free[name][0], free[name][1] + 1) if n is None else np.array([n])
-        for name, n in given.items()
-    )
-    n, k, count = np.meshgrid(items, answers, languages, indexing="ij", sparse=True)
+    given = dict(locals())
+    problems = [
+        Problem(
+            f"{_CALLED.get(name, name)} is out of range.",
+            f"Use a number from {low:g} to {high:g}." if high < np.inf else f"Use {low} or more.",
+            value=str(given[name]),
+        )
+        for name, (low, high) in _LIMITS.items()
+        if given[name] is not None and not low <= given[name] <= high
+    ]
+    if ability not in get_args(Ability):
+        problems.append(Problem("ability is not known.", "Use middle, strong.", value=ability))
+    if problems:
+        raise InputError(problems)
+    pairs = models * (models - 1) // 2
+    pair_level = 1 - (1 - level) / pairs
     world: dict[str, Any] = {"scatter": scatter, "ability": ability, "chance": chance}
-    world["level"] = 1 - (1 - level) / (models * (models - 1) // 2)
-    smallest = rule().smallest(n, k, count, power=power, **world)
-    columns = {
-        "n_items": n,
-        "n_trials": k,
-        "n_languages": count,
-        "calls": n * (1 + count) * k * models,
-        "smallest": smallest,
-        "power": rule().power(difference, n, k, count, **world),
-        "enough": smallest <= difference,
-    }
-    sizes = pd.DataFrame(
-        {name: np.broadcast_to(column, smallest.shape).ravel() for name, column in columns.items()}
-    )
-    return Plan(
-        difference, power, level, n_items, n_trials, n_languages, models, budget, scatter, ability,
-        chance, sizes, _outside({**given, "scatter": scatter}),
+    world["level"] = pair_level
+    free = {**RANGE, "n_trials": (FEWEST, RANGE["n_trials"][1])}
+    n, k, count = np.meshgrid(
+        *(np.arange(free[each][0], free[each][1] + 1) if given[each] is None else [given[each]]
+          for each in _CALLED),
+        indexing="ij",
     )  # fmt: skip
+    sizes = pd.DataFrame(
+        {"n_items": n.ravel(), "n_trials": k.ravel(), "n_languages": count.ravel()}
+    )
+    each = [sizes[name] for name in _CALLED]
+    sizes["calls"] = each[0] * (1 + each[2]) * each[1] * models
+    sizes["smallest"] = rule().smallest(*each, power=power, **world)
+    sizes["power"] = rule().power(difference, *each, **world)
+    sizes["enough"] = sizes["smallest"] <= difference
+    most = (n_items or RANGE["n_items"][1], 1e9, n_languages or RANGE["n_languages"][1])
+    return Plan(
+        **given,
+        pairs=pairs,
+        pair_level=pair_level,
+        floor=float(rule().smallest(*most, power=power, **world)),
+        sizes=sizes,
+        notes=_outside(given),
+    )
 
 
 def _outside(given: dict[str, Any]) -> tuple[str, ...]:
     """A warning for each number beyond what was simulated."""
-    notes = []
-    for name, value in given.items():
-        low, high = RANGE[name]
-        if value is not None and not low <= value <= high:
-            notes.append(
-                f"Mind: {value:g} is beyond what was simulated ({_CALLED[name]}: {low:g} to "
-                f"{high:g}), so the rule is extrapolated."
-            )
+    notes = [
+        f"Mind: {given[name]:g} is beyond what was simulated ({_CALLED.get(name, 'scatter')}: "
+        f"{low:g} to {high:g}), so the rule is extrapolated."
+        for name, (low, high) in RANGE.items()
+        if given[name] is not None and not low <= given[name] <= high
+    ]
     if given["n_trials"] is not None and given["n_trials"] < FEWEST:
         notes.append(
             f"Mind: with fewer than {FEWEST} answers an item, scores move with ability by more "
@@ -442,29 +401,6 @@ def _outside(given: dict[str, Any]) -> tuple[str, ...]:
             "planned."
         )
     return tuple(notes)
-
-
-def _check_numbers(
-    ranges: dict[str, tuple[float, float, float]],
-    least: dict[str, tuple[int | None, int]],
-    ability: str,
-) -> None:
-    problems = []
-    for name, (value, low, high) in ranges.items():
-        if not low <= value <= high:
-            remedy = f"Use a number from {low:g} to {high:g}."
-            problems.append(Problem(f"{name} is out of its range.", remedy, value=str(value)))
-    for name, (number, lowest) in least.items():
-        if number is not None and number < lowest:
-            remedy = f"Use {lowest} or more."
-            if name == "answers":
-                remedy += " With one, the hardness of an item comes from other models."
-            problems.append(Problem(f"{name} is too small.", remedy, value=str(number)))
-    if ability not in get_args(Ability):
-        known = f"Use {listing(get_args(Ability))}."
-        problems.append(Problem("ability is not known.", known, value=str(ability)))
-    if problems:
-        raise InputError(problems)
 
 
 # Scatter ------------------------------------------------------------------------------------------
@@ -514,33 +450,26 @@ def item_scatter(counts: Counts) -> dict[str, float] | None:
     used = np.isfinite(noise[0])
     if not used.any():
         return None
-    squares = np.nanmean(left[used] ** 2, axis=1)
+    scatter = float((np.nanmean(left[used] ** 2, axis=1) - noise[:, used].sum(axis=0)).mean())
     # The languages of a model share the noise of its answers in the source language.
-    by_model = [
-        _common(left[m, used[m]]) - np.mean(noise[0, m, used[m]])
+    of_models = [
+        _common(left[m, used[m]]) - noise[0, m, used[m]].mean()
         for m in np.flatnonzero(used.any(axis=1))
     ]
-    scatter = float((squares - noise[:, used].sum(axis=0)).mean())
-    shared = _mean([_common(left[used[:, t], t]) for t in range(languages)])
+    of_languages = [_common(left[used[:, t], t]) for t in range(languages)]
+    by_model, by_language = (pd.Series(each).mean() for each in (of_models, of_languages))
     return {
         "models": int(used.any(axis=1).sum()),
         "languages": int(used.any(axis=0).sum()),
         "answers": float(np.median(counts.target_trials[counts.target_trials > 0])),
         "scatter": scatter,
-        "common_languages": _mean(by_model),
-        "common_models": shared,
-        "own": scatter - float(np.nan_to_num(shared)),
+        "common_languages": float(by_model),
+        "common_models": float(by_language),
+        "own": scatter - float(np.nan_to_num(by_language)),
     }
 
 
 def _common(rows: Floats) -> float:
     """Mean product of different rows over the columns that both have."""
-    if len(rows) < 2:
-        return np.nan
     a, b = np.triu_indices(len(rows), 1)
-    return float(np.nanmean(rows[a] * rows[b]))
-
-
-def _mean(values: Sequence[float]) -> float:
-    known = [value for value in values if np.isfinite(value)]
-    return float(np.mean(known)) if known else np.nan
+    return float(np.nanmean(rows[a] * rows[b])) if len(rows) > 1 else np.nan

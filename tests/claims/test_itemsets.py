@@ -7,7 +7,7 @@ import pytest
 
 import hatlib
 from hatlib.errors import InputError
-from hatlib.truth.answers import together
+from hatlib.truth.simulate import together
 
 
 def test_sets_say_what_they_have():

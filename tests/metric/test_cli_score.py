@@ -70,7 +70,7 @@ def answers(tmp_path) -> Path:
 
 @pytest.fixture
 def two_benchmarks(tmp_path) -> Path:
-    from hatlib.truth.answers import together
+    from hatlib.truth.simulate import together
 
     parts = [hatlib.simulate_answers([0, 1], n_items=80, benchmark=name) for name in ("a", "b")]
     return together(parts).write(tmp_path / "two")[0]

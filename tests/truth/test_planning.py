@@ -85,7 +85,7 @@ def test_power_and_smallest_difference_agree():
 
 def test_the_rule_on_evaluations_that_it_was_not_fitted_to():
     rule = planning.rule()
-    rows = planning.study_results().query("purpose == 'check'").to_dict("records")
+    rows = kept("planning").query("purpose == 'check'").to_dict("records")
     worlds = [{name: row[name] for name in ("scatter", "ability", "chance")} for row in rows]
     sizes = [(row["n_items"], row["n_trials"], row["n_languages"]) for row in rows]
     off = [
@@ -127,8 +127,8 @@ def test_a_design_of_its_own(ability, benchmark):
 def test_the_kept_study_is_the_one_that_the_code_runs(benchmark):
     design = next(benchmark.designs())
     again = benchmark.run_study(replications=40, chosen=lambda d: d == design)
-    kept = planning.study_results().head(len(again))
-    pd.testing.assert_frame_equal(again.round(5), kept, check_dtype=False, atol=2e-5)
+    stored = kept("planning").head(len(again))
+    pd.testing.assert_frame_equal(again.round(5), stored, check_dtype=False, atol=2e-5)
 
 
 # Plans ------------------------------------------------------------------------------------------
