@@ -27,11 +27,13 @@ with open(table) as lines, open(os.environ["HATLIB_READS"], "a") as log:
 (data, models, factor, n, name, rows)"""
 
 CHART = """\
+import altair as alt
 import pandas as pd
-from hatlib.show import charts
+from hatlib import show
 
 frame = pd.DataFrame({"x": [1, 2], "y": [0.1, 0.3], "model": [name, "b"]})
-charts.curves(frame, x="x", y="y", series="model", name="rise", caption="It rises.")"""
+line = alt.Chart(frame).mark_point().encode(x="x:Q", y="y:Q", color="model:N")
+show.figure(line, name="rise", caption="It rises.", alt="From 0.1 to 0.3.")"""
 
 
 def markdown(text: str) -> dict[str, Any]:

@@ -48,11 +48,11 @@
     return typeof part === "string" && Object.prototype.hasOwnProperty.call(map, part) ? map[part] : part;
   }
 
-  // Titles of columns above tiles stand side by side only where there is room.
+  // Titles of columns above tiles stand upright where there is no room for more.
   function slant(part) {
     if (!part || typeof part !== "object") return;
     if (part.axis && part.axis.orient === "top") {
-      Object.assign(part.axis, { labelAngle: -40, labelAlign: "left", labelLimit: 110 });
+      Object.assign(part.axis, { labelAngle: -90, labelAlign: "left", labelLimit: 110 });
     }
     Object.keys(part).forEach(function (key) { if (key !== "datasets") slant(part[key]); });
   }
@@ -121,11 +121,12 @@
   }
 
   function groups(spec) {
-    var found = [];
+    var found = [], pick = (spec.params || []).filter(function (one) { return one.name === "pick"; })[0];
+    if (!pick) return found;
     (function look(part) {
       if (!part || typeof part !== "object" || found.length) return;
       var colour = part.encoding && part.encoding.color;
-      if (colour && colour.field === "color" && colour.legend !== null && colour.scale) {
+      if (colour && colour.field === pick.select.fields[0] && colour.legend !== null && colour.scale) {
         found = colour.scale.domain || [];
       }
       Object.keys(part).forEach(function (key) {

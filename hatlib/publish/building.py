@@ -483,9 +483,9 @@ def _site_key(site: Site) -> str:
 
 def _copy_scripts(site: Site) -> None:
     """Put the scripts that the pages need beside them, so that no other host is asked."""
-    from hatlib.show import charts
+    from hatlib.show import figures
 
-    charts.javascript_bundle(site.vendor / "vega-bundle.js")
+    figures.javascript_bundle(site.vendor / "vega-bundle.js")
     copy_file(mathjax(), site.vendor / "tex-svg-full.js")
 
 

@@ -19,7 +19,7 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 def with_figures(nb: Any) -> Any:
     """Copy a notebook, with each chart as HTML that needs no network."""
-    from hatlib.show import charts
+    from hatlib.show import figures
 
     nb = copy.deepcopy(nb)
     seen: set[str] = set()
@@ -30,7 +30,7 @@ def with_figures(nb: Any) -> Any:
             if about is None or spec is None:
                 continue
             name = _unique(about["name"], seen)
-            html = charts.figure_html(spec, **{**about, "name": name})
+            html = figures.figure_html(spec, **{**about, "name": name})
             output["data"] = {"text/html": html, "text/plain": about["alt"]}
             output["metadata"] = {}
     return nb
@@ -91,10 +91,10 @@ def web_page(nb: Any, title: str) -> str:
 @functools.cache
 def _chart_libraries() -> str:
     """Vega and its kin as one script."""
-    from hatlib.show import charts
+    from hatlib.show import figures
 
     with tempfile.TemporaryDirectory(prefix="hat-") as scratch:
-        return charts.javascript_bundle(Path(scratch) / "vega.js").read_text(encoding="utf-8")
+        return figures.javascript_bundle(Path(scratch) / "vega.js").read_text(encoding="utf-8")
 
 
 def _asset(name: str) -> str:

@@ -3,63 +3,41 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from hatlib.show.charts import curves, heat, intervals, ladder, scatter, timeline
-    from hatlib.show.conclusion import (
-        Conclusion,
-        conclude,
-        read_verdicts,
-        say,
-        unanswered,
-        verdict_table,
-    )
-    from hatlib.show.figures import Figure, Notice, Table, show_table
-    from hatlib.show.theme import COLOURS, family_scale, figure
-
-__all__ = [
-    "COLOURS",
-    "Conclusion",
-    "Figure",
-    "Notice",
-    "Table",
-    "conclude",
-    "curves",
-    "family_scale",
-    "figure",
-    "heat",
-    "intervals",
-    "ladder",
-    "read_verdicts",
-    "say",
-    "scatter",
-    "show_table",
-    "timeline",
-    "unanswered",
-    "verdict_table",
-]
+from typing import Any
 
 # Imported at first use: Altair takes a second or two, and words need none of it.
 _HOMES = {
-    "charts": {"curves", "heat", "intervals", "ladder", "scatter", "timeline"},
-    "conclusion": {
-        "Conclusion",
-        "conclude",
-        "read_verdicts",
-        "say",
-        "unanswered",
-        "verdict_table",
-    },
-    "figures": {"Figure", "Notice", "Table", "show_table"},
-    "theme": {"COLOURS", "family_scale", "figure"},
+    "COLOURS": "charts",
+    "TILES": "charts",
+    "family": "charts",
+    "family_scale": "charts",
+    "figure": "charts",
+    "guide": "charts",
+    "names": "charts",
+    "panels": "charts",
+    "size_axis": "charts",
+    "spans": "charts",
+    "tooltip": "charts",
+    "Conclusion": "conclusion",
+    "conclude": "conclusion",
+    "read_verdicts": "conclusion",
+    "say": "conclusion",
+    "unanswered": "conclusion",
+    "verdict_table": "conclusion",
+    "Figure": "figures",
+    "Notice": "figures",
+    "Table": "figures",
+    "show_table": "figures",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name == "words":
         return import_module("hatlib.words")
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"hatlib.show.{module}"), name)
+    if name in _HOMES:
+        return getattr(import_module(f"hatlib.show.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'hatlib.show' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

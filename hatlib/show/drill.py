@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from jinja2 import Environment
 from markupsafe import Markup
 
@@ -29,58 +31,9 @@ WHY: Mapping[str, str] = {
     "hat": "the two transfer alike or nearly so, or one of them lacks hard or easy items.",
 }
 
-_PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
-<div class="hat-drill">
-{% for r in rounds %}
-<div class="hat-round" data-right="{{ r.right }}" data-says="{{ r.says_json }}">
-<h3>Round {{ r.round }} of {{ rounds|length }}</h3>
-{{ r.table }}
-<p>Which of the two transfers better? Decide, and then look.</p>
-<div class="hat-choices" role="group" aria-label="Your answer to round {{ r.round }}" hidden>
-<button type="button" data-answer="a">{{ r.model_a }} transfers better</button>
-<button type="button" data-answer="same">About the same</button>
-<button type="button" data-answer="b">{{ r.model_b }} transfers better</button>
-</div>
-<p class="hat-said" role="status"></p>
-<details class="hat-truth"><summary>Show the truth of round {{ r.round }}</summary>
-<p><strong>{{ r.answer }}.</strong> The true scores are {{ "%.2f"|format(r.truth_a) }} \
-({{ r.model_a }}) and {{ "%.2f"|format(r.truth_b) }} ({{ r.model_b }}). By their intervals, the \
-metrics say:</p>
-<ul>
-{% for line in r.lines %}
-<li>{{ line }}</li>
-{% endfor %}
-</ul>
-<details class="hat-answer"><summary>Show what HAT says in round {{ r.round }}</summary>
-<p><strong>{{ r.verdict }}.</strong> {{ r.model_a }} minus {{ r.model_b }}: {{ r.hat }}; in truth \
-{{ r.lead }}.{{ r.note }}</p>
-</details>
-</details>
-</div>
-{% endfor %}
-<div class="hat-tally" hidden>
-<h3>Your tally</h3>
-<p>Rounds that you opened before you answered do not count. HAT counts once you have opened its \
-answer.</p>
-<div class="hat-scroll"><table class="dataframe">
-<thead><tr><th scope="col">who</th>{% for head in ("right", "wrong", "left open") %}\
-<th scope="col" class="hat-number">{{ head }}</th>{% endfor %}</tr></thead>
-<tbody>
-{% for who, title, why in tally %}
-<tr data-who="{{ who }}"><th scope="row">{{ title }}</th>\
-{% for _ in range(3) %}<td class="hat-number">0</td>{% endfor %}</tr>
-{% endfor %}
-</tbody>
-</table></div>
-{% for who, title, why in tally if why %}
-<p class="hat-why" data-who="{{ who }}" hidden><strong>Why \
-{{ title ~ " leaves rounds open" if who == "hat" else title|lower ~ " was wrong" }}:</strong> \
-{{ why }}</p>
-{% endfor %}
-<p><button type="button" class="hat-again">Start again</button></p>
-</div>
-</div>
-""")
+_PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+    (Path(__file__).parent / "drill.html").read_text(encoding="utf-8")
+)
 
 
 def drill_page(drill: Drill) -> Table:
@@ -131,7 +84,16 @@ def _round(drill: Drill, row: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _line(measure: str, said: Mapping[Any, Any], models: Any, right: str) -> str:
+#: What misleads a metric in a round, by whether it named the model that is stronger in English.
+MISLED = {
+    ("target_accuracy", True): ": it knows more in English, and so has more right answers",
+    ("xlt_gap", True): ": near the ceiling there is little left to lose",
+    ("xlt_gap", False): ": whoever solves less in English has less to lose",
+    ("ratio", True): ": it has more easy items, which cross over more readily",
+}
+
+
+def _line(measure: str, said: Mapping[Any, Any], models: pd.DataFrame, right: str) -> str:
     """What a metric says in one round, and why it is misled."""
     if said["says"] == OPEN:
         return "left open" + (", as it should be." if right == ABOUT_SAME else ".")
@@ -139,11 +101,4 @@ def _line(measure: str, said: Mapping[Any, Any], models: Any, right: str) -> str
     if said["mark"] == "right":
         return f"{named}, which is right."
     english = models.set_index("model")["source_accuracy"]
-    stronger = bool(english[named] == english.max())
-    why = {
-        ("target_accuracy", True): ": it knows more in English, and so has more right answers",
-        ("xlt_gap", True): ": near the ceiling there is little left to lose",
-        ("xlt_gap", False): ": whoever solves less in English has less to lose",
-        ("ratio", True): ": it has more easy items, which cross over more readily",
-    }
-    return f"{named}, which is wrong{why.get((measure, stronger), '')}."
+    return f"{named}, which is wrong{MISLED.get((measure, english[named] == english.max()), '')}."

@@ -11,6 +11,7 @@ import html
 import io
 import json
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,29 +38,9 @@ INK = "#747474"  # legible on white and on the dark page: for JupyterLab, which 
 PAPER_INK = "#333333"
 HALO = "#ffffff00"  # invisible; the page behind, where that is known
 
-# Only these columns are shown in tooltips, under these titles (vega-tooltip gives a meaning to
-# some titles, so a column name from a user's file is never one).
-TIPS = {
-    "display_name": "Model",
-    "label": "Run",
-    "set_name": "Benchmark",
-    "reasoning": "Reasoning",
-    "developer": "Developer",
-    "family": "Family",
-    "lineage": "Lineage",
-    "variant": "Variant",
-    "params_total_b": "Parameters, billion",
-    "params_active_b": "Active parameters, billion",
-    "release_date": "Released",
-    "language": "Language",
-    "source_accuracy": "Source accuracy",
-    "target_accuracy": "Target accuracy",
-    "effective_transfer": "Effective transfer",
-    "xlt_gap": "Gap",
-    "ratio": "Ratio",
-    "n_targets": "Target languages",
-    "n_items": "Items",
-}
+_HEADINGS: dict[str, str] = tomllib.loads(
+    (Path(__file__).parent / "headings.toml").read_text(encoding="utf-8")
+)
 
 _VL_VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 _SCHEMA = "https://vega.github.io/schema/vega-lite/{}.json"
@@ -68,12 +49,6 @@ _MOST_ROWS = 100  # of the table under a chart; the CSV has all
 _MANY = 15  # rows of a table that scrolls by itself
 _WIDE, _PROSE = 28, 84  # letters of a cell that may wrap, and of one that needs more room
 _P_VALUE = "p"
-_HEADS = {
-    "set_name": "set",
-    "display_name": "model",
-    "params_total_b": "parameters (B)",
-    "params_active_b": "active parameters (B)",
-}
 _NUMBER = re.compile(r"[-+]?[\d.]*(e[-+]?\d+)?")
 
 
@@ -96,9 +71,9 @@ class Figure:
 
     Examples
     --------
-    >>> from hatlib.show.charts import curves
-    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["a", "a"]})
-    >>> figure = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.")
+    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3]})
+    >>> line = alt.Chart(frame).mark_line().encode(x="n", y="v")
+    >>> figure = Figure("rise", line, "It rises.", "A line from 0.1 to 0.3.", frame)
     >>> figure.name, figure.caption
     ('rise', 'It rises.')
     """
@@ -235,7 +210,7 @@ def show_table(
     chosen = {str(c): _format_of(str(c), shown[c]) for c in shown} | dict(formats or {})
     columns = [[_written(v, chosen[str(c)]) for v in shown[c]] for c in shown]
     markup = _html_table(
-        [_readable(str(c)) for c in shown],
+        [heading(str(c)) for c in shown],
         list(zip(*columns, strict=True)),
         [pd.api.types.is_numeric_dtype(shown[c]) for c in shown],
     )
@@ -321,9 +296,9 @@ def figure_html(spec: dict[str, Any], *, name: str, caption: str, alt: str, csv:
 
     Examples
     --------
-    >>> from hatlib.show.charts import curves
     >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["<b>", "<b>"]})
-    >>> page = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.").html()
+    >>> line = alt.Chart(frame).mark_line().encode(x="n", y="v", color="s")
+    >>> page = Figure("rise", line, "It rises.", "<b> rises.", frame).html()
     >>> page.startswith('<figure class="hat-chart" id="rise"'), "<b>" in page
     (True, False)
     """
@@ -357,10 +332,8 @@ def static_svg(spec: dict[str, Any]) -> str:
 
     Examples
     --------
-    >>> from hatlib.show.charts import curves
-    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["a", "a"]})
-    >>> figure = curves(frame, x="n", y="v", series="s", name="rise", caption="It rises.")
-    >>> static_svg(figure.spec())[:4]
+    >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3]})
+    >>> static_svg(alt.Chart(frame).mark_line().encode(x="n", y="v").to_dict())[:4]
     '<svg'
     """
     import vl_convert
@@ -431,15 +404,15 @@ def _data_table(csv: str, caption: str) -> str:
         return ""
     body = [[cut(cell, 80) for cell in row] for row in rows[1 : _MOST_ROWS + 1]]
     numeric = [all(_NUMBER.fullmatch(row[i]) for row in body) for i in range(len(rows[0]))]
-    table = _html_table([_readable(c) for c in rows[0]], body, numeric)
+    table = _html_table([heading(c) for c in rows[0]], body, numeric)
     left = len(rows) - 1 - _MOST_ROWS
     more = f"<p>{left} more rows are in the CSV file.</p>" if left > 0 else ""
     return _scroller(table, f"Data of the chart: {caption}", len(body)) + more
 
 
-def _readable(column: str) -> str:
-    """The head of a column."""
-    return _HEADS.get(column, column.replace("_", " "))
+def heading(column: str) -> str:
+    """What a column is called where people read it."""
+    return _HEADINGS.get(column, column.replace("_", " "))
 
 
 def cut(text: str, most: int) -> str:

@@ -199,7 +199,10 @@ def test_highlighting_one_group_fades_the_others(
 
 def test_hostile_names_run_nothing(chromium: Any, tmp_path: Path) -> None:
     """Names that look like code are drawn as text, under the rules of the book's pages."""
-    from hatlib.show import charts
+    import altair as alt
+
+    from hatlib import show
+    from hatlib.show.figures import javascript_bundle
 
     names = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "../../etc", "a'b\"c"]
     names += ["x" * 200, "a.b[c]", "${alert(1)}", "</script><script>alert(1)</script>"]
@@ -211,12 +214,18 @@ def test_hostile_names_run_nothing(chromium: Any, tmp_path: Path) -> None:
             "target_accuracy": [i / 12 for i in range(1, 9)],
         }
     )
-    figure = charts.scatter(frame, emphasise=names, name="names", caption=names[1])
-    assert isinstance(figure, charts.Figure)
-    charts.javascript_bundle(tmp_path / "vendor" / "vega-bundle.js")
+    axes = {"x": "source_accuracy", "y": "target_accuracy"}
+    tips = show.tooltip("display_name:N", "lineage:N")
+    dots = alt.Chart(frame).mark_point().encode(**axes, color="lineage:N", tooltip=tips)
+    written = show.names(frame, frame, **axes, text="display_name")
+    figure = show.figure(
+        alt.layer(dots.properties(name="dots"), written, data=frame),
+        name="names", caption=names[1], alt=names[1],
+    )  # fmt: skip
+    javascript_bundle(tmp_path / "vendor" / "vega-bundle.js")
     script = Path(__file__).parents[2] / "book" / "assets" / "hat-charts.js"
     (tmp_path / "hat-charts.js").write_text(script.read_text())
-    body = figure.html() + charts.show_table(frame, names[0])._repr_html_()  # type: ignore[union-attr]
+    body = figure.html() + show.show_table(frame, names[0])._repr_html_()  # type: ignore[union-attr]
     (tmp_path / "page.html").write_text(
         f'<!doctype html><meta charset="utf-8">{body}<script src="hat-charts.js"></script>'
     )
