@@ -105,8 +105,8 @@ def intervals(rng, x, y, codes, n_items, draws):
     reach = stats.t.ppf((1 + LEVEL) / 2, n - 2) * fit.residual_sd / np.std(x) / np.sqrt(n)
     out["models independent (t)"] = (b - reach, b + reach)
     out["percentile"] = resample.percentile_interval(slopes, LEVEL)
-    out["basic"] = resample.basic_interval(slopes, b, LEVEL)
-    out["BCa"] = resample.bca_interval(slopes, b, left, LEVEL)
+    out["basic"] = basic_interval(slopes, b)
+    out["BCa"] = bca_interval(slopes, b, left)
     u = x - x.mean()
     residual = y - fit.intercept - b * x
     se = float(cluster_se(u, residual[None, :], codes)[0])
@@ -136,21 +136,40 @@ def intervals(rng, x, y, codes, n_items, draws):
     out["jackknife, binomial EIV"] = corrected
     found = lines.fit_line(x, y, clusters=codes, n_items=n_items, level=LEVEL)
     out["jackknife, noise bounds"] = (found.slope_low, found.slope_high)
-    both = resample.two_way(
-        rng, x, y, clusters=codes, x_items=n_items, y_items=n_items * LANGUAGES, draws=draws
-    )
-    slopes = redrawn_slopes(both)
+    w = resample.weights(rng, codes, draws)
+    again = [
+        rng.binomial(k, p, (draws, n)) / k for k, p in ((n_items, x), (n_items * LANGUAGES, y))
+    ]
+    slopes = redrawn_slopes(w, *again)
     out["two-way percentile"] = resample.percentile_interval(slopes, LEVEL)
-    out["two-way basic"] = resample.basic_interval(slopes, b, LEVEL)
+    out["two-way basic"] = basic_interval(slopes, b)
     return b, out
 
 
-def redrawn_slopes(both):
+def redrawn_slopes(weights, x, y):
     """Weighted slope of each draw, whose accuracies differ from draw to draw."""
-    w = both.weights / both.weights.sum(axis=1, keepdims=True)
-    u = both.x - np.sum(w * both.x, axis=1, keepdims=True)
+    w = weights / weights.sum(axis=1, keepdims=True)
+    u = x - np.sum(w * x, axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.sum(w * u * both.y, axis=1) / np.sum(w * u * u, axis=1)
+        return np.sum(w * u * y, axis=1) / np.sum(w * u * u, axis=1)
+
+
+def basic_interval(values, estimate):
+    """The percentile interval reflected at the estimate (Davison and Hinkley 1997, 5.2)."""
+    low, high = resample.percentile_interval(values, LEVEL)
+    return np.stack([2 * estimate - high, 2 * estimate - low])
+
+
+def bca_interval(values, estimate, left_out):
+    """Bias-corrected and accelerated interval (Efron 1987)."""
+    draws = values[np.isfinite(values)]
+    below = (np.sum(draws < estimate) + 0.5 * np.sum(draws == estimate)) / draws.size
+    bias = special.ndtri(np.clip(below, 0.5 / draws.size, 1 - 0.5 / draws.size))
+    gap = left_out.mean() - left_out
+    spread = np.sum(gap**2)
+    acceleration = np.sum(gap**3) / (6 * spread**1.5) if spread > 0 else 0.0
+    z = bias + special.ndtri(np.array([1 - LEVEL, 1 + LEVEL]) / 2)
+    return np.quantile(draws, special.ndtr(bias + z / (1 - acceleration * z)))
 
 
 def study(replications, draws, seed=0):

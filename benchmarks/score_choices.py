@@ -57,7 +57,7 @@ def intervals(replications):
             ends = {
                 "t": (found.low[:, 0], found.high[:, 0]),
                 "percentile": resample.percentile_interval(draws),
-                "basic": resample.basic_interval(draws, hat),
+                "basic": 2 * hat - resample.percentile_interval(draws)[::-1],
             }
             inside.append({k: ((a <= truth) & (truth <= b)).mean() for k, (a, b) in ends.items()})
         frame = pd.DataFrame(inside)

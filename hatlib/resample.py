@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import stats
 
 from hatlib.errors import InputError, Problem
 from hatlib.thresholds import BOOK
@@ -27,9 +26,6 @@ FEW_CLUSTERS = 8
 
 LEVEL = BOOK["level"]
 """Nominal coverage of an interval."""
-
-MOST_FAILED_DRAWS = 0.05
-"""If more draws than this share give no estimate, the interval is flagged."""
 
 
 def generator(rng: np.random.Generator | int = 0) -> np.random.Generator:
@@ -182,129 +178,6 @@ def item_weights(rng: np.random.Generator | int, n_items: int, draws: int) -> In
     )
 
 
-def redraw(
-    rng: np.random.Generator | int, accuracy: ArrayLike, n_items: ArrayLike, draws: int
-) -> Floats:
-    """Accuracies as they might come out with other answers: a binomial redraw of each.
-
-    The published accuracy already holds one draw of this noise, so a redraw holds two. It also
-    counts how much items differ, which all models share. Use it to see how large the noise can
-    be, not for an interval.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator or int
-        Random numbers.
-    accuracy : array_like of shape (n,)
-        Accuracies, 0 to 1.
-    n_items : array_like of shape (n,) or scalar
-        Number of items behind each accuracy. Unknown (nan): the accuracy stays as it is.
-    draws : int
-        Number of draws.
-
-    Returns
-    -------
-    ndarray of shape (draws, n)
-
-    Examples
-    --------
-    >>> redraw(0, [0.5, 0.5], [100, float("nan")], draws=2).tolist()
-    [[0.51, 0.5], [0.57, 0.5]]
-    """
-    p = np.asarray(accuracy, dtype=float)
-    n = np.broadcast_to(as_float(n_items), p.shape)
-    known = np.isfinite(n) & (n >= 1) & np.isfinite(p)
-    out = np.tile(p, (checked_draws(draws), 1))
-    if known.any():
-        size = np.rint(n[known]).astype(np.int64)
-        share = np.clip(p[known], 0, 1)
-        out[:, known] = generator(rng).binomial(size, share, size=(len(out), size.size)) / size
-    return out
-
-
-@dataclass(frozen=True)
-class TwoWay:
-    """Draws over models and over answers.
-
-    Attributes
-    ----------
-    weights : ndarray of shape (draws, n)
-        How often each model is counted.
-    x, y : ndarray of shape (draws, n)
-        Redrawn source and target accuracies.
-    items_known : bool
-        Whether every accuracy could be redrawn.
-    note : str
-        What was and was not resampled, in one sentence.
-    """
-
-    weights: Ints
-    x: Floats
-    y: Floats
-    items_known: bool
-    note: str
-
-
-def two_way(
-    rng: np.random.Generator | int,
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    clusters: ArrayLike | None = None,
-    x_items: ArrayLike | None = None,
-    y_items: ArrayLike | None = None,
-    draws: int = 1000,
-) -> TwoWay:
-    """Resample models by family and redraw every accuracy from its number of items.
-
-    Without item data the items themselves cannot be resampled. The redraw doubles the noise that
-    the accuracies already hold, and so pulls a slope towards 0; see `lines.lines` for what that
-    does to coverage.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator or int
-        Random numbers.
-    x, y : array_like of shape (n,)
-        Source and target accuracies.
-    clusters : array_like of shape (n,), optional
-        Family of each model.
-    x_items, y_items : array_like of shape (n,), optional
-        Number of answers behind each accuracy. None or nan: not redrawn.
-    draws : int
-        Number of draws.
-
-    Returns
-    -------
-    TwoWay
-
-    Examples
-    --------
-    >>> two_way(0, [0.2, 0.8], [0.1, 0.7], x_items=250, draws=10).note
-    'Models were resampled; some accuracies have no number of items and were kept.'
-    """
-    random = generator(rng)
-    source, target = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    unknown = np.full(source.shape, np.nan)
-    nx = unknown if x_items is None else np.broadcast_to(as_float(x_items), source.shape)
-    ny = unknown if y_items is None else np.broadcast_to(as_float(y_items), target.shape)
-    counts = weights(random, clusters, draws, n=len(source))
-    known = np.isfinite(np.concatenate([nx, ny]))
-    if known.all():
-        note = "Models were resampled and every accuracy was redrawn from its number of items."
-    elif known.any():
-        note = "Models were resampled; some accuracies have no number of items and were kept."
-    else:
-        note = "Only models were resampled: no number of items is known."
-    return TwoWay(
-        counts,
-        redraw(random, source, nx, draws),
-        redraw(random, target, ny, draws),
-        bool(known.all()),
-        note,
-    )
-
-
 def percentile_interval(values: ArrayLike, level: float = LEVEL, axis: int = 0) -> Floats:
     """The middle `level` of the draws.
 
@@ -330,72 +203,6 @@ def percentile_interval(values: ArrayLike, level: float = LEVEL, axis: int = 0) 
     array = np.moveaxis(np.asarray(values, dtype=float), axis, 0)
     tail = (1 - _level(level)) / 2
     return _quantiles(array, [tail, 1 - tail])
-
-
-def basic_interval(
-    values: ArrayLike, estimate: ArrayLike, level: float = LEVEL, axis: int = 0
-) -> Floats:
-    """The percentile interval reflected at the estimate (Davison and Hinkley 1997, 5.2).
-
-    Parameters
-    ----------
-    values, level, axis
-        As in `percentile_interval`.
-    estimate : array_like
-        The estimate from the data themselves.
-
-    Returns
-    -------
-    ndarray of shape (2, ...)
-
-    Examples
-    --------
-    >>> basic_interval(range(101), estimate=60, level=0.9).round(9).tolist()
-    [25.0, 115.0]
-    """
-    low, high = percentile_interval(values, level, axis)
-    centre = np.asarray(estimate, dtype=float)
-    return np.stack([2 * centre - high, 2 * centre - low])
-
-
-def bca_interval(
-    values: ArrayLike, estimate: float, left_out: ArrayLike, level: float = LEVEL
-) -> Floats:
-    """Bias-corrected and accelerated interval (Efron 1987).
-
-    Parameters
-    ----------
-    values : array_like of shape (draws,)
-        Estimates, one a draw.
-    estimate : float
-        The estimate from the data themselves.
-    left_out : array_like of shape (clusters,)
-        The estimate without each cluster in turn; gives the acceleration.
-    level : float
-        Nominal coverage.
-
-    Returns
-    -------
-    ndarray of shape (2,)
-
-    Examples
-    --------
-    >>> bca_interval(range(101), 50, [49, 50, 51], level=0.9).round().tolist()
-    [5.0, 95.0]
-    """
-    draws = np.asarray(values, dtype=float)
-    draws = draws[np.isfinite(draws)]
-    out = np.asarray(left_out, dtype=float)
-    if not draws.size or not np.isfinite(estimate) or not np.isfinite(out).all():
-        return np.full(2, np.nan)
-    below = (np.sum(draws < estimate) + 0.5 * np.sum(draws == estimate)) / draws.size
-    bias = special.ndtri(np.clip(below, 0.5 / draws.size, 1 - 0.5 / draws.size))
-    gap = out.mean() - out
-    spread = np.sum(gap**2)
-    acceleration = np.sum(gap**3) / (6 * spread**1.5) if spread > 0 else 0.0
-    tail = (1 - _level(level)) / 2
-    z = bias + special.ndtri(np.array([tail, 1 - tail]))
-    return np.quantile(draws, special.ndtr(bias + z / (1 - acceleration * z)))
 
 
 def jackknife_interval(

@@ -10,7 +10,7 @@ from hatlib import resample
 from hatlib.claims import itemsets
 from hatlib.errors import InputError
 from hatlib.lines import distance, shapes
-from hatlib.metric import estimate, reference
+from hatlib.metric import marks, reference
 from hatlib.thresholds import BOOK, FILE, load_thresholds
 from hatlib.truth import design
 
@@ -32,7 +32,7 @@ def test_verdicts_use_the_thresholds_of_the_file():
     assert BOOK["near_ceiling"] == itemsets.NEAR_CEILING
     assert BOOK["above_perfect"] == itemsets.ABOVE_PERFECT
     assert BOOK["supported"] == reference.SUPPORTED
-    assert BOOK["clear_of_chance"] == estimate.CLEAR_OF_CHANCE
+    assert BOOK["clear_of_chance"] == marks.CLEAR_OF_CHANCE
     assert BOOK["level"] == resample.LEVEL
     assert abs(design.BROKEN) > BOOK["broken"]  # the simulated break is one
 

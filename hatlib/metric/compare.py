@@ -6,20 +6,20 @@ so what the items have in common cancels in a difference.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
 from hatlib.errors import InputError, Problem, listing
+from hatlib.metric.cells import Bools, Floats, Ints
 from hatlib.metric.flags import Flag
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.score import interval_quantile
 from hatlib.metric.sufficient import MACRO
-
-Floats = NDArray[np.float64]
 
 MOST_MODELS = 2_000
 """More models are not compared pair by pair."""
@@ -27,7 +27,7 @@ MOST_MODELS = 2_000
 MOST_LETTERS = 200
 """Tie groups of more models have no letters, which nobody could read."""
 
-_BLOCK = 4_000_000  # differences at a time, to bound memory
+_BLOCK = 128  # redraws at a time, so that the differences from one model fit into the cache
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,6 @@ class Difference:
         Two-sided, of no difference.
     level : float
         Nominal coverage of the interval.
-    unpaired_se : float
-        What the standard error would be had the models been asked different items.
     flags : tuple of Flag
         Flags of the two scores, each once.
     metrics : DataFrame
@@ -68,24 +66,8 @@ class Difference:
     se: float
     p_value: float
     level: float
-    unpaired_se: float
     flags: tuple[Flag, ...]
     metrics: pd.DataFrame
-
-    def table(self) -> pd.DataFrame:
-        """One row a measure: HAT first, then the traditional metrics."""
-        first = pd.DataFrame(
-            {
-                "measure": ["hat"],
-                "a": [self.hat_a],
-                "b": [self.hat_b],
-                "difference": [self.difference],
-                "low": [self.low],
-                "high": [self.high],
-                "p_value": [self.p_value],
-            }
-        )
-        return pd.concat([first, self.metrics], ignore_index=True)
 
 
 def compare_models(
@@ -130,39 +112,35 @@ def compare_models(
     (True, True)
     """
     chosen = _benchmark_with(scores, benchmark, (a, b))
-    i, j = _model(scores, chosen, a), _model(scores, chosen, b)
-    if i == j:
+    pair = np.array([_model(scores, chosen, name) for name in (a, b)])
+    if pair[0] == pair[1]:
         raise InputError(Problem("a model is compared with itself.", "Name two.", value=a))
     t = _target(chosen, target)
-    found = chosen.measure(measure)
-    draws = _draws(found.draws)[:, [i, j], t]
-    hats = found.value[[i, j], t]
-    difference = float(hats[0] - hats[1])
-    se = float(np.std(draws[:, 0] - draws[:, 1], ddof=1))
-    effective = float(chosen.effective_items[[i, j], t].min())
-    reach = float(interval_quantile(effective, scores.level)) * se
-    rows = []
-    for name in ("source_accuracy", "target_accuracy", "xlt_gap", "ratio"):
-        pair = chosen.metrics[name][[i, j], t]
-        rows.append({"measure": name, "a": pair[0], "b": pair[1], "difference": pair[0] - pair[1]})
-    names = _display(scores)
+    hat_a, hat_b = chosen.measure(measure).value[pair, t].tolist()
+    found = _differences(chosen, pair, t, measure, scores.level).iloc[0]
+    metrics = pd.DataFrame(
+        {"measure": name, "a": values[pair[0], t], "b": values[pair[1], t]}
+        for name, values in chosen.metrics.items()
+        if name != "conditional_transfer"
+    )
+    flags = dict.fromkeys(flag for m in pair.tolist() for flag in chosen.flags_of(m, t))
+    name_a, name_b = _shown(scores, chosen)[pair].tolist()
     return Difference(
-        chosen.benchmark,
-        scores.names.get(chosen.benchmark, chosen.benchmark),
-        target,
-        names.get(chosen.models[i], chosen.models[i]),
-        names.get(chosen.models[j], chosen.models[j]),
-        float(hats[0]),
-        float(hats[1]),
-        difference,
-        difference - reach,
-        difference + reach,
-        se,
-        float(p_values(np.array(difference), np.array(se), np.array(effective))),
-        scores.level,
-        float(np.hypot(*draws.std(axis=0, ddof=1))),
-        tuple(dict.fromkeys(flag for m in (i, j) for flag in chosen.flags_of(m, t))),
-        pd.DataFrame(rows),
+        benchmark=chosen.benchmark,
+        benchmark_name=scores.names.get(chosen.benchmark, chosen.benchmark),
+        target=target,
+        model_a=name_a,
+        model_b=name_b,
+        hat_a=hat_a,
+        hat_b=hat_b,
+        difference=float(found["difference"]),
+        low=float(found["low"]),
+        high=float(found["high"]),
+        se=float(found["se"]),
+        p_value=float(found["p_value"]),
+        level=scores.level,
+        flags=tuple(flags),
+        metrics=metrics.assign(difference=metrics["a"] - metrics["b"]),
     )
 
 
@@ -194,24 +172,6 @@ class Comparisons:
     pairs: pd.DataFrame
     level: float
     left_out: tuple[str, ...]
-
-    def table(self) -> pd.DataFrame:
-        """One row a pair of models."""
-        return self.pairs.copy()
-
-    def ranks(self) -> pd.DataFrame:
-        """One row a model, with its tie groups and the ranks that it may have."""
-        return self.models.copy()
-
-    def ties(self) -> list[tuple[str, ...]]:
-        """Groups of models that cannot be told apart, the best first."""
-        named = [group.split() for group in self.models["tie_group"]]
-        letters = {letter for group in named for letter in group}
-        in_order = sorted(letters, key=lambda letter: (len(letter), letter))
-        return [
-            tuple(self.models["display_name"][[letter in group for group in named]])
-            for letter in in_order
-        ]
 
 
 def compare_all(
@@ -249,109 +209,107 @@ def compare_all(
     >>> profiles = ["linear", "linear", "strong shift"]
     >>> simulated = simulate_answers(abilities=[0, 1, 0], profiles=profiles, n_items=400)
     >>> result = compare_all(hat_scores(simulated.responses, draws=500))
-    >>> result.ties()
-    [('Aspen', 'Alder'), ('Beech',)]
+    >>> dict(zip(result.models["model"], result.models["tie_group"], strict=True))
+    {'Aspen': 'A', 'Alder': 'A', 'Beech': 'B'}
     """
     chosen = scores.benchmark(benchmark)
     t = _target(chosen, target)
     found = chosen.measure(measure)
-    hats = found.value[:, t]
-    order = np.argsort(-hats, kind="stable")
-    fewer = chosen.marks[Flag.OTHER_LANGUAGES][:, t]
-    order = order[np.isfinite(hats[order]) & ~fewer[order]]
-    if len(order) > MOST_MODELS:
+    ranked = np.isfinite(found.value[:, t]) & ~chosen.marks[Flag.OTHER_LANGUAGES][:, t]
+    order = np.argsort(-found.value[:, t], kind="stable")
+    order = order[ranked[order]]
+    n = len(order)
+    if n > MOST_MODELS:
         raise InputError(
             Problem(
-                f"{len(order):,} models are too many to compare all pairs of them.",
+                f"{n:,} models are too many to compare all pairs of them.",
                 f"Keep {MOST_MODELS:,} or fewer in the file.",
             )
         )
-    draws = _draws(found.draws)[:, order, t]
-    first, second = np.triu_indices(len(order), 1)
-    estimate = hats[order][first] - hats[order][second]
-    se = _errors(draws)[first, second]
-    effective = chosen.effective_items[order, t]
-    effective = np.minimum(effective[first], effective[second])
-    reach = interval_quantile(effective, scores.level)
-    apart = _told_apart(draws, estimate, se, reach, scores.level)
-    names = _display(scores)
-    shown = np.array([names.get(chosen.models[m], chosen.models[m]) for m in order], dtype=object)
-    ids = np.array([chosen.models[m] for m in order], dtype=object)
-    p = p_values(estimate, se, effective)
+    pairs = _differences(chosen, order, t, measure, scores.level)
+    assert found.draws is not None
+    apart = _told_apart(found.draws[:, order, t], pairs, scores.level)
+    first, second = np.triu_indices(n, 1)
+    better = np.zeros((n, n), dtype=bool)
+    better[first[apart], second[apart]] = True
+    ids = np.array(chosen.models, dtype=object)[order]
+    shown = _shown(scores, chosen)
+    names = shown[order]
+    p = pairs["p_value"].to_numpy()
     pairs = pd.DataFrame(
         {
-            "model_a": shown[first],
-            "model_b": shown[second],
+            "model_a": names[first],
+            "model_b": names[second],
             "id_a": ids[first],
             "id_b": ids[second],
-            "difference": estimate,
-            "low": estimate - reach * se,
-            "high": estimate + reach * se,
-            "p_value": p,
+            **pairs[["difference", "low", "high", "p_value"]],
             "told_apart": apart,
-            "q_value": stats.false_discovery_control(p) if len(p) else p,
+            "q_value": stats.false_discovery_control(p) if n > 1 else p,
         }
     ).astype(dict.fromkeys(("model_a", "model_b", "id_a", "id_b"), "str"))
-    better = np.zeros((len(order), len(order)), dtype=bool)
-    better[first[apart], second[apart]] = True
-    letters = [""] * len(order)
-    if len(order) <= MOST_LETTERS:
-        groups = _tie_groups(len(order), list(zip(first[apart], second[apart], strict=True)))
-        letters = [
-            " ".join(_letter(g) for g, group in enumerate(groups) if i in group)
-            for i in range(len(order))
-        ]
     models = pd.DataFrame(
         {
-            "model": [chosen.models[m] for m in order],
-            "display_name": shown,
-            "hat": hats[order],
+            "model": ids,
+            "display_name": names,
+            "hat": found.value[order, t],
             "low": found.low[order, t],
             "high": found.high[order, t],
             "flag": chosen.flags[order, t],
-            "tie_group": letters,
+            "tie_group": _letters(n, better) if n <= MOST_LETTERS else [""] * n,
             "rank_low": 1 + better.sum(axis=0),
-            "rank_high": len(order) - better.sum(axis=1),
+            "rank_high": n - better.sum(axis=1),
         }
     )
-    ranked = {chosen.models[m] for m in order}
-    left = [names.get(m, m) for m in chosen.models if m not in ranked]
     name = scores.names.get(chosen.benchmark, chosen.benchmark)
-    return Comparisons(
-        chosen.benchmark, name, target, models, pairs, scores.level, tuple(sorted(left))
-    )
+    left_out = tuple(sorted(shown[~ranked]))
+    return Comparisons(chosen.benchmark, name, target, models, pairs, scores.level, left_out)
 
 
-def _errors(draws: Floats) -> Floats:
-    """Standard error of the difference of each pair, (n_models, n_models), without the pairs."""
-    if draws.shape[1] < 2:
-        return np.zeros((draws.shape[1],) * 2)
-    gap = draws - draws.mean(axis=0)
-    shared = gap.T @ gap / (len(draws) - 1)
+def _differences(
+    b: BenchmarkScores, order: Ints, t: int, measure: str, level: float
+) -> pd.DataFrame:
+    """Each pair of some models: difference, interval, standard error, p-value, reach."""
+    found = b.measure(measure)
+    if found.draws is None:
+        raise InputError(Problem("the scores have no redraws.", "Score with draws=2000."))
+    first, second = np.triu_indices(len(order), 1)
+    gap = found.draws[:, order, t] - found.draws[:, order, t].mean(axis=0)
+    shared = gap.T @ gap / (len(gap) - 1)  # all models at once, without the redraws of the pairs
     own = np.diagonal(shared)
-    return np.sqrt(np.maximum(own[:, None] + own[None, :] - 2 * shared, 0))
-
-
-def _told_apart(
-    draws: Floats, estimate: Floats, se: Floats, reach: Floats, level: float
-) -> NDArray[np.bool_]:
-    """Pairs whose difference exceeds what the largest of all reaches by chance (max-T)."""
-    if not estimate.size:
-        return np.zeros(0, dtype=bool)
-    se = np.maximum(se, 1e-12)
-    gap = draws - draws.mean(axis=0)
-    first, second = np.triu_indices(draws.shape[1], 1)
-    step = max(1, _BLOCK // len(estimate))
-    largest = np.concatenate(
-        [
-            np.abs((gap[at : at + step, first] - gap[at : at + step, second]) / se).max(axis=1)
-            for at in range(0, len(gap), step)
-        ]
+    se = np.sqrt(np.maximum(own[first] + own[second] - 2 * shared[first, second], 0))
+    difference = found.value[order[first], t] - found.value[order[second], t]
+    effective = b.effective_items[order, t]
+    effective = np.minimum(effective[first], effective[second])
+    reach = interval_quantile(effective, level)
+    return pd.DataFrame(
+        {
+            "difference": difference,
+            "low": difference - reach * se,
+            "high": difference + reach * se,
+            "se": se,
+            "p_value": p_values(difference, se, effective),
+            "reach": reach,
+        }
     )
-    critical = np.quantile(largest, level)
+
+
+def _told_apart(draws: Floats, pairs: pd.DataFrame, level: float) -> Bools:
+    """Pairs whose difference exceeds what the largest of all reaches by chance (max-T)."""
+    if pairs.empty:
+        return np.zeros(0, dtype=bool)
+    se = np.maximum(pairs["se"].to_numpy(), 1e-12)
+    gap = np.ascontiguousarray((draws - draws.mean(axis=0)).T)
+    n, n_draws = gap.shape
+    ends = np.cumsum(np.arange(n - 1, 0, -1))  # of the pairs of each model
+    largest = np.zeros(n_draws)
+    for start in range(0, n_draws, _BLOCK):
+        some = gap[:, start : start + _BLOCK]
+        for i, each in enumerate(np.split(se, ends[:-1])):
+            size = (np.abs(some[i + 1 :] - some[i]) / each[:, None]).max(axis=0)
+            np.maximum(largest[start : start + _BLOCK], size, out=largest[start : start + _BLOCK])
     # Few effective items make a standard error itself uncertain, as in the intervals.
-    inflation = reach / stats.norm.ppf((1 + level) / 2)
-    return np.asarray(np.abs(estimate) / se > critical * inflation)
+    inflation = pairs["reach"].to_numpy() / stats.norm.ppf((1 + level) / 2)
+    return np.abs(pairs["difference"].to_numpy()) / se > np.quantile(largest, level) * inflation
 
 
 def p_values(estimate: Floats, se: Floats, effective: Floats) -> Floats:
@@ -359,6 +317,12 @@ def p_values(estimate: Floats, se: Floats, effective: Floats) -> Floats:
     freedom = np.maximum(effective, 11) - 1
     p: Floats = 2 * stats.t.sf(np.abs(estimate) / np.maximum(se, 1e-12), freedom)
     return p
+
+
+def _letters(n: int, better: Bools) -> list[str]:
+    """The tie groups of each model by letter, joined by spaces."""
+    groups = _tie_groups(n, [(int(i), int(j)) for i, j in np.argwhere(better)])
+    return [" ".join(_letter(g) for g, group in enumerate(groups) if i in group) for i in range(n)]
 
 
 def _tie_groups(n: int, apart: list[tuple[int, int]]) -> list[set[int]]:
@@ -386,31 +350,29 @@ def _letter(number: int) -> str:
     return letters
 
 
-def _display(scores: HatScores) -> dict[str, str]:
-    return dict(zip(scores.models["model"], scores.models["display_name"], strict=True))
+def _shown(scores: HatScores, b: BenchmarkScores) -> Any:
+    """Readable names of the models of a benchmark."""
+    names = dict(zip(scores.models["model"], scores.models["display_name"], strict=True))
+    return np.array([names.get(m, m) for m in b.models], dtype=object)
 
 
-def _benchmark_with(scores: HatScores, benchmark: str, models: tuple[str, ...]) -> BenchmarkScores:
-    if benchmark:
-        return scores.benchmark(benchmark)
-    names = _display(scores)
-    for b in scores.benchmarks:
-        known = {*b.models, *(names.get(m, m) for m in b.models)}
-        if set(models) <= known:
+def _benchmark_with(scores: HatScores, benchmark: str, models: Sequence[str]) -> BenchmarkScores:
+    """The benchmark that is named, or the first that has all of these models."""
+    for b in () if benchmark else scores.benchmarks:
+        if set(models) <= {*b.models, *_shown(scores, b)}:
             return b
-    return scores.benchmark()
+    return scores.benchmark(benchmark)
 
 
 def _model(scores: HatScores, b: BenchmarkScores, name: str) -> int:
-    names = _display(scores)
-    shown = [names.get(m, m) for m in b.models]
+    """The place of a model that is named by its id or its display name."""
     if name in b.models:
         return b.models.index(name)
-    if shown.count(name) == 1:
-        return shown.index(name)
-    if name in shown:
-        twins = [m for m, display in zip(b.models, shown, strict=True) if display == name]
-        remedy = f"Use one of {listing(twins)}."
+    at = np.flatnonzero(_shown(scores, b) == name)
+    if len(at) == 1:
+        return int(at[0])
+    if len(at):
+        remedy = f"Use one of {listing([b.models[m] for m in at])}."
         raise InputError(Problem("several models have this name.", remedy, value=name))
     there = f"There are: {listing(b.models, 40)}."
     raise InputError(Problem(f"there is no such model on {b.benchmark}.", there, value=name))
@@ -421,9 +383,3 @@ def _target(b: BenchmarkScores, target: str) -> int:
         there = f"There are: {listing(b.targets, 60)}."
         raise InputError(Problem(f"there is no such target on {b.benchmark}.", there, value=target))
     return b.targets.index(target)
-
-
-def _draws(draws: Floats | None) -> Floats:
-    if draws is None:
-        raise InputError(Problem("the scores have no redraws.", "Score with draws=2000."))
-    return draws

@@ -1016,7 +1016,7 @@ def test_equal_models_are_rarely_told_apart():
         )
         pairs = hatlib.compare_all(
             hat_scores(data.responses, reference="uniform", draws=200, rng=seed)
-        ).table()
+        ).pairs
         apart += pairs["told_apart"].any()
         discovered += (pairs["q_value"] < 0.05).any()
     # 2 of 40 are expected; 7 or more come in 1 of 300 such tests.
