@@ -15,7 +15,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from hatlib.data.about import BY_ITEM
@@ -30,10 +29,9 @@ from hatlib.logs.common import (
     Options,
     missing_lines,
 )
-from hatlib.logs.languages import known_chance, language_in
+from hatlib.logs.languages import Places, known_chance, language_in
 from hatlib.logs.pairing import pair
-from hatlib.logs.places import Places
-from hatlib.logs.reading import Notes, Progress, find_files, watched
+from hatlib.logs.reading import Notes, Progress, find_files
 from hatlib.words import counted
 
 #: The formats, each with the module and class that reads it.
@@ -71,13 +69,15 @@ class Trials:
     inputs: tuple[Path, ...] = ()
 
 
-def read_trials(format: str, paths: Sequence[str | Path], options: Options) -> Trials:
+def read_trials(
+    format: str, paths: Sequence[str | Path], options: Options, notes: Notes | None = None
+) -> Trials:
     """Read the logs of one program, without pairing items across languages."""
-    notes = Notes()
+    notes = notes or Notes()
     module, name = FORMATS[format].split(".")
+    kind: type[Format] = getattr(import_module(f"hatlib.logs.{module}"), name)
+    reader = kind(options, notes, Places(options, notes))
     with tempfile.TemporaryDirectory(prefix="hat-import-") as folder:
-        kind = getattr(import_module(f"hatlib.logs.{module}"), name)
-        reader: Format = kind(options, notes, Places(options, notes))
         found = find_files(
             paths, reader.wanted, reader.files, scratch=Path(folder), beside=reader.beside
         )
@@ -128,30 +128,30 @@ def import_logs(
     [['mgsm', 'de', 30], ['mgsm', 'en', 30]]
     """
     given = Options(**options)
+    spelt = given.source_language
+    given = replace(given, source_language=language_in(spelt, given.language_codes) or spelt)
     _check(format, given)
-    given = replace(given, source_language=_source(given))
-    with watched(progress):
-        trials = read_trials(format, [paths] if isinstance(paths, str | Path) else paths, given)
-    notes = trials.notes
+    notes = Notes(progress=progress) if progress else Notes()
+    trials = read_trials(format, [paths] if isinstance(paths, str | Path) else paths, given, notes)
     if trials.frame.empty:
         raise InputError(Problem("the logs hold no answers.", " ".join(notes.dropped)))
     answers = trials.frame if given.keys else trials.frame.assign(key="")
     paired = pair(answers, given.pair_by, given.source_language)
-    frame, alone = _with_pairs_only(paired.frame)
-    frame, clusters = _aggregated(frame)
-    unknown = list(frame.loc[frame["chance_level"].isna(), "benchmark"].unique())
-    assumed = notes.assumed + clusters
+    frame = _aggregated(_with_pairs_only(paired.frame, notes), notes)
     if not given.keys:
-        assumed.append("Items are the same in all languages, as you say: no keys were compared.")
+        what = "Items are the same in all languages, as you say: no keys were compared."
+        notes.assumed.append(what)
+    unknown = listing(frame.loc[frame["chance_level"].isna(), "benchmark"].unique())
     if unknown:
-        assumed.append(
-            f"Chance level of {listing(unknown)}: not known, and 0 unless you say it (--chance)."
-        )
+        what = f"Chance level of {unknown}: not known, and 0 unless you say it (--chance)."
+        notes.assumed.append(what)
+    sizes = (counted(frame[c].nunique(), c) for c in ("benchmark", "model", "language"))
+    notes.read.append(f"{', '.join(sizes)}, {frame['n_trials'].sum():,} trials.")
     report = ImportReport(
-        read=(*notes.read, _size(frame)),
+        read=tuple(notes.read),
         chosen=tuple(dict.fromkeys(notes.chosen)),
-        assumed=tuple(assumed),
-        dropped=(*notes.dropped, *alone),
+        assumed=tuple(notes.assumed),
+        dropped=tuple(notes.dropped),
         paired=paired.lines,
         missing=missing_lines(frame),
     )
@@ -160,40 +160,27 @@ def import_logs(
 
 def _check(format: str, options: Options) -> None:
     """Refuse options that cannot be meant, all at once."""
-    problems = []
+    notes, source = Notes(), options.source_language
     if format.lower() in ("euroeval", "scandeval"):
         what = "results of EuroEval have no items: they are scores of whole datasets."
-        remedy = "Read them as a table of accuracies (hat run fit --data FILE)."
-        problems.append(Problem(what, remedy))
+        notes.problem(what, "Read them as a table of accuracies (hat run fit --data FILE).")
     elif format not in FORMATS:
-        remedy = f"Use {listing(FORMATS)}."
-        problems.append(Problem("this format is not known.", remedy, value=str(format)))
+        notes.problem("this format is not known.", f"Use {listing(FORMATS)}.", value=str(format))
     if options.pair_by not in ("id", "order"):
-        what = "pair_by is not known."
-        problems.append(Problem(what, "Use id or order.", value=str(options.pair_by)))
-    source = _source(options)
+        notes.problem("pair_by is not known.", "Use id or order.", value=str(options.pair_by))
     if source != BY_ITEM and not is_language(source):
         remedy = f"Write a code such as en, or {BY_ITEM} if it varies by item."
-        problems.append(Problem("source_language is not a language code.", remedy, value=source))
+        notes.problem("source_language is not a language code.", remedy, value=source)
     for spelt, code in options.language_codes.items():
         if not is_language(code):
-            what = "--language-code gives no language."
-            problems.append(
-                Problem(what, "Write theirs=ours, as in jp=ja.", value=f"{spelt}={code}")
-            )
+            what, remedy = "--language-code gives no language.", "Write theirs=ours, as in jp=ja."
+            notes.problem(what, remedy, value=f"{spelt}={code}")
     if options.threshold is not None and not math.isfinite(options.threshold):
-        problems.append(Problem("threshold is not a number.", value=str(options.threshold)))
-    if problems:
-        raise InputError(problems)
+        notes.problem("threshold is not a number.", value=str(options.threshold))
+    notes.stop()
 
 
-def _source(options: Options) -> str:
-    if options.source_language == BY_ITEM:
-        return BY_ITEM
-    return language_in(options.source_language, options.language_codes) or options.source_language
-
-
-def _with_pairs_only(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def _with_pairs_only(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     """Leave out benchmarks that have nothing to compare, unless none has."""
     lines, keep = [], []
     for benchmark, mine in frame.groupby("benchmark", sort=False):
@@ -203,55 +190,38 @@ def _with_pairs_only(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             continue
         codes = listing(sorted(mine["language"].unique()), 20)
         starts = listing(sorted(mine["source_language"].unique()), 4)
-        what = (
-            f"its only language is {codes}"
-            if source.all()
-            else (f"no answer is in its source language {starts} (there is {codes})")
-        )
-        items = counted(mine["item"].nunique(), "item")
-        lines.append(f"{benchmark}, {items}: {what}.")
-    if not keep:
-        told = " Kept all the same: a score needs these answers with those in other languages."
-        return frame, [line + told for line in lines]
-    return frame[frame["benchmark"].isin(keep)], lines
+        what = f"no answer is in its source language {starts} (there is {codes})"
+        what = f"its only language is {codes}" if source.all() else what
+        lines.append(f"{benchmark}, {counted(mine['item'].nunique(), 'item')}: {what}.")
+    told = " Kept all the same: a score needs these answers with those in other languages."
+    notes.dropped += lines if keep else [line + told for line in lines]
+    return frame[frame["benchmark"].isin(keep)] if keep else frame
 
 
-def _aggregated(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def _aggregated(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     """One row a benchmark × model × language × item × prompting, in the order of the book."""
-    lines = []
-    for column in ("cluster", *(["stratum"] if "stratum" in frame else [])):
+    for column, what in (("cluster", "Clusters"), ("stratum", "Strata")):
+        if column not in frame:
+            continue
         several = frame.groupby(["benchmark", "item"])[column].transform("nunique") > 1
         if several.any():  # the loader asks for one an item
             names = listing(sorted(frame.loc[several, "benchmark"].unique()))
-            what = {"cluster": "Clusters", "stratum": "Strata"}[column]
-            lines.append(f"{what} of {names}: not used where one item has several.")
+            notes.assumed.append(f"{what} of {names}: not used where one item has several.")
             frame = frame.assign(**{column: frame[column].mask(several, "")})
-    said = {}
+    chance = {name: known_chance(str(name)) for name in frame["benchmark"].unique()}
     if "chance_level" in frame:  # a column of the table
-        levels = frame.loc[frame["chance_level"] != ""].groupby("benchmark")["chance_level"]
-        said = {benchmark: mine.iloc[0] for benchmark, mine in levels if len(mine.unique()) == 1}
-        frame = frame.drop(columns="chance_level")
-    numbers = ["n_correct", "n_trials", *(["n_parsed"] if "n_parsed" in frame else [])]
-    keys = [c for c in IMPORTED_COLUMNS if c not in (*numbers, "chance_level")]
-    keys += ["stratum"] if "stratum" in frame else []
+        for name, levels in frame.groupby("benchmark")["chance_level"]:
+            said = levels[levels != ""].unique()
+            level = pd.to_numeric(said, errors="coerce")[0] if len(said) == 1 else math.nan
+            chance[name] = chance[name] if math.isnan(level) else level
+    numbers = [name for name in ("n_correct", "n_trials", "n_parsed") if name in frame]
+    columns = [*IMPORTED_COLUMNS, *(c for c in MORE_COLUMNS if c in frame)]
+    keys = [c for c in columns if c not in (*numbers, "chance_level")]
     sums = frame.groupby(keys, sort=False, as_index=False)[numbers].sum()
-    sums = sums.astype(dict.fromkeys(numbers, np.int64))
-    chance = {benchmark: known_chance(benchmark) for benchmark in sums["benchmark"].unique()}
-    level = sums["benchmark"].map(chance).astype(float)
-    given = pd.to_numeric(sums["benchmark"].map(said), errors="coerce")
-    sums["chance_level"] = given.where(given.notna(), level)
+    sums["chance_level"] = sums["benchmark"].map(chance).astype(float)
     if "n_parsed" in sums:
         share = 1 - sums["n_parsed"].sum() / sums["n_trials"].sum()
-        lines.append(f"Answers that could not be read count as wrong: {share:.1%} (n_parsed).")
+        what = f"Answers that could not be read count as wrong: {share:.1%} (n_parsed)."
+        notes.assumed.append(what)
     order = ["benchmark", "model", "language"]
-    columns = [*IMPORTED_COLUMNS, *(c for c in MORE_COLUMNS if c in sums)]
-    return sums.sort_values(order, kind="stable", ignore_index=True)[columns], lines
-
-
-def _size(frame: pd.DataFrame) -> str:
-    return (
-        f"{counted(frame['benchmark'].nunique(), 'benchmark')}, "
-        f"{counted(frame['model'].nunique(), 'model')}, "
-        f"{counted(frame['language'].nunique(), 'language')}, "
-        f"{int(frame['n_trials'].sum()):,} trials."
-    )
+    return sums.sort_values(order, kind="stable", ignore_index=True)[columns]

@@ -28,8 +28,8 @@ from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.answers import Run, place
 from hatlib.logs.common import Options, write_frame
 from hatlib.logs.fields import score_of
+from hatlib.logs.languages import Places
 from hatlib.logs.long import Long
-from hatlib.logs.places import Places
 from hatlib.logs.reading import Notes, find_files
 
 if TYPE_CHECKING:

@@ -16,17 +16,8 @@ from hatlib.errors import InputError, Problem, listing
 
 #: Columns of `Trials.frame`.
 TRIAL_COLUMNS = (
-    "model",
-    "benchmark",
-    "language",
-    "item",
-    "prompting",
-    "n_correct",
-    "n_trials",
-    "key",
-    "source_language",
-    "cluster",
-    "file",
+    *("model", "benchmark", "language", "item", "prompting", "n_correct", "n_trials"),
+    *("key", "source_language", "cluster", "file"),
 )
 
 #: Columns of `Imported.frame`: those of item-level responses, and the chance level.
@@ -118,17 +109,10 @@ class ImportReport:
     missing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        parts = (
-            ("Read", self.read),
-            ("Chosen", self.chosen),
-            ("Assumed", self.assumed),
-            ("Left out", self.dropped),
-            ("Paired across languages", self.paired),
-            ("Missing", self.missing),
-        )
+        titles = {"dropped": "Left out", "paired": "Paired across languages"}
         return "\n".join(
-            f"{title}:\n" + "\n".join(f"  - {line}" for line in lines)
-            for title, lines in parts
+            "\n  - ".join([f"{titles.get(name, name.capitalize())}:", *lines])
+            for name, lines in vars(self).items()
             if lines
         )
 
@@ -205,15 +189,13 @@ class Imported:
 
 def write_frame(frame: pd.DataFrame, path: Path, inputs: Iterable[Path] = ()) -> Path:
     """Write a table beside its place and rename it, so that it is whole or not there."""
-    name = path.name.lower()
     with replacing(path, force=True, inputs=inputs) as beside:
-        if name.endswith(".parquet"):
+        if path.name.lower().endswith(".parquet"):
             frame.to_parquet(beside, index=False)
-        elif name.endswith(".gz"):
-            with beside.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as stream:
-                stream.write(csv_text(frame).encode() + b"\n")
         else:
-            beside.write_text(csv_text(frame) + "\n", encoding="utf-8")
+            text = f"{csv_text(frame)}\n".encode()
+            packed = path.name.lower().endswith(".gz")
+            beside.write_bytes(gzip.compress(text, mtime=0) if packed else text)
     return path
 
 
@@ -235,12 +217,9 @@ def missing_lines(frame: pd.DataFrame, most: int = 10) -> tuple[str, ...]:
     lines = []
     for benchmark, mine in frame.groupby("benchmark", sort=False):
         items = mine["item"].nunique()
-        languages = sorted(mine["language"].unique())
-        found = mine.groupby(["model", "language"])["item"].nunique().unstack(fill_value=0)  # noqa: PD010
-        for model, row in found.iterrows():
-            gaps = [f"{code} {items - int(row[code])}" for code in languages if row[code] < items]
-            if gaps:
-                lines.append(f"{benchmark}, {model}, of {items} items: {listing(gaps, 20)}.")
-    if len(lines) > most:
-        lines[most - 1 :] = [f"… and {len(lines) - most + 1} more models with missing items."]
-    return tuple(lines)
+        missing = items - mine.pivot_table("item", "model", "language", "nunique", fill_value=0)
+        for model, row in missing[(missing > 0).any(axis=1)].iterrows():
+            gaps = listing((f"{code} {n}" for code, n in row.items() if n), 20)
+            lines.append(f"{benchmark}, {model}, of {items} items: {gaps}.")
+    more = [f"… and {len(lines) - most + 1} more models with missing items."]
+    return tuple(lines if len(lines) <= most else lines[: most - 1] + more)

@@ -12,20 +12,19 @@ from typing import Any
 
 from hatlib.logs.reading import clean
 
-#: Words for a score. Inspect writes C, I, P (partly) and N (no answer, which it counts as wrong).
-WORDS = {
-    **dict.fromkeys(("c", "correct", "right", "true", "t", "yes", "y", "pass", "passed"), 1.0),
-    **dict.fromkeys(("i", "incorrect", "wrong", "false", "f", "no", "n", "fail", "failed"), 0.0),
-    "p": 0.5,
-}
-#: Words for a score that is missing.
-MISSING = frozenset(["", "na", "n/a", "nan", "none", "null", "<na>"])
-#: What programs write where they found no answer in a reply.
-UNREADABLE = frozenset([*MISSING, "[invalid]", "invalid", "[no answer]", "no answer", "error"])
+
+def _facts(name: str) -> dict[str, Any]:
+    return tomllib.loads(resources.files("hatlib.logs").joinpath(name).read_text(encoding="utf-8"))
+
+
+#: What other programs call things: scores, columns, settings.
+NAMES: Mapping[str, Any] = _facts("names.toml")
 #: Where the records of a program have our fields.
-WHERE: Mapping[str, Mapping[str, Sequence[str]]] = tomllib.loads(
-    resources.files("hatlib.logs").joinpath("formats.toml").read_text(encoding="utf-8")
-)
+WHERE: Mapping[str, Mapping[str, Sequence[str]]] = _facts("formats.toml")
+_VALUES = {"right": 1.0, "wrong": 0.0, "half": 0.5, "missing": math.nan}
+_WORDS = {word: value for kind, value in _VALUES.items() for word in NAMES["scores"][kind]}
+#: What programs write where they found no answer in a reply.
+UNREADABLE = frozenset(NAMES["scores"]["missing"] + NAMES["scores"]["unreadable"])
 #: GSM8K and its kin write the answer after this, at the end of a worked solution.
 MARK = "####"
 
@@ -40,22 +39,12 @@ def score_of(value: object) -> float:
     >>> [score_of(v) for v in ("C", "I", "P", True, 0, "0.5", "no", None, "NaN", "maybe", [1])]
     [1.0, 0.0, 0.5, 1.0, 0.0, 0.5, 0.0, nan, nan, inf, inf]
     """
-    if value is None:
-        return math.nan
-    if isinstance(value, int | float):
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf
-    if isinstance(value, str):
-        text = value.strip().lower()
-        if text in MISSING:
-            return math.nan
-        if text in WORDS:
-            return WORDS[text]
-        if _NUMBER.fullmatch(text):
-            return float(text)
-    return math.inf
+    if value is None or isinstance(value, float):
+        return math.nan if value is None else value
+    text = str(int(value) if isinstance(value, bool) else value).strip().lower()
+    if isinstance(value, str) and text in _WORDS:
+        return _WORDS[text]
+    return float(text) if isinstance(value, str | int) and _NUMBER.fullmatch(text) else math.inf
 
 
 def key_of(value: object, choices: object = None) -> str:
@@ -68,9 +57,7 @@ def key_of(value: object, choices: object = None) -> str:
     >>> key_of("Two and two are four. #### 4")
     '4'
     """
-    if isinstance(value, list | tuple):
-        if len(value) != 1:
-            return ""
+    if isinstance(value, list | tuple) and len(value) == 1:
         value = value[0]
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
@@ -80,9 +67,7 @@ def key_of(value: object, choices: object = None) -> str:
     if re.fullmatch(r"[A-Za-z]", text):
         return text.upper()
     number = text.replace(",", "")
-    if re.fullmatch(r"[-+]?\d{1,15}(\.\d{1,9})?", number):
-        return f"{float(number):.10g}"
-    return ""
+    return f"{float(number):.10g}" if re.fullmatch(r"[-+]?\d{1,15}(\.\d{1,9})?", number) else ""
 
 
 def normalised(value: object) -> str:
@@ -99,13 +84,9 @@ def normalised(value: object) -> str:
     text = "" if value is None else str(value).rsplit(MARK, 1)[-1].strip()
     if text.lower() in UNREADABLE:
         return ""
-    key = key_of(text)
-    if key:
-        return key
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(
-        "".join(" " if unicodedata.category(c)[0] in "PSZC" else c for c in folded).split()
-    )
+    letters = (" " if unicodedata.category(c)[0] in "PSZC" else c for c in folded)
+    return key_of(text) or " ".join("".join(letters).split())
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -131,8 +112,7 @@ def first_of(fields: Mapping[str, Any], *names: str) -> str:
 
 def short(value: object) -> str:
     """A text or number as text; empty for anything else."""
-    is_short = isinstance(value, str | int | float) and not isinstance(value, bool)
-    return clean(value) if is_short else ""
+    return clean(value) if type(value) in (str, int, float) else ""
 
 
 def at(row: Any, path: str) -> Any:
@@ -148,10 +128,8 @@ def at(row: Any, path: str) -> Any:
     if isinstance(row, dict) and path in row:
         return row[path]
     head, _, rest = path.partition(".")
-    if isinstance(row, dict) and head in row:
-        value = row[head]
-    elif isinstance(row, list) and head.isdigit() and int(head) < len(row):
-        value = row[int(head)]
-    else:
+    if isinstance(row, list) and head.isdigit() and int(head) < len(row):
+        row = {head: row[int(head)]}
+    if not isinstance(row, dict) or head not in row:
         return None
-    return at(value, rest) if rest else value
+    return at(row[head], rest) if rest else row[head]

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -18,14 +18,17 @@ import pandas as pd
 
 from hatlib.data.languages import COUNTRIES, NO_LANGUAGE, language_of, no_language
 from hatlib.data.tables import book
-from hatlib.errors import InputError, Problem
-from hatlib.logs.reading import clean
+from hatlib.errors import InputError, Problem, listing
+from hatlib.logs.common import Options
+from hatlib.logs.reading import Notes, clean
+from hatlib.words import counted
 
 _FILE: dict[str, Any] = tomllib.loads(
     resources.files("hatlib.logs").joinpath("tasks.toml").read_text(encoding="utf-8")
 )
 _NAMES: Mapping[str, str] = _FILE["names"]
 _ENDING = re.compile(f"{_FILE['endings']}$")
+_GROUPS = {"NAMES": "|".join(sorted(_NAMES, key=len, reverse=True)), **_FILE["groups"]}
 
 
 @dataclass(frozen=True)
@@ -37,24 +40,25 @@ class Rule:
     example: str
     chance: float | None = None
     language: str = ""
-    item: tuple[str, ...] = ()
-    key: tuple[str, ...] = ()
-    cluster: tuple[str, ...] = ()
+    item: list[str] = field(default_factory=list, hash=False)
+    key: list[str] = field(default_factory=list, hash=False)
+    cluster: list[str] = field(default_factory=list, hash=False)
     note: str = ""
-    regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        pattern = self.pattern.replace("NAMES", "|".join(sorted(_NAMES, key=len, reverse=True)))
-        for name, group in _FILE["groups"].items():
-            pattern = pattern.replace(name, group)
-        object.__setattr__(self, "regex", re.compile(pattern))
+    @property
+    def regex(self) -> re.Pattern[str]:
+        """The pattern, with the groups of ``tasks.toml``."""
+        return _compiled(self.pattern)
 
 
-def _rule(fields: Mapping[str, Any]) -> Rule:
-    return Rule(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})  # type: ignore[arg-type]
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    for name, group in _GROUPS.items():
+        pattern = pattern.replace(name, group)
+    return re.compile(pattern)
 
 
-RULES = tuple(map(_rule, _FILE["rule"]))
+RULES = tuple(Rule(**fields) for fields in _FILE["rule"])
 
 
 @dataclass(frozen=True)
@@ -128,18 +132,55 @@ def task_of(
     short = _ENDING.sub("", name) if len(name) < 200 else name
     for rule in RULES:
         match = rule.regex.fullmatch(short)
-        if match is None:
-            continue
-        groups = {k: v or "" for k, v in match.groupdict().items()}
+        groups = {k: v or "" for k, v in match.groupdict().items()} if match else {}
         spelt = groups.get("language") or rule.language
         language = language_in(spelt, codes) or COUNTRIES.get(spelt.lower(), "")
-        if not language:
-            continue
-        prompting = "_".join(filter(None, (groups.get("prompting"), groups.get("more"))))
-        # Three ways to ask and to count are three benchmarks, not three subjects.
-        benchmark = "-".join(filter(None, (rule.benchmark, groups.get("variant"))))
-        return Task(name, benchmark, language, groups.get("subject", ""), prompting, rule, spelt)
+        if match and language:
+            prompting = "_".join(filter(None, (groups.get("prompting"), groups.get("more"))))
+            # Three ways to ask and to count are three benchmarks, not three subjects.
+            benchmark = "-".join(filter(None, (rule.benchmark, groups.get("variant"))))
+            subject = groups.get("subject", "")
+            return Task(name, benchmark, language, subject, prompting, rule, spelt)
     return None
+
+
+def _from_expression(
+    name: str, found: re.Match[str], codes: Mapping[str, str] | None
+) -> Task | None:
+    """A task that the user's expression reads; the rest of the name is benchmark or subject."""
+    spelt = _spelt(found)
+    language = language_in(spelt, codes)
+    if not language:
+        return None
+    benchmark = clean(found.groupdict().get("benchmark") or "")
+    spans = [found.span("language" if "language" in found.re.groupindex else 1)]
+    spans += [found.span("benchmark")] if benchmark else []
+    letters = ["_" if any(a <= k < b for a, b in spans) else c for k, c in enumerate(name)]
+    rest = clean("_".join(filter(None, re.split(r"[_\-. ]+", "".join(letters)))))
+    subject = rest if benchmark else ""
+    return Task(name, benchmark or rest or "tasks", language, subject, spelt=spelt)
+
+
+@lru_cache(maxsize=8)
+def expression(text: str) -> re.Pattern[str] | None:
+    """The user's expression for the language; None if there is none."""
+    if not text:
+        return None
+    remedy = "Write a group for the language, as in 'riddles_(?P<language>..)_.*'."
+    try:
+        pattern = re.compile(text)
+    except (re.error, OverflowError, RecursionError):
+        what = "language_from is not a regular expression."
+        raise InputError(Problem(what, remedy, value=text)) from None
+    if "language" not in pattern.groupindex and pattern.groups != 1:
+        what = "language_from does not say which group is the language."
+        raise InputError(Problem(what, remedy, value=text))
+    return pattern
+
+
+def _spelt(found: re.Match[str]) -> str:
+    """The language that the user's expression finds, as it is spelt."""
+    return found["language" if "language" in found.re.groupindex else 1] or ""
 
 
 def language_in(text: str, codes: Mapping[str, str] | None = None) -> str:
@@ -162,13 +203,11 @@ def ask_language(text: str) -> Problem:
     Examples
     --------
     >>> print(ask_language("jp").remedy)
-    If ja is meant: --language-code jp=ja.
+    Write ja if that is meant: --language-code jp=ja.
     """
-    likely, problem = COUNTRIES.get(text.lower()), no_language(text)
+    problem, likely = no_language(text), COUNTRIES.get(text.lower())
     if likely:
-        remedy = f"If {likely} is meant: --language-code {text}={likely}."
-        own = re.search(r", or (\w+)\.$", problem.remedy)
-        remedy += f" If not: --language-code {text}={own[1]}." if own else ""
+        remedy = f"{problem.remedy.rstrip('.')}: --language-code {text}={likely}."
         return replace(problem, remedy=remedy)
     return replace(problem, value=text or "nothing")
 
@@ -186,11 +225,9 @@ def known_chance(benchmark: str) -> float:
     >>> known_chance("belebele"), known_chance("xcopa"), known_chance("riddles")
     (0.25, 0.5, nan)
     """
-    known = book().benchmarks.set_index("benchmark")["chance_level"]
-    if benchmark in known:
-        return float(known[benchmark])
-    levels = [r.chance for r in RULES if r.benchmark == benchmark and r.chance is not None]
-    return float(levels[0]) if levels else float("nan")
+    ruled = {r.benchmark: r.chance for r in RULES[::-1] if r.chance is not None}
+    known = book().benchmarks.set_index("benchmark")["chance_level"].to_dict()
+    return float((ruled | known).get(benchmark, float("nan")))
 
 
 def rules_table() -> pd.DataFrame:
@@ -201,55 +238,105 @@ def rules_table() -> pd.DataFrame:
     >>> rules_table()["benchmark"].nunique() >= 20
     True
     """
-    rows = []
-    for rule in RULES:
-        task = task_of(rule.example)
-        assert task is not None
-        rows.append(
-            {
-                "task": rule.example,
-                "benchmark": task.benchmark,
-                "language": task.language,
-                "subject": task.subject,
-                "prompting": task.prompting,
-                "item": ", ".join(rule.item) or "doc_id",
-                "note": rule.note,
-            }
+    tasks = (task_of(rule.example) for rule in RULES)
+    frame = pd.DataFrame([vars(task) for task in tasks if task])
+    item = [", ".join(rule.item) or "doc_id" for rule in RULES]
+    frame = frame.assign(item=item, note=[rule.note for rule in RULES])
+    columns = ["name", "benchmark", "language", "subject", "prompting", "item", "note"]
+    return frame[columns].rename(columns={"name": "task"})
+
+
+class Places:
+    """Finds the benchmark and language of answers, and remembers what it could not place."""
+
+    def __init__(self, options: Options, notes: Notes) -> None:
+        self._options, self._notes = options, notes
+        self._given = language_in(options.language, options.language_codes)
+        if options.language and not self._given:
+            what = "language is not a language code."
+            raise InputError(Problem(what, "Write a code such as de.", value=options.language))
+        self._pattern = expression(options.language_from)
+        self._known: dict[tuple[str, str, str], Task | None] = {}
+        self._lost: dict[str, int] = {}
+        self._doubtful: dict[str, None] = {}
+        self._benchmarks: set[str] = set()
+
+    def find(self, name: str, language: str = "", fallback: str = "") -> Task | None:
+        """The task of an answer; None if its language is not known.
+
+        Parameters
+        ----------
+        name : str
+            The task.
+        language : str
+            What the answer itself says; it comes before the name of the task.
+        fallback : str
+            What else may say it, if the name does not.
+        """
+        place = (name, language, fallback)
+        if place not in self._known:
+            self._known[place] = self._found(*place)
+        return self._known[place]
+
+    def _found(self, name: str, language: str, fallback: str) -> Task | None:
+        options, codes = self._options, self._options.language_codes
+        short = name.rsplit("/", 1)[-1]
+        task = task_of(name, options.language_from, codes)
+        task = task or task_of(short, options.language_from, codes)
+        if task:
+            self._benchmarks.add(task.rule.benchmark if task.rule else task.benchmark)
+        found = self._pattern.search(name) if self._pattern else None
+        code, spelt = self._given, language
+        for text in (language,) if task else (language, fallback, _spelt(found) if found else ""):
+            if not code and text:
+                code, spelt = language_in(text, codes), text
+                if not code and is_doubtful(text):
+                    self._doubtful[text] = None
+                    return None
+        if code:
+            task = replace(task or Task(name, short, code), language=code, spelt=spelt)
+        if task is None:
+            return None
+        if task.rule and task.rule.note and task.rule.note not in self._notes.assumed:
+            self._notes.assumed.append(task.rule.note)
+        benchmark = clean(options.benchmark) or task.benchmark
+        return replace(
+            task, benchmark=benchmark, prompting=clean(options.prompting) or task.prompting
         )
-    return pd.DataFrame(rows)
 
+    def lose(self, name: str, n: int) -> None:
+        """Remember answers (or, of unread files, tasks) that could not be placed."""
+        self._lost[name] = self._lost.get(name, 0) + n
 
-@lru_cache(maxsize=8)
-def expression(text: str) -> re.Pattern[str] | None:
-    """The user's expression for the language; None if there is none."""
-    if not text:
-        return None
-    remedy = "Write a group for the language, as in 'riddles_(?P<language>..)_.*'."
-    try:
-        pattern = re.compile(text)
-    except (re.error, OverflowError, RecursionError):
-        what = "language_from is not a regular expression."
-        raise InputError(Problem(what, remedy, value=text)) from None
-    if "language" not in pattern.groupindex and pattern.groups != 1:
-        what = "language_from does not say which group is the language."
-        raise InputError(Problem(what, remedy, value=text))
-    return pattern
-
-
-def _from_expression(
-    name: str, found: re.Match[str], codes: Mapping[str, str] | None
-) -> Task | None:
-    """A task that the user's expression reads; the rest of the name is benchmark or subject."""
-    group: str | int = "language" if "language" in found.re.groupindex else 1
-    spelt = found[group] or ""
-    language = language_in(spelt, codes)
-    if not language:
-        return None
-    benchmark = clean(found.groupdict().get("benchmark") or "")
-    letters = list(name)
-    for start, end in [found.span(group)] + ([found.span("benchmark")] if benchmark else []):
-        letters[start:end] = "\0" * (end - start)
-    rest = "_".join(filter(None, re.split(r"[\0_\-. ]+", "".join(letters))))
-    if benchmark:
-        return Task(name, benchmark, language, clean(rest), spelt=spelt)
-    return Task(name, clean(rest) or "tasks", language, spelt=spelt)
+    def settle(self, noun: str = "answer") -> None:
+        """Say what could not be placed, and what is spelt in two ways, when all is read."""
+        notes = self._notes
+        remedy = (
+            "Say where the language stands with --language-from, as in 'riddles_(?P<language>..)', "
+            "or which it is with --language."
+        )
+        for problem in map(ask_language, self._doubtful):
+            if "--language-code" in problem.remedy:
+                notes.problems.append(problem)
+            else:
+                notes.dropped.append(f"Answers in {clean(problem.value)}: {problem.what}")
+        names = sorted(self._lost)
+        placed = [task for task in self._known.values() if task]
+        if names and not placed and not self._doubtful:
+            what = "nothing says the language of these tasks."
+            notes.problem(what, remedy, value=listing(names, 20))
+        elif names and not self._doubtful:
+            lost = counted(sum(self._lost.values()), noun)
+            notes.dropped.append(f"{lost} whose language nothing says: {listing(names)}. {remedy}")
+        if self._options.benchmark and len(self._benchmarks) > 1:
+            what = f"the logs are of {len(self._benchmarks)} benchmarks, and --benchmark names one."
+            remedy = "Import each by itself, or say more with --language-from."
+            notes.problem(what, remedy, value=listing(sorted(self._benchmarks)))
+        forms: dict[tuple[str, str], dict[str, None]] = {}
+        for task in placed:
+            forms.setdefault((task.benchmark, task.language), {})[task.spelt] = None
+        for (benchmark, code), spelt in forms.items():
+            if len(spelt) > 1:
+                where = f"{benchmark}: " if benchmark else ""
+                told = listing(map(repr, spelt))
+                notes.assumed.append(f"{where}{told} are read as one language, {code}.")

@@ -6,6 +6,7 @@ benchmark is no translation. Answer keys that do not depend on the language tell
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,8 @@ import pandas as pd
 from scipy.stats import binom
 
 from hatlib.data.about import BY_ITEM
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import listing
+from hatlib.logs.reading import Notes
 from hatlib.words import counted
 
 #: With fewer keys than this a language is not tested.
@@ -79,88 +81,57 @@ def pair(frame: pd.DataFrame, pair_by: str = "id", source_language: str = "en") 
     >>> paired.lines
     ('b: items by id; the keys agree with en in all of 40 items in de.',)
     """
-    problems: list[Problem] = []
-    parts, tables, lines = [], [], []
+    notes = Notes()
+    parts, tables = [], []
     for benchmark, mine in frame.groupby("benchmark", sort=False):
+        name = str(benchmark)
         if source_language != BY_ITEM:
             mine = mine.assign(source_language=source_language)
-        elif (mine["source_language"] == "").any():
-            problems.append(
-                Problem(
-                    f"some answers to {benchmark} do not say the source language of their item.",
-                    "Name one source language, or complete the logs.",
-                )
-            )
-            continue
         sources = mine[["item", "source_language"]].drop_duplicates()
-        if sources["item"].duplicated().any():
-            problems.append(
-                Problem(
-                    f"an item of {benchmark} has more than one source language.",
-                    "Give each item one, the same for all models and languages.",
-                    value=str(sources.loc[sources["item"].duplicated(), "item"].iloc[0]),
-                )
-            )
+        twice = sources.loc[sources["item"].duplicated(), "item"]
+        if (sources["source_language"] == "").any():
+            what = f"some answers to {name} do not say the source language of their item."
+            notes.problem(what, "Name one source language, or complete the logs.")
+            continue
+        if len(twice):
+            what = f"an item of {name} has more than one source language."
+            remedy = "Give each item one, the same for all models and languages."
+            notes.problem(what, remedy, value=str(twice.iloc[0]))
             continue
         if pair_by == "order":
-            mine = _by_order(str(benchmark), mine, problems)
-        problems += _apart(str(benchmark), mine)
+            mine = _by_order(name, mine, notes)
         table = _agreement(mine)
-        problems += _refused(str(benchmark), table, pair_by)
-        lines += _described(str(benchmark), mine, table, pair_by)
-        lines += _versions(str(benchmark), mine)
+        _check(name, mine, table, pair_by, notes)
+        notes.read += _described(name, mine, table, f"{name}: items by {pair_by}")
+        keyed = mine.loc[mine["key"] != "", ["language", "item", "key"]].drop_duplicates()
+        other = keyed[keyed.duplicated(["language", "item"])]
+        if len(other):
+            codes = listing(sorted(other["language"].unique()), 20)
+            notes.read.append(
+                f"{name}: the key of {counted(len(other), 'item')} differs between the logs of one "
+                f"language ({codes}): the models may have answered other versions of the benchmark."
+            )
         tables.append(table.assign(benchmark=benchmark))
         parts.append(mine)
-    if problems:
-        raise InputError(problems)
-    return Paired(
-        pd.concat(parts, ignore_index=True), pd.concat(tables, ignore_index=True), tuple(lines)
-    )
+    notes.stop()
+    whole = pd.concat(parts, ignore_index=True)
+    return Paired(whole, pd.concat(tables, ignore_index=True), tuple(notes.read))
 
 
-def _by_order(benchmark: str, frame: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame:
+def _by_order(benchmark: str, frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     """Items named by their position among those of one model, language and prompting."""
     cell = ["model", "prompting", "language"]
-    codes = [*cell, "item"]
-    first = frame.drop_duplicates(codes)
-    position = first.groupby(cell, sort=False).cumcount() + 1
-    sizes = (
-        first.groupby("language")["item"].size()
-        / first.drop_duplicates(cell)["language"].value_counts()
-    )
-    uneven = first.groupby(cell)["item"].size()
-    if (uneven != uneven.iloc[0]).any():
-        problems.append(
-            Problem(
-                f"items of {benchmark} cannot be paired by order: their numbers differ.",
-                "Pair them by id, or complete the logs.",
-                value=listing(f"{code} {n:g}" for code, n in sizes.items()),
-            )
-        )
-    names = first[codes].assign(position=position.astype(str))
-    paired = frame.merge(names, on=codes, how="left")
+    first = frame.drop_duplicates([*cell, "item"])
+    groups = first.groupby(cell, sort=False)
+    sizes = groups.size()
+    if sizes.min() < sizes.max():
+        means = sizes.groupby("language").mean()
+        told = listing(f"{code} {n:g}" for code, n in means.items())
+        what = f"items of {benchmark} cannot be paired by order: their numbers differ."
+        notes.problem(what, "Pair them by id, or complete the logs.", value=told)
+    names = first[[*cell, "item"]].assign(position=(groups.cumcount() + 1).astype(str))
+    paired = frame.merge(names, on=[*cell, "item"], how="left")
     return paired.drop(columns="item").rename(columns={"position": "item"})
-
-
-def _apart(benchmark: str, frame: pd.DataFrame) -> list[Problem]:
-    """Languages that share no item with the source language of their items."""
-    source = frame["language"] == frame["source_language"]
-    if not source.any() or source.all():
-        return []
-    known = set(frame.loc[source, "item"])
-    shared = frame[~source].groupby("language")["item"].agg(lambda items: bool(known & set(items)))
-    alone = [str(code) for code, some in shared.items() if not some]
-    if not alone:
-        return []
-    examples = [frame.loc[source, "item"].iloc[0], frame[~source]["item"].iloc[0]]
-    return [
-        Problem(
-            f"no item of {benchmark} in {listing(alone)} has the id of an item in its source "
-            "language.",
-            "If the logs hold the same items in the same order, pair them with --pair-by order.",
-            value=listing(examples),
-        )
-    ]
 
 
 def _agreement(frame: pd.DataFrame) -> pd.DataFrame:
@@ -169,102 +140,82 @@ def _agreement(frame: pd.DataFrame) -> pd.DataFrame:
     keyed = keyed.drop_duplicates(["language", "item"])
     source = keyed["language"] == keyed["source_language"]
     both = keyed[~source].merge(
-        keyed.loc[source, ["item", "key"]], on="item", suffixes=("", "_source")
+        keyed.loc[source, ["item", "key"]], "left", "item", suffixes=("", "_s")
     )
-    rows = []
+    both = both.dropna(subset="key_s")
     targets = frame.loc[frame["language"] != frame["source_language"], "language"]
+    rows = []
     for code in sorted(targets.unique()):
         here = both[both["language"] == code]
-        n = len(here)
-        agree = int((here["key"] == here["key_source"]).sum())
-        shares = here["key"].value_counts(normalize=True)
-        expected = (
-            float((shares * here["key_source"].value_counts(normalize=True)).sum()) if n else np.nan
-        )
-        rows.append(
-            {
-                "language": code,
-                "keys": n,
-                "agree": agree / n if n else np.nan,
-                "expected": expected,
-                "p": float(binom.sf(agree - 1, n, min(expected, 1.0))) if n else np.nan,
-                "same": max(0.0, (agree / n - expected) / (1 - expected))
-                if n and expected < 1
-                else np.nan,
-            }
-        )
-    columns = ["language", "keys", "agree", "expected", "p", "same"]
-    return pd.DataFrame(rows, columns=columns)
+        n, agree = len(here), int((here["key"] == here["key_s"]).sum())
+        shares = [here[name].value_counts(normalize=True) for name in ("key", "key_s")]
+        expected = float((shares[0] * shares[1]).sum()) if n else np.nan
+        p = float(binom.sf(agree - 1, n, min(expected, 1.0))) if n else np.nan
+        share = agree / n if n else np.nan
+        same = max(0.0, (share - expected) / (1 - expected)) if n and expected < 1 else np.nan
+        rows.append((code, n, share, expected, p, same))
+    return pd.DataFrame(rows, columns=["language", "keys", "agree", "expected", "p", "same"])
 
 
-def _versions(benchmark: str, frame: pd.DataFrame) -> list[str]:
-    """Items with one key in the log of one model and another in the next."""
-    keyed = frame.loc[frame["key"] != "", ["language", "item", "key"]].drop_duplicates()
-    twice = keyed[keyed.duplicated(["language", "item"])]
-    if twice.empty:
-        return []
-    codes = listing(sorted(twice["language"].unique()), 20)
-    return [
-        f"{benchmark}: the key of {counted(len(twice), 'item')} differs between the logs of one "
-        f"language ({codes}): the models may have answered other versions of the benchmark."
-    ]
-
-
-def _refused(benchmark: str, table: pd.DataFrame, pair_by: str) -> list[Problem]:
-    """Languages whose keys agree no better than, or little better than, by chance."""
+def _check(
+    benchmark: str, frame: pd.DataFrame, table: pd.DataFrame, pair_by: str, notes: Notes
+) -> None:
+    """Refuse languages that share no item with their source, or whose keys agree by chance."""
+    source = frame["language"] == frame["source_language"]
+    known = set(frame.loc[source, "item"])
+    shared = frame["item"].isin(known).groupby(frame["language"]).any()
+    if source.any() and not shared.all():
+        alone = listing(shared.index[~shared])
+        what = f"no item of {benchmark} in {alone} has the id of an item in its source language."
+        remedy = "If the logs hold the same items in the same order, say --pair-by order."
+        examples = [frame.loc[source, "item"].iloc[0], frame[~source]["item"].iloc[0]]
+        notes.problem(what, remedy, value=listing(examples))
     tested = table[(table["keys"] >= FEW_KEYS) & (table["expected"] < 1)]
     other = "If the order is the same, pair with --pair-by order. " if pair_by == "id" else ""
-    return [
-        Problem(
-            f"the items of {benchmark} in {row['language']} are other questions than those in the "
-            f"source language: {row['agree']:.0%} of {int(row['keys'])} answer keys agree, and "
-            f"{row['expected']:.0%} would by chance.",
+    for row in tested[(tested["p"] >= LEVEL) | (tested["same"] < LEAST_SAME)].itertuples():
+        notes.problem(
+            f"the items of {benchmark} in {row.language} are other questions than those in the "
+            f"source language: {row.agree:.0%} of {row.keys} answer keys agree, and "
+            f"{row.expected:.0%} would by chance.",
             f"{other}If the questions are the same with other numbers, or their options were "
             "shuffled, pair without keys (--no-keys). A benchmark that is no translation cannot "
             "measure transfer.",
         )
-        for _, row in tested[(tested["p"] >= LEVEL) | (tested["same"] < LEAST_SAME)].iterrows()
-    ]
 
 
-def _described(benchmark: str, frame: pd.DataFrame, table: pd.DataFrame, pair_by: str) -> list[str]:
+def _described(
+    benchmark: str, frame: pd.DataFrame, table: pd.DataFrame, start: str
+) -> Iterator[str]:
     """How the items were paired, and what the keys say."""
-    start = f"{benchmark}: items by {pair_by}"
     sources = sorted(frame["source_language"].unique())
     named = sources[0] if len(sources) == 1 else "their source language"
     if table.empty:
-        return [f"{start}; there is one language only."]
+        yield f"{start}; there is one language only."
+        return
     if not (frame["language"] == frame["source_language"]).any():
-        return [f"{start}; there are no answers in {named} to compare with."]
-    lines = []
-    tested = table[(table["keys"] >= FEW_KEYS) & (table["expected"] < 1)]
-    rest = [code for code in table["language"] if code not in set(tested["language"])]
-    whole = tested[tested["agree"] == 1]
+        yield f"{start}; there are no answers in {named} to compare with."
+        return
+    is_tested = (table["keys"] >= FEW_KEYS) & (table["expected"] < 1)
+    tested, rest = table[is_tested], table[~is_tested]
+    whole, part = tested[tested["agree"] == 1], tested[tested["agree"] < 1]
     if len(whole):
-        low, high = int(whole["keys"].min()), int(whole["keys"].max())
-        n = f"{low}" if low == high else f"{low} to {high}"
-        lines.append(
-            f"{start}; the keys agree with {named} in all of {n} items in "
-            f"{listing(whole['language'], 20)}."
-        )
-    part = tested[tested["agree"] < 1]
+        n = " to ".join(map(str, sorted({whole["keys"].min(), whole["keys"].max()})))
+        codes = listing(whole["language"], 20)
+        yield f"{start}; the keys agree with {named} in all of {n} items in {codes}."
     if len(part):
-        shares = listing(
-            (f"{c} {a:.1%}" for c, a in zip(part["language"], part["agree"], strict=True)), 20
+        shares = listing((f"{row.language} {row.agree:.1%}" for row in part.itertuples()), 20)
+        yield f"{start}; the keys agree with {named} in most items: {shares}."
+    doubtful = listing(part.loc[part["same"] < MOST_SAME, "language"], 20)
+    if doubtful:
+        yield (
+            f"{benchmark}: look at {doubtful}: so many other keys mean that items are out of step, "
+            "or that answers were changed."
         )
-        lines.append(f"{start}; the keys agree with {named} in most items: {shares}.")
-    doubtful = part.loc[part["same"] < MOST_SAME, "language"]
-    if len(doubtful):
-        lines.append(
-            f"{benchmark}: look at {listing(doubtful, 20)}: so many other keys mean that items "
-            "are out of step, or that answers were changed."
-        )
-    if rest:
-        few = table.loc[table["language"].isin(rest), "keys"]
+    if len(rest):
         why = (
-            "the right answers are free text, or the logs do not hold them"
-            if (few == 0).all()
-            else f"there are fewer than {counted(FEW_KEYS, 'key')}, or all are the same"
+            f"there are fewer than {counted(FEW_KEYS, 'key')}, or all are the same"
+            if rest["keys"].any()
+            else "the right answers are free text, or the logs do not hold them"
         )
-        lines.append(f"{start}; it could not be checked in {listing(rest, 20)}, as {why}.")
-    return lines
+        codes = listing(rest["language"], 20)
+        yield f"{start}; it could not be checked in {codes}, as {why}."

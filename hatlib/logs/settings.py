@@ -4,7 +4,8 @@
 every setting that can change an answer; weights must agree over all benchmarks. If they differ,
 the import is refused, unless the user says that it is meant (`mixed`). Settings that only change
 how many items were asked, or roundings, are said and no more. Where and how fast a run was made
-does not matter, nor does a setting that names the language of the run.
+does not matter, nor does a setting that names the language of the run. ``names.toml`` lists which
+are which.
 """
 
 from __future__ import annotations
@@ -16,26 +17,15 @@ from typing import Any
 import pandas as pd
 
 from hatlib.errors import listing
+from hatlib.logs.fields import NAMES
 from hatlib.logs.languages import language_in
 from hatlib.logs.reading import Notes, clean
 
-#: Which weights answer.
-WEIGHTS = re.compile(
-    r"pretrained|peft|delta|adapter\w*|lora\w*|revision|subfolder|checkpoint|gguf_file|"
-    r"load_in_\w+|bnb_\w+|quanti[sz]\w*|autogptq|gptq\w*|awq|model_name|model_path|engine"
-)
-#: How many items were asked, roundings: said, not refused.
-SAID = re.compile(
-    r"limit|samples?|sample_id|max_eval_instances|dtype|torch_dtype|max_length|max_model_len|version"
-)
-#: Where and how fast: never compared.
-IGNORED = re.compile(
-    r"device\w*|\w*batch\w*|\w*parallel\w*|gpu_\w+|max_cpu_memory|max_memory\w*|trust_remote_code|"
-    r"cache\w*|use_cache|token|\w*token_?path|api_key|base_url|num_concurrent|max_retries|timeout|"
-    r"attempt_timeout|max_connections|max_tasks|swap_space|offload\w*|use_fast_tokenizer|verbosity|"
-    r"log\w*|until|stop\w*|sample_train|num_train_trials|seed|\w*_seed|language|lang|enforce_eager|tokenizer_backend|port|host|user|num_gpus"
-)
-_UNSET = "not set"
+_KINDS = {kind: re.compile("|".join(names)) for kind, names in NAMES["settings"].items()}
+
+
+def _is(kind: str, name: str) -> bool:
+    return bool(_KINDS[kind].fullmatch(name.rsplit(".", 1)[-1]))
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -48,7 +38,7 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, value in settings.items():
-        if not isinstance(name, str) or IGNORED.fullmatch(name):
+        if not isinstance(name, str) or _KINDS["ignored"].fullmatch(name):
             continue
         if isinstance(value, Mapping):
             found |= flat(value, f"{prefix}{name}.")
@@ -85,21 +75,24 @@ def compare_settings(
     """
     for model, mine in placed.groupby("model", sort=False):
         known = mine[[bool(settings[run]) for run in mine["run"]]]
-        unknown = set(mine["run"]) - set(known["run"])
-        if unknown and len(known):
-            n = f"{len(unknown)} of {mine['run'].nunique()}"
+        lacking = mine["run"].nunique() - known["run"].nunique()
+        if lacking and len(known):
+            n = f"{lacking} of {mine['run'].nunique()}"
             notes.assumed.append(
                 f"{model}: the settings of {n} runs are not known, and were not compared."
             )
-        for scope, part in _scopes(str(model), known):
-            refused: list[str] = []
-            said: list[str] = []
-            for name, text in _differences(part, settings, scope == str(model)):
-                (said if SAID.fullmatch(name.rsplit(".", 1)[-1]) else refused).append(text)
-            if said or (mixed and refused):
-                texts = listing([*said, *(refused if mixed else [])], 6)
-                notes.assumed.append(f"{scope}: runs that differ count as one model: {texts}.")
-            if refused and not mixed:
+        scopes = [(f"{model}", known, True)]
+        for (benchmark, prompting), part in known.groupby(["benchmark", "prompting"], sort=False):
+            way = f" ({prompting})" if prompting else ""
+            scopes.append((f"{model} on {benchmark}{way}", part, False))
+        for scope, part, weights in scopes:
+            found = [d for d in _differences(part, settings) if _is("weights", d[0]) is weights]
+            refused = [] if mixed else [text for name, text in found if not _is("said", name)]
+            said = [text for _, text in found if text not in refused]
+            if said:
+                told = f"runs that differ count as one model: {listing(said, 6)}."
+                notes.assumed.append(f"{scope}: {told}")
+            if refused:
                 notes.problem(
                     f"runs of {scope} were set otherwise, and would count as one model.",
                     "Import each by itself, with its own --model or --prompting; or say --mixed, "
@@ -108,38 +101,22 @@ def compare_settings(
                 )
 
 
-def _scopes(model: str, placed: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Runs whose weights are compared, then those whose other settings are."""
-    yield model, placed
-    for (benchmark, prompting), part in placed.groupby(["benchmark", "prompting"], sort=False):
-        yield f"{model} on {benchmark}{f' ({prompting})' if prompting else ''}", part
-
-
 def _differences(
-    placed: pd.DataFrame, settings: Sequence[Mapping[str, str]], weights: bool
+    placed: pd.DataFrame, settings: Sequence[Mapping[str, str]]
 ) -> Iterator[tuple[str, str]]:
     """The settings in which runs differ, each with its values and their languages."""
-    runs = {
-        int(str(run)): (sorted(set(mine["language"])), set(mine["spelt"]))
-        for run, mine in placed.groupby("run", sort=False)
-    }
-    for name in sorted({name for run in runs for name in settings[run]}):
-        if bool(WEIGHTS.fullmatch(name.rsplit(".", 1)[-1])) is not weights:
-            continue
-        values: dict[str, dict[str, None]] = {}
-        neutral = set()
-        for run, (codes, spelt) in runs.items():
-            value = settings[run].get(name, _UNSET)
-            values.setdefault(value, {}).update(dict.fromkeys(codes))
-            neutral.add(_neutral(value, {*codes, *spelt}) if len(codes) == 1 else value)
+    runs = [(settings[int(str(run))], mine) for run, mine in placed.groupby("run", sort=False)]
+    for name in sorted({name for given, _ in runs for name in given}):
+        values: dict[str, set[str]] = {}
+        neutral = set()  # without what only names the language of the run
+        for given, mine in runs:
+            value, codes = given.get(name, "not set"), set(mine["language"])
+            values.setdefault(value, set()).update(codes)
+            neutral.add(_neutral(value, codes | {*mine["spelt"]}) if len(codes) == 1 else value)
         if len(values) > 1 and len(neutral) > 1:
             short = name.rsplit(".", 1)[-1]
-            yield (
-                name,
-                listing(
-                    (f"{short}={value} ({listing(codes, 4)})" for value, codes in values.items()), 4
-                ),
-            )
+            told = (f"{short}={v} ({listing(sorted(codes), 4)})" for v, codes in values.items())
+            yield name, listing(told, 4)
 
 
 def _neutral(value: str, codes: set[str]) -> str:
