@@ -395,7 +395,7 @@ def _fitting(
         name = _named(options.filter, metric or word)
         told = f"{what} has no {name} that is a number in every task."
     elif graded:
-        told = f"the {word} of {what} is more than right and wrong: {_told(fits)}."
+        told = f"the {word} of {what} is not only 0 and 1: {_told(fits)}."
         remedy = "Say from which value on an answer is right with --threshold."
     else:
         told = f"{len(fits)} {word}s may say what is right of {what}."
@@ -429,7 +429,7 @@ def _suspect(
             line += f" by {_named(taken['variant'], taken['metric'])}: probably the wrong one."
             notes.problem(line, f"Choose with --filter or --metric; there is {_told(better)}.")
         elif len(none) == len(cell) and not (by_hand or notes.problems):
-            remedy = "Probably the answers were not read. Say --metric if it is so."
+            remedy = f"Were the answers read? Say --metric {taken['metric']} if it is so."
             notes.problem(f"{line}.", remedy)
         else:
             notes.assumed.append(f"{line}; look whether the parser finds the answers.")

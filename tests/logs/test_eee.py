@@ -97,8 +97,8 @@ def test_a_row_for_each_metric(tmp_path: Path) -> None:
     ]
     path = write(tmp_path / "a.jsonl", rows)
     said = failing([path], Options())
-    assert "accuracy (is_correct 1.00)" in said
-    assert "strict (is_correct 0.00)" in said
+    assert "under accuracy (1.00 right)" in said
+    assert "under strict (0.00 right)" in said
     for options in (Options(metric="strict"), Options(filter="strict")):
         trials = read([path], options)
         assert counts(trials) == [["de", "q1", 0, 1], ["de", "q2", 0, 1]]

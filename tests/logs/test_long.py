@@ -85,7 +85,7 @@ def test_words_for_right(tmp_path: Path, values: list[str], right: list[int]) ->
 
 def test_numbers_need_a_threshold(tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv", pd.DataFrame({"id": [1, 2, 3], "score": [0.2, 0.8, 1]}))
-    assert "2 of 3 answers are neither 0 nor 1 (0.2 to 1)" in failing([path], OPTIONS)
+    assert "correct (0.2 to 1)" in failing([path], OPTIONS)
     trials = read([path], Options(model="m", benchmark="b", language="de", threshold=0.5))
     assert trials.frame["n_correct"].tolist() == [0, 1, 1]
     assert "b: column correct, right from 0.5 on." in trials.notes.chosen
