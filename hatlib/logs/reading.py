@@ -496,10 +496,8 @@ def value_of(content: bytes, file: str, notes: Notes) -> Any:
     {'a': 1}
     """
     value, what = _parsed(content)
-    if what or value is None:
-        what = what or "the file holds nothing."
-        return notes.problem(what, "It may be cut off or of another kind.", file)
-    return value
+    remedy = "It may be cut off or of another kind."
+    return notes.problem(what, remedy, file) if what else value
 
 
 def _parsed(content: bytes) -> tuple[Any, str]:
@@ -508,11 +506,24 @@ def _parsed(content: bytes) -> tuple[Any, str]:
     if len(content) > MAX_MEMBER:
         return start, _too_large(MAX_MEMBER)
     try:
-        return json.loads(content.decode("utf-8-sig")), ""
+        value = parsed(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return start, _not_text(content) or "the text is not in UTF-8."
+    return (start, _not_text(content) or "the text is not JSON.") if value is None else (value, "")
+
+
+def parsed(text: str) -> Any:
+    """The value of a JSON text; None if it is not JSON, whatever is wrong with it.
+
+    Examples
+    --------
+    >>> parsed("[1]"), parsed("[" * 100_000), parsed("{'a': 1}")
+    ([1], None, None)
+    """
+    try:
+        return json.loads(text)
     except (ValueError, RecursionError):  # a number of thousands of digits is a ValueError
-        return start, _not_text(content) or "the text is not JSON."
+        return None
 
 
 def _not_text(start: bytes) -> str:

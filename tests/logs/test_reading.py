@@ -50,7 +50,7 @@ def refused(*paths, **options) -> str:
         (b"PK\x03\x04 something", "zip file"),
         (b"PAR1 something", "Parquet"),
         (b"[1, 2]\n", "not a JSON object"),
-        (b"null\n", "not a JSON object"),
+        (b"null\n", "not JSON"),
         (b"[" * 100_000, "not JSON"),
         (b'{"doc_id": ' + b"9" * 5000 + b"}", "not JSON"),
         (b"\xff" * 300, "UTF-8"),
