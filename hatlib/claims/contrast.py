@@ -40,21 +40,17 @@ QUESTIONS: tuple[Question, ...] = ("size", "date", "thinking", "small")
 
 SIZES = ("params_total_b", "params_active_b")
 
-#: How a set of the book is told that it cannot answer.
+#: How a set is told that it cannot answer.
 _NOTHING = {
-    "size": "No size ladder has two sizes",
-    "date": "No lineage has two release dates at equal size",
-    "thinking": "No model was run with two thinking settings",
+    "size": "No size ladder has {steps} sizes of one variant",
+    "date": "No model family has {steps} release dates that can be told from size",
+    "thinking": "No model was run with two thinking settings above chance",
     "small": "No small model can be compared with a larger",
 }
 _RANK = {setting: rank for rank, setting in enumerate(REASONING)}
 _UNKNOWN = "unknown"  # a reasoning setting that nobody stated
 _GAINS = {"source_accuracy": "source_gain", "target_accuracy": "target_gain",
           "xlt_gap": "gap_gain", "ratio": "ratio_gain", "expected": "expected_gain"}  # fmt: skip
-_SETS = ["set", "set_name", "estimate", "low", "high", "p_value", "se", "freedom", "general",
-         "n", "n_groups", "n_lineages", "n_left_out", *_GAINS.values(), "reason"]  # fmt: skip
-_GROUPS = ["set", "set_name", "group", "lineage", "n", "n_steps", "n_left_out", "x_low", "x_high",
-           "estimate", "low", "high", "p_value", *_GAINS.values()]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,6 +85,60 @@ class Contrasts:
     groups: pd.DataFrame
     sets: pd.DataFrame
     level: float = resample.LEVEL
+
+
+Parts = tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]
+"""Rows, groups and the answer of one set."""
+
+
+def _contrasts(
+    question: Question, evidence: Literal["line", "hat"], parts: Sequence[Parts], level: float
+) -> Contrasts:
+    """Sets below one another; without a set, empty tables with the columns that are used."""
+    text = dict.fromkeys(["set", "set_name", "group", "lineage", "left_out", "reason"], "str")
+    numbers = dict.fromkeys(["x", "y", "n", "estimate", "low", "high", "p_value"], "float")
+    empty = pd.DataFrame(columns=[*text, *numbers]).astype(text | numbers)
+    rows = pd.concat([each[0] for each in parts] or [empty], ignore_index=True)
+    groups = pd.concat([each[1] for each in parts] or [empty], ignore_index=True)
+    if evidence == "line":
+        groups = resample.with_q_values(groups)
+    sets = pd.DataFrame([each[2] for each in parts]) if parts else empty
+    return Contrasts(question, evidence, rows, groups, sets, level)
+
+
+def _by_group(used: pd.DataFrame, slopes: Slopes) -> pd.DataFrame:
+    """One row a group: its estimate, and the change of each metric."""
+    told = {"set": ("set", "first"), "set_name": ("set_name", "first"), "lineage": ("lineage", set),
+            "n": ("x", "size"), "n_steps": ("x", "nunique"), "x_low": ("x", "min"),
+            "x_high": ("x", "max")}  # fmt: skip
+    frame = used.groupby("group", sort=False).agg(**told).loc[list(slopes.groups)].reset_index()
+    # A group counts for itself where it has several families, or none that is known.
+    families = [names - {""} for names in frame["lineage"]]
+    own = zip(families, frame["group"], strict=True)
+    frame["lineage"] = [next(iter(names)) if len(names) == 1 else group for names, group in own]
+    for measure, gain in [("y", "estimate"), *_GAINS.items()]:
+        known = used.reindex(columns=[measure]).to_numpy(dtype=float)
+        frame[gain] = slopes.of(known[:, 0])
+    return frame
+
+
+def _mean_gains(groups: pd.DataFrame, importance: Floats) -> dict[str, float]:
+    """The changes of the metrics: means over the same groups as the estimate."""
+    told = groups["estimate"].notna().to_numpy()
+    told = told if told.any() else ~told
+    if not told.any():
+        return dict.fromkeys(_GAINS.values(), np.nan)
+    return {
+        gain: float(np.average(groups.loc[told, gain], weights=importance[told]))
+        for gain in _GAINS.values()
+    }
+
+
+def _why_not(rows: pd.DataFrame, nothing: str) -> str:
+    """That nothing can be compared, with how many runs are left out for what."""
+    reasons = rows.loc[(rows["left_out"] != "") & (rows["group"] != ""), "left_out"]
+    parts = [f"{count} × {reason}" for reason, count in reasons.value_counts().items()]
+    return f"{nothing}{f' (left out: {listing(parts, 9)})' if parts else ''}."
 
 
 # Published accuracies ---------------------------------------------------------------------------
@@ -159,131 +209,105 @@ def on_line(
     _check(question, size, threshold)
     parts = []
     for name, of_set in table.groupby("set", sort=False):
-        part, set_seed = of_set.reset_index(drop=True), resample.seed_of(seed, name)
-        held, defines = None, None
-        if question == "size":
-            held = part[size].astype(float).map(np.log2)
-        elif question == "date":
-            held = _years(part)
-        elif question == "thinking":
-            held = (part["reasoning"] != "none").astype(float)
-            held = held.mask(part["reasoning"] == _UNKNOWN)
-        else:
-            defines = (part[size] >= threshold).to_numpy()
+        part = of_set.reset_index(drop=True)
+        thinks = (part["reasoning"] != "none").astype(float)
+        held = {"size": part[size].astype(float).map(np.log2), "date": _years(part),
+                "thinking": thinks.mask(part["reasoning"] == _UNKNOWN)}  # fmt: skip
         line = distance.off_line(
-            part, defines=defines, control=held, scale=scale, keep_all=keep_all, draws=draws,
-            rng=set_seed,
-        )  # fmt: skip
-        runs = line.runs.assign(y=line.runs["effective_transfer"], left_out=line.runs["unfit"])
-        if keep_all:
-            runs["left_out"] = ""
-        placed = {
-            "size": lambda r=runs: _ladders(r, size),
-            "date": lambda r=runs: _lineages(r, equal_size=equal_size),
-            "thinking": lambda r=runs: _pairs(r),
-            "small": lambda r=runs: _small(r, size, threshold),
-        }[question]()
-        parts.append(_answer_on_line(placed, line, question, size, threshold, min_steps))
-    rows, groups, sets = zip(*parts, strict=True) if parts else ((), (), ())
-    return Contrasts(
-        question,
-        "line",
-        _stacked(rows, [*table.columns, "group", "x", "y", "low", "high", "left_out", "role"]),
-        resample.with_q_values(_stacked(groups, _GROUPS)),
-        _stacked(sets, _SETS),
-    )
+            part,
+            defines=(part[size] >= threshold).to_numpy() if question == "small" else None,
+            control=held.get(question),
+            scale=scale,
+            keep_all=keep_all,
+            draws=draws,
+            rng=resample.seed_of(seed, name),
+        )
+        runs = line.runs.assign(
+            at=np.arange(len(part)),
+            y=line.runs["effective_transfer"],
+            left_out="" if keep_all else line.runs["unfit"],
+        )
+        steps = {"thinking": 2, "small": 1}.get(question, min_steps)
+        if question == "date":
+            dated = runs["release_date"].notna()
+            rows = runs.assign(x=_years(runs), group=runs["lineage"].where(dated, ""))
+        elif question == "thinking":
+            rows = _pairs(runs)
+        else:
+            place = _ladders if question == "size" else _small
+            rows = place(runs, size, threshold)
+        if question == "date" and equal_size:
+            rows["held"] = rows["params_total_b"].astype(float).map(np.log2)
+        found = _answer_on_line(rows, line, question, steps)
+        if np.isnan(found[2]["estimate"]):
+            found[2]["reason"] = _no_line(rows, line, question, size, threshold, steps)
+        parts.append(found)
+    return _contrasts(question, "line", parts, resample.LEVEL)
 
 
 def _answer_on_line(
+    rows: pd.DataFrame, line: distance.OffLine, question: Question, steps: int
+) -> Parts:
+    """The rows, groups and answer of one set; `rows` holds runs by their place, ``at``."""
+    in_group, fit = rows["group"] != "", rows["left_out"] == ""
+    n_steps = rows["x"].where(in_group & fit).groupby(rows["group"]).transform("nunique")
+    used = rows[in_group & fit & (n_steps >= steps)]
+    slopes = within_groups(used["x"], used["group"].tolist())
+    if question == "small":
+        slopes = Slopes(np.eye(len(used)), np.ones(len(used)), tuple(used["group"]))
+    groups = _by_group(used, slopes)
+    draws = slopes.of(line.draws[:, used["at"]])
+    groups["low"], groups["high"] = distance.interval(draws)
+    groups["p_value"] = [distance.p_value(each) for each in draws.T]
+    unfit = rows[in_group & ~fit].groupby("group").size()
+    groups["n_left_out"] = groups["group"].map(unfit).fillna(0).astype(int)
+    importance = slopes.spread if question == "date" else np.ones(len(groups))
+    told = used
+    if "held" in rows:  # the common change a year with size held fixed
+        told = used[used["held"].notna() & used["y"].notna()]
+        slopes = within_groups(told["x"], told["group"].tolist(), told["held"])
+    first = told.drop_duplicates("group").set_index("group")["at"][list(slopes.groups)]
+    mean = over_lineages(
+        slopes.of(told["y"].to_numpy(float)),
+        slopes.of(line.draws[:, told["at"]]),
+        line.weights[:, first],
+        groups.set_index("group")["lineage"][list(slopes.groups)].tolist(),
+        slopes.spread if question == "date" else None,
+    )
+    known = used["y"].notna() if question in ("date", "small") else used["at"].notna()
+    answer = {
+        "set": line.runs["set"].iloc[0],
+        "set_name": line.runs["set_name"].iloc[0],
+        **vars(mean),
+        "n": int(known.sum()),
+        "n_groups": len(groups),
+        "n_left_out": int((in_group & ~fit).sum()),
+        **_mean_gains(groups, importance),
+        "reason": "",
+    }
+    return rows.drop(columns=["at", "held"], errors="ignore"), groups, answer
+
+
+def _no_line(
     rows: pd.DataFrame,
     line: distance.OffLine,
     question: Question,
     size: str,
     threshold: float,
-    min_steps: int,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """The rows, groups and answer of one set; `rows` holds runs by their place, ``at``."""
-    steps = {"size": min_steps, "date": min_steps, "thinking": 2, "small": 1}[question]
-    in_group = rows["group"] != ""
-    unfit = (in_group & (rows["left_out"] != "")).groupby(rows["group"]).transform("sum")
-    fit = in_group & (rows["left_out"] == "")
-    n_steps = rows["x"].where(fit).groupby(rows["group"]).transform("nunique")
-    used = rows[fit & (n_steps >= steps)].assign(n_left_out=unfit)
-    groups, drawn, first, spread = [], [], [], []
-    for name, group in used.groupby("group", sort=False):
-        x = group["x"].to_numpy(float)
-        if question == "small":
-            weights, share = np.ones(len(x)), 1.0
-        else:
-            slopes = within_groups(x, ["g"] * len(x))
-            if not len(slopes.groups):
-                continue
-            weights, share = slopes.weights[0], float(slopes.spread[0])
-        gain = line.draws[:, group["at"]] @ weights
-        low, high = distance.interval(gain[:, None])
-        groups.append(
-            {c: group[c].iloc[0] for c in ("set", "set_name", "lineage", "n_left_out")}
-            | {"group": name, "n": len(group), "n_steps": group["x"].nunique(),
-               "x_low": x.min(), "x_high": x.max(), "estimate": weights @ group["y"],
-               "low": low[0], "high": high[0], "p_value": distance.p_value(gain)}
-            | {change: weights @ group[m] for m, change in _GAINS.items()}
-        )  # fmt: skip
-        drawn.append(gain)
-        first.append(int(group["at"].iloc[0]))
-        spread.append(share)
-    frame = pd.DataFrame(groups, columns=_GROUPS)
-    importance = np.array(spread) if question == "date" else None
-    if question == "date" and "held" in rows:
-        mean = _at_equal_size(used, line)
-    else:
-        mean = over_lineages(
-            frame["estimate"].to_numpy(float),
-            np.stack(drawn, axis=1) if drawn else np.zeros((1, 0)),
-            line.weights[:, first] if first else np.zeros((1, 0), int),
-            frame["lineage"].tolist(),
-            importance,
-        )
-    known = used[used["y"].notna()] if question in ("date", "small") else used
-    answer: dict[str, Any] = {
-        "set": line.runs["set"].iloc[0],
-        "set_name": line.runs["set_name"].iloc[0],
-        **mean.row(),
-        "n": len(known),
-        "n_groups": len(frame),
-        "n_left_out": int((in_group & (rows["left_out"] != "")).sum()),
-        "reason": _why_not(frame, rows, line, question, size, threshold, min_steps),
-    }
-    # The changes of the metrics are means over the same groups as the estimate.
-    told = frame["estimate"].notna().to_numpy()
-    told = told if told.any() else ~told
-    for change in _GAINS.values():
-        weight = None if importance is None else importance[told]
-        answer[change] = np.average(frame[change][told], weights=weight) if len(frame) else np.nan
-    place = rows.drop(columns=["at", "held"], errors="ignore")
-    return place, frame, pd.DataFrame([answer], columns=_SETS)
+    steps: int,
+) -> str:
+    """Why a set has no answer."""
+    if question in ("size", "small") and not line.runs[size].notna().any():
+        return f"No model has a size ({size})."
+    if question == "small" and not (line.runs[size] < threshold).any():
+        return f"No model is below {threshold:g} billion parameters."
+    judged = rows[(rows["group"] != "") & rows["expected"].notna()]
+    if judged.empty and (rows["group"] != "").any():
+        return line.reason or "Too few runs of other model families to draw a line."
+    return _why_not(rows, _NOTHING[question].format(steps=steps))
 
 
-def _at_equal_size(used: pd.DataFrame, line: distance.OffLine) -> Estimate:
-    """The common change a year with size held fixed."""
-    sized = used[used["held"].notna() & used["y"].notna()]
-    if sized.empty:
-        return Estimate()
-    lineages = sized["lineage"].tolist()
-    slopes = within_groups(sized["x"], lineages, sized["held"])
-    if not slopes.spread.sum() > 1e-6:
-        return Estimate()
-    at = sized["at"].to_numpy()
-    first = [at[lineages.index(name)] for name in slopes.groups]
-    return over_lineages(
-        slopes.weights @ sized["y"].to_numpy(float),
-        line.draws[:, at] @ slopes.weights.T,
-        line.weights[:, first],
-        slopes.groups,
-        slopes.spread,
-    )
-
-
-def _ladders(runs: pd.DataFrame, size: str) -> pd.DataFrame:
+def _ladders(runs: pd.DataFrame, size: str, _: float) -> pd.DataFrame:
     """Runs of one generation, variant, reasoning setting and, if there are two, setup."""
     words = runs["reasoning"].replace({"none": "", "on": "thinking"})
     n_setups = runs.groupby(["ladder", "variant", "reasoning"])["setup"].transform("nunique")
@@ -291,30 +315,14 @@ def _ladders(runs: pd.DataFrame, size: str) -> pd.DataFrame:
                 strict=True)  # fmt: skip
     names = pd.Series([" ".join(filter(None, part)) for part in parts], runs.index, dtype=object)
     known = (runs["ladder"] != "") & runs[size].notna()
-    return runs.assign(
-        at=np.arange(len(runs)),
-        x=runs[size].astype(float).map(np.log2),
-        group=names.where(known, ""),
-    )
-
-
-def _lineages(runs: pd.DataFrame, *, equal_size: bool) -> pd.DataFrame:
-    """The dated runs of a lineage."""
-    known = runs["release_date"].notna() & (runs["lineage"] != "")
-    placed = runs.assign(
-        at=np.arange(len(runs)), x=_years(runs), group=runs["lineage"].where(known, "")
-    )
-    if equal_size:
-        placed["held"] = runs["params_total_b"].astype(float).map(np.log2)
-    return placed
+    return runs.assign(x=runs[size].astype(float).map(np.log2), group=names.where(known, ""))
 
 
 def _pairs(runs: pd.DataFrame) -> pd.DataFrame:
     """Each run of a model beside the run at its lowest reasoning setting."""
-    found = [runs.iloc[:0].assign(at=0, x=0.0, group="")]
+    found = [runs.iloc[:0].assign(x=0.0, group="")]
     two = runs.groupby(["model", "reasoning"])["setup"].transform("nunique") > 1
     ranked = runs.assign(
-        at=np.arange(len(runs)),
         rank=runs["reasoning"].map(_RANK),
         shown=runs["display_name"] + (" (" + runs["setup"] + ")").where(two, ""),
     )
@@ -324,7 +332,7 @@ def _pairs(runs: pd.DataFrame) -> pd.DataFrame:
             pair = same.iloc[[0, n]]
             name = f"{pair['shown'].iloc[0]}: {' to '.join(pair['reasoning'])}"
             found.append(pair.drop(columns=["rank", "shown"]).assign(x=[0.0, 1.0], group=name))
-    return pd.concat([part for part in found if len(part)] or found, ignore_index=True)
+    return pd.concat(found[1:] or found, ignore_index=True)
 
 
 def _small(runs: pd.DataFrame, size: str, threshold: float) -> pd.DataFrame:
@@ -339,54 +347,15 @@ def _small(runs: pd.DataFrame, size: str, threshold: float) -> pd.DataFrame:
          "larger, near chance"],
         "size unknown",
     )  # fmt: skip
+    number = runs.groupby("label").cumcount()  # no two runs share a group
+    labels = runs["label"].where(number == 0, runs["label"] + " #" + (number + 1).astype(str))
     left_out = np.where(role == "small", np.where(runs["y"].isna(), "no line", ""), role)
     return runs.assign(
-        at=np.arange(len(runs)),
         x=1.0,
-        group=np.where(small, _distinct(runs["label"]), ""),
+        group=np.where(small, labels, ""),
         role=role,
         left_out=np.where(small, left_out, runs["unfit"]),
     )
-
-
-def _distinct(labels: pd.Series) -> pd.Series:
-    """Labels that no two runs share."""
-    number = labels.groupby(labels).cumcount()
-    return labels.where(number == 0, labels + " #" + (number + 1).astype(str))
-
-
-def _why_not(
-    frame: pd.DataFrame,
-    rows: pd.DataFrame,
-    line: distance.OffLine,
-    question: Question,
-    size: str,
-    threshold: float,
-    min_steps: int,
-) -> str:
-    """Why a set has no answer; empty if it has one."""
-    no_line = line.reason or "Too few runs of other lineages to draw a line."
-    runs = line.runs
-    if question in ("size", "small") and not runs[size].notna().any():
-        return f"No model has a size ({size})."
-    if question == "small":
-        small = (runs[size] < threshold).to_numpy()
-        if not small.any():
-            return f"No model is below {threshold:g} billion parameters."
-        if not np.isfinite(runs.loc[small, "expected"]).any():
-            return f"Fewer than {distance.MIN_RUNS} larger models of other lineages draw the line."
-        return "" if len(frame) else "No small run can be judged by the line."
-    if frame.empty:
-        if question == "thinking":
-            return "No model has two reasoning settings above chance."
-        what = (
-            f"No generation has {min_steps} sizes of one variant."
-            if question == "size"
-            else f"No lineage has {min_steps} release dates."
-        )
-        unfit = int((runs["unfit"] != "").sum())
-        return what + (f" Left out as near chance or doubtful: {unfit}." if unfit else "")
-    return no_line if frame["estimate"].isna().all() else ""
 
 
 # HAT scores -------------------------------------------------------------------------------------
@@ -454,30 +423,17 @@ def on_scores(
         rows = macro[macro["benchmark"] == b.benchmark].reset_index(drop=True)
         rows = rows.rename(columns={"benchmark": "set", "benchmark_name": "set_name"})
         flags = rows["flag"].mask(rows["flag"] == "", "no score")
-        rows = rows.assign(y=rows["hat"], weak=flags.mask(b.sound[:, 0], ""))
-        placed = {
-            "size": lambda r=rows: _score_ladders(r, size),
-            "date": lambda r=rows: _score_lineages(r),
-            "thinking": lambda r=rows: _score_pairs(r, scores.models),
-            "small": lambda r=rows: _score_small(r, size, threshold),
-        }[question]()
-        parts.append(
-            _answer_on_scores(_entering(placed), b, scores.level, question, measure, truth,
-                              generator)
-        )  # fmt: skip
-    rows_, groups, sets = zip(*parts, strict=True) if parts else ((), (), ())
-    return Contrasts(
-        question,
-        "hat",
-        _stacked(rows_, [*_SCORE_ROWS, "group", "x", "y", "left_out"]),
-        _stacked(groups, _GROUPS),
-        _stacked(sets, [*_SETS, "span", "n_above", "n_items"]),
-        scores.level,
-    )
-
-
-_SCORE_ROWS = ["set", "set_name", "model", "display_name", "lineage", "hat", "low", "high",
-               "support", "source_accuracy", "target_accuracy", "xlt_gap", "ratio"]  # fmt: skip
+        rows = rows.assign(y=rows["hat"], weak=flags.mask(b.sound[:, 0], ""), left_out="")
+        if question == "date":
+            placed = _score_lineages(rows)
+        elif question == "thinking":
+            placed = _score_pairs(rows, scores.models)
+        else:
+            place = _ladders if question == "size" else _score_small
+            placed = place(rows.assign(reasoning="", setup=""), size, threshold)
+        rows = _entering(placed)
+        parts.append(_answer_on_scores(rows, b, scores.level, question, measure, truth, generator))
+    return _contrasts(question, "hat", parts, scores.level)
 
 
 def _answer_on_scores(
@@ -488,38 +444,37 @@ def _answer_on_scores(
     measure: Literal["hat", "lag"],
     truth: pd.DataFrame | None,
     rng: np.random.Generator,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+) -> Parts:
     """The rows, groups and answer of one set of item-level responses."""
     used = rows[rows["left_out"] == ""]
-    answer: dict[str, Any] = dict.fromkeys([*_GAINS.values(), "span"], np.nan)
-    answer |= {"set": b.benchmark, "set_name": rows["set_name"].iloc[0], "n": len(used)}
-    answer |= {"n_groups": 0, "n_left_out": int((_varied(rows) & (rows["weak"] != "")).sum())}
-    answer |= {"n_items": int(np.nanmax(b.n_items)), "n_above": int((used["low"] > 1).sum())}
-    if truth is not None:
-        answer["true_gain"] = np.nan
-    groups, mean = pd.DataFrame(columns=_GROUPS), Estimate()
+    slopes = within_groups(used["x"], used["group"].tolist(), used.get("held"))
+    groups = _by_group(used, slopes)
+    mean = Estimate()
     if len(used):
-        slopes = within_groups(used["x"], used["group"].tolist(), used.get("held"))
-        lineages = [_lineage(used, group) for group in slopes.groups]
+        lineages = groups["lineage"].tolist()
         mean = _mean_of_scores(slopes, b, used.index.to_numpy(), lineages, level, rng, measure)
-        gains = {g: used[m].to_numpy(float) for m, g in _GAINS.items() if m in used}
-        answer |= {g: float(slopes.common @ values) for g, values in gains.items()}
-        answer |= {"n_groups": len(slopes.groups), "reason": ""}
-        by_group = used.groupby("group")["x"]
-        answer["span"] = float(by_group.agg(np.ptp).max())
-        if truth is not None:
-            answer["true_gain"] = float(slopes.common @ _truth(truth, b, used))
-        names = list(slopes.groups)
-        groups = pd.DataFrame(
-            {"set": b.benchmark, "set_name": answer["set_name"], "group": names,
-             "lineage": lineages, "n": by_group.size()[names].to_numpy(),
-             "estimate": slopes.weights @ used["y"].to_numpy(float),
-             **{g: slopes.weights @ values for g, values in gains.items()}}
-        )  # fmt: skip
-    else:
-        answer["reason"] = _no_scores(rows, _NOTHING[question])
-    place = rows.drop(columns=["held", "weak"], errors="ignore")
-    return place, groups, pd.DataFrame([answer | mean.row()])
+    answer = {
+        "set": b.benchmark,
+        "set_name": rows["set_name"].iloc[0],
+        **vars(mean),
+        "n": len(used),
+        "n_groups": len(groups),
+        "n_left_out": int((_varied(rows) & (rows["weak"] != "")).sum()),
+        "n_items": int(np.nanmax(b.n_items)),
+        "n_above": int((used["low"] > 1).sum()),
+        "span": float((groups["x_high"] - groups["x_low"]).max()),
+        **_mean_gains(groups, slopes.spread),
+        "reason": "" if len(used) else _why_not(rows, _NOTHING[question].format(steps=2)),
+    }
+    if truth is not None:
+        known = truth[(truth["benchmark"] == b.benchmark) & (truth["target"] == MACRO)]
+        true = used["model"].map(known.set_index("model")["hat"]).to_numpy(float)
+        answer["true_gain"] = float(slopes.common @ true) if len(used) else np.nan
+    return (
+        rows.drop(columns=["held", "weak", "reasoning", "setup"], errors="ignore"),
+        groups,
+        answer,
+    )
 
 
 def _mean_of_scores(
@@ -553,14 +508,6 @@ def _mean_of_scores(
     se = float(np.std(draws @ slopes.common, ddof=1))
     value = float(slopes.common @ values)
     return student(value, se, degrees, level, general=False, n_lineages=n)
-
-
-def _score_ladders(rows: pd.DataFrame, size: str) -> pd.DataFrame:
-    known = rows[size].notna() & (rows["ladder"] != "")
-    return rows.assign(
-        x=np.log2(rows[size].astype(float)),
-        group=(rows["ladder"] + " " + rows["variant"]).str.strip().where(known, ""),
-    )
 
 
 def _score_lineages(rows: pd.DataFrame) -> pd.DataFrame:
@@ -611,8 +558,7 @@ def _track(rows: pd.DataFrame) -> pd.Series:
 
 def _entering(rows: pd.DataFrame) -> pd.DataFrame:
     """Which models enter, and why the others do not."""
-    own = rows["left_out"] if "left_out" in rows else pd.Series("", rows.index)
-    why = rows["weak"].where(rows["weak"] != "", own)
+    why = rows["weak"].where(rows["weak"] != "", rows["left_out"])
     why = why.mask((why == "") & (rows["group"] == ""), "not described enough")
     alone = ~_varied(rows[why == ""])
     why = why.mask(alone.reindex(rows.index, fill_value=False), "nothing to compare with")
@@ -628,24 +574,6 @@ def _entering(rows: pd.DataFrame) -> pd.DataFrame:
 def _varied(rows: pd.DataFrame) -> pd.Series:
     """Whether the group of a model has others that differ in what is asked."""
     return (rows["group"] != "") & (rows.groupby("group")["x"].transform("nunique") > 1)
-
-
-def _lineage(used: pd.DataFrame, group: str) -> str:
-    """The lineage of a group; the group itself where it has several, or none that is known."""
-    names = set(used.loc[used["group"] == group, "lineage"]) - {""}
-    return str(names.pop()) if len(names) == 1 else group
-
-
-def _truth(truth: pd.DataFrame, b: BenchmarkScores, used: pd.DataFrame) -> Floats:
-    rows = truth[(truth["benchmark"] == b.benchmark) & (truth["target"] == MACRO)]
-    return used["model"].map(rows.set_index("model")["hat"]).to_numpy(float)
-
-
-def _no_scores(rows: pd.DataFrame, nothing: str) -> str:
-    """Why no model enters, with how many are left out for what."""
-    reasons = rows.loc[(rows["left_out"] != "") & (rows["group"] != ""), "left_out"]
-    parts = [f"{count} × {reason}" for reason, count in reasons.value_counts().items()]
-    return f"{nothing}{f' (models left out: {listing(parts, 9)})' if parts else ''}."
 
 
 # Both -------------------------------------------------------------------------------------------
@@ -725,16 +653,12 @@ def lead(found: Contrasts, wish: str = "") -> str:
 
 
 def _check(question: str, size: str, threshold: float) -> None:
-    problems = []
-    if question not in QUESTIONS:
-        problems.append(
-            Problem("there is no such question.", f"Use one of {', '.join(QUESTIONS)}.",
-                    value=question)
-        )  # fmt: skip
-    if size not in SIZES:
-        problems.append(Problem(f"size is {size!r}.", f"Use one of {', '.join(SIZES)}."))
-    if not threshold > 0:
-        problems.append(Problem(f"threshold is {threshold!r}.", "Use a number above 0."))
+    checks = (
+        (question in QUESTIONS, f"there is no question {question!r}.", f"Use one of {QUESTIONS}."),
+        (size in SIZES, f"size is {size!r}.", f"Use one of {SIZES}."),
+        (threshold > 0, f"threshold is {threshold!r}.", "Use a number above 0."),
+    )
+    problems = [Problem(what, remedy) for fine, what, remedy in checks if not fine]
     if problems:
         raise InputError(problems)
 
@@ -742,15 +666,3 @@ def _check(question: str, size: str, threshold: float) -> None:
 def _years(rows: pd.DataFrame) -> pd.Series:
     start = pd.Timestamp(2020, 1, 1)
     return (rows["release_date"] - start).dt.days / distance.DAYS_A_YEAR
-
-
-def _stacked(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    """Frames below one another, with these columns even if there is no row."""
-    filled = [frame for frame in frames if len(frame)]
-    if filled:
-        return pd.concat(filled, ignore_index=True)
-    text = {"set", "set_name", "group", "lineage", "model", "display_name", "label", "reason",
-            "left_out", "role"}  # fmt: skip
-    return pd.DataFrame(
-        {name: pd.Series(dtype="str" if name in text else "float") for name in columns}
-    )

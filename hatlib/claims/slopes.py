@@ -41,6 +41,11 @@ class Slopes:
         """Times values, the slope that all groups have in common; shape (n,)."""
         return self.spread @ self.weights / self.spread.sum()
 
+    def of(self, values: Floats) -> Floats:
+        """The slope of each group, shape (..., groups); what is missing spoils its own group."""
+        slopes = np.nan_to_num(values) @ self.weights.T
+        return np.where(np.isnan(values) @ (self.weights != 0).T, np.nan, slopes)
+
 
 def within_groups(x: ArrayLike, groups: Sequence[str], held: ArrayLike | None = None) -> Slopes:
     """The least-squares slope on `x`, with a level for each group and `held` held fixed.
@@ -93,7 +98,7 @@ class Estimate:
 
     Attributes
     ----------
-    value, low, high, p_value : float
+    estimate, low, high, p_value : float
         The number, its interval, and the two-sided p-value that it is 0.
     se, freedom : float
         Standard error, and degrees of freedom of Student's t behind the interval.
@@ -103,7 +108,7 @@ class Estimate:
         How many lineages there are.
     """
 
-    value: float = np.nan
+    estimate: float = np.nan
     low: float = np.nan
     high: float = np.nan
     p_value: float = np.nan
@@ -111,12 +116,6 @@ class Estimate:
     freedom: float = np.nan
     general: bool = False
     n_lineages: int = 0
-
-    def row(self) -> dict[str, float]:
-        """The columns of `Contrasts.sets`."""
-        return {"estimate": self.value, "low": self.low, "high": self.high, "general": self.general,
-                "p_value": self.p_value, "se": self.se, "freedom": self.freedom,
-                "n_lineages": self.n_lineages}  # fmt: skip
 
 
 def student(
@@ -165,7 +164,7 @@ def over_lineages(
     Examples
     --------
     >>> values, draws = np.array([1.0, 3.0]), np.array([[1.0, 3.0]] * 4)
-    >>> over_lineages(values, draws, np.ones((4, 2), int), ["a", "b"]).value
+    >>> over_lineages(values, draws, np.ones((4, 2), int), ["a", "b"]).estimate
     2.0
     """
     kept = np.flatnonzero(np.isfinite(values))

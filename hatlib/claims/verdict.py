@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -35,6 +35,12 @@ Grade = Literal["firm", "suggestive", "open"]
 MOST_NEEDED = 100_000
 """More clusters or items than this are not worth naming."""
 
+_RECORD = (
+    "name", "question", "asks", "estimate", "low", "high", "level", "margin", "unit", "answer",
+    "direction", "beyond", "rules_out", "grade", "held_back", "general", "n_clusters", "n_items",
+    "cluster", "needed", "p_value", "family_size", "doubtful", "subject",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -42,77 +48,143 @@ class Verdict:
 
     Attributes
     ----------
-    name : str
-        Short name by which other pages find the verdict.
-    question : str
-        What was asked, in words.
-    asks : {"difference", "loss", "gain"}
-        Which kind of answer settles the question.
     estimate, low, high : float
         The number and its interval, not corrected for the number of tests; nan if there is none.
-    level : float
-        Nominal coverage of the interval.
     margin : float
         The smallest difference that matters.
+    asks : {"difference", "loss", "gain"}
+        Which kind of answer settles the question.
+    name : str
+        Short name by which other pages find the verdict.
+    question, subject : str
+        What was asked, in words, and of what, such as the name of a dataset.
     unit : str
         What the number is a change for, such as "per doubling of size".
-    answer : str
-        "higher" or "lower" than 0; "same", a difference beyond the margin is ruled out; "not
-        lower" (or "not higher"), a loss (gain) beyond the margin is ruled out; or "open".
-    direction : str
-        "higher" or "lower" if the interval lies wholly on one side of 0, else empty.
-    beyond : bool
-        Whether the interval lies wholly beyond the margin.
-    rules_out : tuple of str
-        Of "loss" and "gain", those beyond the margin that the interval rules out.
-    grade : {"firm", "suggestive", "open"}
-        The evidence.
-    held_back : tuple of str
-        Why it is not firm: "few clusters", "not after correction", "doubtful data", "other
-        question".
     general : bool
         Whether the claim is about models in general, and not about those at hand alone.
     n_clusters, n_items : int or None
-        How many lineages (or other clusters), and items, the interval rests on.
+        How many model families (or other clusters), and items, the interval rests on.
     cluster : str
         What a cluster is, in the plural.
-    needed : int or None
-        How many clusters (items, if the claim is about the models at hand) would make the interval
-        narrow enough to rule out both margins around 0; None if that cannot be said.
-    p_value : float
-        Holm-corrected p-value that the number is 0; nan if there was no correction.
+    adjusted : mapping of str to float or None
+        P-values after correction, see `decide`.
     family_size : int
         How many tests were corrected for together.
     doubtful : str
         Why the data are doubtful; empty if they are not.
-    subject : str
-        What the verdict speaks of, such as the name of a dataset.
+    level : float
+        Nominal coverage of the interval.
     """
 
-    name: str
-    question: str
-    asks: Asks
     estimate: float
     low: float
     high: float
-    level: float
+    _: KW_ONLY
     margin: float
-    unit: str
-    answer: Answer
-    direction: str
-    beyond: bool
-    rules_out: tuple[str, ...]
-    grade: Grade
-    held_back: tuple[str, ...]
-    general: bool
-    n_clusters: int | None
-    n_items: int | None
-    cluster: str
-    needed: int | None
-    p_value: float
-    family_size: int
-    doubtful: str
-    subject: str
+    asks: Asks = "difference"
+    name: str = ""
+    question: str = ""
+    subject: str = ""
+    unit: str = ""
+    general: bool | None = None
+    n_clusters: int | None = None
+    n_items: int | None = None
+    cluster: str = "lineages"
+    adjusted: Mapping[str, float] | None = None
+    family_size: int = 1
+    doubtful: str = ""
+    level: float = LEVEL
+
+    def __post_init__(self) -> None:
+        if not self.margin > 0:
+            value = str(self.margin)
+            raise InputError(
+                Problem("the margin must be above 0.", "Say what matters.", value=value)
+            )
+        if self.general is None:
+            object.__setattr__(self, "general", self.n_clusters is not None)
+
+    @property
+    def direction(self) -> Literal["higher", "lower", ""]:
+        """On which side of 0 the interval lies wholly, if it does."""
+        return "higher" if self.low > 0 else "lower" if self.high < 0 else ""
+
+    @property
+    def beyond(self) -> bool:
+        """Whether the interval lies wholly beyond the margin."""
+        return bool(self.low > self.margin or self.high < -self.margin)
+
+    @property
+    def rules_out(self) -> tuple[str, ...]:
+        """Of "loss" and "gain", those beyond the margin that the interval rules out."""
+        ruled = (("loss", self.low > -self.margin), ("gain", self.high < self.margin))
+        return tuple(word for word, out in ruled if out)
+
+    @property
+    def _asked(self) -> Answer:
+        """The answer to what was asked."""
+        if self.asks == "difference":
+            return self.direction or ("same" if len(self.rules_out) == 2 else "open")
+        if self.asks in self.rules_out:
+            return "not lower" if self.asks == "loss" else "not higher"
+        side = "lower" if self.asks == "loss" else "higher"
+        return self.direction or "open" if self.beyond and self.direction == side else "open"
+
+    @property
+    def answer(self) -> Answer:
+        """What the interval says; that something else than what was asked is shown, or ruled out.
+
+        "higher" or "lower" than 0; "same", a difference beyond the margin is ruled out; "not
+        lower" (or "not higher"), a loss (gain) beyond the margin is ruled out; or "open".
+        """
+        if self._asked != "open" or not (self.rules_out or self.direction):
+            return self._asked
+        return self.direction or ("not lower" if "loss" in self.rules_out else "not higher")
+
+    @property
+    def held_back(self) -> tuple[str, ...]:
+        """Why an answer is not firm."""
+        if self.answer == "open":
+            return ()
+        tests = {"higher": ("zero",), "lower": ("zero",), "same": ("loss", "gain"),
+                 "not lower": ("loss",), "not higher": ("gain",)}[self.answer]  # fmt: skip
+        lost = [(self.adjusted or {}).get(test, 0.0) >= BOOK["clear"] for test in tests]
+        reasons = {
+            "other question": self._asked == "open",
+            "few clusters": self.general and (self.n_clusters or 0) < FEW_CLUSTERS,
+            "not after correction": any(lost),
+            "doubtful data": self.doubtful,
+        }
+        return tuple(reason for reason, holds in reasons.items() if holds)
+
+    @property
+    def grade(self) -> Grade:
+        """The evidence."""
+        if self.answer == "open":
+            return "open"
+        return "suggestive" if self.held_back else "firm"
+
+    @property
+    def p_value(self) -> float:
+        """Holm-corrected p-value that the number is 0; nan if there was no correction."""
+        return float((self.adjusted or {}).get("zero", np.nan))
+
+    @property
+    def needed(self) -> int | None:
+        """How many clusters would make the interval narrow enough to rule out both margins.
+
+        Items, if the claim is about the models at hand; None if that cannot be said.
+        """
+        half, n = (self.high - self.low) / 2, self.n_clusters if self.general else self.n_items
+        if not half > 0 or not n or n < 2:
+            return None
+        if not self.general:
+            return min(math.ceil(n * (half / self.margin) ** 2), MOST_NEEDED)
+        # Student's t has few degrees of freedom where clusters are few.
+        counts = np.array([n, *range(2, MOST_NEEDED + 1)])
+        reach = stats.t.ppf((1 + self.level) / 2, counts - 1) / np.sqrt(counts)
+        enough = reach[1:] <= reach[0] * self.margin / half
+        return int(counts[1:][enough][0]) if enough.any() else MOST_NEEDED
 
     def as_record(self) -> dict[str, Any]:
         """The verdict as JSON: numbers to six significant digits, what is not known as None.
@@ -122,37 +194,18 @@ class Verdict:
         >>> decide(0.1, 0.05, 0.15, margin=0.02).as_record()["grade"]
         'firm'
         """
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        return {key: _plain(getattr(self, key)) for key in _RECORD}
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float | np.floating):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
-    if isinstance(value, np.bool_):
-        return bool(value)
     return list(value) if isinstance(value, tuple) else value
 
 
-def decide(
-    estimate: float,
-    low: float,
-    high: float,
-    *,
-    margin: float,
-    name: str = "",
-    question: str = "",
-    subject: str = "",
-    asks: Asks = "difference",
-    unit: str = "",
-    general: bool | None = None,
-    n_clusters: int | None = None,
-    n_items: int | None = None,
-    cluster: str = "lineages",
-    adjusted: Mapping[str, float] | None = None,
-    family_size: int = 1,
-    doubtful: str = "",
-    level: float = LEVEL,
-) -> Verdict:
+def decide(estimate: float, low: float, high: float, *, margin: float, **about: Any) -> Verdict:
     """Judge one estimate by its interval.
 
     Parameters
@@ -161,8 +214,8 @@ def decide(
         The number and the ends of its interval; nan if there is no interval.
     margin : float
         The smallest difference that matters, above 0.
-    name, question, subject, unit : str
-        See `Verdict`.
+    **about
+        What else a `Verdict` holds: ``name``, ``question``, ``subject`` and ``unit``; and
     asks : {"difference", "loss", "gain"}
         What settles the question: a difference (or that there is none that matters), or that a loss
         (a gain) beyond the margin is there or is ruled out.
@@ -202,127 +255,7 @@ def decide(
     >>> wide.grade, wide.needed
     ('open', 33)
     """
-    if not margin > 0:
-        raise InputError(
-            Problem("the margin must be above 0.", "Say what matters.", value=str(margin))
-        )
-    general = n_clusters is not None if general is None else general
-    seen = _Seen.of(low, high, margin)
-    answer = _answer(seen, asks)
-    held: list[str] = []
-    if answer == "open" and (seen.rules_out or seen.direction):
-        # Something that matters is ruled out, or shown, though not what was asked.
-        answer = seen.other(asks)
-        held.append("other question")
-    if answer != "open":
-        if general and (n_clusters is None or n_clusters < FEW_CLUSTERS):
-            held.append("few clusters")
-        if not _survives(answer, adjusted):
-            held.append("not after correction")
-        if doubtful:
-            held.append("doubtful data")
-    return Verdict(
-        name=name,
-        question=question,
-        asks=asks,
-        estimate=float(estimate),
-        low=float(low),
-        high=float(high),
-        level=level,
-        margin=float(margin),
-        unit=unit,
-        answer=answer,
-        direction=seen.direction,
-        beyond=seen.beyond,
-        rules_out=seen.rules_out,
-        grade="open" if answer == "open" else "suggestive" if held else "firm",
-        held_back=tuple(held),
-        general=general,
-        n_clusters=None if n_clusters is None else int(n_clusters),
-        n_items=None if n_items is None else int(n_items),
-        cluster=cluster,
-        needed=_needed(low, high, margin, level, general, n_clusters, n_items),
-        p_value=float((adjusted or {}).get("zero", np.nan)),
-        family_size=int(family_size),
-        doubtful=doubtful,
-        subject=subject,
-    )
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What an interval shows."""
-
-    direction: Literal["higher", "lower", ""]
-    beyond: bool
-    rules_out: tuple[str, ...]
-
-    @classmethod
-    def of(cls, low: float, high: float, margin: float) -> _Seen:
-        ruled = (("loss", low > -margin), ("gain", high < margin))
-        return cls(
-            "higher" if low > 0 else "lower" if high < 0 else "",
-            low > margin or high < -margin,
-            tuple(word for word, out in ruled if out),
-        )
-
-    def other(self, asks: Asks) -> Answer:
-        """The answer to another question than the one that was asked."""
-        if self.direction:
-            return self.direction
-        return "not lower" if "loss" in self.rules_out else "not higher"
-
-
-def _answer(seen: _Seen, asks: Asks) -> Answer:
-    if asks == "loss":
-        if "loss" in seen.rules_out:
-            return "not lower"
-        return "lower" if seen.beyond and seen.direction == "lower" else "open"
-    if asks == "gain":
-        if "gain" in seen.rules_out:
-            return "not higher"
-        return "higher" if seen.beyond and seen.direction == "higher" else "open"
-    if seen.direction:
-        return seen.direction
-    return "same" if len(seen.rules_out) == 2 else "open"
-
-
-def _survives(answer: Answer, adjusted: Mapping[str, float] | None) -> bool:
-    """Whether the answer holds after correction for the number of tests."""
-    if not adjusted:
-        return True
-    tests = {
-        "higher": ("zero",), "lower": ("zero",), "same": ("loss", "gain"),
-        "not lower": ("loss",), "not higher": ("gain",),
-    }[answer]  # fmt: skip
-    return all(adjusted.get(test, 0.0) < BOOK["clear"] for test in tests)
-
-
-def _needed(
-    low: float,
-    high: float,
-    margin: float,
-    level: float,
-    general: bool,
-    n_clusters: int | None,
-    n_items: int | None,
-) -> int | None:
-    """How many clusters or items make the interval as narrow as the margin on each side."""
-    half, n = (high - low) / 2, n_clusters if general else n_items
-    if not half > 0 or not n or n < 2:
-        return None
-    share = (1 + level) / 2
-
-    def reach(count: float) -> float:
-        """Student's t has few degrees of freedom where clusters are few."""
-        return float(stats.t.ppf(share, count - 1)) / math.sqrt(count)
-
-    if not general:
-        return min(math.ceil(n * (half / margin) ** 2), MOST_NEEDED)
-    wanted = reach(n) * margin / half
-    candidates = np.arange(2, MOST_NEEDED + 1)
-    enough = stats.t.ppf(share, candidates - 1) / np.sqrt(candidates) <= wanted
-    return int(candidates[np.argmax(enough)]) if enough.any() else MOST_NEEDED
+    return Verdict(float(estimate), float(low), float(high), margin=float(margin), **about)
 
 
 def decide_together(
