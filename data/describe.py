@@ -24,7 +24,7 @@ from hatlib.data.loading import repeated, typed
 from hatlib.data.responses import SETS
 from hatlib.data.tables import STUDIES
 from hatlib.errors import InputError, Problem
-from hatlib.metric.standards import STANDARDS
+from hatlib.metric.reference import STANDARDS
 
 HERE = Path(__file__).resolve().parent
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hatlib import resample
 from hatlib.data.responses import Counts, Responses
 from hatlib.errors import InputError
-from hatlib.metric.promptings import answer_correlation
+from hatlib.metric.answers import answer_correlation
 from hatlib.metric.score import hat_scores
 from hatlib.thresholds import BOOK, Thresholds
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from hatlib import resample
 from hatlib.data.responses import Counts
-from hatlib.metric.cells import Floats, source_rates, target_rates
 from hatlib.metric.estimate import Method, Part, curves_of, fitted
 from hatlib.metric.pooled import summing
 from hatlib.metric.profile import profile_values
 from hatlib.metric.reference import Base, adjusted
+from hatlib.metric.sufficient import Floats, source_rates, target_rates
 
 INTERACTIONS = (0.0, 1.0, 2.0)
 """Standard deviations (logits) of what is hard for one model and not for the others."""

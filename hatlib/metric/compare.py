@@ -15,11 +15,10 @@ import pandas as pd
 from scipy import stats
 
 from hatlib.errors import InputError, Problem, listing
-from hatlib.metric.cells import Bools, Floats, Ints
 from hatlib.metric.flags import Flag
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.score import interval_quantile
-from hatlib.metric.sufficient import MACRO
+from hatlib.metric.sufficient import MACRO, Bools, Floats, Ints
 
 MOST_MODELS = 2_000
 """More models are not compared pair by pair."""

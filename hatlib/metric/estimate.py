@@ -15,16 +15,21 @@ from numpy.typing import NDArray
 
 from hatlib.data.responses import Counts
 from hatlib.errors import InputError, Problem
-from hatlib.metric.cells import Bools, Floats
+from hatlib.metric.answers import once, repeated, told_by_promptings
+from hatlib.metric.flags import Note, Remark
 from hatlib.metric.hardness import Hardness, self_hardness
-from hatlib.metric.marks import basic_marks, withheld
-from hatlib.metric.pooled import pooled_hardness
+from hatlib.metric.marks import UNREAD, basic_marks, below_chance, unread, withheld
+from hatlib.metric.pooled import LEAVE_ONE_OUT, MIN_MODELS, pooled_hardness
 from hatlib.metric.profile import ProfileFit, Shape, fit_profiles, profile_values
 from hatlib.metric.reference import Base, Standard, uniform_reference
-from hatlib.metric.sufficient import SufficientTable, tabulate
+from hatlib.metric.sufficient import Bools, Floats, SufficientTable, leave_one_out, tabulate
 
 MIN_STRATUM = 20
 """Smaller strata are put together."""
+
+
+FEW_ANSWERS = 5
+"""Fewer answers an item show its hardness only roughly."""
 
 
 @dataclass(frozen=True)
@@ -168,3 +173,129 @@ def base_of(table: SufficientTable, parts: Sequence[Part], reference: str | Stan
             )
         name, weight = "standard", reference.on(grid)
     return Base(name, grid, table.chance, weight, pooled, members)
+
+
+# What nobody has said -----------------------------------------------------------------------------
+
+
+def choose(
+    counts: Counts,
+    hardness: str,
+    profile: str,
+    correlation: float | None,
+    standard: Standard | None,
+) -> tuple[Counts, Method, list[Note]]:
+    """The method to use, with what there is to say of it.
+
+    Parameters
+    ----------
+    counts : Counts
+        Answers to one benchmark.
+    hardness, profile : str
+        As in `hatlib.hat_scores`.
+    correlation : float or None
+        What is told; None if it is to be estimated where it can.
+    standard : Standard or None
+        A frozen standard, if it is the reference.
+
+    Returns
+    -------
+    counts : Counts
+        With answers that only repeat counted once.
+    method : Method
+    notes : list of Note
+    """
+    notes: list[Note] = []
+    same = repeated(counts)
+    if same.any():
+        counts = once(counts, same)
+        notes.append(Note(Remark.REPEATED, {"models": _names(counts, same)}))
+    method = _hardness(counts, hardness, correlation, same, notes)
+    if standard:
+        notes.append(Note(Remark.STANDARD, {"origin": standard.origin}))
+    if profile == "auto":
+        alone = _lenders(counts, method.hardness) == 1 and not standard
+        profile = "direct" if alone else "adaptive"
+        notes += [Note(Remark.LONE_MODEL)] if alone else []
+    method = replace(method, profile=profile, start=standard.shape if standard else None)
+    return counts, method, [*notes, *_seen(counts)]
+
+
+def _names(counts: Counts, chosen: Bools) -> list[str]:
+    return [name for name, each in zip(counts.models, chosen, strict=True) if each]
+
+
+def _hardness(
+    counts: Counts, hardness: str, correlation: float | None, same: Bools, notes: list[Note]
+) -> Method:
+    """Where the hardness comes from; notes are added to."""
+    trials = counts.source_trials[counts.source_trials > 0]
+    if not len(trials):
+        what = f"{counts.benchmark} has no answer in the source language {counts.source_language}."
+        raise InputError(Problem(what))
+    several, none = np.median(trials) >= 2, np.zeros(len(counts.models), dtype=bool)
+    if hardness == "self" and not several:
+        again = " (those that only repeat one another count once)" if same.any() else ""
+        raise InputError(
+            Problem(
+                f"{counts.benchmark} has one answer an item{again}, which cannot show how hard an "
+                "item is for a model.",
+                "Use hardness pooled with several models, or ask each item several times.",
+            )
+        )
+    if hardness == "auto" and not several:
+        models = {"models": len(counts.models)}
+        if len(counts.models) < MIN_MODELS:  # the flag of one answer an item withholds every score
+            notes.append(Note(Remark.NO_HARDNESS, models | {"needed": MIN_MODELS}))
+            return Method("self", none)
+        notes.append(Note(Remark.ONE_ANSWER, models))
+        hardness = LEAVE_ONE_OUT
+    if hardness not in ("auto", "self"):
+        if counts.prompted is not None and several:
+            notes.append(Note(Remark.PROMPTINGS_ADDED, {"method": hardness}))
+        return Method(hardness, none)
+    # From a model's own answers: what the promptings say of it.
+    one_out = leave_one_out(counts) & ~same
+    if one_out.any() and counts.prompted:
+        data = {"promptings": len(counts.prompted.names), "models": _names(counts, one_out)}
+        notes.append(Note(Remark.PROMPTING_LEFT_OUT, data))
+    elif counts.prompted is None:
+        notes.append(Note(Remark.UNNAMED_PROMPTS))
+    elif len(counts.prompted.names) > 1:
+        notes.append(Note(Remark.PROMPTINGS_ADDED, {"method": "self"}))
+    usual = int(np.median(trials[trials >= 2]))
+    if 2 < usual < FEW_ANSWERS:  # two are flagged
+        notes.append(Note(Remark.FEW_ANSWERS, {"answers": usual, "needed": FEW_ANSWERS}))
+    if correlation is None:
+        within, correlation = told_by_promptings(counts, bool(one_out.any()))
+        if np.isfinite(within):
+            data = {"within": within, "correlation": correlation}
+            notes.append(Note(Remark.CORRELATION_FOUND, data))
+    elif correlation:
+        notes.append(Note(Remark.CORRELATION_GIVEN, {"correlation": correlation}))
+    return Method("self", one_out, correlation)
+
+
+def _lenders(counts: Counts, hardness: str) -> int:
+    """How many models have a profile that others can borrow from."""
+    answered = counts.source_trials > 0
+    lend = answered.any(axis=1)
+    if hardness == "self":  # one answer an item shows no profile that could be lent
+        several = lend & ((counts.source_trials >= 2).sum(axis=1) >= answered.sum(axis=1) / 2)
+        lend = several if several.any() else lend
+    return int(lend.sum())
+
+
+def _seen(counts: Counts) -> list[Note]:
+    """What the answers themselves show to be wrong, by model and language."""
+    notes, models, targets = [], counts.models, counts.targets
+    low = np.argwhere(below_chance(counts)[:, 1:])
+    if len(low):
+        where = [(models[m], targets[t]) for m, t in low]
+        notes.append(Note(Remark.BELOW_CHANCE, {"where": where, "chance": counts.chance}))
+    gaps = np.argwhere(np.abs(unread(counts)[:, 1:]) > UNREAD)
+    if len(gaps) and counts.unparsed is not None:
+        share = counts.unparsed
+        rows = [(models[m], targets[t], share[m, t + 1], share[m, 0]) for m, t in gaps]
+        notes.append(Note(Remark.UNPARSED, {"where": rows}))
+    return notes

@@ -25,7 +25,8 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from hatlib.data.responses import Counts
-from hatlib.metric.cells import (
+from hatlib.metric.judge import Judge
+from hatlib.metric.sufficient import (
     Bools,
     Floats,
     Ints,
@@ -34,7 +35,6 @@ from hatlib.metric.cells import (
     plain_ledgers,
     prompted_cells,
 )
-from hatlib.metric.judge import Judge
 
 Expect = Callable[[Floats], Floats]
 """From functions on the grid, (n_models, n_functions, n_grid), to their means in the cells."""
@@ -315,7 +315,7 @@ def self_hardness(
     correlation : float
         Correlation of the answers to one item, see `binomial_likelihood`.
     one_out : ndarray of bool, shape (n_models,), optional
-        Models for which one prompting is left out (`hatlib.metric.cells.prompted_cells`).
+        Models for which one prompting is left out (`hatlib.metric.sufficient.prompted_cells`).
 
     Returns
     -------

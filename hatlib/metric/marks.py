@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hatlib.data.responses import Counts
-from hatlib.metric.cells import Bools, Floats, Ints, target_rates
 from hatlib.metric.flags import Flag
 from hatlib.metric.reference import effective_items, items_in_slices, support_of
-from hatlib.metric.sufficient import SufficientTable
+from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable, target_rates
 from hatlib.thresholds import BOOK
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from scipy import sparse, special, stats
 
 from hatlib.data.responses import Counts
 from hatlib.errors import InputError, Problem, listing
-from hatlib.metric.cells import Bools, Floats, Ints, plain_ledgers
 from hatlib.metric.hardness import Hardness, hardness_grid, onto_grid
+from hatlib.metric.sufficient import Bools, Floats, Ints, plain_ledgers
 
 MIN_MODELS = 5
 """Fewest models from which the pooled hardness is estimated."""

@@ -31,9 +31,8 @@ from numpy.polynomial import legendre
 from scipy import optimize, special
 
 from hatlib.errors import InputError, Problem
-from hatlib.metric.cells import Bools, Floats
 from hatlib.metric.hardness import Expect, Hardness
-from hatlib.metric.sufficient import SufficientTable
+from hatlib.metric.sufficient import Bools, Floats, SufficientTable
 
 PROFILE_NAMES = ("adaptive", "direct", "shared", "plugin", "quadratic", "logit")
 

@@ -16,10 +16,9 @@ import numpy as np
 
 from hatlib import resample
 from hatlib.data.responses import Counts
-from hatlib.metric.cells import Floats, mean_over
 from hatlib.metric.estimate import Part
 from hatlib.metric.reference import MEASURES, Base
-from hatlib.metric.sufficient import RedrawnMetrics
+from hatlib.metric.sufficient import Floats, RedrawnMetrics, mean_over
 
 _CHUNK = 500  # redraws at a time, so that their arrays fit into the processor's cache
 _WEIGHTS = 4_000_000  # weights at a time, to bound memory

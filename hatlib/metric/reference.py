@@ -9,6 +9,12 @@ model, as age-adjusted mortality averages over a standard population.  Three cho
   the score (``hat_pooled``).
 - a frozen **standard**: a pooled reference and a common shape, stored with their origin, so that a
   model that comes later is scored against the same standard.
+
+Frozen standards come with the book: one for each real set that can carry one.  They were made with
+edition 0.3.0, on 24 November 2026, from the answers that the origin of each names: the hardness
+that its models met together, and the shape that their profiles shared.  They are used as they are
+and never made again, whatever becomes of the score or of the data: scores that were given against
+them stay comparable.  A new standard takes a new name (``hat score … --save-standard``).
 """
 
 from __future__ import annotations
@@ -20,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
+from hatlib.data.tables import data_folder
 from hatlib.data.writing import write_text
 from hatlib.errors import InputError, Problem
-from hatlib.metric.cells import Bools, Floats
 from hatlib.metric.hardness import onto_grid
 from hatlib.metric.profile import TERMS, Shape
-from hatlib.metric.sufficient import MACRO
+from hatlib.metric.sufficient import MACRO, Bools, Floats
 from hatlib.thresholds import BOOK
 
 SLICES = 5
@@ -284,3 +290,48 @@ def _standard(raw: Any) -> Standard:
     shape = Shape(targets, level, common, spread)
     origin, benchmark = str(raw["origin"]), str(raw["benchmark"])
     return Standard(benchmark, chance, grid, weight / weight.sum(), shape, origin)
+
+
+STANDARDS = ("mgsm", "copa-dialects", "truthfulqa-bleu")
+"""Sets whose models can be scored over the hardness that they meet."""
+
+
+def standard_file(benchmark: str) -> Path:
+    """Where the standard of a benchmark is kept."""
+    return data_folder() / f"standards/{benchmark}.json"
+
+
+def bundled_standard(benchmark: str) -> Standard:
+    """The frozen standard of a benchmark of the book.
+
+    A model that comes later is scored against the same hardness and the same common shape, so that
+    its score does not depend on which other models are at hand.
+
+    Parameters
+    ----------
+    benchmark : str
+        One of `STANDARDS`.
+
+    Returns
+    -------
+    Standard
+
+    Raises
+    ------
+    InputError
+        If there is none.
+
+    Examples
+    --------
+    >>> bundled_standard("mgsm").origin
+    '4 models on 250 items of mgsm'
+    """
+    if benchmark not in STANDARDS:
+        raise InputError(
+            Problem(
+                "the book has no frozen standard of this benchmark.",
+                f"It has: {', '.join(STANDARDS)}. Make one with `hat score … --save-standard`.",
+                value=benchmark,
+            )
+        )
+    return Standard.read(standard_file(benchmark))

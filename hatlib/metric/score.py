@@ -25,20 +25,19 @@ from threadpoolctl import ThreadpoolController
 from hatlib import resample
 from hatlib.data.responses import BY_ITEM, Counts, Responses
 from hatlib.errors import InputError, Problem, listing
-from hatlib.metric.cells import Bools, Floats, Ints
+from hatlib.metric.answers import check_chance
 from hatlib.metric.checks import excess_log_odds, halves, sensitivity
-from hatlib.metric.choose import choose
 from hatlib.metric.estimate import (
     Method,
     Part,
     base_of,
+    choose,
     curves_of,
     distribution_of,
     fitted,
     measured,
 )
 from hatlib.metric.flags import Flag, Note, Remark
-from hatlib.metric.guesses import check_chance
 from hatlib.metric.hardness import hardness_of_cells
 from hatlib.metric.judge import Judge
 from hatlib.metric.marks import (
@@ -54,7 +53,7 @@ from hatlib.metric.profile import PROFILE_NAMES, Mixed, fit_alone, fit_profiles
 from hatlib.metric.redraw import Redrawn, redraw
 from hatlib.metric.reference import ENOUGH_ITEMS, MEASURES, NEARBY, SUPPORTED, Base, Standard
 from hatlib.metric.results import BenchmarkScores, Estimate, HatScores, thinned
-from hatlib.metric.sufficient import SufficientTable
+from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable
 
 Progress = Callable[[str, int, int], None]
 
@@ -139,7 +138,7 @@ def hat_scores(
     Notes
     -----
     Where source and target share named promptings, each answer is related to what the *other*
-    promptings show of the item (`hatlib.metric.cells`). Items with a ``stratum`` are compared
+    promptings show of the item (`hatlib.metric.sufficient`). Items with a ``stratum`` are compared
     within it, and strata averaged with fixed weights.
 
     The metric: Bajpai et al. (arXiv 2606.21954), section 4. Their printed formula is not in our
@@ -308,16 +307,15 @@ class Settings:
             )
             if not (isinstance(value, Standard) or value in known or value.startswith(LINEAGE))
         ]
-        ranges = (
-            ("draws", "0, or 20 or more", "2000, or 0 for no interval",
-             self.draws == 0 or self.draws >= 20),
-            ("correlation", "from 0 to below 1", "0, or 0.1", 0 <= (self.correlation or 0) < 1),
-            ("level", "between 0 and 1", "0.95", 0 < self.level < 1),
-        )  # fmt: skip
+        wrong = (
+            ("draws", 0 < self.draws < 20 or self.draws < 0, "below 20 and not 0", "2000, or 0"),
+            ("correlation", not 0 <= (self.correlation or 0) < 1, "not from 0 to below 1", "0.1"),
+            ("level", not 0 < self.level < 1, "not between 0 and 1", "0.95"),
+        )
         problems += [
-            Problem(f"{name} is not {allowed}.", f"Use {remedy}.", value=str(getattr(self, name)))
-            for name, allowed, remedy, is_right in ranges
-            if not is_right
+            Problem(f"{name} is {what}.", f"Use {remedy}.", value=str(getattr(self, name)))
+            for name, is_wrong, what, remedy in wrong
+            if is_wrong
         ]
         if problems:
             raise InputError(problems)

@@ -19,7 +19,6 @@ from jsonschema import Draft202012Validator
 
 import hatlib
 from hatlib import cli
-from hatlib.data import writing
 from hatlib.metric.flags import Flag
 from hatlib.metric.score import HARDNESS_NAMES, PROFILES
 from hatlib.show.remarks import FLAGS
@@ -137,16 +136,6 @@ def test_what_simulate_says_can_be_typed(hat):
         assert "none was given" not in err
 
 
-def test_what_is_typed_counts_more_than_the_files(hat):
-    assert hat("simulate", "-o", "sim", "--items", "60", "--chance", "0.25")[0] == 0
-    options = ["--benchmarks", "sim/benchmarks.csv", "--draws", 0, "--format", "json"]
-    more = ["--source", "de", "--chance", 0.1]
-    _, out, err = hat("score", "sim/responses.csv.gz", *options, *more)
-    result = valid(out)["results"][0]
-    assert (result["source"], result["chance"]) == ("de", 0.1)
-    assert "column source_language, as de was chosen" in err
-
-
 def test_simulate_with_options(hat):
     options = ["--items", 30, "--trials", 3, "--models", 3, "--targets", "de, fr", "--seed", 7]
     more = ["--profile", "linear", "--profile", "strong shift", "--difficulty", "bimodal"]
@@ -162,12 +151,6 @@ def test_simulate_with_options(hat):
     before = Path("sim/responses.csv.gz").read_bytes()
     assert hat("simulate", "-o", "sim", *options, *more, "--force")[0] == 0
     assert Path("sim/responses.csv.gz").read_bytes() == before
-
-
-def test_simulate_a_scenario(hat):
-    assert hat("simulate", "-o", "sim", "--scenario", "no-trend", "--trials", 1)[0] == 0
-    truth = pd.read_csv("sim/truth.csv").query("target == 'macro'")
-    assert truth.groupby("benchmark")["hat"].agg(lambda v: v.max() - v.min()).max() < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -229,13 +212,6 @@ def test_score_as_a_table(hat, answers):
     assert "HAT: 0 no transfer, 1 perfect transfer, with 95 % intervals from 50 redraws" in err
 
 
-def test_a_table_fits_into_eighty_columns(hat, answers, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    _, out, _ = hat("score", answers, "--draws", 50, "--all-targets")
-    assert max(map(len, out.splitlines())) <= 80
-    assert len(out.split("\n\n")[0].splitlines()) == 3 + 4 * 3
-
-
 @pytest.mark.parametrize("width", [40, 50, 60, 72, 80, 100])
 def test_a_narrow_terminal_loses_no_name_no_digit_and_no_flag(hat, fewer, monkeypatch, width):
     options = ["score", fewer, "--draws", 20, "--all-targets"]
@@ -254,53 +230,6 @@ def test_a_narrow_terminal_loses_no_name_no_digit_and_no_flag(hat, fewer, monkey
                     assert f"{row[name]:.2f}" in words
         for flag in ("extrapolated", "other languages"):
             assert flag in words or flag.split()[-1] in words
-
-
-def test_quiet_is_the_result_alone(hat, answers):
-    _, out, err = hat("score", answers, "--draws", 20)
-    code, again, nothing = hat("score", answers, "--draws", 20, "--quiet")
-    assert (code, again, nothing) == (0, out, "")
-    assert err
-    assert hat("compare", answers, "Alder", "Aspen", "--draws", 20, "--quiet")[2] == ""
-
-
-def test_more_says_more(hat, answers):
-    code, out, _ = hat("score", answers, "--draws", 60, "--more")
-    assert code == 0
-    more = out.split("sim: more")[1].splitlines()
-    header = next(line for line in more if line.startswith("model"))
-    assert header.split() == ["model", "pooled", "f(.95)", "SIBTEST", "control"]
-    assert all(re.search(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", line) for line in more[-4:])
-
-
-def test_targets_are_chosen_and_shown(hat, answers):
-    rows = list(csv.DictReader(io.StringIO(
-        hat("score", answers, "--draws", 0, "--target", "sw", "--format", "csv")[1]
-    )))  # fmt: skip
-    assert {row["target"] for row in rows} == {"macro", "sw"}
-    macro, sw = ([r["hat"] for r in rows if r["target"] == name] for name in ("macro", "sw"))
-    assert macro == sw
-    both = hat("score", answers, "--draws", 0, "--target", "sw,de", "--format", "csv")[1]
-    again = hat("score", answers, "--draws", 0, "--target", "sw", "--target", "de",
-                "--format", "csv")[1]  # fmt: skip
-    assert both == again
-    assert len(both.splitlines()) == 1 + 4 * 3
-
-
-def test_score_as_json(hat, answers):
-    code, out, _ = hat("score", answers, "--draws", 40, "--seed", 3, "--level", 0.8,
-                       "--format", "json")  # fmt: skip
-    assert code == 0
-    document = valid(out)
-    assert (document["draws"], document["seed"], document["level"]) == (40, 3, 0.8)
-    rows = document["results"][0]["scores"]
-    assert {row["target"] for row in rows} == {"macro", "de", "sw"}
-    assert all(row["low"] <= row["high"] for row in rows)
-    assert out == hat("score", answers, "--draws", 40, "--seed", 3, "--level", 0.8,
-                      "--format", "json")[1]  # fmt: skip
-    assert all(row["low"] is None for row in valid(
-        hat("score", answers, "--draws", 0, "--format", "json")[1]
-    )["results"][0]["scores"])  # fmt: skip
 
 
 def test_scores_that_cannot_be_given_are_null_with_a_flag(hat, tmp_path):
@@ -330,24 +259,6 @@ def fewer(tmp_path) -> Path:
     path = tmp_path / "fewer.parquet"
     frame[(frame["model"] != "Alder") | (frame["language"] != "sw")].to_parquet(path)
     return path
-
-
-def test_two_flags_in_one(hat, fewer):
-    options = ["--draws", 20, "--reference", "uniform"]
-    rows = valid(hat("score", fewer, *options, "--format", "json")[1])["results"][0]["scores"]
-    (flags,) = (r["flags"] for r in rows if (r["model"], r["target"]) == ("Alder", "macro"))
-    assert flags == ["extrapolated", "other languages than most"]
-    _, out, _ = hat("score", fewer, *options)
-    assert re.search(r"Alder .* extrapolated; other languages$", out, re.MULTILINE)
-    legend = " ".join(out.split("\n\n")[-1].split())
-    assert "extrapolated: Less than" in legend
-    assert "other languages: The mean covers other" in legend
-    _, out, _ = hat("score", fewer, *options, "--format", "md")
-    legend = [line for line in out.splitlines() if line.startswith("- ")]
-    assert [line.split("**")[1] for line in legend] == ["extrapolated", "other languages"]
-    _, out, err = hat("score", fewer, *options, "--format", "csv")
-    assert "extrapolated; other languages than most" in out
-    assert "other languages than most: The mean covers other" in " ".join(err.split())
 
 
 def test_the_schema_knows_every_flag_and_every_method():
@@ -396,18 +307,6 @@ def test_scores_are_corrected_for_a_judge(hat, answers):
     assert "hardly better than a coin" in err
 
 
-def test_score_as_markdown_and_to_a_file(hat, answers, tmp_path):
-    code, out, _ = hat("score", answers, "--draws", 0, "--format", "md", "-o", "scores.md")
-    assert (code, out) == (0, "scores.md\n")
-    text = (tmp_path / "scores.md").read_text()
-    assert text.startswith("### sim\n\nsource en, chance 0")
-    assert "| model | HAT | f\\(.95\\) | support | S | T | gap | ratio | flag |\n|---|" in text
-    assert hat("score", answers, "--draws", 0, "-o", "scores.md")[0] == 1
-    assert (tmp_path / "scores.md").read_text() == text
-    assert hat("score", answers, "--draws", 0, "-o", "scores.md", "--force")[0] == 0
-    assert (tmp_path / "scores.md").read_text() != text
-
-
 def test_one_benchmark_of_several(hat, two_benchmarks):
     code, out, _ = hat("score", two_benchmarks, "--draws", 0)
     assert code == 0
@@ -425,58 +324,10 @@ def test_a_file_without_a_benchmark_is_named_by_the_option(hat, answers, tmp_pat
     assert "Chance level of ours: 0, as none was given" in err
 
 
-def test_benchmarks_are_checked_with_the_answers(hat, answers):
-    Path("b.csv").write_text("benchmark,name,source_language\nsim,My test,sw\n")
-    code, out, err = hat("check", answers, "--benchmarks", "b.csv")
-    assert (code, out) == (1, "")
-    assert "the source language of sim is sw in the table of benchmarks" in err
-    code, out, err = hat("check", answers, "--benchmarks", "b.csv", "--source", "de")
-    assert (code, err) == (0, "")
-    assert "column source_language, as de was chosen" in out
-    code, out, err = hat("check", answers)
-    assert "Source language of sim: en (column source_language)" in out
-    Path("accuracies.csv").write_text("model,language,accuracy\nm,en,0.5\nm,de,0.4\n")
-    code, out, err = hat("check", "accuracies.csv", "--benchmarks", "b.csv")
-    assert (code, out) == (1, "")
-    assert "a table of benchmarks goes with answers item by item" in err
-    assert hat("check", "accuracies.csv", "--source", "de")[0] == 0
-
-
-def test_sets_of_the_book_by_name(hat):
-    code, out, err = hat("score", "xnli-first200", "--draws", 0, "--format", "json")
-    assert code == 0
-    assert valid(out)["results"][0]["chance"] > 0.3
-    assert "1 set of the book" in err
-    _, out, _ = hat("score", "--benchmark", "xnli-first200", "--draws", 0, "--format", "json")
-    assert len(valid(out)["results"]) == 1
-
-
-def test_the_sets_of_the_book_without_a_file(hat, monkeypatch):
-    asked = []
-    load = hatlib.load_responses
-
-    def note(*args: Any, **options: Any) -> Any:
-        asked.append(options["sets"])
-        return load(sets="mgsm-forced")
-
-    monkeypatch.setattr("hatlib.data.responses.load_responses", note)
-    assert hat("score", "--draws", 0)[0] == 0
-    assert asked == [None]
-
-
 def test_a_file_comes_before_a_set_of_its_name(hat, answers):
     pd.read_parquet(answers).to_csv("mgsm", index=False)
     _, out, _ = hat("score", "mgsm", "--draws", 0, "--format", "json")
     assert valid(out)["results"][0]["benchmark"] == "sim"
-
-
-def test_each_item_from_a_language_of_its_own(hat, tmp_path):
-    simulated = hatlib.simulate_answers(
-        [0, 1, 2], n_items=90, targets=["de", "en", "fr"], source_language="item"
-    )
-    path = simulated.write(tmp_path / "sim")[0]
-    _, out, _ = hat("score", path, "--source", "item", "--draws", 0, "--format", "json")
-    assert valid(out)["results"][0]["source"] == "item"
 
 
 def test_a_standard_is_kept_and_used(hat, answers, tmp_path):
@@ -488,13 +339,6 @@ def test_a_standard_is_kept_and_used(hat, answers, tmp_path):
                        "--format", "json")  # fmt: skip
     assert code == 0
     assert valid(out)["results"][0]["reference"] == "standard"
-
-
-def test_a_standard_is_of_one_benchmark(hat, two_benchmarks, tmp_path):
-    code, out, err = hat("score", two_benchmarks, "--draws", 0, "--save-standard", "s.json")
-    assert (code, out) == (1, "")
-    assert "a standard is of one benchmark" in err
-    assert not (tmp_path / "s.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -514,7 +358,7 @@ def test_a_standard_is_of_one_benchmark(hat, two_benchmarks, tmp_path):
         (["--source", "klingon"], 1, "source_language is not a language code"),
         (["--reference", "odd"], 1, "there is no such reference. (found: odd) Use auto, uniform"),
         (["--reference", "bad.csv"], 1, "bad.csv: this is not a frozen standard"),
-        (["--draws", "-1"], 1, "draws is not 0 and below 20"),
+        (["--draws", "-1"], 1, "draws is below 20 and not 0"),
         (["--level", "95"], 1, "level is not between 0 and 1"),
         (["--seed", "-1"], 1, "seed is below 0"),
         (["--models", "none.csv"], 1, "none.csv: there is no such file"),
@@ -533,15 +377,6 @@ def test_score_refuses(hat, answers, tmp_path, arguments, expected, message):
     assert (code, out) == (expected, "")
     assert message in " ".join(err.split())
     assert {path.name for path in tmp_path.iterdir()} == before
-
-
-def test_an_unknown_set_is_answered_with_those_there_are(hat):
-    code, out, err = hat("score", "--benchmark", "nosuch")
-    assert (code, out) == (1, "")
-    assert "mgsm" in err
-    code, out, err = hat("score", "msgm")
-    assert (code, out) == (1, "")
-    assert "Sets of the book: mgsm, " in err
 
 
 # Comparing --------------------------------------------------------------------------------------
@@ -608,18 +443,6 @@ def test_a_model_without_a_score_cannot_be_compared(hat, unlike):
         assert hat(*options, "--format", form)[0] == 0
 
 
-def test_a_mean_over_fewer_languages_is_compared_but_not_ranked(hat, fewer):
-    options = ["compare", fewer, "Alder", "Beech", "--draws", 50, "--reference", "uniform"]
-    (found,) = valid(hat(*options, "--format", "json")[1], "compare")["results"]
-    assert found["flags_a"] == ["extrapolated", "other languages than most"]
-    assert found["difference"] is not None
-    assert (found["q_value"], found["tie_group_a"]) == (None, None)
-    assert [row["model"] for row in found["left_out"]] == ["Alder"]
-    _, out, _ = hat(*options)
-    assert re.search(r"flag +extrapolated; other languages", out)
-    assert "other languages: The mean covers other" in " ".join(out.split())
-
-
 def test_two_models_of_one_display_name_are_told_apart(hat, unlike):
     frame = pd.read_parquet(unlike)
     frame[frame["model"] != "Cedar"].to_parquet("twins.parquet")
@@ -642,16 +465,6 @@ def test_two_models_of_one_display_name_are_told_apart(hat, unlike):
     assert "several models are called so. (found: Twin) Name one of: Alder, Beech." in err
 
 
-def test_compare_as_csv_and_markdown(hat, unlike):
-    options = ["compare", unlike, "Alder", "Beech", "--draws", 50, "--target", "sw"]
-    (row,) = csv.DictReader(io.StringIO(hat(*options, "--format", "csv")[1]))
-    assert (row["model_a"], row["model_b"], row["target"]) == ("Alder", "Beech", "sw")
-    assert float(row["low"]) < float(row["difference"])
-    _, out, _ = hat(*options, "--format", "md", "-o", "compared.md")
-    assert out == "compared.md\n"
-    assert "### sim, target sw" in Path("compared.md").read_text()
-
-
 def test_compare_on_every_benchmark_that_has_both(hat, two_benchmarks, tmp_path):
     options = ["Alder", "Aspen", "--draws", 50, "--format", "json"]
     found = valid(hat("compare", two_benchmarks, *options)[1], "compare")["results"]
@@ -665,16 +478,6 @@ def test_compare_on_every_benchmark_that_has_both(hat, two_benchmarks, tmp_path)
     code, out, err = hat("compare", "less.csv", *options, "--benchmark", "b")
     assert (code, out) == (1, "")
     assert "no benchmark has answers of both models" in err
-
-
-def test_models_of_the_book_are_compared_without_a_file(hat):
-    code, out, _ = hat("compare", "mgsm", "s1.1-7b", "s1.1-32b", "--draws", 30, "--format", "json")
-    assert code == 0
-    assert valid(out, "compare")["results"][0]["benchmark"] == "mgsm"
-    options = ["gpt-5-2025-08-07", "gemini-2.5-pro", "--draws", 20, "--format", "json"]
-    code, out, _ = hat("compare", *options)
-    assert code == 0
-    assert [r["benchmark"] for r in valid(out, "compare")["results"]] == ["copa-dialects"]
 
 
 @pytest.mark.parametrize(
@@ -717,73 +520,90 @@ def hostile(tmp_path) -> Path:
     return path
 
 
-def test_a_spreadsheet_gets_no_formulas(hat, hostile):
-    code, out, _ = hat("score", hostile, "--draws", 0, "--format", "csv")
-    assert code == 0
-    rows = list(csv.DictReader(io.StringIO(out)))
-    assert len(rows) == len(HOSTILE)
-    numbers = {"hat", "low", "high", "se", "xlt_gap"}
-    numbers |= {f"{name}{end}" for name in ("hat_pooled", "f95") for end in ("", "_low", "_high")}
-    for row in rows:
-        for name, value in row.items():
-            assert name in numbers or value[:1] not in tuple("=+-@\t\r") or not value
-    assert "'=cmd" in out
-
-
-def test_a_page_gets_no_html(hat, hostile):
-    code, out, _ = hat("score", hostile, "--draws", 0, "--format", "md")
-    assert code == 0
-    assert "<script" not in out
-    assert "<b>" not in out
-    table = [line for line in out.splitlines() if line.startswith("|")]
-    assert len(table) == 2 + len(HOSTILE)
-    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
-
-
-def test_a_terminal_is_not_steered(hat, hostile):
-    code, out, err = hat("score", hostile, "--draws", 0)
-    assert code == 0
-    assert "\x1b" not in out + err
-    assert "<script>alert(1)</script>" in out
-
-
 @pytest.mark.parametrize("form", ["table", "csv", "md", "json"])
-def test_comparisons_are_safe_too(hat, hostile, form):
-    options = ["compare", hostile, HOSTILE[0], HOSTILE[1], "--draws", 20, "--format", form]
-    code, out, err = hat(*options)
+@pytest.mark.parametrize("command", ["score", "compare"])
+def test_names_do_no_harm(hat, hostile, command, form):
+    models = [] if command == "score" else HOSTILE[:2]
+    code, out, err = hat(command, hostile, *models, "--draws", 20, "--format", form)
     assert code == 0
     assert "\x1b" not in out + err
-    if form == "csv":
-        (row,) = csv.DictReader(io.StringIO(out))
-        assert row["model_b"] == f"'{HOSTILE[1]}"
-        assert row["benchmark"].startswith("'=")
-    if form == "md":
+    if form == "csv":  # a spreadsheet gets no formulas
+        rows = list(csv.DictReader(io.StringIO(out)))
+        assert len(rows) == (len(HOSTILE) if command == "score" else 1)
+        texts = {"benchmark", "benchmark_name", "model", "display_name", "model_a", "model_b"}
+        values = [value for row in rows for name, value in row.items() if name in texts]
+        assert not any(value.startswith(tuple("=+-@\t\r")) for value in values)
+        assert "'=cmd" in out
+    if form == "md":  # a page gets no HTML, and no more columns
         assert "<script" not in out
         assert "<b>" not in out
+        table = [line for line in out.split("\n\n")[-2 if "- **" in out else -1].splitlines()]
+        rows = [line for line in table if line.startswith("|")]
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in rows}) == 1
+    if form == "json" and command == "score":
+        assert {row["model"] for row in valid(out)["results"][0]["scores"]} == set(HOSTILE)
 
 
-def test_json_holds_names_as_they_are(hat, hostile):
-    _, out, _ = hat("score", hostile, "--draws", 0, "--format", "json")
-    assert {row["model"] for row in valid(out)["results"][0]["scores"]} == set(HOSTILE)
-    assert "\x1b" not in out
+# Options ------------------------------------------------------------------------------------------
 
 
-# Small pieces -----------------------------------------------------------------------------------
-
-
-def test_text_that_looks_like_a_formula_is_quoted_and_numbers_are_not():
-    frame = pd.DataFrame({"a": ["=x", "x=", None, "-"], "b": [-1.5, 2, None, 0]})
-    rows = list(csv.reader(io.StringIO(writing.csv_text(frame))))
-    assert rows[1:] == [["'=x", "-1.5"], ["x=", "2.0"], ["", ""], ["'-", "0.0"]]
-
-
-def test_a_correlation_is_told_to_the_score(hat, answers):
-    code, out, err = hat(
-        "score", answers, "--draws", 50, "--correlation", "0.2", "--format", "json"
-    )
+def test_the_result_in_all_its_forms(hat, answers):
+    options = ["score", answers, "--draws", 40, "--seed", 3, "--level", 0.8]
+    code, table, err = hat(*options)
     assert code == 0
-    notes = valid(out)["results"][0]["notes"]
-    assert notes[-1] == "Answers to one item taken to be correlated by 0.2."
-    code, _, err = hat("score", answers, "--draws", 50, "--correlation", "2")
-    assert code == 1
-    assert "correlation is not from 0 to below 1" in err
+    assert err
+    assert hat(*options, "--quiet") == (0, table, "")
+    _, out, _ = hat(*options, "--format", "json")
+    document = valid(out)
+    assert (document["draws"], document["seed"], document["level"]) == (40, 3, 0.8)
+    rows = document["results"][0]["scores"]
+    assert {row["target"] for row in rows} == {"macro", "de", "sw"}
+    assert all(row["low"] <= row["high"] for row in rows)
+    assert out == hat(*options, "--format", "json")[1]
+    more = hat(*options, "--more")[1].split("sim: more")[1].splitlines()
+    header = next(line for line in more if line.startswith("model"))
+    assert header.split() == ["model", "pooled", "f(.95)", "SIBTEST", "control"]
+    assert all(re.search(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", line) for line in more[-4:])
+    assert hat(*options, "--format", "md", "-o", "scores.md")[1] == "scores.md\n"
+    text = Path("scores.md").read_text()
+    assert text.startswith("### sim\n\nsource en, chance 0")
+    assert hat(*options, "-o", "scores.md")[0] == 1
+    assert Path("scores.md").read_text() == text
+    assert hat(*options, "-o", "scores.md", "--force")[0] == 0
+
+
+def test_targets_are_chosen_and_shown(hat, answers):
+    def rows(*options: str) -> pd.DataFrame:
+        out = hat("score", answers, "--draws", 0, "--format", "csv", *options)[1]
+        return pd.read_csv(io.StringIO(out)).set_index(["target", "model"])["hat"]
+
+    one = rows("--target", "sw")
+    assert set(one.index.levels[0]) == {"macro", "sw"}
+    assert one["macro"].tolist() == pytest.approx(one["sw"].tolist())
+    assert len(rows("--target", "sw,de")) == 4 * 3
+    assert rows("--target", "sw,de").equals(rows("--target", "sw", "--target", "de"))
+
+
+def test_what_is_typed_counts_more_than_the_files(hat, answers):
+    Path("b.csv").write_text("benchmark,name,source_language\nsim,My test,sw\n")
+    code, out, err = hat("check", answers, "--benchmarks", "b.csv")
+    assert (code, out) == (1, "")
+    assert "the source language of sim is sw in the table of benchmarks" in err
+    options = ["--source", "de", "--chance", 0.1, "--correlation", 0.2, "--draws", 0]
+    _, out, err = hat("score", answers, "--benchmarks", "b.csv", *options, "--format", "json")
+    result = valid(out)["results"][0]
+    assert (result["source"], result["chance"]) == ("de", 0.1)
+    assert "Answers to one item taken to be correlated by 0.2." in result["notes"]
+    assert "column source_language, as de was chosen" in err
+
+
+def test_sets_of_the_book_by_name(hat):
+    for arguments in (["mgsm-forced"], ["--benchmark", "mgsm-forced"]):
+        _, out, err = hat("score", *arguments, "--draws", 0, "--format", "json")
+        assert [each["benchmark"] for each in valid(out)["results"]] == ["mgsm-forced"]
+        assert "1 set of the book" in err
+    assert "mgsm" in hat("score", "--benchmark", "nosuch")[2]
+    assert "Sets of the book: mgsm, " in hat("score", "msgm")[2]
+    options = ["gpt-5-2025-08-07", "gemini-2.5-pro", "--draws", 20, "--format", "json"]
+    found = valid(hat("compare", *options)[1], "compare")["results"]
+    assert [each["benchmark"] for each in found] == ["copa-dialects"]

@@ -413,7 +413,7 @@ EITHER = np.repeat([0, 20], 60)  # never or always right
 @pytest.mark.parametrize("chance", [0.0, 0.1, 0.25])
 @pytest.mark.parametrize("profile", sorted(set(PROFILE_NAMES) - {"quadratic"}))
 def test_all_or_nothing(profile, chance, monkeypatch):
-    monkeypatch.setattr("hatlib.metric.choose.REPEATED", 0)  # they would count as one answer
+    monkeypatch.setattr("hatlib.metric.answers.REPEATED", 0)  # they would count as one answer
 
     # Two hardnesses alone do not determine a parabola. Two parameters cannot be at chance where the
     # source is below it.
@@ -429,7 +429,7 @@ def test_all_or_nothing(profile, chance, monkeypatch):
 
 @pytest.mark.parametrize("profile", ["direct", "plugin"])
 def test_half_of_the_items_transferred(profile, monkeypatch):
-    monkeypatch.setattr("hatlib.metric.choose.REPEATED", 0)
+    monkeypatch.setattr("hatlib.metric.answers.REPEATED", 0)
     half = np.where(np.arange(120) % 2, EITHER, 0)
     scores = point(answers(EITHER, half, 20), profile)
     assert scores.hat == pytest.approx(0.5, abs=0.01)

@@ -8,7 +8,7 @@ import pytest
 
 from hatlib import load_responses
 from hatlib.errors import InputError
-from hatlib.metric.promptings import answer_correlation
+from hatlib.metric.answers import answer_correlation
 
 
 def prompted(folder, within: float, *, n_items=4000, promptings=3, answers=4):

@@ -15,11 +15,10 @@ from scipy import special
 import hatlib
 from hatlib.data.responses import Counts, Prompted
 from hatlib.errors import InputError
-from hatlib.metric.cells import leave_one_out, prompted_cells
+from hatlib.metric.answers import check_chance, excess_agreement, guessed_options
 from hatlib.metric.flags import Flag, Remark
-from hatlib.metric.guesses import check_chance, guessed_options
-from hatlib.metric.promptings import excess_agreement
 from hatlib.metric.score import identity_control, score_counts
+from hatlib.metric.sufficient import leave_one_out, prompted_cells
 
 ABILITY = np.linspace(-2, 2.5, 7)
 H = (np.arange(4000) + 0.5) / 4000

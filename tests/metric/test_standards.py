@@ -10,7 +10,7 @@ import pytest
 
 from hatlib import bundled_standard, cli, hat_scores, load_responses
 from hatlib.errors import InputError
-from hatlib.metric.standards import STANDARDS, standard_file
+from hatlib.metric.reference import STANDARDS, standard_file
 
 #: They are frozen: if this fails, restore the files. Do not change the numbers.
 FROZEN = {
