@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import glob
 import math
-import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,22 +20,22 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hatlib.data.door import Table, stem
-from hatlib.data.responses import COLUMNS, SYNONYMS
+from hatlib.data.responses import COLUMNS
 from hatlib.data.tables import LoadReport
 from hatlib.data.writing import check_free
 from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.answers import Run, place
-from hatlib.logs.common import Options, write_frame
+from hatlib.logs.common import Options, check_output, write_frame
 from hatlib.logs.fields import score_of
 from hatlib.logs.languages import Places
-from hatlib.logs.long import Long
+from hatlib.logs.long import SYNONYMS, Long
 from hatlib.logs.reading import Notes, find_files
 
 if TYPE_CHECKING:
     import ibis
 
-_KEYS = tuple(c for c in COLUMNS if c not in ("n_correct", "n_trials"))
-_OURS = (*_KEYS, "chance_level", "correct")
+_KEYS = [c for c in COLUMNS if c not in ("n_correct", "n_trials")]
+_COUNTS = ["n_correct", "n_trials"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class _Trials(Long):
     """Tables with one row a trial, which is right or not."""
 
     files = "trials"
-    ours = frozenset((*_OURS, "trial"))
+    ours = frozenset((*_KEYS, "chance_level", "correct", "trial"))
     no_score = "a correct that is neither 1 nor 0"
     mend = "Mend them, or leave them out: drop=True, or --drop."
     benchmark = ""
@@ -93,8 +92,10 @@ class _Trials(Long):
 
     def _counted(self, rows: pd.DataFrame, run: Run, table: Table) -> pd.DataFrame:
         if "chance_level" in rows:
-            share = pd.to_numeric(rows["chance_level"], errors="coerce")
-            bad = rows["chance_level"].fillna("").ne("") & ~((share >= 0) & (share < 1))
+            given = rows["chance_level"].fillna("") != ""
+            bad = given & ~pd.to_numeric(rows["chance_level"], errors="coerce").between(
+                0, 1, "left"
+            )
             what = "a chance_level that is not a share from 0 to below 1"
             rows = self._without(rows, bad, what, table, column="chance_level")
         return super()._counted(rows, run, table)
@@ -164,79 +165,53 @@ def aggregate_trials(
     >>> found.frame[["model", "language", "item", "n_correct", "n_trials"]].values.tolist()
     [['m', 'en', '1', 1, 2]]
     """
-    _check_options(columns, threads)
     target = None if out is None else Path(out)
-    if target is not None and target.suffix not in (".parquet", ".csv"):
-        what = "answers are written as .parquet or .csv."
-        raise InputError(Problem(what, "Name one.", value=str(out)))
-    named = [paths] if isinstance(paths, str | Path) else list(paths)
+    if target is not None:
+        check_output(target, force)
+    named = [paths] if isinstance(paths, str | Path) else paths
     notes, options = Notes(), Options(columns=columns or {})
+    reader = _Trials(options, notes, Places(options, notes))
+    reader.drop, reader.memory_limit, reader.threads = drop, memory_limit, threads
     with tempfile.TemporaryDirectory(prefix="hat-aggregate-") as folder:
-        reader = _Trials(options, notes, Places(options, notes))
-        reader.drop, reader.memory_limit, reader.threads = drop, memory_limit, threads
-        try:
-            found = find_files(
-                list(_globbed(named)), reader.wanted, reader.files, scratch=Path(folder)
-            )
-        except RuntimeError:  # which is how a link to itself shows before Python 3.13
-            raise InputError(Problem("a symbolic link leads to itself.", "Remove it.")) from None
+        listed = [file for path in named for file in _fitting(path)]
+        found = find_files(listed, reader.wanted, reader.files, scratch=Path(folder))
         if target is not None:
             check_free([target], force, [file.path for file in found.files])
         notes.dropped += found.passed
         alone = stem(found.files[0].base) if len(found.files) == 1 else ""
         reader.benchmark = benchmark or alone or "your benchmark"
-        frames = [reader.frame(run) for run in reader.runs(found)]
-        notes.stop()
-        frames = [frame for frame in frames if len(frame)]
-        if not frames:
-            raise InputError(Problem("there is no row of trials.", " ".join(notes.dropped)))
-        rows = place(pd.concat(frames, ignore_index=True), reader)
-        reader.places.settle()
+        frames = [frame for run in reader.runs(found) if len(frame := reader.frame(run))]
     notes.stop()
-    keys = [*_KEYS, *(["chance_level"] if (rows["chance_level"] != "").any() else [])]
+    if not frames:
+        raise InputError(Problem("there is no row of trials.", " ".join(notes.dropped)))
+    rows = place(pd.concat(frames, ignore_index=True), reader)
+    reader.places.settle()
+    notes.stop()
+    keys = [*_KEYS, *(["chance_level"] if rows["chance_level"].any() else [])]
     rows = rows.assign(n_correct=rows["=correct"] * rows["n"], n_trials=rows["n"])
-    sums = rows.groupby(keys, as_index=False)[["n_correct", "n_trials"]].sum()
-    sums = sums.astype({"n_correct": "int64", "n_trials": "int64"})
+    sums = rows.groupby(keys, as_index=False)[_COUNTS].sum()
+    sums = sums.astype(dict.fromkeys(_COUNTS, "int64"))[[*COLUMNS, *keys[len(_KEYS) :]]]
     if "chance_level" in sums:
         sums["chance_level"] = pd.to_numeric(sums["chance_level"])
-    sums = sums[[*COLUMNS, *keys[len(_KEYS) :]]]
-    n_used = int(sums["n_trials"].sum())
-    read = [*notes.read, f"{n_used:,} trials added up to {len(sums):,} rows."]
     if (sums["benchmark"] == reader.benchmark).all():
         notes.assumed.append(f"benchmark is {reader.benchmark} where there is no such column.")
-    chosen = dict.fromkeys(notes.chosen)
-    report = LoadReport(tuple(read), (*chosen, *notes.assumed), tuple(notes.dropped))
+    n_used = int(sums["n_trials"].sum())
+    read = (*notes.read, f"{n_used:,} trials added up to {len(sums):,} rows.")
+    assumed = (*dict.fromkeys(notes.chosen), *notes.assumed)
+    report = LoadReport(read, assumed, tuple(notes.dropped))
     if target is not None:
         write_frame(sums, target)
     return Aggregated(reader.n_read, n_used, len(sums), sums, reader.left_out, report, target)
 
 
-def _check_options(columns: Mapping[str, str] | None, threads: int = 1) -> None:
-    problems = [
-        Problem("there is no such column of ours.", f"Use {listing(_OURS, 20)}.", value=str(name))
-        for name in columns or ()
-        if name not in _OURS
-    ]
-    for name in (columns or {}).values():
-        if not isinstance(name, str) or not name or "\0" in name:
-            problems.append(Problem("this names no column.", "Write its name.", value=repr(name)))
-    if not (isinstance(threads, int) and 1 <= threads <= 1024):
-        problems.append(Problem("threads is not a number from 1.", "Write 2.", value=str(threads)))
-    if problems:
-        raise InputError(problems)
-
-
-def _globbed(paths: Iterable[str | Path]) -> Iterator[str | Path]:
-    """Paths, with those that are patterns and no files replaced by the files that they fit."""
-    for path in paths:
-        text = os.fspath(path)
-        if "\0" in text or not glob.has_magic(text) or os.path.lexists(text):
-            yield path
-            continue
-        fitting = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (a pattern may be absolute)
-        if not fitting:
-            raise InputError(Problem("no file fits this pattern.", "Check it.", value=text))
-        yield from fitting
+def _fitting(path: str | Path) -> Sequence[str | Path]:
+    """The files that a pattern fits; anything else as it is."""
+    if not glob.has_magic(str(path)) or Path(path).exists():
+        return [path]
+    fitting = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 (it may be absolute)
+    if not fitting:
+        raise InputError(Problem("no file fits this pattern.", "Check it.", value=str(path)))
+    return fitting
 
 
 # The same in a warehouse ----------------------------------------------------------------------
@@ -281,36 +256,33 @@ def trials_expression(
     """
     import ibis
 
-    _check_options(columns)
     plain = {name.strip().lower().replace(" ", "_"): name for name in table.columns}
-    theirs = {SYNONYMS.get(p, p): name for p, name in plain.items() if SYNONYMS.get(p, p) in _OURS}
-    theirs |= columns or {}
-    missing = [
-        c for c in ("model", "language", "item", "correct") if theirs.get(c) not in table.columns
-    ]
+    theirs = {
+        ours: next((plain[name] for name in SYNONYMS[ours] if name in plain), "")
+        for ours in (*_KEYS, "chance_level", "correct")
+    } | dict(columns or {})
+    needed = ("model", "language", "item", "correct")
+    missing = [ours for ours in needed if theirs[ours] not in table.columns]
     if missing:
         known = f"Columns found: {listing(table.columns, 20)}."
         raise InputError(Problem(f"there is no column {listing(missing)}.", known))
     fields = {
         ours: table[theirs[ours]].cast("string").strip().fill_null("")
-        if ours in theirs
+        if theirs[ours]
         else ibis.literal(benchmark if ours == "benchmark" else "")
         for ours in _KEYS
     }
-    if "chance_level" in theirs:
+    if theirs["chance_level"]:
         fields["chance_level"] = table[theirs["chance_level"]].cast("float64")
     right = table[theirs["correct"]]
+    text = right.cast("string").strip().lower()
+    is_one, is_zero = text.isin(["1", "true", "1.0"]), text.isin(["0", "false", "0.0"])
     if right.type().is_numeric():
-        fields["ok"] = ibis.cases((right == 1, 1), (right == 0, 0))
-    else:
-        text = right.cast("string").strip().lower()
-        one, zero = ["1", "true", "1.0"], ["0", "false", "0.0"]
-        fields["ok"] = ibis.cases((text.isin(one), 1), (text.isin(zero), 0))
-    rows = table.select(**fields)
+        is_one, is_zero = right == 1, right == 0
+    rows = table.select(**fields, ok=ibis.cases((is_one, 1), (is_zero, 0)))
     good = rows.filter(*(rows[c] != "" for c in ("benchmark", "model", "language", "item")))
     good = good.filter(good.ok.notnull())  # noqa: PD004
-    keys = [*_KEYS, *(["chance_level"] if "chance_level" in rows.columns else [])]
-    sums = good.group_by(keys).agg(
+    sums = good.group_by(list(fields)).agg(
         n_correct=good.ok.sum().cast("int64"), n_trials=good.ok.count().cast("int64")
     )
-    return sums.select(*COLUMNS, *keys[len(_KEYS) :])
+    return sums.select(*COLUMNS, *list(fields)[len(_KEYS) :])

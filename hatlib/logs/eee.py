@@ -22,7 +22,6 @@ from hatlib.data.door import importer_of
 from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run
 from hatlib.logs.fields import WHERE, at, first_of, key_of, listed, mapping, score_of
-from hatlib.logs.languages import language_in
 from hatlib.logs.reading import File, Found, Notes, json_value, objects
 from hatlib.logs.settings import flat
 from hatlib.words import counted
@@ -77,10 +76,9 @@ class Eee(Format):
             if row.get("error"):
                 errors += 1
                 continue
-            key, source = key_of(at(row, "metadata.key")), said["source_language"]
+            key = key_of(at(row, "metadata.key"))
             yield said | {
                 "task": said["task"].removesuffix(f"/{said['variant']}"),
-                "source_language": language_in(source) or source,
                 "variant": _variant(row, said),
                 "key": key or key_of(at(row, "input.reference"), at(row, "input.choices")),
                 "scores": {k: score_of(scores[k]) for k in _BOTH if k in scores},

@@ -20,7 +20,7 @@ def _facts(name: str) -> dict[str, Any]:
 #: What other programs call things: scores, columns, settings.
 NAMES: Mapping[str, Any] = _facts("names.toml")
 #: Where the records of a program have our fields.
-WHERE: Mapping[str, Mapping[str, Sequence[str]]] = _facts("formats.toml")
+WHERE: Mapping[str, Mapping[str, Any]] = _facts("formats.toml")
 _VALUES = {"right": 1.0, "wrong": 0.0, "half": 0.5, "missing": math.nan}
 _WORDS = {word: value for kind, value in _VALUES.items() for word in NAMES["scores"][kind]}
 #: What programs write where they found no answer in a reply.

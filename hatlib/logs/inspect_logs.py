@@ -8,6 +8,7 @@ first: ``item``, ``language`` (or ``lang``), ``source_language``, ``prompting``,
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -19,7 +20,6 @@ from hatlib.errors import listing
 from hatlib.logs import reading
 from hatlib.logs.answers import Format, Run
 from hatlib.logs.fields import WHERE, at, first_of, key_of, listed, mapping, score_of
-from hatlib.logs.languages import language_in
 from hatlib.logs.reading import File, Found, clean, json_value, members, value_of
 from hatlib.logs.settings import flat
 from hatlib.words import counted
@@ -52,20 +52,14 @@ class Inspect(Format):
     def runs(self, found: Found) -> list[Run]:
         notes = self.notes
         runs = [run for file in found.files if (run := self._run(file)) is not None]
-        nameless = [run.file.name for run in runs if not run.model]
-        if nameless and not self.options.model:
-            what = "the log does not say the name of the model."
-            notes.problem(what, "Name it with --model.", listing(nameless, 3))
         if not runs and not notes.problems:
-            notes.problem(
-                "there are no Inspect logs.", file=listing((f.name for f in found.files), 3)
-            )
+            names = listing((file.name for file in found.files), 3)
+            notes.problem("there are no Inspect logs.", file=names)
         versions = {run.about["version"] for run in runs}
         newer = sorted(v for v in versions if isinstance(v, int) and v > KNOWN_VERSION)
         if newer:
-            notes.assumed.append(
-                f"Version {listing(newer)} of the log is read as version {KNOWN_VERSION}."
-            )
+            told = f"Version {listing(newer)} of the log is read as version {KNOWN_VERSION}."
+            notes.assumed.append(told)
         return sorted(runs, key=_age, reverse=True)
 
     def _run(self, file: File) -> Run | None:
@@ -90,46 +84,34 @@ class Inspect(Format):
                 return None
         if len(notes.problems) > before:
             return None
-        about, plan = mapping(header.get("eval")), mapping(header.get("plan"))
-        task, model = clean(about.get("task")), clean(about.get("model"))
+        about = {ours: at(header, path) for ours, path in WHERE["inspect-log"].items()}
+        task, model = clean(about["task"]), clean(about["model"])
         if not task:
             what = "this is no log of Inspect: it does not say its task."
             return notes.problem(what, "Name .eval or .json logs.", file.name)
-        arguments, config = mapping(about.get("task_args")), mapping(about.get("config"))
-        results = mapping(header.get("results"))
-        solvers = [
-            (clean(step.get("solver")), mapping(step.get("params")))
-            for step in map(mapping, listed(plan.get("steps")))
-        ]
-        settings = {
-            **{k: v for k, v in arguments.items() if k not in _PLACES},
-            **mapping(plan.get("config")),
-            **mapping(about.get("model_generate_config")),
-            **mapping(about.get("model_args")),
-            "system_message": dict(reversed(solvers)).get("system_message", {}).get("template"),
-            **{name: config.get(name) for name in ("limit", "sample_id")},
-            "version": about.get("task_version"),
-        }
-        # In the first versions a sample did not name its one scorer.
-        scorers = [*listed(results.get("scores")), results.get("scorer")]
-        known = {
+        arguments = mapping(about["arguments"])
+        steps = [mapping(step) for step in listed(about["steps"])]
+        solvers = [(step.get("solver"), mapping(step.get("params"))) for step in steps]
+        settings: dict[str, Any] = {k: v for k, v in arguments.items() if k not in _PLACES}
+        for ours, path in WHERE["inspect-settings"].items():
+            value = at(header, path)
+            settings |= value if isinstance(value, dict) else {ours: value}
+        for solver, params in reversed(solvers):
+            if solver == "system_message":
+                settings |= {"system_message": params.get("template")}
+        about |= {
             "packed": packed,
-            "version": header.get("version"),
-            "status": clean(header.get("status")),
-            "created": str(about.get("created")),
-            "asked": score_of(results.get("total_samples")),
-            "scorer": first_of(mapping(scorers[0]), "name") or "score",
-            "invalidated": bool(header.get("invalidated")),
             "arguments": arguments,
+            # In the first versions a sample did not name its one scorer.
+            "scorer": first_of(mapping([*listed(about["scores"]), about["scorer"]][0]), "name"),
             "shuffled": any(
-                "shuffle" in str(name) and bool(value)
+                "shuffle" in str(name) and value
                 for each in (arguments, *(params for _, params in solvers))
                 for name, value in each.items()
             ),
         }
-        return Run(
-            file, "" if model in ("none", "none/none") else model, task, flat(settings), known
-        )
+        model = "" if model in ("none", "none/none") else model
+        return Run(file, model, task, flat(settings), about)
 
     def _samples(self, run: Run) -> Iterator[Mapping[str, Any]]:
         """The samples of a log, one after the other."""
@@ -146,11 +128,8 @@ class Inspect(Format):
         n = 0
         for sample in filter(None, self._samples(run)):
             n += 1
-            said, scores = (
-                self.said({**sample, "arguments": run.about["arguments"]}),
-                _scores(run, sample),
-            )
-            source, target = said["source_language"], key_of(sample.get("target"))
+            said = self.said({**sample, "arguments": run.about["arguments"]})
+            scores, target = _scores(run, sample), key_of(sample.get("target"))
             if not said["item"]:
                 lost["without an id"] += 1
             elif sample.get("invalidation"):
@@ -163,7 +142,6 @@ class Inspect(Format):
                 noted[_SILENT] += silent
                 noted[_LATE] += bool(sample.get("error"))
                 yield said | {
-                    "source_language": language_in(source) or source,
                     # An id may come again with another item, language or prompting.
                     "trial": f"{clean(sample.get('id'))} {first_of(sample, 'epoch')}",
                     "key": key_of(at(sample, "metadata.key"))
@@ -175,19 +153,17 @@ class Inspect(Format):
 
     def _say(self, run: Run, n: int, lost: Counter[str], noted: Counter[str]) -> None:
         """What was lost of a log, and what it left out itself."""
-        name, about, read = run.file.name, run.about, counted(n, "sample")
+        name, about, asked = run.file.name, run.about, score_of(run.about["asked"])
         dropped = [f"{counted(k, 'sample')} {why}." for why, k in lost.items()]
         assumed = [f"{counted(k, 'sample')}: {what}." for what, k in noted.items() if k]
         if not n:
             dropped.append("no samples in it (logged without them?).")
-        if about["status"] not in ("success", ""):
-            how = _ENDED.get(about["status"], "did not finish")
-            assumed.append(f"the run {how}; what is there was read ({read}).")
-        if n and about["asked"] > n:
-            asked = int(about["asked"])
-            dropped.append(
-                f"{asked - n:,} of {asked:,} samples that were asked are not in the log."
-            )
+        if about["status"] not in ("success", "", None):
+            how = _ENDED.get(str(about["status"]), "did not finish")
+            assumed.append(f"the run {how}; what is there was read ({counted(n, 'sample')}).")
+        if n and n < asked < math.inf:
+            of = f"{asked - n:,.0f} of {asked:,.0f} samples"
+            dropped.append(f"{of} that were asked are not in the log.")
         if about["invalidated"] and not lost["declared invalid"]:
             assumed.append("the log is declared invalid, but none of its samples is.")
         self.notes.dropped += [f"{name}: {line}" for line in dropped]
@@ -213,7 +189,7 @@ class Inspect(Format):
 
 def _age(run: Run) -> tuple[bool, float]:
     """Sorts runs: those that ended well after others, and then by date."""
-    date = pd.to_datetime(run.about["created"], utc=True, errors="coerce", format="ISO8601")
+    date = pd.to_datetime(str(run.about["created"]), utc=True, errors="coerce", format="ISO8601")
     return run.about["status"] == "success", 0.0 if pd.isna(date) else date.timestamp()
 
 
@@ -221,7 +197,7 @@ def _scores(run: Run, sample: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]
     """What each scorer says of a sample."""
     given = sample.get("scores")
     if given is None and sample.get("score") is not None:
-        given = {run.about["scorer"]: sample["score"]}
+        given = {run.about["scorer"] or "score": sample["score"]}
     return {
         clean(name): score if isinstance(score, dict) else {"value": score}
         for name, score in mapping(given).items()

@@ -27,14 +27,6 @@ from hatlib.logs.reading import File, Found, clean, json_value, objects, same_by
 from hatlib.logs.settings import flat
 from hatlib.words import counted
 
-#: Fields of a row that are no metrics.
-FIELDS = frozenset(
-    {
-        *("doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"),
-        *("doc_hash", "prompt_hash", "target_hash", "task", "task_name", "model", "sample_id"),
-    }
-)
-
 _DATE = r"\d{4}-\d\d-\d\dT[\d.-]+"
 _END = r"\.jsonl(\.gz|\.zst)?"
 _SAMPLES = re.compile(rf"samples_(?P<task>.+?)(_(?P<date>{_DATE}))?{_END}")
@@ -45,11 +37,7 @@ _NO_MODEL = re.compile(
 )
 #: What makes a model another one, and so belongs into its name.
 _ADAPTERS = ("peft", "delta")
-#: Settings of the whole run, which stand in one of two places.
-_OF_RUN = (
-    *("system_instruction", "apply_chat_template", "chat_template_sha"),
-    *("fewshot_as_multiturn", "enable_thinking"),
-)
+_FACTS = WHERE["lm-eval-row"]
 
 
 class LmEval(Format):
@@ -114,13 +102,6 @@ class LmEval(Format):
             # A folder of lm-evaluation-harness holds one model, and writes its / as __.
             sure = [run.about["sure"] or "/" in run.model for run in runs]
             return [r if s else replace(r, model="") for r, s in zip(runs, sure, strict=True)]
-        nameless = [run.file.name for run in runs if not run.model]
-        if nameless:
-            self.notes.problem(
-                "the logs do not say the name of the model.",
-                "Name it with --model, or put the results_*.json of the run beside them.",
-                listing(nameless, 3),
-            )
         self.notes.chosen += [
             f"A model with an adapter is another one: with {run.about['adapter']} it is named "
             f"{run.model}."
@@ -288,7 +269,7 @@ def _described(about: Mapping[str, Any], task: str) -> tuple[dict[str, Any], dic
     args = mapping(args)
     adapter = next((name for name in _ADAPTERS if args.get(name)), "")
     part = clean(str(args.get(adapter, "")).rstrip("/").rsplit("/", 1)[-1].lstrip("."))
-    given = [about.get("model_name"), *map(args.get, ("pretrained", "model", "path", "engine"))]
+    given = [{**args, "model_name": about.get("model_name")}.get(k) for k in _FACTS["model"]]
     model = next((clean(name) for name in given if isinstance(name, str) and clean(name)), "")
     sizes = mapping(mapping(about.get("n-samples")).get(task))
     known = {
@@ -300,11 +281,11 @@ def _described(about: Mapping[str, Any], task: str) -> tuple[dict[str, Any], dic
         or score_of(sizes.get("effective")) < score_of(sizes.get("original")),
     }
     settings = {
-        "gen": {k: v for k, v in mapping(asked.get("generation_kwargs")).items() if k != "until"},
+        "gen": asked.get("generation_kwargs"),
         "num_fewshot": mapping(about.get("n-shot")).get(task, asked.get("num_fewshot")),
         "repeats": asked.get("repeats") if asked.get("repeats") != 1 else None,
         **{name: config.get(name) for name in ("gen_kwargs", "limit", "samples")},
-        **{name: about.get(name) or config.get(name) for name in _OF_RUN},
+        **{name: about.get(name) or config.get(name) for name in _FACTS["settings"]},
         **args,
     }
     return settings, known
@@ -326,7 +307,7 @@ def _scores(row: Mapping[str, Any]) -> dict[str, float]:
     kinds = int | float | list | None
     names = [name for name in listed(row.get("metrics")) if isinstance(name, str) and name in row]
     if not listed(row.get("metrics")):
-        names = [k for k, v in row.items() if k not in FIELDS and isinstance(v, kinds)]
+        names = [k for k, v in row.items() if k not in _FACTS["others"] and isinstance(v, kinds)]
     return {clean(name): score_of(row[name]) for name in names}
 
 

@@ -16,7 +16,7 @@ from hatlib.data.languages import is_language, standard_language
 from hatlib.errors import InputError, Problem
 from hatlib.logs.collect.rules import LETTERS, letter_in, number_in
 from hatlib.logs.fields import score_of
-from hatlib.logs.reading import clean, parsed
+from hatlib.logs.reading import Notes, clean, value_of
 
 Kind = Literal["number", "option", "fact"]
 
@@ -199,7 +199,7 @@ def _table(
 
 def _texts(cell: str, several: bool = True) -> tuple[str, ...]:
     """The texts in a cell: those of a JSON list, or with ``|`` between."""
-    found = parsed(cell) if cell.startswith("[") else None
+    found = value_of(cell.encode(), "", Notes()) if cell.startswith("[") else None
     texts = found if isinstance(found, list) else cell.split("|") if several else [cell]
     return tuple(text for each in texts if each is not None and (text := str(each).strip()))
 
