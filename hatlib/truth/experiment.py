@@ -95,7 +95,7 @@ class Design:
 
     @property
     def label(self) -> str:
-        """Names of the profiles, as the kept studies write them."""
+        """Names of the profiles, as the stored studies write them."""
         return " / ".join(str(p) for p in dict.fromkeys(self.profiles))
 
     def answers(self, rng: np.random.Generator) -> tuple[Responses, pd.DataFrame]:
@@ -450,7 +450,7 @@ def status(
 
 
 def kept(study: str) -> pd.DataFrame:
-    """A kept study, as ``python benchmarks/study.py --write`` last wrote it.
+    """A stored study, as ``python benchmarks/study.py --write`` last wrote it.
 
     Parameters
     ----------
