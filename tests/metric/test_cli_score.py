@@ -330,7 +330,12 @@ def test_a_file_comes_before_a_set_of_its_name(hat, answers):
     assert valid(out)["results"][0]["benchmark"] == "sim"
 
 
-def test_a_standard_is_kept_and_used(hat, answers, tmp_path):
+def test_a_standard_is_kept_and_used(hat, answers, two_benchmarks, tmp_path):
+    assert (
+        "a standard is of one benchmark" in hat("score", two_benchmarks, "--save-standard", "s")[2]
+    )
+    options = ["--reference", "standard", "--draws", 20, "--format", "json"]
+    assert valid(hat("score", "mgsm", *options)[1])["results"][0]["reference"] == "standard"
     assert hat("score", answers, "--draws", 0, "--save-standard", "standard.json")[0] == 0
     again = hat("score", answers, "--draws", 0, "--save-standard", "standard.json")
     assert again[0] == 1
