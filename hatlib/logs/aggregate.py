@@ -24,7 +24,7 @@ from hatlib.data.responses import COLUMNS
 from hatlib.data.tables import LoadReport
 from hatlib.data.writing import check_free
 from hatlib.errors import InputError, Problem, listing
-from hatlib.logs.answers import Run, place
+from hatlib.logs.answers import Run, place, unlike
 from hatlib.logs.common import Options, check_output, write_frame
 from hatlib.logs.fields import score_of
 from hatlib.logs.languages import Places
@@ -180,7 +180,9 @@ def aggregate_trials(
         notes.dropped += found.passed
         alone = stem(found.files[0].base) if len(found.files) == 1 else ""
         reader.benchmark = benchmark or alone or "your benchmark"
-        frames = [frame for run in reader.runs(found) if len(frame := reader.frame(run))]
+        frames = [
+            frame for run in unlike(reader.runs(found), notes) if len(frame := reader.frame(run))
+        ]
     notes.stop()
     if not frames:
         raise InputError(Problem("there is no row of trials.", " ".join(notes.dropped)))

@@ -20,7 +20,7 @@ from hatlib.errors import listing
 from hatlib.logs.common import MORE_COLUMNS, TRIAL_COLUMNS, Options
 from hatlib.logs.fields import at, short
 from hatlib.logs.languages import Places, language_in
-from hatlib.logs.reading import File, Found, Notes, clean
+from hatlib.logs.reading import File, Found, Notes, clean, same_bytes
 from hatlib.logs.settings import compare_settings
 from hatlib.words import counted
 
@@ -145,7 +145,7 @@ def gather(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def counts(reader: Format, found: Found) -> pd.DataFrame:
     """The right answers and trials in some files, as the frame of `hatlib.logs.Trials`."""
     notes, model = reader.notes, clean(reader.options.model)
-    runs = reader.runs(found)
+    runs = unlike(reader.runs(found), notes)
     _check_models({run.model for run in runs}, reader)
     notes.stop()  # of names: the files themselves may take long
     frames = []
@@ -196,6 +196,17 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
     ]
     notes.stop()
     return _added(pd.concat(parts, ignore_index=True))
+
+
+def unlike(runs: Sequence[Run], notes: Notes) -> list[Run]:
+    """Runs without copies: those with the bytes of another one of which the same is known."""
+    sums = {file: s for s, files in same_bytes(r.file for r in runs).items() for file in files}
+    kept: dict[str, Run] = {}
+    for run in runs:
+        known = repr((sums[run.file], run.model, run.task, run.settings, run.about))
+        if kept.setdefault(known, run) is not run:
+            notes.dropped.append(f"{run.file.name}: a copy of {kept[known].file.name}.")
+    return list(kept.values())
 
 
 def _check_models(models: set[str], reader: Format) -> None:
@@ -254,6 +265,12 @@ def _once(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
         lost = counted(int(again.sum()), reader.row)
         notes.dropped.append(f"{lost} of items that another log holds, newer or complete.")
         rows = rows[~again]
+    runs = rows.groupby(_CELL)["run"].transform("nunique")
+    for (model, task), mine in rows[runs > 1].groupby(["model", "task"]):
+        what = f"there are several runs of {task} by {model}, of one date or not dated."
+        names = listing(mine["file"].unique(), 3)
+        notes.problem(what, "Name the file of one of them.", value=names)
+    notes.stop()
     copies = (rows["trial"] != "") & rows.duplicated(_TRIAL)
     if copies.any():
         results = rows[rows["trial"] != ""].groupby(_TRIAL, sort=False)[scores].nunique()

@@ -105,24 +105,15 @@ class Eee(Format):
                 f"Schema version {listing(other)} is read as {VERSIONS[-1]}; "
                 f"known are {listing(VERSIONS)}."
             )
-        dates = {run: _STAMP.search(run) for run in rows["run"].unique()}
-        order = sorted(dates, key=lambda run: float((dates[run] or "0")[0]), reverse=True)
         cell = ["model", "benchmark", "language", "item", "prompting"]
-        pairs = rows[[*cell, "task", "run"]].drop_duplicates([*cell, "run"])
-        pairs = pairs[pairs.duplicated(cell, keep=False)]
-        for (task, model), mine in pairs.groupby(["task", "model"], sort=False):
-            if mine["run"].map(dates).isna().any():
-                notes.problem(
-                    f"there are two evaluations of {task} by {model}, and they are not dated.",
-                    "Name the file of one of them.",
-                    value=listing(mine["run"].unique()),
-                )
+        date = rows["run"].str.extract(_STAMP)[0].astype(float)
+        undated = date.isna().groupby([rows["model"], rows["task"]]).transform("any")
         first = rows.groupby([*cell, "run", "variant"])["number"].transform("min")
         again = (rows["number"] != first) & (rows["trial"] == "")
         if again.any():
             n = counted(int(again.sum()), "row")
             notes.dropped.append(f"{n} again, in another file of the evaluation.")
-        rows = rows[~again].assign(age=rows["run"].map(order.index))
+        rows = rows[~again].assign(age=(-date).mask(undated, 0))
         trial = [*cell, "run", "trial"]
         if (rows.duplicated(trial) & ~rows.duplicated([*trial, "variant"])).any():
             return rows

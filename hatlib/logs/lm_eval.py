@@ -23,7 +23,7 @@ from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run, gather
 from hatlib.logs.fields import UNREADABLE, WHERE, first_of, key_of, listed, mapping, score_of
 from hatlib.logs.languages import task_of
-from hatlib.logs.reading import File, Found, clean, json_value, objects, same_bytes
+from hatlib.logs.reading import File, Found, clean, json_value, objects
 from hatlib.logs.settings import flat
 from hatlib.words import counted
 
@@ -66,7 +66,14 @@ class LmEval(Format):
                 self.places.lose(run.task, 1)
         if len(known) < len(runs):
             self.places.settle("task")
-        return self._latest(known)
+        whole = {(run.model, run.task) for run in known if not run.about["some"]}
+        some = [r.file.name for r in known if r.about["some"] and (r.model, r.task) in whole]
+        if some:
+            what = "a run of some items only (--limit); a complete one was read"
+            self.notes.dropped.append(f"{listing(some, 3)}: {what}.")
+        runs = [r for r in known if not r.about["some"] or (r.model, r.task) not in whole]
+        self._dates = sorted({run.about["date"] for run in runs}, reverse=True)
+        return runs
 
     def _run(self, file: File, there: Sequence[File]) -> Run:
         """Whose answers a file holds, and to what, by its name and its results file alone."""
@@ -113,40 +120,6 @@ class LmEval(Format):
             self.notes.assumed.append(f"Model, by the name of the folder: {listing(guessed)}.")
         return runs
 
-    def _latest(self, runs: list[Run]) -> list[Run]:
-        """The runs of each task by each model, the newest first, without copies and mere trials."""
-        sums = {f.path: s for s, files in same_bytes(r.file for r in runs).items() for f in files}
-        table = pd.DataFrame(
-            {
-                "model": [run.model for run in runs],
-                "task": [run.task for run in runs],
-                "sum": [f"{sums[run.file.path]} {run.settings}" for run in runs],
-                "date": [run.about["date"] for run in runs],
-                "some": [run.about["some"] for run in runs],
-            }
-        )
-        cell = ["model", "task"]
-        copy = table.duplicated([*cell, "sum"])
-        some = table["some"] & ~table.groupby(cell)["some"].transform("all") & ~copy
-        for which, why in (
-            (copy, "a copy of a run that was read"),
-            (some, "a run of some items only (--limit); a complete one was read"),
-        ):
-            names = listing((runs[k].file.name for k in table.index[which]), 3)
-            self.notes.dropped += [f"{names}: {why}."] if names else []
-        table = table[~copy & ~some]
-        torn = table[table.duplicated([*cell, "date"], keep=False)]
-        for (model, task), mine in torn.groupby(cell):
-            self.notes.problem(
-                f"there are {len(mine)} runs of {task} by {model or 'one model'}, and their names "
-                "have one date or none.",
-                "Name the file of one of them.",
-                listing((runs[k].file.name for k in mine.index), 3),
-            )
-        table = table.assign(group=table.groupby(cell, sort=False).ngroup())
-        order = table.sort_values(["group", "date"], ascending=[True, False], kind="stable")
-        return [runs[k] for k in order.index]
-
     # Rows -------------------------------------------------------------------------------------
 
     def frame(self, run: Run) -> pd.DataFrame:
@@ -174,7 +147,8 @@ class LmEval(Format):
                 else f"{run.task}: {n} with several responses; the metric judges them as one "
                 "answer, so each row is one trial."
             )
-        return rows.assign(trial="")
+        age = self._dates.index(run.about["date"])
+        return rows.assign(trial="", run=str(run.file.path), age=age)
 
     def rows(self, run: Run) -> Iterator[Mapping[str, Any]]:
         task = self.places.find(run.task)
@@ -247,7 +221,7 @@ def _told_apart(rows: pd.DataFrame, run: Run, reader: Format) -> pd.DataFrame:
             if len(names) != place.max() + 1:
                 names = [str(k + 1) for k in range(place.max() + 1)]
             rows = rows.assign(variant=np.array(names, dtype=object)[place])
-    return rows.assign(variant=rows["variant"].replace("", "none"), run="", fallback="")
+    return rows.assign(variant=rows["variant"].replace("", "none"), fallback="")
 
 
 def _old_name(text: str, task: str) -> tuple[str, str]:

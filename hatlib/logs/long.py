@@ -32,7 +32,7 @@ from hatlib.logs.common import Options
 from hatlib.logs.fields import NAMES, key_of, normalised, score_of
 from hatlib.logs.languages import Places, ask_language, expression, is_doubtful, language_in
 from hatlib.logs.others import COMPARED
-from hatlib.logs.reading import File, Found, Notes, clean, same_bytes
+from hatlib.logs.reading import File, Found, Notes, clean
 from hatlib.words import counted
 
 #: Our columns, each with the names under which it is found, the first found first.
@@ -76,17 +76,7 @@ class Long(Format):
             remedy = f"Ours are {listing(SYNONYMS, 20)}; write ours=theirs."
             what = "--column names no column of ours."
             raise InputError(Problem(what, remedy, value=listing(unknown)))
-        runs: dict[File, Run] = {}
-        for alike in same_bytes(found.files).values():
-            seen: list[Run] = []
-            for run in (Run(file, about=self._of_path(file)) for file in alike):
-                first = next((other for other in seen if other.about == run.about), None)
-                if first:
-                    self.notes.dropped.append(f"{run.file.name}: a copy of {first.file.name}.")
-                else:
-                    seen.append(run)
-            runs |= {run.file: run for run in seen}
-        return [runs[file] for file in found.files if file in runs]
+        return [Run(file, about=self._of_path(file)) for file in found.files]
 
     def _of_path(self, file: File) -> dict[str, str]:
         """What the path of a file says: below its folder, or, if it is named, its last parts."""

@@ -153,9 +153,10 @@ def hat_scores(
     True
     """
     settings = Settings(hardness, profile, reference, correlation, judge, draws, level)
-    if targets is not None:
-        responses = responses.subset(benchmarks=benchmarks, languages=targets)
     chosen = _chosen(responses, benchmarks)
+    if targets is not None:
+        targets = [targets] if isinstance(targets, str) else targets
+        _check_targets(responses, chosen, targets)
     generator, results = resample.generator(rng), []
     about = responses.benchmarks.set_index("benchmark")
     for done, name in enumerate(chosen):
@@ -164,6 +165,8 @@ def hat_scores(
         counts = responses.counts(name)
         if "chance_assumed" in about and about.loc[name, "chance_assumed"]:
             check_chance(counts)
+        if targets is not None:
+            counts = _with_targets(counts, targets)
         results.append(_score(counts, settings, generator))
     if progress:
         progress("scores", len(chosen), len(chosen))
@@ -320,9 +323,19 @@ class Settings:
 
 def _chosen(responses: Responses, benchmarks: str | Sequence[str] | None) -> list[str]:
     there = responses.benchmarks["benchmark"].astype(str).tolist()
-    asked = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks or there)
+    if benchmarks is None:
+        return there
+    asked = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks)
     _refuse("there is no such benchmark.", asked, there)
     return asked
+
+
+def _check_targets(responses: Responses, benchmarks: Sequence[str], targets: Sequence[str]) -> None:
+    frame = responses.frame[responses.frame["benchmark"].isin(benchmarks)]
+    there = frame.loc[frame["language"] != frame["source_language"], "language"]
+    _refuse("this is not a target language.", targets, sorted(set(there)))
+    if not targets:
+        raise InputError(Problem("no target language is named."))
 
 
 def _refuse(what: str, asked: Sequence[str], there: Sequence[str]) -> None:
@@ -330,6 +343,24 @@ def _refuse(what: str, asked: Sequence[str], there: Sequence[str]) -> None:
     remedy = f"There are: {listing(there, 40)}."
     if problems := [Problem(what, remedy, value=name) for name in asked if name not in there]:
         raise InputError(problems)
+
+
+def _with_targets(counts: Counts, targets: Sequence[str]) -> Counts:
+    """Only the chosen target languages."""
+    at = [i for i, code in enumerate(counts.targets) if code in targets]
+    if not at:
+        raise InputError(
+            Problem(
+                f"{counts.benchmark} has none of the target languages {listing(targets)}.",
+                f"It has: {listing(counts.targets, 40)}. Name the benchmark to score.",
+            )
+        )
+    return replace(
+        counts,
+        targets=tuple(counts.targets[i] for i in at),
+        target_correct=counts.target_correct[:, at],
+        target_trials=counts.target_trials[:, at],
+    )
 
 
 def _check(counts: Counts, settings: Settings) -> None:

@@ -118,10 +118,10 @@ def test_two_runs_of_one_date_are_no_copies_unless_their_bytes_are(tmp_path):
     run(run(tmp_path, "en"), "de")
     shutil.copytree(tmp_path / "acme__m-7b", tmp_path / "copy" / "acme__m-7b")
     report = import_logs("lm-eval", tmp_path).report
-    assert "a copy of a run" in str(report.dropped)
+    assert "a copy of" in str(report.dropped)
     path = next((tmp_path / "copy").rglob("samples_*_de_*"))
     path.write_text(path.read_text().replace('"exact_match": 1', '"exact_match": 0'))
-    assert "2 runs of mgsm_direct_de" in refused(tmp_path)
+    assert "several runs of mgsm_direct_de" in refused(tmp_path)
 
 
 @pytest.mark.parametrize(
