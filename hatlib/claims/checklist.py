@@ -1,12 +1,15 @@
 """What a HAT score takes for granted, and what the responses at hand say about it.
 
 Some assumptions can be looked at in the data, and some cannot: then the list says what would show
-it.
+it.  The words are in ``checks.toml``.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,12 +21,14 @@ from hatlib.errors import InputError
 from hatlib.metric.answers import answer_correlation
 from hatlib.metric.score import hat_scores
 from hatlib.thresholds import BOOK, Thresholds
+from hatlib.words import counted
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Check = tuple[str, str, str]
 
 FINE, MIND, FAILS, UNSEEN = "looks fine", "mind", "fails", "cannot be seen"
+
+_WORDS = tomllib.loads(Path(__file__).with_name("checks.toml").read_text(encoding="utf-8"))
 
 ENOUGH_ANSWERS = 5
 """With fewer answers an item, intervals of steep profiles are known to be somewhat short."""
@@ -84,114 +89,96 @@ def check_sets(
     for about in responses.benchmarks.to_dict("records"):
         counts = responses.counts(about["benchmark"])
         rng = np.random.default_rng(seed)
+        form = str(about["answer_format"])
+        by_rule = {"format": form} if "option" in form or "number" in form else None
+        scores, refused = pd.DataFrame(), ""
         try:
-            found = hat_scores(responses, benchmarks=about["benchmark"], draws=draws, rng=seed)
-            scores, refused = found.macro(), ""
+            found = hat_scores(responses, benchmarks=about["benchmark"], draws=draws, rng=rng)
+            scores = found.macro()
         except InputError as error:
-            scores, refused = pd.DataFrame(), str(error.problems[0].what)
-        checks: list[Check] = [
-            ("There is a score", FAILS, f"Not scored: {refused}")
-            if refused
-            else ("There is a score", *_scored(scores)),
+            refused = str(error.problems[0].what)
+        checks = [
+            _scored(scores, refused),
             *_of_answers(counts, responses, rng),
-            *(_of_scores(scores, rules) if not refused else ()),
-            _judge(str(about["answer_format"])),
-            *_INVISIBLE,
+            *(() if refused else _of_scores(scores, rules)),
+            _check("judge", by_rule),
+            _check("new"),
+            _check("same"),
         ]
         rows += [(about["name"], *check) for check in checks]
     return pd.DataFrame(rows, columns=["set", "assumes", "status", "say"])
 
 
-def _scored(scores: pd.DataFrame) -> tuple[str, str]:
-    n, sound = int(scores["hat"].notna().sum()), int(_sound(scores).sum())
-    flags = sorted({flag for flag in scores["flag"] if flag})
-    says = f"{sound} of {len(scores)} models have a score without a flag."
-    if flags:
-        says += f" Flags: {', '.join(flags)}."
-    return (FAILS if not n else FINE if sound == len(scores) else MIND), says
+def _check(
+    name: str, facts: dict[str, Any] | None = None, mind: object = False, fails: object = False
+) -> tuple[str, str, str]:
+    """One row of the list: what is assumed, how it ends, and the words for that."""
+    words = _WORDS[name]
+    if facts is None:
+        return words["assumes"], UNSEEN, words["unseen"]
+    status, which = (FAILS, "fails") if fails else (MIND, "mind") if mind else (FINE, "fine")
+    return words["assumes"], status, words.get(which, words["says"]).format(**facts)
 
 
-def _sound(scores: pd.DataFrame) -> pd.Series:
-    return scores["hat"].notna() & (scores["flag"] == "")
+def _scored(scores: pd.DataFrame, refused: str) -> tuple[str, str, str]:
+    if refused:
+        return _check("score", {"flags": refused}, fails=True)
+    has = scores["hat"].notna()
+    sound = int((has & (scores["flag"] == "")).sum())
+    flags = ", ".join(sorted(set(scores["flag"]) - {""}))
+    facts = {"sound": sound, "n": len(scores), "flags": flags}
+    return _check("score", facts, sound < len(scores), not has.any())
 
 
-def _of_answers(counts: Counts, responses: Responses, rng: np.random.Generator) -> Iterator[Check]:
+def _of_answers(
+    counts: Counts, responses: Responses, rng: np.random.Generator
+) -> Iterator[tuple[str, str, str]]:
     """What can be seen in the answers themselves."""
     trials = counts.source_trials[counts.source_trials > 0]
     k = float(np.median(trials)) if len(trials) else 0.0
-    yield (
-        "Several answers an item",
-        FINE if k >= ENOUGH_ANSWERS else MIND if k > 1 else FAILS,
-        f"{k:g} in the source language (median)."
-        + (" Hardness is borrowed from the answers of other models." if k <= 1 else ""),
-    )
-    yield "Answers to one item are independent draws", *_independent(counts, responses)
-    n = len(counts.models)
-    yield (
-        "Models enough to borrow the shape of a profile",
-        FINE if n >= ENOUGH_MODELS else MIND,
-        f"{n} model{'s' * (n != 1)}." + (" Little can be borrowed." if n < ENOUGH_MODELS else ""),
-    )
-    lineages = len(set(counts.lineages))
-    yield (
-        "The models stand for models in general",
-        FINE if lineages >= resample.FEW_CLUSTERS else MIND,
-        f"{lineages} model famil{'y' if lineages == 1 else 'ies'} (lineages).",
-    )
-    yield "The chance level is right", *_chance(counts)
-    yield "Answers are parsed equally well in all languages", *_parsed(counts, responses)
-    yield "Answers are not missing because they are hard", *_missing(counts, rng)
-    yield "Each item can be answered in each language", *_translations(counts, rng)
-
-
-def _independent(counts: Counts, responses: Responses) -> tuple[str, str]:
+    yield _check("answers", {"k": k}, k < ENOUGH_ANSWERS, k <= 1)
     try:
-        found = answer_correlation(responses, counts.benchmark)
+        rho = float(answer_correlation(responses, counts.benchmark)["correlation"].max())
+        yield _check("independent", {"rho": np.nan_to_num(rho)}, rho >= CORRELATED)
     except InputError:
-        return UNSEEN, "It takes several promptings, one row each."
-    if found["by_design"].all():
-        return FINE, "One answer to each prompting: independent by design."
-    rho = float(found["correlation"].max())
-    return (FINE if rho < CORRELATED else MIND), f"The largest correlation is {rho:.2f}."
+        yield _check("independent")
+    n, families = len(counts.models), len(set(counts.lineages))
+    yield _check("models", {"models": counted(n, "model")}, n < ENOUGH_MODELS)
+    named = counted(families, "model family", "model families")
+    yield _check("families", {"families": named}, families < resample.FEW_CLUSTERS)
+    items = (counts.target_trials > 0).sum(axis=2)
+    mean = np.nansum(_rate(counts.target_correct, counts.target_trials), axis=2)
+    mean = mean / np.maximum(items, 1)
+    error = np.sqrt(counts.chance * (1 - counts.chance) / np.maximum(items, 1))
+    below = int(((items > 0) & (mean < counts.chance - 3 * error)).sum())
+    facts = {"chance": counts.chance, "below": below, "pairs": int((items > 0).sum())}
+    yield _check("chance", facts, below)
+    yield _parsed(counts, responses)
+    yield _missing(counts, rng)
+    yield _translations(counts, rng)
 
 
-def _chance(counts: Counts) -> tuple[str, str]:
-    if counts.chance == 0:
-        return FINE, "A guess is never right (chance level 0)."
-    n = (counts.target_trials > 0).sum(axis=2)
-    mean = np.nansum(_rate(counts.target_correct, counts.target_trials), axis=2) / np.maximum(n, 1)
-    error = np.sqrt(counts.chance * (1 - counts.chance) / np.maximum(n, 1))
-    below = int(((n > 0) & (mean < counts.chance - 3 * error)).sum())
-    says = (
-        f"A guess is right with probability {counts.chance:.3g}; {below} of {int((n > 0).sum())} "
-        "pairs of model and language are clearly below."
-    )
-    return (MIND if below else FINE), says
-
-
-def _parsed(counts: Counts, responses: Responses) -> tuple[str, str]:
+def _parsed(counts: Counts, responses: Responses) -> tuple[str, str, str]:
     frame = responses.frame[responses.frame["benchmark"] == counts.benchmark]
     if "n_parsed" not in frame or frame["n_parsed"].isna().all():
-        return UNSEEN, "It takes a column n_parsed: how many answers could be parsed."
+        return _check("parsed")
     frame = frame[frame["n_parsed"].notna()]
     kind = np.where(frame["language"] == frame["source_language"], "source", frame["language"])
     sums = frame.groupby(kind)[["n_parsed", "n_trials"]].sum().astype(float)
     lost = 1 - sums["n_parsed"] / sums["n_trials"]
-    gap = float(lost.max() - lost.min())
-    says = f"Not parsed: {lost.min():.0%} to {lost.max():.0%} of the answers, by language."
-    return (FAILS if gap > UNPARSED else FINE), says
+    facts = {"least": lost.min(), "most": lost.max()}
+    return _check("parsed", facts, fails=lost.max() - lost.min() > UNPARSED)
 
 
-def _missing(counts: Counts, rng: np.random.Generator) -> tuple[str, str]:
+def _missing(counts: Counts, rng: np.random.Generator) -> tuple[str, str, str]:
     """Do answers lack where items are hard?"""
     trials = counts.target_trials
     asked = np.asarray(trials.any(axis=2))
     most = np.maximum(trials.max(axis=2, keepdims=True), 1)
     short = (1 - trials / most).mean(axis=(0, 1), where=asked[:, :, None])
     gone, lost = int((~asked).sum()), float(short.mean())
-    says = f"{gone} pairs of model and language are wholly missing. " if gone else ""
     if lost < 1e-9:
-        return (MIND if gone else FINE), says + "No further answer is missing."
+        return _check("gone", {"gone": gone}, gone)
     rate = _mean_source(counts)
     known = np.isfinite(rate)
     weights = resample.weights(rng, counts.clusters, 500).astype(float)[:, known]
@@ -201,94 +188,47 @@ def _missing(counts: Counts, rng: np.random.Generator) -> tuple[str, str]:
         return (w * short) @ rate / np.maximum(w @ short, 1e-12) - w @ rate / w.sum(axis=-1)
 
     value, spread = float(gap(np.ones(len(rate)))), float(gap(weights).std())
-    says += (
-        f"{lost:.1%} of the answers are missing; the items that lack them are solved "
-        f"{value:+.2f} more often than others (standard error {spread:.2f})."
-    )
-    return (FAILS if value < -2 * spread else MIND), says
+    facts = {"gone": gone, "lost": lost, "gap": value, "spread": spread}
+    return _check("missing", facts, True, value < -2 * spread)
 
 
-def _translations(counts: Counts, rng: np.random.Generator) -> tuple[str, str]:
+def _translations(counts: Counts, rng: np.random.Generator) -> tuple[str, str, str]:
     """Are there items that all models lose in one language, more than chance would have it?
 
     Models that solve an item lose it in a language one by one.  If the question is broken there,
     they lose it together: more often than after shuffling each model's answers among the items
     that it solves and that are about as easy for all models.
     """
-    if len(counts.models) < 3:
-        return UNSEEN, "It takes three models to see it."
     lost, known = _lost(counts)
     judged = int((known.sum(axis=0) >= 3).sum())
     if not judged:
-        return UNSEEN, "No item is solved by three models."
+        return _check("translations")
     observed = int(_lost_by_all(lost, known).sum())
-    strata = _strata(_mean_source(counts))
+    # Up to ten groups of items of about the same rate; equal rates stay together.
+    rates = np.nan_to_num(_mean_source(counts))
+    edges = np.unique(np.quantile(rates, np.linspace(0, 1, 11)[1:-1]))
+    strata = np.searchsorted(edges, rates, side="right")
     shuffled = [
         _lost_by_all(_shuffled_within(strata, lost, known, rng), known).sum()
         for _ in range(_SHUFFLES)
     ]
     expected = float(np.mean(shuffled))
     many = observed > MANY_TIMES * expected and observed - expected > 0.01 * judged
-    says = (
-        f"{observed} of {judged} pairs of item and language are lost by all models (three or more) "
-        f"that solve the item in the source language; by chance it would be {expected:.1f}."
-    )
-    return (MIND if many else FINE), says
+    facts = {"observed": observed, "judged": judged, "expected": expected}
+    return _check("translations", facts, many)
 
 
-def _of_scores(scores: pd.DataFrame, rules: Thresholds) -> Iterator[Check]:
+def _of_scores(scores: pd.DataFrame, rules: Thresholds) -> Iterator[tuple[str, str, str]]:
     """What can be seen in the scores."""
-    n = int(scores["hat"].notna().sum())
-    ceiling = float((scores["source_accuracy"] >= rules["near_ceiling"]).mean())
-    yield (
-        "Every model meets hard and easy items",
-        FINE if not ceiling else MIND,
-        f"{ceiling:.0%} of the models solve {rules['near_ceiling']:.0%} or more in the source "
-        "language.",
-    )
+    n, ceiling = int(scores["hat"].notna().sum()), rules["near_ceiling"]
+    share = float((scores["source_accuracy"] >= ceiling).mean())
+    yield _check("ceiling", {"share": share, "ceiling": ceiling}, share)
     above = int((scores["low"] > 1).sum())
-    yield (
-        "Target items are as hard, and judged as strictly, as source items",
-        UNSEEN
-        if not n
-        else FAILS
-        if above > rules["above_perfect"] * n
-        else MIND
-        if above
-        else FINE,
-        f"{above} of {n} scores lie above perfect transfer, interval and all.",
-    )
-    se = float(np.nanmedian(scores["se"])) if n else np.nan
-    smallest = _SEEN_FOUR_IN_FIVE * np.sqrt(2) * se
-    yield (
-        "Items and answers enough to tell models apart",
-        UNSEEN if not np.isfinite(se) else FINE if smallest < 0.1 else MIND,
-        f"Two models must differ by about {smallest:.2f} to be told apart four times in five."
-        if np.isfinite(se)
-        else "There is no interval.",
-    )
-
-
-def _judge(answer_format: str) -> Check:
-    assumes = "Answers are judged without error"
-    if "option" in answer_format or "number" in answer_format:
-        return assumes, FINE, f"Scored by rule ({answer_format})."
-    return assumes, UNSEEN, "It takes answers that people have judged, too."
-
-
-_INVISIBLE: tuple[Check, ...] = (
-    (
-        "No model has seen the items, or all languages alike",
-        UNSEEN,
-        "Right answers look the same. It takes items that are known to be new.",
-    ),
-    (
-        "An item measures the same in each language",
-        UNSEEN,
-        "A question can be natural in one language and odd in another. It takes people who know "
-        "both.",
-    ),
-)
+    facts = {"above": above, "n": n} if n else None
+    yield _check("strict", facts, above, above > rules["above_perfect"] * n)
+    smallest = _SEEN_FOUR_IN_FIVE * np.sqrt(2) * scores["se"].median()
+    facts = {"smallest": smallest} if np.isfinite(smallest) else None
+    yield _check("apart", facts, smallest >= 0.1)
 
 
 def suspects(responses: Responses) -> pd.DataFrame:
@@ -312,25 +252,19 @@ def suspects(responses: Responses) -> pd.DataFrame:
     >>> bool((found["n_models"] >= 3).all())
     True
     """
-    rows = []
+    parts = [pd.DataFrame(columns=["set", "item", "languages", "n_languages", "n_models"])]
     for about in responses.benchmarks.to_dict("records"):
         counts = responses.counts(about["benchmark"])
         lost, known = _lost(counts)
-        gone = _lost_by_all(lost, known)
-        solved = known.any(axis=1).sum(axis=0)
-        rows += [
-            {
-                "set": about["name"],
-                "item": counts.items[i],
-                "languages": ", ".join(np.array(counts.targets)[gone[:, i]]),
-                "n_languages": int(gone[:, i].sum()),
-                "n_models": int(solved[i]),
-            }
-            for i in np.flatnonzero(gone.any(axis=0))
-        ]
-    frame = pd.DataFrame(rows, columns=["set", "item", "languages", "n_languages", "n_models"])
+        language, item = np.nonzero(_lost_by_all(lost, known))
+        named = pd.Series(np.array(counts.targets)[language]).groupby(item)
+        frame = named.agg(languages=", ".join, n_languages="size")
+        frame.insert(0, "item", np.array(counts.items)[frame.index])
+        frame["n_models"] = known.any(axis=1).sum(axis=0)[frame.index]
+        parts.append(frame.assign(set=about["name"]))
+    found = pd.concat(parts)
     order = ["n_languages", "n_models"]
-    return frame.sort_values(order, ascending=False, kind="stable", ignore_index=True)
+    return found.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 
 
 # Rates ------------------------------------------------------------------------------------------
@@ -361,13 +295,6 @@ def _lost_by_all(lost: Bools, known: Bools) -> Bools:
     """Pairs of language and item that all models lose, of at least three that solve the item."""
     n = known.sum(axis=0)
     return np.asarray((lost.sum(axis=0) == n) & (n >= 3))
-
-
-def _strata(values: Floats) -> NDArray[np.int64]:
-    """Up to ten groups of items of about the same value; equal values stay together."""
-    filled = np.nan_to_num(values)
-    edges = np.unique(np.quantile(filled, np.linspace(0, 1, 11)[1:-1]))
-    return np.searchsorted(edges, filled, side="right")
 
 
 def _shuffled_within(

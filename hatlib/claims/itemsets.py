@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from hatlib.data.responses import Responses
@@ -61,10 +59,10 @@ class ItemSets:
         asked = every[(every["target"] != "macro") & every["target_accuracy"].notna()]
         targets = asked.groupby(["benchmark", "model"]).size().rename("n_targets")
         rows = self.scores.macro()[columns].join(targets, on=["benchmark", "model"])
-        if not benchmark:
-            return rows
-        rows = rows[rows["benchmark"] == self.scores.benchmark(benchmark).benchmark]
-        return rows.sort_values("hat", ascending=False, ignore_index=True)
+        if benchmark:
+            rows = rows[rows["benchmark"] == self.scores.benchmark(benchmark).benchmark]
+            rows = rows.sort_values("hat", ascending=False, ignore_index=True)
+        return rows
 
     def sets(self) -> pd.DataFrame:
         """One row a dataset: how much there is, and what it can tell.
@@ -80,40 +78,39 @@ class ItemSets:
             whether there are so many that the dataset is ``doubtful``; ``reason``, why it has no
             scores.
         """
-        return self._sets.copy()
+        facts = self.responses.table()
+        frame = self._brief()
+        frame.insert(2, "models", facts["models"].astype(int))
+        frame["trials"] = facts["trials_median"].astype(float)
+        frame["languages"] = facts["languages"].astype(int) - 1
+        frame["missing"] = facts["missing"].astype(float)
+        strong = self.scores.macro().set_index("benchmark")["source_accuracy"] >= NEAR_CEILING
+        frame["at_ceiling"] = strong.groupby(level=0).mean()
+        frame["pairs"] = frame["scored"] * (frame["scored"] - 1) // 2
+        compared = self.scores.benchmarks if self.scores.n_draws else ()
+        apart = {
+            b.benchmark: compare_all(self.scores, benchmark=b.benchmark).pairs["told_apart"].sum()
+            for b in compared
+        }
+        frame["told_apart"] = frame["benchmark"].map(apart).fillna(0).astype(int)
+        frame["reason"] = frame["benchmark"].map(dict(self.reasons)).fillna("")
+        return frame.reset_index(drop=True)
 
-    @cached_property
-    def _sets(self) -> pd.DataFrame:
-        facts, rows = self.responses.table(), self.scores.macro()
-        names = self.responses.benchmarks.set_index("benchmark")["name"]
-        able: dict[str, BenchmarkScores] = {b.benchmark: b for b in self.scores.benchmarks}
-        found = []
-        for benchmark in map(str, names.index):
-            mine = rows[rows["benchmark"] == benchmark]
-            scored = mine.dropna(subset="hat")
-            apart = 0
-            if len(scored) > 1 and benchmark in able and self.scores.n_draws:
-                apart = int(compare_all(self.scores, benchmark=benchmark).pairs["told_apart"].sum())
-            above = int((scored["low"] > 1).sum())
-            found.append(
-                {
-                    "benchmark": benchmark,
-                    "benchmark_name": str(names[benchmark]),
-                    "models": int(facts["models"][benchmark]),
-                    "scored": len(scored),
-                    "support": int(able[benchmark].sound[:, 0].sum()) if benchmark in able else 0,
-                    "trials": float(facts["trials_median"][benchmark]),
-                    "languages": int(facts["languages"][benchmark]) - 1,
-                    "missing": float(facts["missing"][benchmark]),
-                    "at_ceiling": _share(mine["source_accuracy"] >= NEAR_CEILING),
-                    "pairs": len(scored) * (len(scored) - 1) // 2,
-                    "told_apart": apart,
-                    "above_perfect": above,
-                    "doubtful": above > ABOVE_PERFECT * len(scored),
-                    "reason": self.reasons.get(benchmark, ""),
-                }
-            )
-        return pd.DataFrame(found)
+    def _brief(self) -> pd.DataFrame:
+        """One row a dataset: its scores, and how many lie above perfect transfer."""
+        names = self.responses.benchmarks.set_index("benchmark")["name"].astype(str)
+        frame = names.rename("benchmark_name").reset_index().set_index("benchmark", drop=False)
+        macro = self.scores.macro().set_index("benchmark")
+        sound = {b.benchmark: int(b.sound[:, 0].sum()) for b in self.scores.benchmarks}
+        counts = {
+            "scored": macro["hat"].groupby(level=0).count(),
+            "support": pd.Series(sound),
+            "above_perfect": (macro["low"] > 1).groupby(level=0).sum(),
+        }
+        frame = frame.assign(**counts).fillna(dict.fromkeys(counts, 0))
+        frame = frame.astype(dict.fromkeys(counts, int)).rename_axis(None)
+        doubtful = frame["above_perfect"] > ABOVE_PERFECT * frame["scored"]
+        return frame.assign(doubtful=doubtful)
 
     def lead(self, wanted: str = "") -> str:
         """The dataset to show in full: the one asked for, or the one with most supported scores.
@@ -131,15 +128,10 @@ class ItemSets:
                 problem = Problem(self.reasons[wanted], "Choose another lead.", value=wanted)
                 raise InputError(problem)
             return self.scores.benchmark(wanted).benchmark
-        rows = self._sets[self._sets["reason"] == ""]
-        ranked = rows.sort_values(
-            ["doubtful", "support", "scored"], ascending=[True, False, False], kind="stable"
-        )
+        rows = self._brief().loc[[b.benchmark for b in self.scores.benchmarks]]
+        order = ["doubtful", "support", "scored"]
+        ranked = rows.sort_values(order, ascending=[True, False, False], kind="stable")
         return str(ranked["benchmark"].iloc[0])
-
-
-def _share(those: pd.Series) -> float:
-    return float(those.mean()) if len(those) else float(np.nan)
 
 
 def score_sets(

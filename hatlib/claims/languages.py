@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from hatlib.metric.compare import p_values
 from hatlib.metric.flags import Flag
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.score import interval_quantile
+from hatlib.resample import with_q_values
 
 Floats = NDArray[np.float64]
 
@@ -83,24 +83,17 @@ class LanguageEffects:
         """
         place = {code: i for i, code in enumerate(self.languages["language"])}
         chosen = np.array([(place[a], place[b]) for a, b in pairs], dtype=int).reshape(-1, 2)
-        first, second = chosen.T
-        hat, names = (self.languages[c].to_numpy() for c in ("hat", "name"))
-        gap = self.draws[:, first] - self.draws[:, second]
-        se = gap.std(axis=0, ddof=1) if len(gap) else np.full(len(first), np.nan)
-        effective = np.minimum(self.effective[first], self.effective[second])
-        estimate = (hat[first] - hat[second]).astype(float)
-        reach = interval_quantile(effective, self.level) * se
-        frame = pd.DataFrame(
-            {
-                "first": names[first],
-                "second": names[second],
-                "difference": estimate,
-                "low": estimate - reach,
-                "high": estimate + reach,
-                "p_value": p_values(estimate, se, effective),
-            }
+        names = self.languages["name"].to_numpy()[chosen]
+        each = np.eye(len(place))
+        found = _contrasts(
+            self.languages["hat"].to_numpy(float),
+            self.draws,
+            (each[chosen[:, 0]] - each[chosen[:, 1]]).T,
+            self.effective[chosen].min(axis=1),
+            self.level,
         )
-        return _with_q_values(frame)
+        found = found.drop(columns="se").rename(columns={"value": "difference"})
+        return pd.concat([pd.DataFrame(names, columns=["first", "second"]), found], axis=1)
 
     def dialects(self) -> list[tuple[str, str]]:
         """Codes of each dialect and its standard language, as far as both are there."""
@@ -144,37 +137,38 @@ def language_effects(
     'Swahili'
     """
     b = scores.benchmark(benchmark)
-    hat = b.hat[:, 1:]
-    n_languages = hat.shape[1]
-    scored = np.isfinite(hat).all(axis=1)
+    scored = np.isfinite(b.hat[:, 1:]).all(axis=1)
     supported = scored & ~b.marks[Flag.EXTRAPOLATED][:, 1:].any(axis=1)
     chosen = supported if supported.any() else scored
     if models is not None:
         chosen = np.isin(b.models, list(models)) & scored
-    at = np.flatnonzero(chosen)
     reason = ""
-    if n_languages < 2:
+    if len(b.targets) < 3:
         reason = "Two target languages are needed, and there is one. Add answers in another."
-    elif not len(at):
+    elif not chosen.any():
         reason = "No model has a score in every language, so there is no mean to compare."
-    kept = () if reason else tuple(b.models[m] for m in at)
-    table = _described(scores, b.targets[1:] if not reason else ())
-    draws, effective = np.zeros((0, len(table))), np.zeros(len(table))
-    if reason:
-        table = table.reindex(columns=list(_COLUMNS))
-    else:
-        effective = b.effective_items[at, 1:].min(axis=0)
-        if b.draws is not None:
-            draws = b.draws[:, at, 1:].mean(axis=1)
-        table = table.join(_averages(b, at, draws, effective, scores.level))
-        order = np.argsort(-table["hat"].to_numpy(), kind="stable")
-        table = table.iloc[order].reset_index(drop=True)[list(_COLUMNS)]
-        draws, effective = draws[:, order], effective[order]
+    at = np.flatnonzero(chosen & (not reason))
+    kept = tuple(b.models[m] for m in at)
+    rows = scores.table()
+    rows = rows[(rows["benchmark"] == b.benchmark) & rows["target"].isin(b.targets[1:])]
+    cells = rows[["model", "display_name", "target", "target_name", "hat", "flag", "n_items"]]
+    cells = cells.rename(columns={"target": "language", "target_name": "name"})
+    weak = cells["flag"].str.contains(Flag.EXTRAPOLATED.value, regex=False)
+    cells = cells.assign(weak=weak, averaged=cells["model"].isin(kept)).reset_index(drop=True)
     name = scores.names.get(b.benchmark, b.benchmark)
-    cells = _cells(scores, b)
-    cells = cells.assign(averaged=cells["model"].isin(kept))
+    if reason:
+        nothing = pd.DataFrame(columns=list(_COLUMNS)), cells, np.zeros((0, 0)), np.zeros(0)
+        return LanguageEffects(b.benchmark, name, (), *nothing, scores.level, reason)
+    draws = np.zeros((0, len(b.targets) - 1))
+    if b.draws is not None:
+        draws = b.draws[:, at, 1:].mean(axis=1)
+    effective = b.effective_items[at, 1:].min(axis=0)
+    table = _averages(scores, b, at, draws, effective)
+    order = np.argsort(-table["hat"].to_numpy(), kind="stable")
+    table = table.iloc[order].reset_index(drop=True)[list(_COLUMNS)]
+    draws, effective = draws[:, order], effective[order]
     return LanguageEffects(
-        b.benchmark, name, kept, table, cells, draws, effective, scores.level, reason
+        b.benchmark, name, kept, table, cells, draws, effective, scores.level, ""
     )
 
 
@@ -186,62 +180,37 @@ _COLUMNS = (
 
 
 def _averages(
-    b: BenchmarkScores, at: NDArray[np.intp], draws: Floats, effective: Floats, level: float
+    scores: HatScores, b: BenchmarkScores, at: NDArray[np.intp], draws: Floats, effective: Floats
 ) -> pd.DataFrame:
-    """Means over models, and their distances from the mean of the other languages."""
-    n = len(effective)
-    hat = b.hat[at, 1:].mean(axis=0)
-    minus = np.eye(n) - (1 - np.eye(n)) / (n - 1)
-    apart = hat @ minus
-    nothing = np.full(n, np.nan)
-    se = draws.std(axis=0, ddof=1) if len(draws) else nothing
-    se_apart = (draws @ minus).std(axis=0, ddof=1) if len(draws) else nothing
-    t = interval_quantile(effective, level)
-    accuracy = b.metrics["target_accuracy"][:, 1:]
-    known = np.isfinite(accuracy)
-    frame = pd.DataFrame(
-        {
-            "hat": hat,
-            "low": hat - t * se,
-            "high": hat + t * se,
-            "se": se,
-            "from_others": apart,
-            "from_others_low": apart - t * se_apart,
-            "from_others_high": apart + t * se_apart,
-            "p_value": p_values(apart, se_apart, effective),
-            "target_accuracy": accuracy[at].mean(axis=0),
-            "n_models": known.sum(axis=0),
-            "accuracy_of_all": np.where(known, accuracy, 0).sum(axis=0)
-            / np.maximum(known.sum(axis=0), 1),
-        }
-    )
-    return _with_q_values(frame)
-
-
-def _with_q_values(frame: pd.DataFrame) -> pd.DataFrame:
-    p = frame["p_value"].to_numpy(float)
-    known = np.isfinite(p)
-    q = np.full(len(p), np.nan)
-    if known.any():
-        q[known] = stats.false_discovery_control(p[known])
-    return frame.assign(q_value=q)
-
-
-def _described(scores: HatScores, codes: Sequence[str]) -> pd.DataFrame:
-    """Name, script and family of each language; empty where they are not known."""
-    known = scores.languages.set_index("language").reindex(list(codes))
-    frame = pd.DataFrame({"language": list(codes)})
-    for column in ("name", "script", "family"):
-        frame[column] = known[column].astype("object").fillna("").astype(str).to_numpy()
+    """One row a language: what is known of it, and its means over the chosen models."""
+    codes = pd.DataFrame({"language": b.targets[1:]})
+    known = scores.languages.reindex(columns=["language", "name", "script", "family"])
+    frame = codes.merge(known, "left").fillna("").astype(str)
     frame["name"] = frame["name"].where(frame["name"] != "", frame["language"])
-    return frame
+    n, hat = len(frame), b.hat[at, 1:].mean(axis=0)
+    own = _contrasts(hat, draws, np.eye(n), effective, scores.level)
+    others = np.eye(n) - (1 - np.eye(n)) / (n - 1)
+    apart = _contrasts(hat, draws, others, effective, scores.level).drop(columns="se")
+    apart = apart.rename(columns={"value": "from_others"} | {e: f"from_others_{e}" for e in _ENDS})
+    accuracy = pd.DataFrame(b.metrics["target_accuracy"][:, 1:])
+    counted = {
+        "target_accuracy": accuracy.iloc[at].mean(skipna=False),
+        "n_models": accuracy.count(),
+        "accuracy_of_all": accuracy.mean(),
+    }
+    own = own[["value", *_ENDS, "se"]].rename(columns={"value": "hat"})
+    return pd.concat([frame, own, apart], axis=1).assign(**counted)
 
 
-def _cells(scores: HatScores, b: BenchmarkScores) -> pd.DataFrame:
-    """One row a model and language."""
-    table = scores.table()
-    rows = table[(table["benchmark"] == b.benchmark) & table["target"].isin(b.targets[1:])]
-    cells = rows[["model", "display_name", "target", "target_name", "hat", "flag", "n_items"]]
-    cells = cells.rename(columns={"target": "language", "target_name": "name"})
-    weak = cells["flag"].str.contains(Flag.EXTRAPOLATED.value, regex=False)
-    return cells.assign(weak=weak).reset_index(drop=True)
+_ENDS = ("low", "high")
+
+
+def _contrasts(
+    hat: Floats, draws: Floats, weights: Floats, effective: Floats, level: float
+) -> pd.DataFrame:
+    """Weighted sums of the languages, a column of weights each, with their intervals."""
+    value = hat @ weights
+    se = (draws @ weights).std(axis=0, ddof=1) if len(draws) else np.full(len(value), np.nan)
+    reach = interval_quantile(effective, level) * se
+    found = {"value": value, "low": value - reach, "high": value + reach, "se": se}
+    return with_q_values(pd.DataFrame(found | {"p_value": p_values(value, se, effective)}))

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hatlib.claims.rankings import readable, sound
+from hatlib.claims.rankings import readable
 from hatlib.errors import InputError, Problem, listing
 from hatlib.metric.results import BenchmarkScores, HatScores, thinned
 
@@ -207,7 +207,7 @@ def widest(scores: HatScores) -> str:
     for b in scores.benchmarks:
         at = _pair(b, [])
         shared = float(_shared(b)[at[0], at[1]]) if len(at) == 2 else 0.0
-        reach[b.benchmark] = (min(shared, WIDE), int(sound(b).sum()))
+        reach[b.benchmark] = (min(shared, WIDE), int(b.sound[:, 0].sum()))
     return max(reach, key=lambda name: reach[name])
 
 
@@ -222,7 +222,7 @@ def _pair(b: BenchmarkScores, named: list[int]) -> list[int]:
     if len(named) == 2:
         return named
     hat, shared = b.hat[:, 0], _shared(b)
-    pool = np.flatnonzero(sound(b)).tolist()
+    pool = np.flatnonzero(b.sound[:, 0]).tolist()
     if len(set(pool) | set(named)) < 2:
         pool = np.flatnonzero(np.isfinite(hat)).tolist()
     if named:

@@ -30,7 +30,6 @@ AGREE, DIFFER, OPEN = "agree", "differ", "open"
 MIN_RANKED = 3
 """Fewest models that make a ranking."""
 
-_LESS_IS_BETTER = ("xlt_gap",)
 _PARTIAL = 1e-6  # least share of a variance, so that matrices can be inverted
 
 
@@ -60,28 +59,27 @@ class Ranking:
     sound: Bools
 
 
-def sound(b: BenchmarkScores) -> Bools:
-    """Which models have a macro score that no flag weakens."""
-    return b.sound[:, 0]
-
-
 def readable(scores: HatScores, b: BenchmarkScores) -> tuple[str, ...]:
     """Display names of the models of one benchmark."""
     names = dict(zip(scores.models["model"], scores.models["display_name"], strict=True))
     return tuple(str(names.get(model, model)) for model in b.models)
 
 
-def hat_ranking(scores: HatScores, benchmark: str = "", *, name: str = "HAT") -> Ranking:
-    """The ranking by HAT.
+def ranking(
+    scores: HatScores, benchmark: str = "", *, measure: str = "hat", name: str = ""
+) -> Ranking:
+    """The ranking by HAT or by a traditional metric, of the models with a supported score.
 
     Parameters
     ----------
     scores : HatScores
-        From `hatlib.hat_scores`, with redraws.
+        From `hatlib.hat_scores`, with redraws; all measures were redrawn with the same items.
     benchmark : str
         Which benchmark; the first if none is named.
+    measure : str
+        "hat", or a key of `METRICS`. The XLT gap is negated, so that more is better.
     name : str
-        What to call it.
+        What to call it; by default what the measure is called.
 
     Raises
     ------
@@ -92,47 +90,25 @@ def hat_ranking(scores: HatScores, benchmark: str = "", *, name: str = "HAT") ->
     --------
     >>> from hatlib import hat_scores, simulate_answers
     >>> scores = hat_scores(simulate_answers([0.0, 1.0], n_items=200).responses, draws=50)
-    >>> hat_ranking(scores).draws.shape
+    >>> ranking(scores).draws.shape
     (50, 2)
-    """
-    b = scores.benchmark(benchmark)
-    draws = _redrawn(b, None if b.draws is None else b.draws[:, :, 0])
-    values = b.hat[:, 0], draws, b.effective_items[:, 0]
-    return Ranking(name, readable(scores, b), *values, sound(b))
-
-
-def _redrawn(b: BenchmarkScores, draws: Floats | None) -> Floats:
-    """Redraws of each model; none are needed where no model has a score."""
-    if draws is None and sound(b).any():
-        raise InputError(Problem("the scores have no redraws.", "Score with draws=1000."))
-    return np.zeros((0, len(b.models))) if draws is None else draws
-
-
-def metric_ranking(scores: HatScores, metric: str, benchmark: str = "") -> Ranking:
-    """The ranking by a traditional metric, of the models with a supported score.
-
-    Parameters
-    ----------
-    scores : HatScores
-        With redraws; the metrics were redrawn with the same items.
-    metric : str
-        A key of `METRICS`. The XLT gap is negated, so that more is better.
-    benchmark : str
-        Which benchmark; the first if none is named.
-
-    Examples
-    --------
-    >>> from hatlib import hat_scores, simulate_answers
-    >>> scores = hat_scores(simulate_answers([0.0, 1.0], n_items=200).responses, draws=50)
-    >>> bool(metric_ranking(scores, "xlt_gap").estimates.max() <= 0)
+    >>> bool(ranking(scores, measure="xlt_gap").estimates.max() <= 0)
     True
     """
     b = scores.benchmark(benchmark)
-    draws = _redrawn(b, None if b.metric_draws is None else b.metric_draws[metric])
-    sign = -1 if metric in _LESS_IS_BETTER else 1
-    values, draws = sign * b.metrics[metric][:, 0], sign * draws
-    many = np.full(len(b.models), np.inf)
-    return Ranking(METRICS[metric], readable(scores, b), values, draws, many, sound(b))
+    sign = -1 if measure == "xlt_gap" else 1
+    if measure == "hat":
+        values, effective = b.hat[:, 0], b.effective_items[:, 0]
+        draws = None if b.draws is None else b.draws[:, :, 0]
+    else:
+        values, effective = b.metrics[measure][:, 0], np.full(len(b.models), np.inf)
+        draws = None if b.metric_draws is None else b.metric_draws[measure]
+    sound = b.sound[:, 0]
+    if draws is None and sound.any():
+        raise InputError(Problem("the scores have no redraws.", "Score with draws=1000."))
+    drawn = np.zeros((0, len(b.models))) if draws is None else sign * draws
+    name = name or METRICS.get(measure, "HAT")
+    return Ranking(name, readable(scores, b), sign * values, drawn, effective, sound)
 
 
 def compare_rankings(first: Ranking, second: Ranking, rules: Thresholds = BOOK) -> pd.DataFrame:
@@ -159,7 +135,7 @@ def compare_rankings(first: Ranking, second: Ranking, rules: Thresholds = BOOK) 
     >>> profiles = ["linear", "square", "steep", "flat", "shift"]
     >>> simulated = simulate_answers([0, 1, 2, -1, 0], profiles=profiles, n_items=300)
     >>> scores = hat_scores(simulated.responses, draws=100)
-    >>> row = compare_rankings(hat_ranking(scores), hat_ranking(scores)).iloc[0]
+    >>> row = compare_rankings(ranking(scores), ranking(scores)).iloc[0]
     >>> float(row["tau"]), row["verdict"]
     (1.0, 'agree')
     """
@@ -209,34 +185,24 @@ def reversed_pairs(first: Ranking, second: Ranking, rules: Thresholds = BOOK) ->
     """
     at = np.flatnonzero(first.sound & second.sound)
     i, j = (at[side] for side in np.triu_indices(len(at), 1))
-    columns: dict[str, Floats] = {}
     sign = np.where(first.estimates[i] >= first.estimates[j], 1, -1)
-    for which, ranking in (("first", first), ("second", second)):
-        gap = ranking.estimates[i] - ranking.estimates[j]
-        # Pair by pair: the redraws of all pairs at once would fill the memory.
-        se = np.array(
-            [
-                np.std(ranking.draws[:, x] - ranking.draws[:, y], ddof=1)
-                for x, y in zip(i, j, strict=True)
-            ]
-        )
-        fewest = np.minimum(ranking.effective[i], ranking.effective[j])
-        p = p_values(gap, se, fewest) if np.isfinite(fewest).all() else _normal(gap, se)
+    names = np.array(first.models, dtype=object)
+    columns = {"ahead_by_first": names[np.where(sign > 0, i, j)],
+               "ahead_by_second": names[np.where(sign > 0, j, i)]}  # fmt: skip
+    for which, one in (("first", first), ("second", second)):
+        gap = one.estimates[i] - one.estimates[j]
+        # From covariances: the redraws of all pairs at once would fill the memory.
+        shared = np.atleast_2d(np.cov(one.draws, rowvar=False)) if len(i) else np.zeros((1, 1))
+        se = np.sqrt(np.maximum(shared[i, i] + shared[j, j] - 2 * shared[i, j], 0))
+        p = p_values(gap, se, np.minimum(one.effective[i], one.effective[j]))
         columns[f"{which}_difference"] = sign * gap
         columns[f"{which}_q"] = stats.false_discovery_control(p) if len(p) else p
-    names = np.array(first.models, dtype=object)
-    better, worse = np.where(sign > 0, i, j), np.where(sign > 0, j, i)
-    frame = pd.DataFrame({"ahead_by_first": names[better], "ahead_by_second": names[worse]})
-    frame = frame.assign(**columns)
+    frame = pd.DataFrame(columns)
     clear = (frame["first_q"] < rules["clear"]) & (frame["second_q"] < rules["clear"])
     size = np.minimum(frame["first_difference"], -frame["second_difference"])
     frame = frame.assign(clear=clear, size=size)[frame["second_difference"] < 0]
     ranked = frame.sort_values(["clear", "size"], ascending=False, kind="stable")
     return ranked.drop(columns="size").reset_index(drop=True)
-
-
-def _normal(gap: Floats, se: Floats) -> Floats:
-    return np.asarray(2 * stats.norm.sf(np.abs(gap) / np.maximum(se, 1e-12)))
 
 
 def rank_agreement(

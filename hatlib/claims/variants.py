@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hatlib.claims.rankings import METRICS, compare_rankings, hat_ranking, metric_ranking
+from hatlib.claims.rankings import METRICS, compare_rankings, ranking
 from hatlib.data.responses import Responses
 from hatlib.errors import InputError
 from hatlib.metric.pooled import donors
@@ -168,7 +168,7 @@ def agreements(found: Variants, rules: Thresholds = BOOK) -> pd.DataFrame:
     >>> agreements(found).query("kind == 'choice'")["verdict"].tolist()
     ['agree', 'agree', 'agree']
     """
-    rankings = {c: hat_ranking(s, found.benchmark, name=c) for c, s in found.scores.items()}
+    rankings = {c: ranking(s, found.benchmark, name=c) for c, s in found.scores.items()}
     rows = []
     for first, second in combinations(rankings, 2):
         a, b = rankings[first], rankings[second]
@@ -177,7 +177,7 @@ def agreements(found: Variants, rules: Thresholds = BOOK) -> pd.DataFrame:
         row = compare_rankings(a, b, rules).assign(kind="choice", largest_change=change)
         rows.append(row)
     for first in list(rankings)[:1]:
-        metrics = [metric_ranking(found.scores[first], m, found.benchmark) for m in METRICS]
+        metrics = [ranking(found.scores[first], found.benchmark, measure=m) for m in METRICS]
         rows += [compare_rankings(rankings[first], m, rules).assign(kind="metric") for m in metrics]
     columns = [*("first", "second", "models", "tau", "low", "high", "reliable", "pairs")]
     columns += ["reversed", "clearly", "verdict", "kind", "largest_change"]

@@ -17,9 +17,8 @@ from hatlib.claims import variants as module
 from hatlib.claims.rankings import (
     Ranking,
     compare_rankings,
-    hat_ranking,
-    metric_ranking,
     rank_agreement,
+    ranking,
     reversed_pairs,
 )
 from hatlib.claims.variants import HARDNESS, agreements, variants
@@ -33,7 +32,7 @@ def line(slope, u):
     return slope * u
 
 
-def ranking(values, noise=0.02, sound=None, name="x"):
+def fake(values, noise=0.02, sound=None, name="x"):
     values = np.asarray(values, float)
     draws = values + noise * np.random.default_rng(0).normal(size=(200, len(values)))
     fine = np.ones(len(values), bool) if sound is None else np.asarray(sound)
@@ -69,7 +68,7 @@ def found(simulated):
 def test_tau_and_reversals_are_those_of_the_definition(values, random):
     other = values.copy()
     random.shuffle(other)
-    a, b = ranking(values), ranking(other)
+    a, b = fake(values), fake(other)
     row = compare_rankings(a, b).iloc[0]
     assert row["tau"] == pytest.approx(stats.kendalltau(values, other).statistic)
     # Every pair counts for or against.
@@ -86,27 +85,27 @@ def test_tau_and_reversals_are_those_of_the_definition(values, random):
 
 def test_the_verdict_goes_by_the_interval_of_tau():
     up = np.arange(8.0)
-    assert compare_rankings(ranking(up), ranking(up))["verdict"].item() == "agree"
-    assert compare_rankings(ranking(up), ranking(-up))["verdict"].item() == "differ"
-    assert compare_rankings(ranking(up, noise=9), ranking(up, noise=9))["verdict"].item() == "open"
-    assert compare_rankings(ranking(up[:2]), ranking(up[:2]))["verdict"].item() == "open"
+    assert compare_rankings(fake(up), fake(up))["verdict"].item() == "agree"
+    assert compare_rankings(fake(up), fake(-up))["verdict"].item() == "differ"
+    assert compare_rankings(fake(up, noise=9), fake(up, noise=9))["verdict"].item() == "open"
+    assert compare_rankings(fake(up[:2]), fake(up[:2]))["verdict"].item() == "open"
 
 
 def test_a_reversal_is_clear_only_if_both_differences_are():
-    a = ranking([1.0, 0.0, 0.5])
-    assert reversed_pairs(a, ranking([0.0, 1.0, 0.5]))["clear"].all()
-    weak = reversed_pairs(a, ranking([0.0, 1.0, 0.5], noise=5))
+    a = fake([1.0, 0.0, 0.5])
+    assert reversed_pairs(a, fake([0.0, 1.0, 0.5]))["clear"].all()
+    weak = reversed_pairs(a, fake([0.0, 1.0, 0.5], noise=5))
     assert len(weak) == 3
     assert not weak["clear"].any()
 
 
 def test_the_size_of_a_reversal_is_its_smaller_difference():
-    pairs = reversed_pairs(ranking([0.9, 0.5, 0.1]), ranking([0.1, 0.2, 0.9]))
+    pairs = reversed_pairs(fake([0.9, 0.5, 0.1]), fake([0.1, 0.2, 0.9]))
     assert pairs[["ahead_by_first", "ahead_by_second"]].iloc[0].tolist() == ["m0", "m2"]
 
 
 def test_models_that_are_flagged_under_one_ranking_do_not_count():
-    row = compare_rankings(ranking(range(5), sound=[True] * 4 + [False]), ranking(range(5)))
+    row = compare_rankings(fake(range(5), sound=[True] * 4 + [False]), fake(range(5)))
     assert row["models"].item() == 4
     assert row["pairs"].item() == 6
 
@@ -137,7 +136,7 @@ def test_a_built_in_reversal_is_found_and_noise_is_none():
         [2.5, -0.5], profiles=["strong shift", "linear"], n_items=800, target_shift=1.0
     )
     scores = hatlib.hat_scores(simulated.responses, reference="uniform", draws=DRAWS)
-    pairs = reversed_pairs(hat_ranking(scores), metric_ranking(scores, "target_accuracy"))
+    pairs = reversed_pairs(ranking(scores), ranking(scores, measure="target_accuracy"))
     hat = scores.macro().set_index("display_name")
     (row,) = pairs.to_dict("records")
     ahead, behind = row["ahead_by_first"], row["ahead_by_second"]
@@ -146,13 +145,13 @@ def test_a_built_in_reversal_is_found_and_noise_is_none():
     assert row["clear"]
     alike = hatlib.simulate_answers([0.0] * 4, n_items=300)
     scores = hatlib.hat_scores(alike.responses, reference="uniform", draws=DRAWS)
-    pairs = reversed_pairs(hat_ranking(scores), metric_ranking(scores, "ratio"))
+    pairs = reversed_pairs(ranking(scores), ranking(scores, measure="ratio"))
     assert not pairs["clear"].any()
 
 
 def test_a_ranking_takes_redraws(simulated):
     scores = hatlib.hat_scores(simulated.responses, draws=0)
-    for make in (hat_ranking, partial(metric_ranking, metric="ratio")):
+    for make in (ranking, partial(ranking, measure="ratio")):
         with pytest.raises(InputError, match="redraws"):
             make(scores)
 
@@ -221,5 +220,5 @@ def test_hat_against_accuracy_each_way():
             ability, profiles=[partial(line, s) for s in slopes], n_items=500, targets=["de"]
         )
         scores = hatlib.hat_scores(answers.responses, draws=DRAWS, reference="uniform")
-        row = compare_rankings(hat_ranking(scores), metric_ranking(scores, "target_accuracy"))
+        row = compare_rankings(ranking(scores), ranking(scores, measure="target_accuracy"))
         assert row["verdict"].item() == verdict
