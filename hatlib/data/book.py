@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hatlib.data import data_folder, note_read, schema
+from hatlib.data import data_folder, note_read
+from hatlib.data.files import Place
 from hatlib.data.loading import typed
+from hatlib.data.schema import MODEL_COLUMNS
 from hatlib.errors import InputError
 
 BUNDLED = {
@@ -35,7 +37,7 @@ class Book:
     Attributes
     ----------
     models, benchmarks, sources, languages : DataFrame
-        The validated tables, with those that have item-level answers only.
+        The tables, with those that have item-level answers only.
     """
 
     models: pd.DataFrame
@@ -46,16 +48,15 @@ class Book:
 
 @lru_cache(maxsize=1)
 def book() -> Book:
-    """The tables that describe what is evaluated, validated.
+    """The tables that describe what is evaluated.
 
     Examples
     --------
     >>> "copa-dialects" in set(book().benchmarks["benchmark"])
     True
     """
-    frames = {name: _table(name) for name in ("models", "benchmarks", "sources", "languages")}
-    frames["models"] = with_model_columns(frames["models"])
-    return Book(**frames)
+    frames = {name: bundled(name) for name in ("models", "benchmarks", "sources", "languages")}
+    return Book(**(frames | {"models": with_model_columns(frames["models"])}))
 
 
 def bundled_rows(name: str) -> list[dict[str, str]]:
@@ -64,43 +65,36 @@ def bundled_rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def _table(name: str) -> pd.DataFrame:
+def bundled(name: str) -> pd.DataFrame:
     """A table of the book as it is; that it keeps the rules is tested, and its sha256 kept."""
     path = data_folder() / BUNDLED[name]
     note_read(path)
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    frame, problems = typed(frame, schema.Place(BUNDLED[name], range(2, len(frame) + 2)))
+    frame, problems = typed(frame, Place(BUNDLED[name], range(1, len(frame) + 1)))
     if problems:
         raise InputError(problems)
     return frame
 
 
-def accuracies() -> pd.DataFrame:
-    """The published accuracies."""
-    return _table("accuracies")
-
-
 @lru_cache(maxsize=1)
 def _aliases() -> Mapping[str, str]:
     """Models by every name that a source or the book has for them."""
-    names = _table("names")
-    known = book().models
-    pairs = [
-        (names["name_in_source"], names["model"]),
-        (known["display_name"], known["model"]),
-        (known["model"], known["model"]),
-    ]
-    return {slug(name): model for a, b in pairs for name, model in zip(a, b, strict=True)}
+    names, known = bundled("names"), book().models
+    called = pd.concat([names["name_in_source"], known["display_name"], known["model"]])
+    models = pd.concat([names["model"], known["model"], known["model"]])
+    return dict(zip(called.map(slug), models, strict=True))
 
 
 def known_models(names: pd.Series) -> pd.DataFrame:
     """Columns of the models table for names that the book knows, missing for others."""
-    aliases = _aliases()
-    known = names.map(
-        lambda name: aliases.get(slug(name)) or aliases.get(slug(_without_owner(name)))
-    )
-    columns = book().models.set_index("model")[list(schema.MODEL_COLUMNS)]
-    return columns.reindex(known).set_axis(names.index)
+
+    def known(name: str) -> str | None:
+        # `google/gemma-3-4b-it#no-thinking` without who publishes it and how it was run
+        bare = name.split("/")[-1].split("#")[0]
+        return _aliases().get(slug(name)) or _aliases().get(slug(bare))
+
+    columns = book().models.set_index("model")[list(MODEL_COLUMNS)]
+    return columns.reindex(names.map(known)).set_axis(names.index)
 
 
 def describe_languages(codes: Iterable[str]) -> pd.DataFrame:
@@ -108,28 +102,27 @@ def describe_languages(codes: Iterable[str]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> describe_languages(["de", "tlh"])["name"].tolist()
+    >>> describe_languages(["tlh", "de"])["name"].tolist()
     ['German', 'tlh']
     """
-    frame = pd.DataFrame({"language": list(codes)}).merge(
-        book().languages, on="language", how="left"
-    )
+    frame = pd.DataFrame({"language": sorted(set(codes))})
+    frame = frame.merge(book().languages, on="language", how="left")
     frame["name"] = frame["name"].fillna(frame["language"])
     return frame.fillna({"script": "", "family": ""})
 
 
 def with_model_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Add the columns of the models table that are not there, empty, with their types."""
-    empty: dict[str, Any] = {
+    numbers: dict[str, Any] = {
         "params_total_b": np.nan,
         "params_active_b": np.nan,
         "release_date": pd.NaT,
     }
     frame = frame.copy()
-    for column in schema.MODEL_COLUMNS:
+    for column in MODEL_COLUMNS:
         if column not in frame:
-            frame[column] = empty.get(column, "")
-        if column not in empty:
+            frame[column] = numbers.get(column, "")
+        if column not in numbers:
             frame[column] = frame[column].fillna("").astype(str)
     frame["release_date"] = frame["release_date"].astype("datetime64[ns]")
     # The sizes of a family make a ladder, unless the table says which models belong together;
@@ -146,8 +139,3 @@ def slug(text: str) -> str:
     """
     short = re.sub(r"[^a-z0-9.#]+", "-", text.lower()).strip("-.")
     return short or f"x{zlib.crc32(text.encode()):08x}"
-
-
-def _without_owner(name: str) -> str:
-    """`google/gemma-3-4b-it#no-thinking` without who publishes it and how it was run."""
-    return name.split("/")[-1].split("#")[0]

@@ -115,101 +115,66 @@ def counts_of(frame: pd.DataFrame, about: Mapping[str, Any], lineages: Mapping[s
     InputError
         If no answer is in a target language.
     """
-    benchmark = str(about["benchmark"])
     model, models = pd.factorize(frame["model"], sort=True)
     item, items = pd.factorize(frame["item"], sort=True)
-    language, languages = pd.factorize(frame["language"], sort=True)
-    is_source = (frame["language"] == frame["source_language"]).to_numpy()
-    is_target = np.bincount(language[~is_source], minlength=len(languages)) > 0
-    if not is_target.any():
-        raise InputError(Problem(f"{benchmark} has no answers in a target language."))
-    target = (np.cumsum(is_target) - 1)[language]
-    n_models, n_targets, n_items = len(models), int(is_target.sum()), len(items)
-    arrays: dict[str, NDArray[np.int64]] = {}
-    for name in ("correct", "trials"):
-        values = frame[f"n_{name}"].to_numpy()
-        arrays[f"source_{name}"] = _added_up(
-            (model[is_source], item[is_source]), values[is_source], (n_models, n_items)
-        )
-        arrays[f"target_{name}"] = _added_up(
-            (model[~is_source], target[~is_source], item[~is_source]),
-            values[~is_source],
-            (n_models, n_targets, n_items),
-        )
+    is_source = frame["language"] == frame["source_language"]
+    target, targets = pd.factorize(frame["language"].mask(is_source), sort=True)  # -1: the source
+    if not len(targets):
+        what = f"{about['benchmark']} has no answers in a target language."
+        raise InputError(Problem(what))
+    place = (model, target + 1, item)
+    shape = (len(models), len(targets) + 1, len(items))
+    correct, trials = (_added_up(frame[c], place, shape) for c in ("n_correct", "n_trials"))
+    of_item = frame.iloc[np.unique(item, return_index=True)[1]]
+    # An item without a cluster is told apart by its position, which no text equals.
+    clusters = [name or position for position, name in enumerate(of_item["cluster"])]
+    strata = of_item["stratum"].to_numpy().astype(str) if "stratum" in frame else np.array([""])
     return Counts(
-        benchmark=benchmark,
+        benchmark=str(about["benchmark"]),
         source_language=str(about["source_language"]),
         chance=float(about["chance_level"]),
         models=tuple(map(str, models)),
-        targets=tuple(str(code) for code in languages[is_target]),
+        targets=tuple(map(str, targets)),
         items=tuple(map(str, items)),
-        clusters=_clusters(frame["cluster"], item, n_items),
-        source_correct=arrays["source_correct"],
-        source_trials=arrays["source_trials"],
-        target_correct=arrays["target_correct"],
-        target_trials=arrays["target_trials"],
+        clusters=pd.factorize(np.array(clusters, dtype=object))[0].astype(np.int64),
+        source_correct=np.ascontiguousarray(correct[:, 0]),
+        source_trials=np.ascontiguousarray(trials[:, 0]),
+        target_correct=np.ascontiguousarray(correct[:, 1:]),
+        target_trials=np.ascontiguousarray(trials[:, 1:]),
         lineages=tuple(str(lineages.get(name) or name) for name in models),
-        prompted=_prompted(frame, model, np.where(is_source, -1, target), item),
-        strata=_strata(frame, item),
-        unparsed=_unparsed(frame, model, np.where(is_source, 0, target + 1), n_targets),
+        prompted=_prompted(frame, model, target, item),
+        strata=strata if (strata != strata[0]).any() else None,
+        unparsed=_unparsed(frame, place[:2], shape[:2]),
     )
 
 
 def _added_up(
-    axes: tuple[NDArray[np.intp], ...], values: NDArray[np.int64], shape: tuple[int, ...]
+    values: pd.Series, axes: tuple[NDArray[np.intp], ...], shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
-    """Sum values into a dense array."""
-    flat = np.ravel_multi_index(axes, shape)
-    # Sums below 2⁵³ are exact in floating point.
-    sums = np.bincount(flat, weights=values, minlength=int(np.prod(shape)))
+    """Sum values into a dense array; sums below 2⁵³ are exact in floating point."""
+    sums = np.bincount(np.ravel_multi_index(axes, shape), values, int(np.prod(shape)))
     return sums.astype(np.int64).reshape(shape)
 
 
-def _prompted(
-    frame: pd.DataFrame,
-    model: NDArray[np.intp],
-    target: NDArray[np.int64],
-    item: NDArray[np.intp],
-) -> Prompted | None:
+def _prompted(frame: pd.DataFrame, *place: NDArray[np.intp]) -> Prompted | None:
     """The answers prompting by prompting; None if no prompting has a name."""
     code, names = pd.factorize(frame["prompting"], sort=True)
     if not any(names):
         return None
-    correct, trials = (frame[c].to_numpy() for c in ("n_correct", "n_trials"))
-    columns = [c.astype(np.int64) for c in (model, target, item, code, correct, trials)]
+    values = [frame[c].to_numpy() for c in ("n_correct", "n_trials")]
+    columns = [column.astype(np.int64) for column in (*place, code, *values)]
     order = np.lexsort(columns[3::-1])
     return Prompted(tuple(map(str, names)), *(column[order] for column in columns))
 
 
-def _strata(frame: pd.DataFrame, item: NDArray[np.intp]) -> NDArray[np.str_] | None:
-    """The stratum of each item; None if there is one only."""
-    if "stratum" not in frame or frame["stratum"].nunique() < 2:
-        return None
-    first = np.unique(item, return_index=True)[1]
-    return frame["stratum"].to_numpy()[first].astype(str)
-
-
 def _unparsed(
-    frame: pd.DataFrame, model: NDArray[np.intp], language: NDArray[np.int64], n_targets: int
+    frame: pd.DataFrame, place: tuple[NDArray[np.intp], ...], shape: tuple[int, ...]
 ) -> NDArray[np.float64] | None:
     """Share of the answers that could not be read, by model and language, the source first."""
     if "n_parsed" not in frame or frame["n_parsed"].isna().all():
         return None
     known = frame["n_parsed"].notna().to_numpy()
-    shape = (int(model.max()) + 1, n_targets + 1)
-    place = np.ravel_multi_index((model[known], language[known]), shape)
-    parsed, trials = (
-        np.bincount(place, frame.loc[known, c], int(np.prod(shape)))
-        for c in ("n_parsed", "n_trials")
-    )
+    at = tuple(axis[known] for axis in place)
+    parsed, trials = (_added_up(frame.loc[known, c], at, shape) for c in ("n_parsed", "n_trials"))
     with np.errstate(invalid="ignore"):
-        return (1 - parsed / trials).reshape(shape)
-
-
-def _clusters(cluster: pd.Series, item: NDArray[np.intp], n_items: int) -> NDArray[np.int64]:
-    """A number for each item, the same for items of one cluster."""
-    first = np.unique(item, return_index=True)[1]
-    names = cluster.to_numpy()[first]
-    # An item without a cluster is told apart by its position, which no text equals.
-    keys = [name or position for position, name in enumerate(names)]
-    return pd.factorize(np.array(keys, dtype=object))[0].astype(np.int64)
+        return 1 - parsed / trials

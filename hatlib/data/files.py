@@ -6,26 +6,34 @@ that says what it is instead, within a bounded amount of memory.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import re
 import tempfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as arrow
 import pyarrow.parquet as parquet
+from numpy.typing import NDArray
 
 from hatlib.data import note_read
-from hatlib.data.door import Door, Table, read_problem, sniff
-from hatlib.data.schema import Place
+from hatlib.data.door import (
+    Door,
+    Table,
+    lines_of,
+    packing_of,
+    read_problem,
+    sniff,
+    split,
+    undamaged,
+    unpacked,
+)
 from hatlib.errors import InputError, Problem, listing
 
 #: A file that grows beyond this when unpacked is refused: as a table it is many times larger.
@@ -36,9 +44,58 @@ MAX_LINES = 1 << 22
 SMALLER = "Aggregate it to one row a model, language and item (hat aggregate), or split it."
 """What to do about a file that is too large to be read into memory."""
 
-_PARTS = "*.parquet"  # a folder of these is what Spark writes
-_BLOCK = 1 << 20
-_PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}
+
+@dataclass(frozen=True)
+class Place:
+    """Where the rows of a frame come from.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file.
+    rows : sequence of int
+        Number of each row in the file, from 1, without the header.
+    table : Table, optional
+        The file; without it, rows are counted as lines of a text with a header.
+    cells : sequence of str, optional
+        Column that each row's accuracy stood in, for a table with one column a language.
+    """
+
+    file: str
+    rows: Sequence[int] | NDArray[np.int64]
+    table: Table | None = None
+    cells: Sequence[str] | None = None
+
+    def line(self, row: int) -> int:
+        """The line of the file that a row of the frame comes from."""
+        number = int(self.rows[row])
+        return self._lines[number - 1] if self._lines else number + 1
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        """The line of each row of the file, looked up when one is first asked for."""
+        if self.table is None or not len(self.rows):
+            return []
+        return list(islice(lines_of(self.table), int(np.max(self.rows))))
+
+    def problems(
+        self, bad: pd.Series, what: str, remedy: str, column: str = "", values: Any = None
+    ) -> list[Problem]:
+        """A problem for each row that is bad, with the value of its cell."""
+        rows = np.flatnonzero(bad.fillna(False).to_numpy(bool)).tolist()
+        found = [None] * len(rows) if values is None else values.iloc[rows]
+        return [
+            self.problem(row, what, remedy, column, "" if pd.isna(value) else str(value))
+            for row, value in zip(rows, found, strict=True)
+        ]
+
+    def problem(
+        self, row: int, what: str, remedy: str, column: str = "", value: str = ""
+    ) -> Problem:
+        """What is wrong with one row."""
+        if column == "accuracy" and self.cells is not None:
+            column = self.cells[row]
+        return Problem(what, remedy, self.file, self.line(row), column, value)
 
 
 def read_table(path: str | Path) -> tuple[pd.DataFrame, Place]:
@@ -58,7 +115,7 @@ def read_table(path: str | Path) -> tuple[pd.DataFrame, Place]:
         Every cell is a stripped `str`; a missing cell is the empty string. Rows without any text
         are left out.
     place : Place
-        The file's name and the line of each row.
+        The file's name and the number of each row.
 
     Raises
     ------
@@ -69,20 +126,16 @@ def read_table(path: str | Path) -> tuple[pd.DataFrame, Place]:
     --------
     >>> from hatlib.data import data_folder
     >>> frame, place = read_table(data_folder() / "languages.csv")
-    >>> list(frame.columns), place.lines[0]
+    >>> list(frame.columns), place.line(0)
     (['language', 'name', 'script', 'family'], 2)
     """
     path = Path(path)
-    parts = _parts(path)
     with tempfile.TemporaryDirectory(prefix="hat-") as folder:
-        tables = [_opened(part, Path(folder)) for part in parts]
-        with Door(tables, Path(folder)) as door:
-            found = [_rows(door, table) for table in tables]
-        frame = pd.concat([rows for rows, _ in found], ignore_index=True)
-        if len(found) > 1:
-            return frame, Place(path.name, range(2, len(frame) + 2))
-        table, (_, numbers) = tables[0], found[0]
-    return frame, Place(path.name, Lines(table, path, numbers))
+        found = [_rows(part, Path(folder)) for part in _parts(path)]
+    if len(found) == 1:
+        return found[0]
+    frame = pd.concat([rows for rows, _ in found], ignore_index=True)
+    return frame, Place(path.name, range(1, len(frame) + 1))
 
 
 def columns_of(path: str | Path) -> list[str]:
@@ -96,48 +149,16 @@ def columns_of(path: str | Path) -> list[str]:
     """
     try:
         with tempfile.TemporaryDirectory(prefix="hat-") as folder:
-            table = sniff(_parts(Path(path))[0], "", [], Path(folder))
-        return list(table.columns) if table else []
+            return list(sniff(_parts(Path(path))[0], "", Path(folder)).columns)
     except InputError:
         return []
 
 
-class Lines(Sequence[int]):
-    """The line of the file that each row comes from, looked up when it is first asked for."""
-
-    def __init__(self, table: Table, path: Path, numbers: np.ndarray) -> None:
-        self._table, self._path, self._numbers = table, path, numbers
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __getitem__(self, row: Any) -> Any:
-        number = int(self._numbers[row])
-        return self._starts[number] if number < len(self._starts) else number + 1
-
-    @cached_property
-    def _starts(self) -> Sequence[int]:
-        """The first line of each row of a text, counted from 0; the header comes before them."""
-        if self._table.kind not in ("csv", "lines"):
-            first = 0 if self._table.kind == "array" else 1  # an array has elements, not lines
-            return range(first, len(self) + first + 1)
-        with _unpacked(self._path, self._table.packing) as stream:
-            text = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
-            if self._table.kind == "lines":
-                return [0, *(n for n, line in enumerate(text, 1) if line.strip())]
-            starts, start = [], 1
-            reader = csv.reader(text, delimiter=self._table.separator)
-            for cells in reader:
-                if cells:
-                    starts.append(start)
-                start = reader.line_num + 1
-            return starts
-
-
 def _parts(path: Path) -> list[Path]:
     """The file itself, or the Parquet files of a folder; noted for the runner."""
+    parts = [path]
     if path.is_dir():
-        parts = sorted(p for p in path.glob(_PARTS) if p.is_file())
+        parts = sorted(p for p in path.glob("*.parquet") if p.is_file())  # what Spark writes
         if not parts:
             what = "this is a folder without Parquet files."
             raise InputError(Problem(what, "Name the files in it.", str(path)))
@@ -146,86 +167,44 @@ def _parts(path: Path) -> list[Path]:
         raise InputError(Problem("this is not a regular file.", "Copy it to one.", str(path)))
     elif not path.is_file():
         raise InputError(Problem("there is no such file.", file=str(path)))
-    else:
-        parts = [path]
     for part in parts:
         note_read(part)
     return parts
 
 
-def _opened(path: Path, folder: Path) -> Table:
-    """A file that is a table of a bearable size."""
-    problems: list[Problem] = []
-    with path.open("rb") as stream:
-        packing = _PACKED.get(stream.read(4)[:2], "none")
-    size = path.stat().st_size
+def _rows(path: Path, folder: Path) -> tuple[pd.DataFrame, Place]:
+    """The rows of one file as text, and where they stand."""
+    name, size, packing = path.name, path.stat().st_size, packing_of(path)
     if packing != "none":
-        try:
-            with _unpacked(path, packing) as stream:
-                size = sum(len(block) for block in _blocks(stream))
-        except (EOFError, OSError, zlib.error):
-            kind = "gzip" if packing == "gzip" else "Zstandard"
-            what = f"the {kind} file is damaged or cut off."
-            raise InputError(Problem(what, "Copy it again.", path.name)) from None
+        with undamaged(packing, name), unpacked(path, packing) as stream:
+            blocks = iter(lambda: len(stream.read(1 << 20)), 0)
+            size = sum(islice(blocks, (MAX_BYTES >> 20) + 1))  # no more than shows what it is
     if size > MAX_BYTES:
-        most = f"{MAX_BYTES / _BLOCK:,.0f} MiB"
-        raise InputError(Problem(f"the file holds more than {most}.", SMALLER, path.name))
-    table = sniff(path, path.name, problems, folder)
-    if table is None:
-        raise InputError(problems)
-    unnamed = [number for number, name in enumerate(table.columns, 1) if not name.strip()]
+        what = f"the file holds more than {MAX_BYTES / (1 << 20):,.0f} MiB."
+        raise InputError(Problem(what, SMALLER, name))
+    table = sniff(path, name, folder)
+    unnamed = [number for number, column in enumerate(table.columns, 1) if not column.strip()]
     if unnamed:
         what = f"column {listing(unnamed)} has no name."
-        raise InputError(Problem(what, "Name or remove it.", path.name, 1))
-    return table
-
-
-def _unpacked(path: Path, packing: str) -> IO[bytes]:
-    if packing == "zstd":
-        return arrow.CompressedInputStream(arrow.OSFile(str(path)), "zstd")
-    return gzip.open(path) if packing == "gzip" else path.open("rb")  # type: ignore[return-value]
-
-
-def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
-    """The content piece by piece, and no more of it than shows that it is too large."""
-    left = MAX_BYTES + 1
-    while left > 0 and (block := stream.read(_BLOCK)):
-        left -= len(block)
-        yield block
-
-
-def _rows(door: Door, table: Table) -> tuple[pd.DataFrame, np.ndarray]:
-    """The rows of a table as text, and the number of each in the file, counted from 1."""
-    if table.kind == "parquet":
-        n_rows = parquet.read_metadata(table.path).num_rows
-        if n_rows > MAX_LINES:
-            raise InputError(Problem(f"the file has {n_rows:,} rows.", SMALLER, table.name))
-    outer = [c for c in table.columns if not _is_within(c, table.columns)]
+        raise InputError(Problem(what, "Name or remove it.", name, 1))
+    if table.kind == "parquet" and parquet.read_metadata(table.path).num_rows > MAX_LINES:
+        raise InputError(Problem(f"the file has more than {MAX_LINES:,} rows.", SMALLER, name))
+    outer = [c for c in table.columns if len(split(c, table.columns)) == 1]
     outer = [c for c in outer if not re.fullmatch(r"__index_level_\d+__", c)]
-    query = door.rows(table, {f"c{k}": name for k, name in enumerate(outer)}, numbered=True)
-    try:
-        found = door.connection.sql(f"{query} LIMIT {MAX_LINES + 1}").to_arrow_table()
-    except duckdb.Error as error:
-        raise InputError(
-            door.rejected({table.path: table.name}) or read_problem(table, error)
-        ) from None
-    problems = door.rejected({table.path: table.name})
+    with Door(table, folder) as door:
+        query = door.rows({f"c{k}": name for k, name in enumerate(outer)}, numbered=True)
+        try:
+            found = door.connection.sql(f"{query} LIMIT {MAX_LINES + 1}").to_arrow_table()
+        except duckdb.Error as error:
+            raise InputError(door.rejected() or read_problem(table, error)) from None
+        problems = door.rejected()
     if found.num_rows > MAX_LINES:
-        problems = [Problem(f"the file has more than {MAX_LINES:,} rows.", SMALLER, table.name)]
+        problems = [Problem(f"the file has more than {MAX_LINES:,} rows.", SMALLER, name)]
     if problems:
         raise InputError(problems)
-    text = pd.StringDtype(na_value=np.nan)
-    frame = found.to_pandas(types_mapper={arrow.string(): text}.get)
-    numbers = frame.pop("row").to_numpy()
-    frame = frame.set_axis([name.strip() for name in outer], axis=1)
+    frame = found.to_pandas(types_mapper={arrow.string(): pd.StringDtype(na_value=np.nan)}.get)
+    numbers = frame.pop("row")
+    frame = frame.set_axis([column.strip() for column in outer], axis=1)
     frame = frame.apply(lambda cells: cells.fillna("").str.strip())
-    if len(outer):
-        filled = (frame != "").any(axis=1).to_numpy()
-        if not filled.all():
-            frame, numbers = frame[filled].reset_index(drop=True), numbers[filled]
-    return frame, numbers
-
-
-def _is_within(name: str, names: Sequence[str]) -> bool:
-    """Whether a dotted name is a field of another column."""
-    return any(name.startswith(f"{other}.") for other in names if other != name)
+    filled = (frame != "").any(axis=1) | (not outer)
+    return frame[filled].reset_index(drop=True), Place(name, numbers[filled].to_numpy(), table)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from hatlib.data import schema
-from hatlib.data.door import importer_of
-from hatlib.data.files import columns_of, read_table
+from hatlib.data.door import importer_of, stem
+from hatlib.data.files import Place, columns_of, read_table
 from hatlib.data.languages import NOT_A_CODE, language_of, no_language, spellings
-from hatlib.data.schema import Place
+from hatlib.data.schema import FORMS, MODEL_COLUMNS, check
 from hatlib.errors import InputError, Problem, listing
 
 #: A chance level that is not given; notebooks take plain numbers as parameters.
@@ -22,10 +21,10 @@ UNKNOWN = -1.0
 #: Columns that count something.
 WHOLE = frozenset(["n_items", "n_correct", "n_trials", "n_parsed", "correct"])
 #: Columns that hold a number.
-NUMBERS = (
-    *("accuracy", "n_items", "margin"),
-    *("params_total_b", "params_active_b", "chance_level"),
-)
+NUMBERS = WHOLE | {"accuracy", "margin", "params_total_b", "params_active_b", "chance_level"}
+
+_DATE = "Write 2025-06-17, or 2025-06 if the day is not known."
+_POINT = "Write it with a decimal point and without a sign for per cent, such as 0.87."
 
 
 @dataclass(frozen=True)
@@ -73,79 +72,91 @@ class Loading:
         if self.problems:
             raise InputError(self.problems)
 
-    def table(self, path: Path) -> tuple[pd.DataFrame, Place] | None:
+    def opened(self, path: Path) -> tuple[pd.DataFrame, Place] | None:
         """A file as text with column names in small letters; None if it is no table."""
         try:
             frame, place = read_table(path)
         except InputError as error:
             self.problems += error.problems
             return None
-        lower = [str(name).lower().replace(" ", "_") for name in frame]
-        changed = [str(old) for old, new in zip(frame, lower, strict=True) if old != new]
+        lower = [plain(str(name)) for name in frame]
+        changed = [old for old, new in zip(frame, lower, strict=True) if old != new]
         if not changed or len(set(lower)) < len(lower):
             return frame, place
-        self.assumed.append(
-            f"{place.file}: column names read in small letters: {listing(changed)}."
-        )
+        names = listing(changed)
+        self.assumed.append(f"{place.file}: column names read in small letters: {names}.")
         return frame.set_axis(lower, axis=1), place
 
-    def lacks(self, frame: pd.DataFrame, place: Place, columns: Sequence[str], needs: str) -> bool:
-        """Whether a table lacks some columns that it needs."""
-        missing = [c for c in columns if c not in frame]
-        if missing:
-            program = importer_of(frame.columns)
-            remedy = f"{needs} Columns found: {listing(frame.columns, 20)}."
-            if program:
-                remedy = f"It looks like a log: hat import {program} {place.file}. {remedy}"
-            what = f"there is no column {listing(missing)}."
-            self.problems.append(Problem(what, remedy, place.file, 1))
-        return bool(missing)
+    def checked(
+        self, frame: pd.DataFrame, place: Place, table: str, **more: str
+    ) -> pd.DataFrame | None:
+        """A table of a user with its defaults and types, held against its rules.
 
-    def keep_rules(
-        self,
-        frame: pd.DataFrame,
-        rules: schema.Rules,
-        place: Place,
-        found: Sequence[Problem] = (),
-        whole: Sequence[Problem] = (),
-    ) -> None:
-        """Note what breaks the rules of a table.
-
-        Of a cell that could not be read (`found`) they say nothing more; `whole` is whatever else
-        is wrong with the file.
+        `more` are defaults of this file. None if it lacks what it needs.
         """
-        noted = {(p.row, p.column) for p in found}
-        rest = [p for p in schema.check(frame, rules, place) if (p.row, p.column) not in noted]
-        self.problems += sorted([*found, *rest, *whole], key=lambda p: (p.row or 0, p.column))
+        form, file = FORMS[table], place.file
+        missing = [c for c in form.needed if c not in frame]
+        if missing:
+            remedy = f"{form.needs} Columns found: {listing(frame.columns, 20)}."
+            program = importer_of(frame.columns)
+            if program:
+                remedy = f"It looks like a log: hat import {program} {file}. {remedy}"
+            elif "accuracy" in frame and "item" in missing:
+                remedy = f"These are accuracies. {remedy}"
+            what = f"there is no column {listing(missing)}."
+            self.problems.append(Problem(what, remedy, file, 1))
+            return None
+        if form.key:
+            if not len(frame):
+                what = "there is no row below the header."
+                self.problems.append(Problem(what, "Add the data.", file))
+                return None
+            unused = [c for c in frame if c not in (*form.columns, *MODEL_COLUMNS)]
+            if unused:
+                names = listing(unused)
+                self.dropped.append(f"{file}: columns that no analysis uses: {names}.")
+                frame = frame.drop(columns=unused)
+        for column in (c for c in (*more, *form.defaults) if c not in frame):
+            frame[column] = {**form.defaults, **more}[column]
+            if column == "benchmark":
+                what = f"benchmark is {more[column]}, as there is no such column."
+                self.assumed.append(f"{file}: {what}")
+        frame, wrong = typed(frame, place)
+        spelt = frame["language"].unique().tolist() if "language" in frame else []
+        for column in form.languages:
+            frame[column], found = self._languages(frame[column], place)
+            wrong += found
+        found = check(frame, form.columns, place, wrong)
+        if form.key and "correct" not in frame:  # trials may be alike
+            found += repeated(frame, form.key, [place], form.again, spelt)
+        self.problems += sorted(found, key=lambda p: (p.row or 0, p.column))
+        return frame
 
-    def languages(
-        self, frame: pd.DataFrame, columns: Sequence[str], place: Place
-    ) -> tuple[pd.DataFrame, list[Problem]]:
+    def _languages(self, column: pd.Series, place: Place) -> tuple[pd.Series, list[Problem]]:
         """Language codes in their standard form, and what is none."""
-        said: dict[str, str] = {}
+        codes = {str(text): language_of(str(text)) for text in column.unique() if text}
         problems = []
-        for column in columns:
-            standard: dict[str, str] = {}
-            for text, rows in frame.groupby(column, sort=False).indices.items():
-                code = language_of(str(text)) if text else ""
-                standard[str(text)] = code or str(text)
-                if text and not code:
-                    problem = no_language(str(text))
-                    problems += [
-                        replace(problem, file=place.file, row=place.lines[i], column=column)
-                        for i in rows[:1]
-                    ]
-                    if len(rows) > 1:
-                        more = f"{problem.what[:-1]} (here and in {len(rows) - 1:,} more rows)."
-                        problems[-1] = replace(problems[-1], what=more)
-            said |= {a: b for a, b in standard.items() if a != b}
-            frame = frame.assign(**{column: frame[column].map(standard).astype(str)})
-        if said:
-            names = listing(f"{a} as {b}" for a, b in sorted(said.items()))
-            self.assumed.append(
-                f"{place.file}: language codes read in their standard form: {names}."
-            )
-        return frame, problems
+        for text in (text for text, code in codes.items() if not code):
+            at = np.flatnonzero(column == text)
+            what, remedy = no_language(text).what, no_language(text).remedy
+            if len(at) > 1:
+                what = f"{what[:-1]} (here and in {len(at) - 1:,} more rows)."
+            problems.append(place.problem(int(at[0]), what, remedy, str(column.name), text))
+        other = {text: code for text, code in codes.items() if code and text != code}
+        if other:
+            names = listing(f"{text} as {code}" for text, code in sorted(other.items()))
+            self.assumed.append(f"{place.file}: {column.name} read in its standard form: {names}.")
+        return column.replace(other), problems
+
+
+def plain(name: str) -> str:
+    """The name of a column in small letters, without spaces."""
+    return name.strip().lower().replace(" ", "_")
+
+
+def default_benchmark(path: Path, given: str) -> str:
+    """What a benchmark is called whose file does not say it."""
+    return given or stem(path.name) or "your benchmark"
 
 
 def has_items(path: str | Path) -> bool:
@@ -159,7 +170,7 @@ def has_items(path: str | Path) -> bool:
     >>> has_items(data_folder() / "models.csv")
     False
     """
-    names = {name.strip().lower().replace(" ", "_") for name in columns_of(path)}
+    names = set(map(plain, columns_of(path)))
     return bool(names & {"item", "item_id"}) and "accuracy" not in names
 
 
@@ -183,79 +194,61 @@ def asked_chance(chance: float | None) -> float | None:
     return chance
 
 
+def no_source(
+    codes: Iterable[str], source: str, there: bool, noun: str, of: str = ""
+) -> list[Problem]:
+    """What is wrong if nothing is in the source language, or in no other."""
+    languages = sorted(set(codes))
+    if len(languages) > 1 and there:
+        return []
+    if len(languages) == 1 and (there or of):
+        what = f"the only language{of} is {languages[0]}: there is no target language."
+        return [Problem(what, f"Add the {noun}s in other languages.")]
+    what = f"no {noun}{of.replace(' of ', ' to ')} is in the source language {source}."
+    remedy = f"Add the {noun}s in that language, or make another one the source_language "
+    return [Problem(what, f"{remedy}(languages read: {listing(languages, 20)}).")]
+
+
 def typed(frame: pd.DataFrame, place: Place) -> tuple[pd.DataFrame, list[Problem]]:
-    """Text turned into numbers and dates, and every cell that is neither.
+    """Text turned into numbers and dates, missing where it is empty; every cell that is neither.
 
     Examples
     --------
-    >>> frame = pd.DataFrame({"params_total_b": ["7.6"], "release_date": ["2025-02"]})
-    >>> typed(frame, Place("my.csv", [2]))[0].dtypes.astype(str).tolist()
-    ['float64', 'datetime64[ns]']
-    """
-    frame, problems = frame.copy(), []
-    for column in NUMBERS:
-        if column in frame:
-            frame[column], found = numbers(frame[column], column, place)
-            problems += found
-    if "release_date" in frame:
-        text = frame["release_date"]
-        dates = pd.to_datetime(text.where(text != ""), format="ISO8601", errors="coerce")
-        remedy = "Write 2025-06-17, or 2025-06 if the day is not known."
-        problems += [
-            Problem(
-                "the value is not a date.",
-                remedy,
-                place.file,
-                place.lines[i],
-                "release_date",
-                text.iloc[i],
-            )
-            for i in np.flatnonzero(dates.isna() & (text != "")).tolist()
-        ]
-        frame["release_date"] = dates.astype("datetime64[ns]")
-    return frame, problems
-
-
-def numbers(text: pd.Series, column: str, place: Place) -> tuple[pd.Series, list[Problem]]:
-    """Numbers from text, missing where it is empty, and each cell that holds something else.
-
-    Examples
-    --------
-    >>> cells = pd.Series(["3", "2.5", ""])
-    >>> values, found = numbers(cells, "n_items", Place("my.csv", [2, 3, 4]))
-    >>> values.isna().tolist()
-    [False, True, True]
+    >>> frame = pd.DataFrame({"n_items": ["3", "2.5", ""], "release_date": ["2025-02", "", ""]})
+    >>> frame, found = typed(frame, Place("my.csv", [1, 2, 3]))
+    >>> frame.dtypes.astype(str).tolist(), frame["n_items"].isna().tolist()
+    (['Int64', 'datetime64[ns]'], [False, True, True])
     >>> print(found[0])
     my.csv, line 3, column n_items: the value is not a whole number. (found: 2.5)
     """
-    values = pd.to_numeric(text.where(text != ""), errors="coerce").astype(float)
-    bad = (values.isna() & (text != "")) | np.isinf(values)
-    whole = column in WHOLE
-    if whole:  # and small enough for a float to be exact
-        bad |= values.notna() & ((values % 1 != 0) | (values.abs() > 2**53))
-    problems = []
-    for i in np.flatnonzero(bad).tolist():
-        cell = text.iloc[i]
-        remedy = "Write it with a decimal point and without a sign for per cent, such as 0.87."
-        problems.append(
-            Problem(
-                f"the value is not a {'whole ' if whole else ''}number.",
-                remedy if "," in cell or "%" in cell else "",
-                place.file,
-                place.lines[i],
-                place.column(column, i),
-                cell,
-            )
-        )
-    values = values.mask(bad)
-    return (values.astype("Int64") if whole else values), problems
+    frame, problems = frame.copy(), []
+    for column in (c for c in frame if c in NUMBERS):
+        text = frame[column]
+        values = pd.to_numeric(text.where(text != ""), errors="coerce").astype(float)
+        bad = (values.isna() & (text != "")) | np.isinf(values)
+        what = "the value is not a number."
+        if column in WHOLE:  # and small enough for a float to be exact
+            bad |= values.notna() & ((values % 1 != 0) | (values.abs() > 2**53))
+            what = "the value is not a whole number."
+        if bad.any():
+            comma = text.str.contains("[,%]")
+            problems += place.problems(bad & comma, what, _POINT, column, text)
+            problems += place.problems(bad & ~comma, what, "", column, text)
+        values = values.mask(bad)
+        frame[column] = values.astype("Int64") if column in WHOLE else values
+    if "release_date" in frame:
+        text = frame["release_date"]
+        dates = pd.to_datetime(text.where(text != ""), format="ISO8601", errors="coerce")
+        bad = dates.isna() & (text != "")
+        problems += place.problems(bad, "the value is not a date.", _DATE, "release_date", text)
+        frame["release_date"] = dates.astype("datetime64[ns]")
+    return frame, problems
 
 
 def repeated(
     frame: pd.DataFrame,
     key: Sequence[str],
     places: Sequence[Place],
-    subject: str,
     remedy: str,
     spelt: Sequence[str] = (),
 ) -> list[Problem]:
@@ -269,46 +262,43 @@ def repeated(
         Columns that make a row unique.
     places : sequence of Place
         Where the rows come from: a place for each file, in the order of the rows.
-    subject, remedy : str
-        What is repeated, and how to mend it.
+    remedy : str
+        How to mend it.
     spelt : sequence of str
         Languages as the file spells them: if one has several spellings, that is what is said.
 
     Examples
     --------
     >>> frame = pd.DataFrame({"model": ["a", "a"], "language": ["en", "en"]})
-    >>> place = Place("my.csv", [2, 3])
-    >>> print(repeated(frame, ["model", "language"], [place], "model", "")[0].what)
-    the row repeats the model of line 2.
+    >>> place = Place("my.csv", [1, 2])
+    >>> print(repeated(frame, ["model", "language"], [place], "")[0].what)
+    the row repeats the model and language of line 2.
     """
-    again = np.flatnonzero(frame.duplicated(list(key)))
-    if not len(again):
+    again = frame.duplicated(list(key))
+    if not again.any():
         return []
     problems = []
-    met = {
-        code: forms
-        for code, forms in spellings(spelt).items()
-        if code in set(frame["language"].iloc[again])
-    }
-    for code, forms in met.items():
-        what = f"{listing(forms)} are one language, {code}, with more than one row for an item."
-        if "item" not in key:
-            what = f"{listing(forms)} are one language, {code}, with more than one figure."
+    forms = spellings(spelt)
+    languages = frame["language"]
+    for code in (code for code in languages[again].unique() if code in forms):
+        kind = "row for an item" if "item" in key else "figure"
+        what = f"{listing(forms[code])} are one language, {code}, with more than one {kind}."
         mend = "Keep one; name another version of the items in the column benchmark."
         problems.append(Problem(what, mend, places[0].file, column="language"))
     groups = frame.groupby(list(key), dropna=False, sort=False).ngroup().to_numpy()
     first = np.unique(groups, return_index=True)[1][groups]
-    starts = np.cumsum([0, *(len(place.lines) for place in places)])
+    starts = np.cumsum([0, *(len(place.rows) for place in places)])
     shown = [c for c in ("model", "reasoning", "prompting", "language", "item") if c in key]
+    *names, last = [c for c in ("model", "language", "item") if c in key]
 
-    def origin(row: int) -> tuple[str, int]:
+    def found(row: int) -> tuple[Place, int]:
         which = int(np.searchsorted(starts, row, side="right")) - 1
-        return places[which].file, places[which].lines[row - int(starts[which])]
+        return places[which], places[which].line(row - int(starts[which]))
 
-    for row in again[~frame["language"].iloc[again].isin(list(met)).to_numpy()].tolist():
-        (file, line), (first_file, first_line) = origin(row), origin(int(first[row]))
-        where = f"line {first_line}" if file == first_file else f"{first_file}, line {first_line}"
+    for row in np.flatnonzero(again & ~languages.isin(forms)).tolist():
+        (place, line), (origin, earlier) = found(row), found(int(first[row]))
+        where = "" if origin is place else f"{origin.file}, "
+        what = f"the row repeats the {', '.join(names)} and {last} of {where}line {earlier}."
         values = ", ".join(filter(None, frame.iloc[row][shown].astype(str)))
-        what = f"the row repeats the {subject} of {where}."
-        problems.append(Problem(what, remedy, file, line, value=values))
+        problems.append(Problem(what, remedy, place.file, line, value=values))
     return problems

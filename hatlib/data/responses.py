@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hatlib.data import data_folder, note_read, schema
+from hatlib.data import data_folder, note_read
 from hatlib.data.about import (
     BY_ITEM,
     ENGLISH,
-    about_benchmarks,
+    describe_benchmarks,
     describe_models,
     own_benchmarks,
     own_models,
@@ -28,18 +28,18 @@ from hatlib.data.about import (
 from hatlib.data.book import book, bundled_rows, describe_languages
 from hatlib.data.counts import Counts, counts_of
 from hatlib.data.counts import Prompted as Prompted
-from hatlib.data.door import stem
+from hatlib.data.files import Place
 from hatlib.data.loading import (
     Loading,
     LoadReport,
     asked_chance,
     asked_language,
-    numbers,
+    default_benchmark,
+    no_source,
     repeated,
-    typed,
 )
 from hatlib.data.loading import has_items as has_items
-from hatlib.data.schema import Place
+from hatlib.data.schema import FORMS, RESPONSE_KEY
 from hatlib.errors import InputError, Problem, listing
 
 #: The bundled sets by benchmark, each with its source, which also names its file.
@@ -116,30 +116,23 @@ class Responses:
         >>> int(table.loc["xnli-first200", "trials_max"])
         25
         """
-        rows = []
-        for benchmark in self.benchmarks["benchmark"]:
-            mine = self.frame[self.frame["benchmark"] == benchmark]
-            cells = _cells(mine)
-            source = cells[cells["language"] == cells["source_language"]]
-            rate = source["n_correct"] / source["n_trials"]
-            accuracy = rate.groupby(source["model"]).mean()
-            sizes = [int(mine[c].nunique()) for c in ("model", "item", "language")]
-            rows.append(
-                {
-                    "benchmark": benchmark,
-                    "models": sizes[0],
-                    "items": sizes[1],
-                    "languages": sizes[2],
-                    "promptings": int(mine["prompting"].nunique()),
-                    "trials_min": int(cells["n_trials"].min()),
-                    "trials_median": float(cells["n_trials"].median()),
-                    "trials_max": int(cells["n_trials"].max()),
-                    "missing": 1 - len(cells) / np.prod(sizes),
-                    "source_min": float(accuracy.min()),
-                    "source_max": float(accuracy.max()),
-                }
-            )
-        return pd.DataFrame(rows).set_index("benchmark")
+        cells = _cells(self.frame)
+        table = cells.groupby("benchmark").agg(
+            models=("model", "nunique"),
+            items=("item", "nunique"),
+            languages=("language", "nunique"),
+        )
+        full = table.prod(axis=1)
+        sets = self.frame.groupby("benchmark")
+        trials = cells.groupby("benchmark")["n_trials"].agg(["min", "median", "max"])
+        source = cells[cells["language"] == cells["source_language"]]
+        rate = source["n_correct"] / source["n_trials"]
+        accuracy = rate.groupby([source["benchmark"], source["model"]]).mean()
+        table = table.assign(promptings=sets["prompting"].nunique())
+        table = table.join(trials.add_prefix("trials_"))
+        table["missing"] = 1 - cells.groupby("benchmark").size() / full
+        table = table.join(accuracy.groupby("benchmark").agg(["min", "max"]).add_prefix("source_"))
+        return table.loc[self.benchmarks["benchmark"]]
 
     def counts(self, benchmark: str) -> Counts:
         """The answers to one benchmark as dense arrays, with promptings added up.
@@ -206,16 +199,17 @@ class Responses:
         """
         problems: list[Problem] = []
         keep = pd.Series(True, self.frame.index)
-        for column, wanted in (
-            ("benchmark", benchmarks),
-            ("model", models),
-            ("language", languages),
-            ("prompting", promptings),
-        ):
+        choices = {
+            "benchmark": benchmarks,
+            "model": models,
+            "language": languages,
+            "prompting": promptings,
+        }
+        for column, wanted in choices.items():
             if wanted is None:
                 continue
             names = [wanted] if isinstance(wanted, str) else list(wanted)
-            problems += _unknown(names, self.frame[column], column)
+            problems += _unknown(names, self.frame[column].unique(), column)
             stays = self.frame[column].isin(names)
             if column == "language":
                 stays |= self.frame["language"] == self.frame["source_language"]
@@ -225,21 +219,16 @@ class Responses:
         if problems:
             raise InputError(problems)
         frame = self.frame[keep].reset_index(drop=True)
-        tables = (
-            table[table[column].isin(frame[column].unique())].reset_index(drop=True)
-            for column, table in (
-                ("benchmark", self.benchmarks),
-                ("model", self.models),
-                ("language", self.languages),
-            )
-        )
-        benchmarks_left, models_left, languages_left = tables
+
+        def left(table: pd.DataFrame, column: str) -> pd.DataFrame:
+            return table[table[column].isin(frame[column].unique())].reset_index(drop=True)
+
         return replace(
             self,
             frame=frame,
-            benchmarks=benchmarks_left,
-            models=models_left,
-            languages=languages_left,
+            benchmarks=left(self.benchmarks, "benchmark"),
+            models=left(self.models, "model"),
+            languages=left(self.languages, "language"),
         )
 
 
@@ -342,53 +331,40 @@ def _bundled(names: Sequence[str] | None, source_language: str, chance: float | 
     if chance is not None:
         benchmarks["chance_level"] = chance
         job.assumed.append(f"Chance level: {chance:.3g} for every set, as given.")
-    frame = pd.concat([_bundled_set(benchmark) for benchmark in wanted], ignore_index=True)
-    frame["source_language"] = source_of_items(frame, benchmarks)
-    job.problems += _source_problems(frame)
-    job.stop_if_wrong()
+    parts = [
+        part if source == BY_ITEM else part.assign(source_language=source)
+        for source, part in zip(
+            benchmarks["source_language"], map(_bundled_set, wanted), strict=True
+        )
+    ]
+    frame = pd.concat(parts, ignore_index=True)
+    if source_language:
+        job.problems += _source_problems(frame)
+        job.stop_if_wrong()
     n_sets = f"{len(wanted)} set{'s' if len(wanted) > 1 else ''}"
     job.read.append(f"{len(frame):,} rows of answers in {n_sets} of the book.")
     if names is None:
         job.dropped += [
             f"{name}: large, and loaded only when it is named in sets." for name in LARGE
         ]
-    _summarise(frame, job)
-    return Responses(
-        frame=_ordered(frame),
-        benchmarks=benchmarks,
-        models=_rows(book().models, "model", sorted(frame["model"].unique())),
-        languages=_rows(book().languages, "language", sorted(frame["language"].unique())),
-        report=job.report(),
-        bundled=True,
-    )
+    models = _rows(book().models, "model", sorted(frame["model"].unique()))
+    return _described(frame, benchmarks, models, job, bundled=True)
 
 
 @lru_cache(maxsize=len(SETS))
 def _bundled_set(benchmark: str) -> pd.DataFrame:
     """The answers to one benchmark; that its file is sound is what its sha256 is for."""
-    path = item_file(SETS[benchmark])
+    path = data_folder() / "items" / f"{SETS[benchmark]}.parquet"
     note_read(path)
     frame = pd.read_parquet(path)
     if "model" not in frame:  # one column a model, which is how the facts become small
-        names = [c for c in frame if c not in ("item", "language")]
-        frame = frame.melt(["item", "language"], names, "model", "n_correct")
+        frame = frame.melt(["item", "language"], var_name="model", value_name="n_correct")
         frame = frame.assign(benchmark=benchmark, n_trials=1)
     frame = frame[frame["benchmark"] == benchmark].reset_index(drop=True)
     for column in ("prompting", "cluster", "source_language"):
         if column not in frame:
             frame[column] = ""
     return frame.astype({c: np.int64 for c in frame if str(c).startswith("n_")})
-
-
-def item_file(source: str) -> Path:
-    """The file with the item-level answers of a source.
-
-    Examples
-    --------
-    >>> item_file("polyglot-or-not").is_file()
-    True
-    """
-    return data_folder() / "items" / f"{source}.parquet"
 
 
 # A user's own files -------------------------------------------------------------------------
@@ -403,58 +379,46 @@ def _own(
     benchmark: str,
 ) -> Responses:
     job = Loading()
-    described_by = own_models(Path(models), job) if models else None
-    table = own_benchmarks(Path(benchmarks), job) if benchmarks else None
-    frames, trials, places, seen = [], [], [], set()
+    described_by, table = own_models(models, job), own_benchmarks(benchmarks, job)
+    found, seen = [], set()
     for path in map(Path, paths):
         if os.path.realpath(path) in seen:  # its trials would count twice
             job.problems.append(Problem("the file is given twice.", "Name it once.", str(path)))
             continue
         seen.add(os.path.realpath(path))
-        found = _own_answers(path, benchmark, source_language, job)
-        if found is None:
-            continue
-        if "correct" in found[0]:
-            trials.append(found[0])
-        else:
-            frames.append(found[0])
-            places.append(found[1])
+        answers = _own_answers(path, benchmark, source_language, job)
+        found += [] if answers is None else [answers]
     job.stop_if_wrong()
+    trials = [each for each, _ in found if "correct" in each]
+    counted = [(each, place) for each, place in found if "correct" not in each]
     if trials:
         together = pd.concat(trials, ignore_index=True)
-        frames.append(_added_up(together))
-        places.append(Place("the trials together", range(1, len(frames[-1]) + 1)))
-        job.read.append(f"{len(together):,} trials added up to {len(frames[-1]):,} rows.")
-    frame = pd.concat(frames, ignore_index=True)
-    if len(frames) > 1:
-        job.problems += _twice(frame, places)
-    for column in ("cluster", "stratum", "source_language"):
-        if column in frame:
-            frame[column] = frame[column].fillna("")
-            rows = frame[frame[column] != ""] if column == "source_language" else frame
-            job.problems += _two_values(rows, column)
+        sums = _added_up(together)
+        counted.append((sums, Place("the trials together", range(1, len(sums) + 1))))
+        job.read.append(f"{len(together):,} trials added up to {len(sums):,} rows.")
+    frame = pd.concat([each for each, _ in counted], ignore_index=True)
+    if len(counted) > 1:
+        places = [place for _, place in counted]
+        job.problems += repeated(frame, RESPONSE_KEY, places, FORMS["responses"].again)
+    for column in (c for c in ("cluster", "stratum", "source_language") if c in frame):
+        frame[column] = frame[column].fillna("")
+        rows = frame[frame[column] != ""] if column == "source_language" else frame
+        job.problems += _two_values(rows, column)
     if chance is not None and frame["chance_level"].notna().any():
         job.dropped.append(f"Column chance_level, as {chance:.3g} was given for all benchmarks.")
-    about = about_benchmarks(frame, table, source_language, chance, job)
+    about = describe_benchmarks(frame, source_language, chance, job, table)
     frame["source_language"] = source_of_items(frame, about)
     job.problems += _source_problems(frame)
     described = describe_models(frame, described_by, job)
     job.stop_if_wrong()
-    _summarise(frame, job)
-    return Responses(
-        frame=_ordered(frame),
-        benchmarks=about,
-        models=described,
-        languages=describe_languages(sorted(frame["language"].unique())),
-        report=job.report(),
-    )
+    return _described(frame, about, described, job)
 
 
 def _own_answers(
     path: Path, benchmark: str, source_language: str, job: Loading
 ) -> tuple[pd.DataFrame, Place] | None:
     """One file of answers, checked; None if it cannot be read at all."""
-    found = job.table(path)
+    found = job.opened(path)
     if found is None:
         return None
     frame, place = found
@@ -465,63 +429,28 @@ def _own_answers(
         frame = frame.rename(columns=renamed)
         names = listing(f"{old} as {new}" for old, new in renamed.items())
         job.assumed.append(f"{file}: columns read under another name: {names}.")
-    by_trial = "correct" in frame and "n_correct" not in frame
-    needed = ["model", "language", "item"] + ([] if by_trial else ["n_correct", "n_trials"])
-    if source_language == BY_ITEM:
-        needed.append("source_language")
-    needs = (
-        f"{'These are accuracies. ' if 'accuracy' in frame else ''}A file of answers needs the "
-        "columns model, language and item, and n_correct and n_trials, or one row a trial with "
-        "correct (1 or 0); source_language too if it varies by item."
-    )
-    if job.lacks(frame, place, needed, needs):
+    unused = []
+    if "correct" in frame and "n_correct" not in frame:  # a trial is a count of one
+        unused = [c for c in ("n_trials",) if c in frame]
+        frame["correct"] = frame["correct"].str.lower().replace({"true": "1", "false": "0"})
+        right = pd.to_numeric(frame["correct"], errors="coerce") == 1
+        frame = frame.assign(n_correct=np.where(right, "1", "0"), n_trials="1")
+    elif "correct" in frame:
+        unused, frame = ["correct"], frame.drop(columns="correct")
+    complete = set(FORMS["responses"].needed) <= set(frame)
+    if complete and source_language == BY_ITEM and "source_language" not in frame:
+        what = "there is no column source_language."
+        remedy = "It says of each item where transfer starts; or name one source language."
+        job.problems.append(Problem(what, remedy, file, 1))
         return None
-    if len(frame) == 0:
-        job.problems.append(Problem("there is no row below the header.", "Add the answers.", file))
-        return None
-    used = {*COLUMNS, *OPTIONAL, *schema.MODEL_COLUMNS, "chance_level"}
-    used ^= {"n_trials", "correct"} if by_trial else set()
-    unused = [c for c in frame if c not in used]
+    if "source_language" in frame and source_language not in ("", BY_ITEM):
+        what = f"column source_language, as {source_language} was chosen for all items."
+        job.dropped.append(f"{file}: {what}")
+        frame = frame.drop(columns="source_language")
     if unused:
         job.dropped.append(f"{file}: columns that no analysis uses: {listing(unused)}.")
-        frame = frame.drop(columns=unused)
-    if "source_language" in frame and source_language not in ("", BY_ITEM):
-        job.dropped.append(
-            f"{file}: column source_language, as {source_language} was chosen for all items."
-        )
-        frame = frame.drop(columns="source_language")
-    if "benchmark" not in frame:
-        frame["benchmark"] = benchmark or stem(path.name) or "your benchmark"
-        name = frame["benchmark"].iloc[0]
-        job.assumed.append(f"{file}: benchmark is {name}, as there is no such column.")
-    for column in ("prompting", "cluster", "source_language", "chance_level"):
-        if column not in frame:
-            frame[column] = ""
-    frame, wrong = typed(frame, place)
-    frame, bad_counts = _with_counts(frame, by_trial, place)
-    spelt = frame["language"].unique().tolist()
-    frame, none = job.languages(frame, ["language", "source_language"], place)
-    again = [] if by_trial else _twice(frame, [place], spelt)
-    job.keep_rules(frame, schema.RESPONSES, place, [*wrong, *bad_counts, *none], again)
-    return frame, place
-
-
-def _with_counts(
-    frame: pd.DataFrame, by_trial: bool, place: Place
-) -> tuple[pd.DataFrame, list[Problem]]:
-    """Counts as whole numbers, and every cell that is none; a trial is a count of one."""
-    problems: list[Problem] = []
-    if by_trial:
-        small = frame["correct"].str.lower()
-        frame["correct"] = small.replace({"true": "1", "false": "0"})
-    for column in ("n_correct", "n_trials", "n_parsed", "correct"):
-        if column in frame:
-            frame[column], found = numbers(frame[column], column, place)
-            problems += found
-    if by_trial:
-        right = frame["correct"].fillna(0).clip(0, 1)
-        frame = frame.assign(n_correct=right, n_trials=pd.Series(1, frame.index, dtype="Int64"))
-    return frame, problems
+    checked = job.checked(frame, place, "responses", benchmark=default_benchmark(path, benchmark))
+    return None if checked is None else (checked, place)
 
 
 def _added_up(trials: pd.DataFrame) -> pd.DataFrame:
@@ -532,18 +461,10 @@ def _added_up(trials: pd.DataFrame) -> pd.DataFrame:
     return sums.reset_index()
 
 
-def _twice(
-    frame: pd.DataFrame, places: Sequence[Place], spelt: Sequence[str] = ()
-) -> list[Problem]:
-    remedy = "Keep one, or tell them apart in the column prompting."
-    subject = "model, language and item"
-    return repeated(frame, schema.RESPONSE_KEY, places, subject, remedy, spelt)
-
-
 def _two_values(frame: pd.DataFrame, column: str) -> list[Problem]:
     """Items that have one value in one row and another in the next."""
     pairs = frame[["benchmark", "item", column]].drop_duplicates()
-    twice = pairs[pairs.duplicated(["benchmark", "item"])]
+    twice = pairs[pairs.duplicated(["benchmark", "item"])][["benchmark", "item"]].drop_duplicates()
     return [
         Problem(
             f"an item of {benchmark} has more than one {column}.",
@@ -551,20 +472,8 @@ def _two_values(frame: pd.DataFrame, column: str) -> list[Problem]:
             column=column,
             value=item,
         )
-        for benchmark, item in dict.fromkeys(zip(twice["benchmark"], twice["item"], strict=True))
+        for benchmark, item in twice.itertuples(index=False)
     ]
-
-
-# Both ---------------------------------------------------------------------------------------
-
-
-def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `Responses.frame`; the optional ones where any row has a value."""
-    frame = frame.astype({"n_correct": np.int64, "n_trials": np.int64})
-    if "n_parsed" in frame:
-        frame["n_parsed"] = frame["n_parsed"].astype(float)  # nan where it is not said
-    said = [c for c in OPTIONAL if c in frame and (frame[c].notna() & (frame[c] != "")).any()]
-    return frame[[*COLUMNS, *said]]
 
 
 def _source_problems(frame: pd.DataFrame) -> list[Problem]:
@@ -572,56 +481,64 @@ def _source_problems(frame: pd.DataFrame) -> list[Problem]:
     problems = []
     pairs = frame[["benchmark", "language", "source_language"]].drop_duplicates()
     for benchmark, part in pairs.groupby("benchmark"):
-        codes = sorted(part["language"].unique())
         sources = part["source_language"].unique()
         named = sources[0] if len(sources) == 1 else "of its items"
-        if len(codes) == 1:
-            what = f"the only language of {benchmark} is {codes[0]}: there is nothing to compare."
-            problems.append(Problem(what, "Add the answers in other languages."))
-        elif not (part["language"] == part["source_language"]).any():
-            what = f"no answer to {benchmark} is in the source language {named}."
-            remedy = "Add the answers in that language, or make another one the source_language "
-            problems.append(Problem(what, f"{remedy}(languages read: {listing(codes, 20)})."))
+        there = bool((part["language"] == part["source_language"]).any())
+        problems += no_source(part["language"], named, there, "answer", f" of {benchmark}")
     return problems
 
 
-def _summarise(frame: pd.DataFrame, job: Loading) -> None:
+# Both ---------------------------------------------------------------------------------------
+
+
+def _described(
+    frame: pd.DataFrame,
+    benchmarks: pd.DataFrame,
+    models: pd.DataFrame,
+    job: Loading,
+    bundled: bool = False,
+) -> Responses:
+    """Answers with what describes them; optional columns where any row has a value."""
+    frame = frame.astype({"n_correct": np.int64, "n_trials": np.int64})
+    if "n_parsed" in frame:
+        frame["n_parsed"] = frame["n_parsed"].astype(float)  # nan where it is not said
+    said = [c for c in OPTIONAL if c in frame and (frame[c].notna() & (frame[c] != "")).any()]
+    languages = describe_languages(frame["language"].unique())
+    found = Responses(frame[[*COLUMNS, *said]], benchmarks, models, languages, bundled=bundled)
+    _summarise(found, job)
+    return replace(found, report=job.report())
+
+
+def _summarise(responses: Responses, job: Loading) -> None:
     """Tell how many answers there are, which are missing, and whether there is more than one."""
-    overview, gaps, single = [], [], []
-    for benchmark, mine in frame.groupby("benchmark", sort=False):
-        cells = _cells(mine)
-        n_items = mine["item"].nunique()
-        found = pd.crosstab(cells["model"], cells["language"])
-        low, high = int(cells["n_trials"].min()), int(cells["n_trials"].max())
-        sizes = ((len(found), "model"), (n_items, "item"), (len(found.columns), "language"))
-        overview.append(
-            f"{benchmark}: {', '.join(f'{n:,} {noun}' + 's' * (n != 1) for n, noun in sizes)}, "
-            f"{low if low == high else f'{low} to {high}'} trial{'s' if high > 1 else ''} "
-            "an item and language."
-        )
+    overview, gaps = [], []
+    table = responses.table()
+    cells = _cells(responses.frame)
+    for benchmark, row in table.iterrows():
+        n_items, low, high = int(row["items"]), int(row["trials_min"]), int(row["trials_max"])
+        sizes = {noun: int(row[f"{noun}s"]) for noun in ("model", "item", "language")}
+        several = ", ".join(f"{n:,} {noun}" + "s" * (n != 1) for noun, n in sizes.items())
+        trials = f"{low if low == high else f'{low} to {high}'} trial{'s' if high > 1 else ''}"
+        overview.append(f"{benchmark}: {several}, {trials} an item and language.")
+        mine = cells[cells["benchmark"] == benchmark]
+        found = pd.crosstab(mine["model"], mine["language"])
         alike: dict[str, list[str]] = {}  # models that miss the same
-        for model, row in found.iterrows():
-            missing = [f"{code} ({n_items - n})" for code, n in row.items() if n < n_items]
-            if missing:
-                alike.setdefault(listing(missing, 20), []).append(str(model))
+        for model, counts in found[(found < n_items).any(axis=1)].iterrows():
+            missing = [f"{code} ({n_items - n})" for code, n in counts.items() if n < n_items]
+            alike.setdefault(listing(missing, 20), []).append(str(model))
         gaps += [
             f"{benchmark}, {listing(names, 3)}: items without an answer, of {n_items}: {missing}."
             for missing, names in alike.items()
         ]
-        if high == 1:
-            single.append(str(benchmark))
-    job.read += [*_at_most(overview, "benchmarks"), *_at_most(gaps, "lines on missing answers")]
-    if single:
+    for lines, what in ((overview, "benchmarks"), (gaps, "lines on missing answers")):
+        more = len(lines) - _MOST_LINES + 1
+        job.read += lines if more < 2 else [*lines[:-more], f"… and {more} more {what}."]
+    single = table.index[table["trials_max"] == 1]
+    if len(single):
         job.read.append(
             f"One trial an item in {listing(single)}: hardness from the model's own answers is "
             "not possible there, use pooled hardness."
         )
-
-
-def _at_most(lines: list[str], what: str) -> list[str]:
-    if len(lines) <= _MOST_LINES:
-        return lines
-    return [*lines[: _MOST_LINES - 1], f"… and {len(lines) - _MOST_LINES + 1} more {what}."]
 
 
 def _rows(table: pd.DataFrame, column: str, names: Sequence[str]) -> pd.DataFrame:
@@ -630,15 +547,15 @@ def _rows(table: pd.DataFrame, column: str, names: Sequence[str]) -> pd.DataFram
 
 
 def _cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a model, language and item, with promptings added up."""
-    key = ["model", "language", "item", "source_language"]
-    if not (frame["prompting"] != "").any():  # then there is nothing to add up
-        return frame[[*key, "n_correct", "n_trials"]]
-    return frame.groupby(key, sort=False, as_index=False)[["n_correct", "n_trials"]].sum()
+    """One row a benchmark, model, language and item, with promptings added up."""
+    key = ["benchmark", "model", "language", "item", "source_language"]
+    several = frame["benchmark"].isin(frame.loc[frame["prompting"] != "", "benchmark"].unique())
+    sums = frame[several].groupby(key, sort=False, as_index=False)[["n_correct", "n_trials"]].sum()
+    return pd.concat([frame.loc[~several, [*key, "n_correct", "n_trials"]], sums])
 
 
 def _unknown(names: Iterable[str], there: Iterable[str], what: str) -> list[Problem]:
-    known = sorted(pd.unique(pd.Series(list(there), dtype=str)))
+    known = sorted(there)
     remedy = f"There are {listing((k or '(empty)' for k in known), 30)}."
     what = f"there is no {what} of this name."
     return [Problem(what, remedy, value=str(name)) for name in names if name not in known]

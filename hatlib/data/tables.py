@@ -7,6 +7,7 @@ everything that is wrong is raised at once as an `InputError`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -15,25 +16,24 @@ from pathlib import Path
 import pandas as pd
 
 from hatlib.data import data_folder as data_folder
-from hatlib.data import schema
 from hatlib.data.about import describe_benchmarks, describe_models, own_models
 from hatlib.data.book import BUNDLED as BUNDLED
-from hatlib.data.book import accuracies, book, describe_languages, slug
-from hatlib.data.door import stem
+from hatlib.data.book import book, bundled, describe_languages, slug
+from hatlib.data.files import Place
 from hatlib.data.languages import COUNTRIES, is_language
-from hatlib.data.languages import standard_language as standard_language
 from hatlib.data.loading import UNKNOWN as UNKNOWN
 from hatlib.data.loading import (
     Loading,
     LoadReport,
     asked_chance,
     asked_language,
+    default_benchmark,
     has_items,
+    no_source,
     repeated,
-    typed,
 )
 from hatlib.data.responses import load_responses
-from hatlib.data.schema import Place
+from hatlib.data.schema import FORMS, KEY, MODEL_COLUMNS
 from hatlib.errors import InputError, Problem, listing
 
 #: Results of simulations that take long, as their benchmarks last wrote them.
@@ -45,7 +45,10 @@ STUDIES = {
 }
 
 _OWN = "your data"  # the source of a user's figures, unless the file says it
-_USED = {*schema.KEY, *schema.MODEL_COLUMNS, "accuracy", "n_items", "margin", "locator", "note"}
+# Usual column names that happen to be codes of small languages; they are not read as such.
+_NOT_LANGUAGES = re.compile(
+    "api|dev|gap|key|llm|mac|max|med|min|num|org|row|run|src|std|tgt|top|url|val|var"
+)
 
 
 @dataclass(frozen=True)
@@ -165,21 +168,22 @@ def load(
     (True, True)
     """
     source_language, chance = asked_language(source_language), asked_chance(chance)
-    paths = [files] if isinstance(files, str | Path) else list(files or [])
+    paths = [Path(files)] if isinstance(files, str | Path) else list(map(Path, files or []))
     if not paths:
         if models:
             raise InputError("A models table was given without a file of accuracies to describe.")
         tables = _bundled()
-        job = Loading()
-        job.problems += _source_problems(tables.accuracies, source_language)
-        job.stop_if_wrong()
+        codes = tables.accuracies["language"]
+        problems = no_source(codes, source_language, source_language in set(codes), "figure")
+        if problems:
+            raise InputError(problems)
         benchmarks = tables.benchmarks.assign(source_language=source_language)
         return replace(tables, benchmarks=benchmarks)
     with_items = [path for path in paths if has_items(path)]
     if with_items and len(with_items) < len(paths):
         what = "the file has answers item by item, and others have accuracies."
         remedy = "Give the two apart: on a page, as answers and as data."
-        raise InputError([Problem(what, remedy, file=Path(path).name) for path in with_items])
+        raise InputError([Problem(what, remedy, file=path.name) for path in with_items])
     if with_items:
         return _from_items(paths, models, source_language, chance, benchmark)
     return _own(paths, models, source_language, chance, benchmark)
@@ -188,7 +192,7 @@ def load(
 @lru_cache(maxsize=1)
 def _bundled() -> Tables:
     """The accuracies of the book, with what describes them."""
-    frame = accuracies()
+    frame = bundled("accuracies")
 
     def used(table: pd.DataFrame, column: str) -> pd.DataFrame:
         return table[table[column].isin(frame[column].unique())].reset_index(drop=True)
@@ -206,49 +210,37 @@ def _bundled() -> Tables:
 
 
 def _own(
-    paths: Sequence[str | Path],
+    paths: Sequence[Path],
     models: str | Path | None,
     source_language: str,
     chance: float | None,
     benchmark: str,
 ) -> Tables:
     job = Loading()
-    described_by = own_models(Path(models), job) if models else None
-    found = [_own_accuracies(Path(path), benchmark, job) for path in paths]
+    described_by = own_models(models, job)
+    found = [each for path in paths if (each := _own_accuracies(path, benchmark, job))]
     job.stop_if_wrong()
-    frame = pd.concat([one for one in found if one is not None], ignore_index=True)
+    frame = pd.concat([each for each, _ in found], ignore_index=True)
     if len(found) > 1:
-        together = Place("the files together", range(1, len(frame) + 1))
-        job.problems += _twice(frame, [together])
+        places = [place for _, place in found]
+        job.problems += repeated(frame, KEY, places, FORMS["accuracies"].again)
     described = describe_models(frame, described_by, job)
-    benchmarks = describe_benchmarks(frame["benchmark"], source_language, chance, job)
-    job.problems += _source_problems(frame, source_language)
+    benchmarks = describe_benchmarks(frame, source_language, chance, job)
+    codes = frame["language"].unique()
+    job.problems += no_source(codes, source_language, source_language in codes, "figure")
     job.stop_if_wrong()
     return Tables(
-        accuracies=frame[[c for c in frame if c not in schema.MODEL_COLUMNS]],
+        accuracies=frame[[c for c in frame if c not in MODEL_COLUMNS]],
         models=described,
         benchmarks=benchmarks,
         sources=pd.DataFrame({"source": sorted(frame["source"].unique())}),
-        languages=describe_languages(sorted(frame["language"].unique())),
+        languages=describe_languages(codes),
         report=job.report(),
     )
 
 
-def _source_problems(frame: pd.DataFrame, source_language: str) -> list[Problem]:
-    """Whether there are figures in the source language, and in others."""
-    codes = sorted(frame["language"].unique())
-    if source_language not in codes:
-        what = f"no figure is in the source language {source_language}."
-        remedy = "Add the accuracies in that language, or make another one the source_language "
-        return [Problem(what, f"{remedy}(languages read: {listing(codes, 20)}).")]
-    if len(codes) == 1:
-        what = f"the only language is {source_language}: there is no target language."
-        return [Problem(what, "Add the accuracies in other languages.")]
-    return []
-
-
 def _from_items(
-    paths: Sequence[str | Path],
+    paths: Sequence[Path],
     models: str | Path | None,
     source_language: str,
     chance: float | None,
@@ -281,100 +273,55 @@ def _from_items(
     )
 
 
-def _own_accuracies(path: Path, benchmark: str, job: Loading) -> pd.DataFrame | None:
-    """One file of accuracies, long or wide, checked; None if it cannot be read at all."""
-    found = job.table(path)
+def _own_accuracies(path: Path, benchmark: str, job: Loading) -> tuple[pd.DataFrame, Place] | None:
+    """One file of accuracies, long or wide, checked; None if it cannot be used."""
+    found = job.opened(path)
     if found is None:
         return None
     frame, place = found
-    file, n_rows = place.file, len(frame)
-    wide = _language_columns(frame)
+    file, wide = place.file, _language_columns(frame)
+    as_wide = ""
     if "model" in frame and not {"language", "accuracy"} & set(frame) and len(wide) >= 2:
-        frame, place, n_empty = _to_long(frame, wide, place)
-        job.read.append(
-            f"{file}: {n_rows} rows as a wide table with one column for each of {len(wide)} "
-            f"languages ({listing(wide, 20)})."
+        as_wide = (
+            f" as a wide table with one column for each of {len(wide)} languages "
+            f"({listing(wide, 20)})"
         )
-        if n_empty:
-            job.dropped.append(f"{file}: {n_empty} empty cells, as not evaluated.")
-    else:
-        job.read.append(f"{file}: {n_rows} rows.")
-    needs = (
-        "A file of accuracies needs the columns model, language and accuracy, or model and one "
-        "column a language."
-    )
-    if job.lacks(frame, place, ["model", "language", "accuracy"], needs):
-        return None
-    if not len(frame):
-        job.problems.append(Problem("there is no row below the header.", "Add the figures.", file))
-        return None
-    unused = [c for c in frame if c not in _USED]
-    if unused:
-        job.dropped.append(f"{file}: columns that no analysis uses: {listing(unused)}.")
-    defaults = {
-        "source": _OWN,
-        "benchmark": benchmark or stem(path.name) or "your benchmark",
-        "version": "",
-        "setup": "",
-        "reasoning": "none",
-        "prompting": "",
-    }
-    for column, default in defaults.items():
-        if column not in frame:
-            frame[column] = default
-            if column == "reasoning":
-                job.assumed.append(f"{file}: reasoning is none, as there is no such column.")
-        elif column == "reasoning":
-            frame[column] = frame[column].replace("", default)
-    if "n_items" not in frame:
-        frame["n_items"] = ""
+    job.read.append(f"{file}: {len(frame)} rows{as_wide}.")
+    if as_wide:
+        frame, place = _to_long(frame, wide, place, job)
+    if "reasoning" in frame:
+        frame["reasoning"] = frame["reasoning"].replace("", "none")
+    elif "accuracy" in frame:
+        job.assumed.append(f"{file}: reasoning is none, as there is no such column.")
+    if "n_items" not in frame and "accuracy" in frame:
         job.assumed.append(
             f"{file}: the number of items is not known, as there is no column n_items; "
             "sampling error cannot be shown."
         )
-    frame, wrong = typed(frame, place)
-    spelt = frame["language"]
-    frame, none = job.languages(frame, ["language"], place)
-    again = _twice(frame, [place], spelt.unique().tolist())
-    job.keep_rules(frame, schema.ACCURACIES, place, [*wrong, *none], again)
-    return frame
-
-
-def _twice(
-    frame: pd.DataFrame, places: Sequence[Place], spelt: Sequence[str] = ()
-) -> list[Problem]:
-    remedy = "Keep one, or tell them apart in the columns prompting, setup or version."
-    return repeated(frame, schema.KEY, places, "model and language", remedy, spelt)
-
-
-#: Usual column names that happen to be codes of small languages; they are not read as such.
-# fmt: off
-_NOT_LANGUAGES = frozenset([
-    "api", "dev", "gap", "key", "llm", "mac", "max", "med", "min", "num", "org",
-    "row", "run", "src", "std", "tgt", "top", "url", "val", "var",
-])
-# fmt: on
+    name = default_benchmark(path, benchmark)
+    checked = job.checked(frame, place, "accuracies", source=_OWN, benchmark=name)
+    return None if checked is None else (checked, place)
 
 
 def _language_columns(frame: pd.DataFrame) -> list[str]:
     """Columns whose name is a language code, as in a wide table."""
-    known = {"model", *schema.KEY, *schema.MODEL_COLUMNS, "n_items", *_NOT_LANGUAGES}
-    names = [str(c) for c in frame]
+    known = {"model", "n_items", *KEY, *MODEL_COLUMNS}
     # The code of a country is asked about later; but se is a standard error.
-    codes = [c for c in names if is_language(c) or (c in COUNTRIES and c != "se")]
-    return [c for c in codes if c not in known and len(c) <= 8]
+    codes = [c for c in map(str, frame) if is_language(c) or (c in COUNTRIES and c != "se")]
+    return [c for c in codes if c not in known and len(c) <= 8 and not _NOT_LANGUAGES.fullmatch(c)]
 
 
 def _to_long(
-    frame: pd.DataFrame, languages: list[str], place: Place
-) -> tuple[pd.DataFrame, Place, int]:
-    """One row a model × language, each with the line that it came from."""
+    frame: pd.DataFrame, languages: list[str], place: Place, job: Loading
+) -> tuple[pd.DataFrame, Place]:
+    """One row a model × language, each with the row and column that it came from."""
     others = [c for c in frame if c not in languages]
-    long = frame.assign(_row=range(len(frame))).melt(
+    long = frame.assign(_row=place.rows).melt(
         [*others, "_row"], languages, var_name="language", value_name="accuracy"
     )
     filled = long["accuracy"] != ""
+    if not filled.all():
+        job.dropped.append(f"{place.file}: {(~filled).sum()} empty cells, as not evaluated.")
     long = long[filled].sort_values("_row", kind="stable").reset_index(drop=True)
-    lines = [place.lines[row] for row in long.pop("_row")]
-    origin = Place(place.file, lines, long["language"].tolist())
-    return long, origin, int((~filled).sum())
+    rows = long.pop("_row").tolist()
+    return long, replace(place, rows=rows, cells=long["language"].tolist())

@@ -101,10 +101,10 @@ class Long(Format):
     def frame(self, run: Run) -> pd.DataFrame:
         problems: list[Problem] = []
         with tempfile.TemporaryDirectory(prefix="hat-table-") as folder:
-            table = sniff(run.file.path, run.file.name, problems, Path(folder))
+            table = None
             try:
-                if table is not None:
-                    return self._frame(run, table, Path(folder))
+                table = sniff(run.file.path, run.file.name, Path(folder))
+                return self._frame(run, table, Path(folder))
             except InputError as error:
                 problems = list(error.problems)
         said = problems[0].what
@@ -118,9 +118,9 @@ class Long(Format):
         """The rows of a table, scored."""
         notes, before = self.notes, len(self.notes.problems)
         try:
-            with Door([table], folder, self.memory_limit, self.threads) as door:
+            with Door(table, folder, self.memory_limit, self.threads) as door:
                 rows = self._rows(table, self._columns(run, table, door), door)
-                rejected = door.rejected({table.path: table.name})
+                rejected = door.rejected()
         except duckdb.OutOfMemoryException:
             what = f"the rows do not fit into {self.memory_limit} and the disk."
             remedy = "Allow more memory, or point TMPDIR at a larger disk."
@@ -147,7 +147,7 @@ class Long(Format):
         late = {}  # a field of JSON may be absent from the first lines
         if table.kind in ("lines", "array"):
             late = {c: c for c in _LATE if c in self.ours and c not in (*names, *table.columns)}
-        rows = door.rows(table, names | late, numbered=True)
+        rows = door.rows(names | late, numbered=True)
         keys = ", ".join(f'"{ours}"' for ours in names | late)
         frame: pd.DataFrame = door.connection.execute(
             f"SELECT {keys}, count(*) AS count, min(row) AS row FROM ({rows} LIMIT {MAX_ROWS + 1}) "
@@ -237,7 +237,7 @@ class Long(Format):
                 self.notes.chosen.append(f"{ours}: column {there[0]}{others}.")
         if "n_correct" in names and "correct" not in wanted:
             names.pop("correct", None)
-        kinds = dict(zip(header, table.kinds, strict=False))
+        kinds = table.kinds
         for theirs in names.values():
             if kinds.get(theirs) == "other":
                 what = "the column holds no text or number."
@@ -384,7 +384,7 @@ def _mapped(rows: pd.DataFrame, name: str, function: Callable[[str], Any]) -> pd
 def _wide(table: Table, door: Door, names: Mapping[str, str]) -> Sequence[str]:
     """Columns that hold the answers in one language, or by one model, each."""
     rest = [n for n in table.columns if n not in names.values() and n.isprintable()]
-    query = door.rows(table, {str(k): name for k, name in enumerate(rest)})
+    query = door.rows({str(k): name for k, name in enumerate(rest)})
     sample = door.connection.execute(f"SELECT * FROM ({query}) LIMIT {_SAMPLE}").df()
     known = [(name, sample.iloc[:, k].dropna().unique()) for k, name in enumerate(rest)]
     scores = [n for n, some in known if len(some) and all(0 <= score_of(v) <= 1 for v in some)]

@@ -385,7 +385,7 @@ def simulate_answers(
     if "model" not in models:
         models = names.join(models)
     models = models[["model", *models.columns.drop("model")]].astype({"model": str})
-    about = describe_benchmarks(pd.Series([benchmark]), source_language, chance)
+    about = describe_benchmarks(pd.DataFrame({"benchmark": [benchmark]}), source_language, chance)
     seen = [_over_promptings(curve, prompting_sd) for curve in curves]
     known, drawn = (
         np.concatenate([f.mean(axis=1, keepdims=True), f], axis=1)

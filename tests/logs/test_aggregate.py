@@ -358,10 +358,10 @@ def test_no_other_file_can_be_opened(tmp_path):
     secret.write_text("a,b\n1,2\n")
     path = write(trials(10), tmp_path / "log.csv")
     (tmp_path / "scratch").mkdir()
-    table = sniff(path, "log.csv", [], tmp_path / "scratch")
-    with Door([table], tmp_path / "scratch") as door:
+    table = sniff(path, "log.csv", tmp_path / "scratch")
+    with Door(table, tmp_path / "scratch") as door:
         connection = door.connection
-        rows = door.rows(table, {"item": "item"})
+        rows = door.rows({"item": "item"})
         assert connection.execute(f"SELECT count(*) FROM ({rows})").fetchone() == (10,)
         for statement in (
             f"SELECT * FROM read_csv('{secret}')",

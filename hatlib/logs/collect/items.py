@@ -194,7 +194,7 @@ def _table(
     rows, place = read_table(here)
     rows = rows.assign(**{ours: rows.get(theirs, "") for ours, theirs in (columns or {}).items()})
     rows = rows.reindex(columns=list(names), fill_value="")
-    return rows.assign(file=here.name, line=list(place.lines))
+    return rows.assign(file=here.name, line=[place.line(row) for row in range(len(rows))])
 
 
 def _texts(cell: str, several: bool = True) -> tuple[str, ...]:
