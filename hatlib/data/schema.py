@@ -86,7 +86,9 @@ def check(
 
     def rule(what: str) -> pa.Check:
         sign, limit, _ = _WHAT[what]
-        return pa.Check(lambda s: ~_BREAKS[sign](s, limit).fillna(False), error=what, name=what, ignore_na=False)
+        return pa.Check(
+            lambda s: ~_BREAKS[sign](s, limit).fillna(False), error=what, name=what, ignore_na=False
+        )
 
     def not_above(what: str, one: str, other: str) -> pa.Check:
         return pa.Check(lambda d: ~(d[one] > d[other]).fillna(False), error=what, name=what)
