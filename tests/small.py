@@ -69,7 +69,7 @@ def repository(root: Path, *names: str) -> Path:
     toc += [f"- file: analyses/{name}" for name in names]
     files = {
         "_config.yml": "title: Small\nexclude_patterns: ['_generated/**']\n"
-        "execute:\n  execute_notebooks: 'off'\n",
+        "execute:\n  execute_notebooks: 'off'\nsphinx:\n  config:\n    html_theme_options: {}\n",
         "CHANGELOG.md": "# Changes\n",
         "book/intro.md": "# Hello\n",
         "book/_toc.yml": "\n".join(toc) + "\n",

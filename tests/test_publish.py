@@ -20,7 +20,7 @@ from small import CHART, READ, code, notebook, outside, repository
 from hatlib import publish
 from hatlib.errors import InputError
 from hatlib.publish import Parameter, RunError, bind, building, stale
-from hatlib.publish.places import Site, write_notebook
+from hatlib.publish.places import write_notebook
 
 # Parameters ------------------------------------------------------------------------------------
 
@@ -241,11 +241,10 @@ def runs(monkeypatch) -> list[str]:
     ran: list[str] = []
 
     def run_all(site, sources, jobs, finished, tell):
-        for name, path in sources.items():
+        for path in sources:
+            name = path.stem
             ran.append(name)
-            nb = nbformat.read(path, as_version=4)
-            for folder in (site.executed, site.analyses):
-                write_notebook(nb, folder / path.name)
+            write_notebook(nbformat.read(path, as_version=4), site.executed / path.name)
             table, module = "data/table.csv", f"{name}.py"
             shas = {file: stale.sha_file(site.root / file) for file in (table, module)}
             finished(name, {"reads": {table: shas[table]}, "modules": {module: shas[module]}})
@@ -330,7 +329,7 @@ def test_pages_of_deleted_notebooks_go(tmp_path, runs):
     rerun(root, runs)
     (root / "notebooks/b.ipynb").unlink()
     assert rerun(root, runs) == []
-    assert [path.name for path in (root / "book/analyses").iterdir()] == ["a.ipynb"]
+    assert [path.name for path in (root / "book/_generated/executed").iterdir()] == ["a.ipynb"]
     assert '"b"' not in (root / "book/_generated/state.json").read_text()
 
 
@@ -374,10 +373,6 @@ def test_a_book_from_start_to_failure_and_back(tmp_path):
     modules = {n: [Path(m).name for m in each["modules"]] for n, each in state["notebooks"].items()}
     assert modules == {"one": [], "two": ["__init__.py", "errors.py"]}
 
-    (root / "book/analyses/one.ipynb").unlink()
-    assert publish.build_book(root=root).executed == {}
-    assert (root / "book/analyses/one.ipynb").is_file()
-
     good = (root / "book/analyses/one.ipynb").read_text()
     notebook(root / "notebooks/one.ipynb", code("1 / 0"))
     notebook(root / "notebooks/two.ipynb", code("2"))
@@ -420,15 +415,6 @@ def test_a_book_on_ones_own_data_is_beside_the_standard_one(tmp_path, runs):
 
 
 # A look at the book ----------------------------------------------------------------------------
-
-
-def test_a_book_on_ones_own_data_says_so(tmp_path):
-    table = tmp_path / "accuracies.csv"
-    table.write_text("model,language,accuracy\nm,en,0.5\nm,de,0.4\n")
-    site = Site(tmp_path, tmp_path / "book", tmp_path, {"data": [str(table)]})
-    text = publish.generators["counts.md"](site)
-    assert "your own data" in text
-    assert "2 rows." in text
 
 
 @pytest.fixture

@@ -19,6 +19,27 @@
   window.addEventListener("afterprint", function () {
     if (before) document.documentElement.dataset.theme = before;
   });
+  // A picture of a chart as PNG is made when somebody asks for it.
+  document.querySelectorAll("a[data-png]").forEach(function (link) {
+    link.addEventListener("click", function (event) {
+      event.preventDefault();
+      var picture = new Image();
+      picture.onload = function () {
+        var canvas = document.createElement("canvas");
+        canvas.width = 2 * picture.naturalWidth;
+        canvas.height = 2 * picture.naturalHeight;
+        var pen = canvas.getContext("2d");
+        pen.fillStyle = "white";
+        pen.fillRect(0, 0, canvas.width, canvas.height);
+        pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+        var file = document.createElement("a");
+        file.href = canvas.toDataURL("image/png");
+        file.download = link.dataset.png + ".png";
+        file.click();
+      };
+      picture.src = link.href;
+    });
+  });
   reach();
   window.addEventListener("load", reach);
   window.addEventListener("resize", reach);

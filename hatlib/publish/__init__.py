@@ -11,7 +11,7 @@ installed versions changed since its last run. The record is kept in `state.json
 """
 
 from hatlib.errors import RunError
-from hatlib.publish.building import Book, build_book, generators
+from hatlib.publish.building import Book, build_book
 from hatlib.publish.catalogue import Notebook, Parameter, bind, notebooks, notebooks_markdown
 from hatlib.publish.places import find_root
 from hatlib.publish.run import Run, report, run_notebook
@@ -26,7 +26,6 @@ __all__ = [
     "bind",
     "build_book",
     "find_root",
-    "generators",
     "notebooks",
     "notebooks_markdown",
     "report",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import multiprocessing
 import os
 import re
@@ -10,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -21,16 +21,8 @@ from typing import Any
 
 from hatlib.errors import InputError, Problem, RunError
 from hatlib.publish import address
-from hatlib.publish.catalogue import (
-    Notebook,
-    notebook_files,
-    notebook_named,
-    notebooks,
-    notebooks_markdown,
-)
-from hatlib.publish.gallery import charts_of
-from hatlib.publish.interface import ROOMS
-from hatlib.publish.page import mathjax, with_figures
+from hatlib.publish.catalogue import Notebook, notebook_files, notebook_named
+from hatlib.publish.page import book_page, mathjax
 from hatlib.publish.places import (
     Progress,
     Site,
@@ -39,7 +31,6 @@ from hatlib.publish.places import (
     write_notebook,
     write_text,
 )
-from hatlib.publish.reading import folded, with_reading_time
 from hatlib.publish.run import execute, load_report
 from hatlib.publish.stale import (
     inputs_of,
@@ -47,16 +38,15 @@ from hatlib.publish.stale import (
     sha_file,
     sha_of,
     sha_package,
-    sha_page_maker,
     sha_tree,
     sha_versions,
     why_stale,
     write_state,
 )
-from hatlib.words import markdown_text
 
 _ITEM_LEVEL = "answers item by item"  # how notebooks say that accuracies are not enough
 
+ENDINGS = (".csv", ".csv.gz", ".parquet")  # of tables that a book on a user's data takes
 
 LAST = ("findings",)
 """Notebooks that read what the others found, and so run after them."""
@@ -133,7 +123,7 @@ def build_book(
     tell: Progress = progress or (lambda message, done, total: None)
     site = standard_site(root) if data is None else _site_on(Path(data), root)
     with _one_at_a_time(site):
-        sources = {path.stem: path for path in notebook_files(site.root / "notebooks")}
+        sources = {path.stem: path for path in notebook_files(site.root)}
         for name in only:
             if name not in sources:
                 notebook_named(name, site.root)
@@ -148,10 +138,11 @@ def _site_on(data: Path, root: Path | None) -> Site:
     standard = standard_site(root)
     parameters = _data_parameters(data)
     load_report(parameters)
-    place = standard.build / f"book-{_slug(data.absolute().name)}"
+    slug = re.sub(r"[^a-z0-9]+", "-", data.absolute().name.lower()).strip("-") or "data"
+    place = standard.build / f"book-{slug}"
     site = Site(standard.root, place / "book", place, parameters)
+    ours = (standard.generated, standard.analyses, standard.vendor)
     for path in sorted(standard.book.rglob("*")):
-        ours = (standard.generated, standard.analyses, standard.vendor)
         if path.is_file() and not any(map(path.is_relative_to, ours)):
             copy_file(path, site.book / path.relative_to(standard.book))
     return site
@@ -161,23 +152,21 @@ def _data_parameters(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         remedy = "Name a folder with accuracies.csv in it."
         raise InputError(Problem("there is no such folder.", remedy, file=str(folder)))
-    accuracies, answers = (
-        sorted(
-            str(path.absolute())
-            for ending in (".csv", ".csv.gz", ".parquet")
-            for path in folder.glob(f"{kind}*{ending}")
-        )
+    folder = folder.absolute()
+    found = {
+        kind: sorted(str(p) for end in ENDINGS for p in folder.glob(f"{kind}*{end}"))
         for kind in ("accuracies", "answers")
-    )
-    if not accuracies and not answers:
+    }
+    if not any(found.values()):
         what = "the folder has no file accuracies* or answers* (.csv, .csv.gz or .parquet)."
         raise InputError(Problem(what, "Put your table there.", file=str(folder)))
     models = folder / "models.csv"
-    return {
-        "data": accuracies or answers,
-        **({"answers": answers} if answers else {}),
-        **({"models": str(models.absolute())} if models.is_file() else {}),
+    given = {
+        "data": found["accuracies"] or found["answers"],
+        "answers": found["answers"],
+        "models": str(models) if models.is_file() else "",
     }
+    return {name: value for name, value in given.items() if value}
 
 
 def _parameters_for(site: Site, notebook: Notebook) -> dict[str, Any] | None:
@@ -191,10 +180,6 @@ def _parameters_for(site: Site, notebook: Notebook) -> dict[str, Any] | None:
             return None
         parameters["data"] = site.parameters["answers"]
     return parameters
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "data"
 
 
 @contextlib.contextmanager
@@ -219,73 +204,65 @@ def _run_stale(
 ) -> dict[str, str]:
     """Run the notebooks that are out of date; return them with the reasons."""
     state = read_state(site)
-    records = state["notebooks"]
-    _forget_others(site, sources, records)
-    inputs: dict[str, dict[str, str]] = {}
+    records = state["notebooks"] = {n: r for n, r in state["notebooks"].items() if n in sources}
+    for path in (*site.executed.glob("*.ipynb"), *site.analyses.glob("*.ipynb")):
+        if path.stem not in sources:
+            path.unlink()
+    first = [name for name in sources if name not in LAST]
     reasons: dict[str, str] = {}
-
-    def finished(name: str, found: Mapping[str, Mapping[str, str]]) -> None:
-        records[name] = {"inputs": inputs[name], **found}
-        write_state(site, state)
-
-    for batch in ([n for n in sources if n not in LAST], [n for n in LAST if n in sources]):
-        due = {}
+    for batch in (first, [name for name in LAST if name in sources]):
+        inputs, due = {}, {}
         for name in batch:
             inputs[name] = inputs_of(sources[name], site.parameters)
             if name in LAST:
-                others = [site.executed / f"{n}.ipynb" for n in sorted(sources) if n not in LAST]
+                others = (site.executed / f"{other}.ipynb" for other in first)
                 inputs[name]["what other pages found"] = sha_of(*map(sha_file, others))
             missing = not (site.executed / f"{name}.ipynb").is_file()
-            why = "its page is missing" if missing else ""
-            why = why_stale(inputs[name], records.get(name, {}), site) or why
-            if force and (not only or name in only):
-                why = why or "you asked for it"
+            why = why_stale(inputs[name], records.get(name, {}), site)
+            why = why or ("its page is missing" if missing else "you asked for it" if force else "")
             if why and (not only or name in only or missing):
                 due[name] = why
-        _run_parallel(site, {name: sources[name] for name in due}, jobs, finished, tell)
+
+        def finished(
+            name: str, found: Mapping[str, Any], known: Mapping[str, Any] = inputs
+        ) -> None:
+            records[name] = {"inputs": known[name], **found}
+            write_state(site, state)
+
+        if due:
+            _run_parallel(site, [sources[name] for name in due], jobs, finished, tell)
         reasons |= due
     write_state(site, state)
     return reasons
 
 
-def _forget_others(site: Site, sources: Mapping[str, Path], records: dict[str, Any]) -> None:
-    """Delete the pages of notebooks that are gone."""
-    for folder in (site.executed, site.analyses):
-        for path in folder.glob("*.ipynb"):
-            if path.stem not in sources:
-                path.unlink()
-    for name in set(records) - set(sources):
-        del records[name]
-
-
 def _run_parallel(
     site: Site,
-    sources: Mapping[str, Path],
+    sources: Sequence[Path],
     jobs: int,
-    finished: Callable[[str, Mapping[str, Mapping[str, str]]], None],
+    finished: Callable[[str, Mapping[str, Any]], None],
     tell: Progress,
 ) -> None:
     """Run notebooks side by side; all of them, so that every failure is reported at once."""
-    if not sources:
-        return
     failures: list[str] = []
     tell("running notebooks", 0, len(sources))
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         max(1, min(jobs, len(sources))),
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_leave_ctrl_c_to_parent,
+        initializer=signal.signal,  # Ctrl-C is the parent's
+        initargs=(signal.SIGINT, signal.SIG_IGN),
     )
     try:
-        tasks = {
-            pool.submit(_run_for_book, site, path): name for name, path in sorted(sources.items())
-        }
+        tasks = {pool.submit(_run_for_book, site, path): path.stem for path in sources}
         for done, task in enumerate(as_completed(tasks), start=1):
             name = tasks[task]
             try:
                 finished(name, task.result())
-            except (InputError, RunError) as error:
-                failures.append(f"{error}" if isinstance(error, RunError) else f"{name}: {error}")
+            except InputError as error:
+                failures.append(f"{name}: {error}")
+            except RunError as error:
+                failures.append(str(error))
             except BrokenProcessPool as error:
                 raise RunError(f"{name}: the process that ran it was ended.") from error
             tell(name, done, len(sources))
@@ -296,12 +273,7 @@ def _run_parallel(
     finally:
         pool.shutdown(cancel_futures=True)
     if failures:
-        failures.append("The book was not built again.")
-        raise RunError("\n".join(failures))
-
-
-def _leave_ctrl_c_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise RunError("\n".join([*failures, "The book was not built again."]))
 
 
 def _run_for_book(site: Site, source: Path) -> dict[str, dict[str, str]]:
@@ -309,18 +281,13 @@ def _run_for_book(site: Site, source: Path) -> dict[str, dict[str, str]]:
     started = time.time()
     notebook = notebook_named(source.stem, site.root)
     parameters = _parameters_for(site, notebook)
-    keep = site.generated / "failed"
-    reads: list[Path] = []
-    modules: list[Path] = []
     if parameters is None:
-        nb = _without_data(notebook)
-    else:
-        with tempfile.TemporaryDirectory(prefix="hat-") as scratch:
-            nb, reads, modules = execute(
-                source, parameters, Path(scratch), cwd=site.root, keep=keep
-            )
+        write_notebook(_without_data(notebook), site.executed / source.name)
+        return {"reads": {}, "modules": {}}
+    keep = site.generated / "failed"
+    ran = execute(source, parameters, cwd=site.root, keep=keep)
     (keep / source.name).unlink(missing_ok=True)
-    write_notebook(nb, site.executed / source.name)
+    write_notebook(ran.notebook, site.executed / source.name)
 
     def shas(paths: Iterable[Path]) -> dict[str, str]:
         # A file that changed while the notebook ran counts as changed the next time.
@@ -329,26 +296,7 @@ def _run_for_book(site: Site, source: Path) -> dict[str, dict[str, str]]:
             for path in paths
         }
 
-    found = {"reads": shas(reads), "modules": shas(modules)}
-    _make_page(site, source.stem, found["reads"])
-    return found
-
-
-def _make_page(site: Site, name: str, reads: Iterable[str]) -> None:
-    """Make the page of an executed notebook: charts as HTML, and downloads."""
-    import nbformat
-
-    executed = nbformat.read(site.executed / f"{name}.ipynb", as_version=4)
-    page = with_reading_time(folded(with_figures(executed)))
-    for cell in page.cells:  # Sphinx mends links in text, but not in what code has written
-        for output in cell.get("outputs", ()):
-            said = output.get("data", {}).get("text/markdown")
-            if said:
-                linked = re.sub(r"(\]\([\w./-]+)\.(?:ipynb|md)(?=[#)])", r"\1.html", said)
-                output["data"]["text/markdown"] = linked
-    data = _downloads(site, (site.root / file for file in reads))
-    page.cells.append(_downloads_cell(f"{name}.ipynb", data))
-    write_notebook(page, site.analyses / f"{name}.ipynb")
+    return {"reads": shas(ran.reads), "modules": shas(ran.modules)}
 
 
 def _without_data(notebook: Notebook) -> Any:
@@ -367,101 +315,38 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def _downloads(site: Site, reads: Iterable[Path]) -> dict[str, Path]:
-    """Name the data files as they are offered beside the pages."""
-    data = site.root / "data"
-    return {
-        f"data/{_relative(path, data)}" if path.is_relative_to(data) else f"data/{path.name}": path
-        for path in reads
-    }
-
-
-def _downloads_cell(notebook: str, data: Iterable[str]) -> Any:
-    """The last cell of a page of the book: the notebook and its data to take away."""
-    import html
-
-    import nbformat
-
-    def link(path: str) -> str:
-        name = html.escape(path)
-        return f'<a href="../downloads/{name}" download>{html.escape(Path(path).name)}</a>'
-
-    text = f"**Take it away.** This notebook, as it was run: {link(notebook)}."
-    tables = ", ".join(link(path) for path in data)
-    if tables:
-        text += f" The data that it read: {tables}."
-    return nbformat.v4.new_markdown_cell(text, id="downloads")
-
-
-def _notebook_table(site: Site) -> str:
-    return notebooks_markdown(notebooks(site.root))
-
-
-def _changelog(site: Site) -> str:
-    path = site.root / "CHANGELOG.md"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-
-def _counts(site: Site) -> str:
-    """What the analyses stand on: the data of the book, or the user's own."""
-    if not site.parameters:
-        return _made("counts.md")(site)
-    report = load_report(site.parameters)
-    said = [*report.read, *report.assumed, *report.dropped]
-    lines = "\n".join(f"- {markdown_text(line)}" for line in said)
-    return f"The analyses of this copy of the book stand on your own data.\n\n{lines}\n"
-
-
-def _made(name: str) -> Callable[[Site], str]:
-    """A maker of `hatlib.publish.pages`, which is imported when it is needed."""
-
-    def make(site: Site) -> str:
-        from hatlib.publish import pages
-
-        return pages.MAKERS[name](site.book.parent)
-
-    return make
-
-
-generators: dict[str, Callable[[Site], str]] = {
-    "notebooks.md": _notebook_table,
-    "changelog.md": _changelog,
-    "counts.md": _counts,
-    **{
-        name: _made(name)
-        for name in (
-            "guess.md",
-            "two-sliders.md",
-            "gallery.md",
-            *(f"api-{room}.md" for room in (*ROOMS, "")),
-            "slides.md",
-            "findings-cards.md",
-            "data-and-sources.md",
-            "task-rules.md",
-        )
-    },
-}
-"""Fragments of the book that are made from code: file name and the function that makes it."""
-
-
 def _build_pages(site: Site, tell: Progress) -> bool:
     """Build the pages if anything in them changed; say whether it did."""
     state = read_state(site)
     key = _site_key(site)
     if state["site"] == key and site.index.is_file():
         return False
+    from hatlib.publish.fragments import MAKERS, charts_of, fragment
+    from hatlib.show.figures import javascript_bundle
+
     tell("building the pages", 0, 1)
-    maker = sha_page_maker()
+    downloads = {path.name: path for path in site.executed.glob("*.ipynb")}
     for name, record in state["notebooks"].items():
-        if state.get("maker") != maker or not (site.analyses / f"{name}.ipynb").is_file():
-            _make_page(site, name, record["reads"])
-    for name, make in generators.items():
-        write_text(site.generated / name, make(site))
+        read = {_download(site.root / file, site): site.root / file for file in record["reads"]}
+        _make_page(site, name, read)
+        downloads |= read
+    for name in MAKERS:
+        write_text(site.generated / name, fragment(name, site))
     scripts = sha_of(sha_package(), sha_versions())
-    if state.get("scripts") != scripts or not site.vendor.is_dir():
-        _copy_scripts(site)
-    _run_jupyter_book(site)
-    write_state(site, {**state, "site": _site_key(site), "scripts": scripts, "maker": maker})
+    if state["scripts"] != scripts or not site.vendor.is_dir():
+        javascript_bundle(site.vendor / "vega-bundle.js")
+        copy_file(mathjax(), site.vendor / "tex-svg-full.js")
+    made = _run_jupyter_book(site)
+    address.finish(made)
+    for name, path in downloads.items():
+        copy_file(path, made / "downloads" / name)
+    for chart in charts_of(site):
+        for kind in ("csv", "svg"):
+            write_text(made / "downloads/charts" / f"{chart['stem']}.{kind}", chart[kind])
+    shutil.rmtree(site.html, ignore_errors=True)
+    made.rename(site.html)
+    shutil.rmtree(site.build / "work", ignore_errors=True)
+    write_state(site, {**state, "site": _site_key(site), "scripts": scripts})
     tell("building the pages", 1, 1)
     return True
 
@@ -472,38 +357,48 @@ def _site_key(site: Site) -> str:
     around = sorted(path for path in site.root.iterdir() if path.suffix in (".md", ".cff", ".yml"))
     return sha_of(
         sha_tree(site.book, skip=made),
-        sha_tree(*around, site.root / "data", site.root / "notebooks"),
-        sha_tree(site.executed),
-        sha_tree(site.analyses),
+        sha_tree(*around, site.root / "data", site.root / "notebooks", site.executed),
         address.named("HAT_BOOK_REPOSITORY") + " " + address.named("HAT_BOOK_ADDRESS"),
         sha_package(),
         sha_versions(),
     )
 
 
-def _copy_scripts(site: Site) -> None:
-    """Put the scripts that the pages need beside them, so that no other host is asked."""
-    from hatlib.show import figures
+def _make_page(site: Site, name: str, data: Iterable[str]) -> None:
+    """Make the page of an executed notebook, which offers the notebook and its data."""
+    import nbformat
 
-    figures.javascript_bundle(site.vendor / "vega-bundle.js")
-    copy_file(mathjax(), site.vendor / "tex-svg-full.js")
+    def link(path: str) -> str:
+        file = html.escape(path)
+        return f'<a href="../downloads/{file}" download>{html.escape(Path(path).name)}</a>'
+
+    page = book_page(nbformat.read(site.executed / f"{name}.ipynb", as_version=4))
+    text = f"**Take it away.** This notebook, as it was run: {link(f'{name}.ipynb')}."
+    if tables := ", ".join(map(link, data)):
+        text += f" The data that it read: {tables}."
+    page.cells.append(nbformat.v4.new_markdown_cell(text, id="downloads"))
+    write_notebook(page, site.analyses / f"{name}.ipynb")
 
 
-def _run_jupyter_book(site: Site) -> None:
-    """Build in a folder of its own; replace the last book only if all went well."""
-    work = site.build / "work"
-    shutil.rmtree(work, ignore_errors=True)
+def _download(path: Path, site: Site) -> str:
+    """The name under which a data file is offered beside the pages."""
+    data = site.root / "data"
+    return f"data/{_relative(path, data) if path.is_relative_to(data) else path.name}"
+
+
+def _run_jupyter_book(site: Site) -> Path:
+    """Build in a folder of its own, so that the last book stays if this one fails."""
     import yaml
 
-    program = "import hatlib; from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "build"]
+    work = site.build / "work"
+    shutil.rmtree(work, ignore_errors=True)
     config = site.generated / "config.yml"
     known = yaml.safe_load((site.root / "_config.yml").read_text(encoding="utf-8"))
     write_text(config, yaml.safe_dump(address.configured(known), allow_unicode=True))
-    command += [str(site.book), "--config", str(config)]
-    command += ["--path-output", str(work), "-W", "--keep-going"]
+    program = "import hatlib; from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "build", str(site.book), "--config", str(config)]
     result = subprocess.run(
-        command,
+        [*command, "--path-output", str(work), "-W", "--keep-going"],
         cwd=site.root,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -512,14 +407,10 @@ def _run_jupyter_book(site: Site) -> None:
         errors="replace",
         env={**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1"},
     )
-    html = work / "_build" / "html"
-    if result.returncode or not (html / "index.html").is_file():
+    pages = work / "_build" / "html"
+    if result.returncode or not (pages / "index.html").is_file():
         raise RunError(_build_failure(result.stdout, site.generated / "build.log"))
-    address.finish(html)
-    _copy_downloads(site, html / "downloads")
-    shutil.rmtree(site.html, ignore_errors=True)
-    html.rename(site.html)
-    shutil.rmtree(work, ignore_errors=True)
+    return pages
 
 
 def _build_failure(log: str, path: Path) -> str:
@@ -532,18 +423,3 @@ def _build_failure(log: str, path: Path) -> str:
         last = max((i for i, line in enumerate(lines) if re.match(r"\S*Error", line)), default=-20)
         telling = [line for line in lines[last:] if line.strip("= ")]
     return "\n".join(["The pages could not be built:", *telling[:40], f"The full log is in {path}"])
-
-
-def _copy_downloads(site: Site, target: Path) -> None:
-    """Put the executed notebooks and the data beside the pages."""
-    for path in sorted(site.executed.glob("*.ipynb")):
-        copy_file(path, target / path.name)
-    records = read_state(site)["notebooks"].values()
-    reads = {site.root / file for record in records for file in record["reads"]}
-    for name, path in _downloads(site, sorted(reads)).items():
-        copy_file(path, target / name)
-    for chart in charts_of(site.book):
-        for name, content in chart.files().items():
-            place = target / "charts" / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hatlib.errors import InputError, Problem, RunError, listing
-from hatlib.publish.places import PACKAGE, find_root
+from hatlib.publish.places import PACKAGE, find_root, rendered
 
 MOVED = {
     "inflation": "fit",
@@ -105,54 +105,44 @@ def notebooks(root: Path | None = None) -> list[Notebook]:
     >>> [notebook.name for notebook in notebooks() if not notebook.title]
     []
     """
-    return [_read_notebook(path) for path in notebook_files(_notebook_folder(root))]
+    return [_read_notebook(path) for path in notebook_files(root)]
 
 
-def _notebook_folder(root: Path | None) -> Path:
+def notebook_files(root: Path | None) -> list[Path]:
+    """The notebooks of a repository, or else the installed ones, in the order of their names."""
     root = root or find_root()
-    return root / "notebooks" if root else PACKAGE / "_notebooks"
-
-
-def notebook_files(folder: Path) -> list[Path]:
-    """The notebooks of a folder, in the order of their names."""
+    folder = root / "notebooks" if root else PACKAGE / "_notebooks"
     return sorted(path for path in folder.glob("*.ipynb") if path.is_file())
 
 
 def _read_notebook(path: Path) -> Notebook:
     nb = json.loads(path.read_text(encoding="utf-8"))
     about = nb["metadata"].get("hat", {})
+    texts = ("".join(c["source"]) for c in nb["cells"] if c["cell_type"] == "markdown")
+    found = next(
+        filter(None, (re.search(r"^# +(.+)$", text, re.MULTILINE) for text in texts)), None
+    )
     return Notebook(
         name=path.stem,
         path=path,
-        title=_title(nb["cells"]) or path.stem,
+        title=found[1].strip() if found else path.stem,
         question=about.get("question", ""),
         needs=about.get("needs", ""),
-        parameters=read_parameters(path),
+        parameters=_read_parameters(path),
     )
 
 
-def _title(cells: Iterable[Mapping[str, Any]]) -> str:
-    for cell in cells:
-        if cell["cell_type"] == "markdown":
-            found = re.search(r"^# +(.+)$", "".join(cell["source"]), re.MULTILINE)
-            if found:
-                return found[1].strip()
-    return ""
-
-
-def read_parameters(path: Path) -> tuple[Parameter, ...]:
+def _read_parameters(path: Path) -> tuple[Parameter, ...]:
     """The parameters that a notebook declares."""
     import papermill
 
-    found = papermill.inspect_notebook(literal_path(path)).values()
     parameters = []
-    for each in found:
+    for each in papermill.inspect_notebook(literal_path(path)).values():
         try:
             default = ast.literal_eval(each["default"])
         except (ValueError, SyntaxError) as error:
-            raise RunError(
-                f"{path}: the default of the parameter {each['name']} is not a literal."
-            ) from error
+            what = f"{path}: the default of the parameter {each['name']} is not a literal."
+            raise RunError(what) from error
         parameters.append(Parameter(each["name"], type(default).__name__, default, each["help"]))
     return tuple(parameters)
 
@@ -164,20 +154,15 @@ def literal_path(path: Path) -> str:
 
 def notebook_named(name: str, root: Path | None) -> Notebook:
     """Find a notebook by its name; InputError with a suggestion if there is none."""
-    paths = {path.stem: path for path in notebook_files(_notebook_folder(root))}
+    paths = {path.stem: path for path in notebook_files(root)}
     if name in paths:
         return _read_notebook(paths[name])
     stem = Path(name.replace("\\", "/")).stem
     if MOVED.get(stem) in paths:
         what = f"the analysis {stem} is now part of {MOVED[stem]}."
         raise InputError(Problem(what, f"Run it with `hat run {MOVED[stem]}`.", value=name))
-    raise InputError(
-        Problem(
-            "there is no notebook of this name.",
-            _suggestion(stem, paths) + "`hat notebooks` lists them.",
-            value=name,
-        )
-    )
+    remedy = f"{_suggestion(stem, paths)}`hat notebooks` lists them."
+    raise InputError(Problem("there is no notebook of this name.", remedy, value=name))
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:
@@ -224,28 +209,15 @@ Did you mean logit? It is one of linear, logit.
     """
     known = {parameter.name: parameter for parameter in parameters}
     values, problems = {}, []
-    for name, value in given.items():
+    for name, given_value in given.items():
         if name not in known:
             remedy = f"{_suggestion(name, known)}Known: {listing(known, most=20)}."
             problems.append(Problem(f"there is no parameter {name!r}.", remedy))
             continue
         try:
-            values[name] = _value(known[name].type, value)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError):
-            kind, example = _KINDS.get(known[name].type, ("literal", repr(known[name].default)))
-            remedy = f"Write it like this: {name}={example}"
-            problem = Problem(f"the parameter {name} is a {kind}.", remedy, value=str(value))
-            problems.append(problem)
-            continue
-        choices = known[name].choices
-        if choices and values[name] not in choices:
-            what = f"the parameter {name} has no such value."
-            remedy = f"{_suggestion(values[name], choices)}It is one of {listing(choices)}."
-            problems.append(Problem(what, remedy, value=str(value)))
-        if name in _LEAST and values[name] < _LEAST[name]:
-            remedy = f"Write it like this: {name}={known[name].default!r}"
-            what = f"the parameter {name} is at least {_LEAST[name]}."
-            problems.append(Problem(what, remedy, value=str(value)))
+            values[name] = _value(known[name], given_value)
+        except InputError as error:
+            problems += error.problems
     if problems:
         raise InputError(problems)
     return values
@@ -263,33 +235,49 @@ _KINDS = {
 }
 
 
-def _value(kind: str, given: Any) -> Any:
+def _value(parameter: Parameter, given: Any) -> Any:
+    """Read one value; InputError if it is of another type or is not one of the choices."""
+    name, choices = parameter.name, parameter.choices
+    try:
+        value = _typed(parameter.type, given)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError):
+        kind, example = _KINDS.get(parameter.type, ("literal", repr(parameter.default)))
+        what, remedy = f"is a {kind}.", f"Write it like this: {name}={example}"
+    else:
+        if choices and value not in choices:
+            what = "has no such value."
+            remedy = f"{_suggestion(value, choices)}It is one of {listing(choices)}."
+        elif name in _LEAST and value < _LEAST[name]:
+            what = f"is at least {_LEAST[name]}."
+            remedy = f"Write it like this: {name}={parameter.default!r}"
+        else:
+            return value
+    raise InputError(Problem(f"the parameter {name} {what}", remedy, value=str(given)))
+
+
+def _typed(kind: str, given: Any) -> Any:
     """Read one value as the type `kind`; ValueError if it is of another type."""
     if kind == "str":
         if not isinstance(given, str) or "\0" in given:
             raise ValueError
         return given
     if isinstance(given, str):
-        given = _literal(kind, given.strip())
+        given = given.strip()
+        if kind == "list" and not given.startswith(("[", "(")):
+            given = [part.strip() for part in given.split(",") if part.strip()]
+        else:  # true and TRUE are fine as well
+            given = ast.literal_eval(given.capitalize() if kind == "bool" else given)
     if kind == "float" and type(given) is int:
         given = float(given)
     if kind == "list" and isinstance(given, tuple):
         given = list(given)
-    if kind != "NoneType" and type(given).__name__ != kind:
-        raise ValueError
-    if kind == "float" and not math.isfinite(given):
-        raise ValueError
-    if kind == "list" and not all(isinstance(item, str | int | float) for item in given):
+    if (
+        (kind != "NoneType" and type(given).__name__ != kind)
+        or (kind == "float" and not math.isfinite(given))
+        or (kind == "list" and not all(isinstance(item, str | int | float) for item in given))
+    ):
         raise ValueError
     return given
-
-
-def _literal(kind: str, text: str) -> Any:
-    if kind == "bool":
-        text = text.capitalize()  # true and TRUE are fine as well
-    if kind == "list" and not text.startswith(("[", "(")):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    return ast.literal_eval(text)
 
 
 def notebooks_markdown(found: Sequence[Notebook]) -> str:
@@ -318,14 +306,4 @@ def notebooks_markdown(found: Sequence[Notebook]) -> str:
     | `draws` | int | `1000` | bootstrap draws |
     <BLANKLINE>
     """
-    lines = []
-    for notebook in found:
-        lines += [f"### `{notebook.name}`", "", notebook.question or notebook.title, ""]
-        if notebook.needs:
-            lines += [f"Needs: {notebook.needs}", ""]
-        lines += ["| parameter | type | default | what it does |", "|---|---|---|---|"]
-        for each in notebook.parameters:
-            help_ = each.help.replace("|", "\\|")
-            lines.append(f"| `{each.name}` | {each.type} | `{each.default!r}` | {help_} |")
-        lines.append("")
-    return "\n".join(lines)
+    return rendered("notebooks.md", {"notebooks": found})

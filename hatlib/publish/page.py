@@ -7,55 +7,116 @@ import functools
 import importlib.metadata
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from hatlib.errors import RunError
 from hatlib.publish.places import PACKAGE
 
-VEGALITE = "application/vnd.vegalite.v5+json"
-TEMPLATE = Path(__file__).with_name("page.html.j2")
+VEGALITE, SVG = "application/vnd.vegalite.v5+json", "image/svg+xml"
+WORDS_A_MINUTE, SECONDS_A_CHART = 200, 20
+PROMPTS = {"answer": "the answer", "parameters": "the parameters", "code": "the code"}
+
+
+def outputs(nb: Any) -> Iterator[Any]:
+    """What the cells of a notebook show."""
+    return (output for cell in nb.cells for output in cell.get("outputs", ()))
+
+
+def charts(nb: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+    """The charts of an executed notebook: what is known of each, named once, and its output."""
+    seen: dict[str, int] = {}
+    for output in outputs(nb):
+        about = output.get("metadata", {}).get("hat")
+        if about and VEGALITE in output.get("data", {}):
+            number = seen[about["name"]] = seen.get(about["name"], 0) + 1
+            name = about["name"] if number == 1 else f"{about['name']}-{number}"
+            yield {**about, "name": name}, output
+
+
+def with_pictures(nb: Any) -> Any:
+    """An executed notebook whose charts have a picture for readers that know no Vega-Lite."""
+    from hatlib.show import figures
+
+    for _, output in charts(nb):
+        if SVG not in output.data:
+            output.data[SVG] = figures.static_svg(output.data[VEGALITE])
+    return nb
 
 
 def with_figures(nb: Any) -> Any:
     """Copy a notebook, with each chart as HTML that needs no network."""
     from hatlib.show import figures
 
-    nb = copy.deepcopy(nb)
-    seen: set[str] = set()
-    for cell in nb.cells:
-        for output in cell.get("outputs", ()):
-            about = output.get("metadata", {}).get("hat")
-            spec = output.get("data", {}).get(VEGALITE)
-            if about is None or spec is None:
-                continue
-            name = _unique(about["name"], seen)
-            html = figures.figure_html(spec, **{**about, "name": name})
-            output["data"] = {"text/html": html, "text/plain": about["alt"]}
-            output["metadata"] = {}
+    nb = with_pictures(copy.deepcopy(nb))
+    for about, output in list(charts(nb)):
+        html = figures.figure_html(output.data[VEGALITE], svg=output.data[SVG], **about)
+        output["data"] = {"text/html": html, "text/plain": about["alt"]}
+        output["metadata"] = {}
     return nb
 
 
-def _unique(name: str, seen: set[str]) -> str:
-    """Number a name that the page has already."""
-    candidate, number = name, 1
-    while candidate in seen:
-        number += 1
-        candidate = f"{name}-{number}"
-    seen.add(candidate)
-    return candidate
+def title_of(text: str) -> str:
+    """The title that a Markdown cell begins with; empty if it has none."""
+    found = re.match(r"# +(.+)", text)
+    return found.group(1).strip() if found else ""
 
 
-def _has_figures(nb: Any) -> bool:
-    outputs = (output for cell in nb.cells for output in cell.get("outputs", ()))
-    return any(VEGALITE in output.get("data", {}) for output in outputs)
+def book_page(nb: Any) -> Any:
+    """A page of the book: charts as HTML, code folded, and how long it takes to read.
+
+    Cells that hide under a heading with *exercise* in it are answers.
+
+    Examples
+    --------
+    >>> import nbformat
+    >>> text = nbformat.v4.new_markdown_cell("# Why? " + "word " * 600, id="a")
+    >>> code = nbformat.v4.new_code_cell("1 + 1", id="b")
+    >>> text, code = book_page(nbformat.v4.new_notebook(cells=[text, code])).cells
+    >>> text.source.splitlines()[-1]
+    '3 minutes to read.'
+    >>> code.metadata["tags"], code.metadata["mystnb"]["code_prompt_show"]
+    (['hide-input'], 'Show the code')
+    """
+    n_charts = len(list(charts(nb)))
+    nb = with_figures(nb)
+    exercises = False
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            _fold(cell, exercises)
+        elif heading := re.search(r"^#+ (.+)", cell.source, flags=re.MULTILINE):
+            exercises = "exercise" in heading.group(1).lower()
+    texts = [cell.source for cell in nb.cells if cell.cell_type == "markdown"]
+    for output in outputs(nb):
+        said = output.get("data", {}).get("text/markdown", "")
+        texts.append(said)
+        if said:  # Sphinx mends links in text, but not in what code has written
+            linked = re.sub(r"(\]\([\w./-]+)\.(?:ipynb|md)(?=[#)])", r"\1.html", said)
+            output["data"]["text/markdown"] = linked
+    words = len(" ".join(texts).split())
+    minutes = max(1, round(words / WORDS_A_MINUTE + n_charts * SECONDS_A_CHART / 60))
+    said = f"{{.hat-reading}}\n{minutes} {'minute' if minutes == 1 else 'minutes'} to read."
+    for cell in nb.cells:
+        if cell.cell_type == "markdown" and title_of(cell.source):
+            cell.source = re.sub(r"\A(# .+)", rf"\1\n\n{said}", cell.source)
+            break
+    return nb
 
 
-def _has_drill(nb: Any) -> bool:
-    outputs = (output for cell in nb.cells for output in cell.get("outputs", ()))
-    return any(
-        'class="hat-drill"' in output.get("data", {}).get("text/html", "") for output in outputs
-    )
+def _fold(cell: Any, exercises: bool) -> None:
+    """Fold the code of a cell, and say what is in the fold."""
+    tags = cell.metadata.setdefault("tags", [])
+    if not any(tag.startswith(("hide-", "remove-")) for tag in tags):
+        tags.append("hide-input")
+    kind = "parameters" if "parameters" in tags else "code"
+    if exercises and "hide-cell" in tags:
+        kind = "answer"
+        tags.append("exercise")
+    cell.metadata["mystnb"] = {
+        "code_prompt_show": f"Show {PROMPTS[kind]}",
+        "code_prompt_hide": f"Hide {PROMPTS[kind]}",
+    }
 
 
 def web_page(nb: Any, title: str) -> str:
@@ -63,19 +124,25 @@ def web_page(nb: Any, title: str) -> str:
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
-    config = Config()
-    config.TagRemovePreprocessor.enabled = True
-    config.TagRemovePreprocessor.remove_cell_tags = ("remove-cell",)
-    config.TagRemovePreprocessor.remove_input_tags = ("remove-input",)
-    config.TagRemovePreprocessor.remove_all_outputs_tags = ("remove-output",)
-    exporter = HTMLExporter(config=config, raw_template=TEMPLATE.read_text(encoding="utf-8"))
+    removed = {
+        "enabled": True,
+        "remove_cell_tags": ("remove-cell",),
+        "remove_input_tags": ("remove-input",),
+        "remove_all_outputs_tags": ("remove-output",),
+    }
+    template = Path(__file__).with_name("templates") / "page.html.j2"
+    exporter = HTMLExporter(
+        config=Config({"TagRemovePreprocessor": removed}),
+        raw_template=template.read_text(encoding="utf-8"),
+    )
     exporter.exclude_anchor_links = True
-    scripts: list[str] = []
-    if _has_figures(nb):
+    scripts = []
+    if any(charts(nb)):
         scripts += [_chart_libraries(), _asset("hat-charts.js")]
-    if _has_drill(nb):
+    if any('class="hat-drill"' in o.get("data", {}).get("text/html", "") for o in outputs(nb)):
         scripts.append(_asset("hat-drill.js"))
-    formulas = _has_formulas(nb)
+    texts = (cell.source for cell in nb.cells if cell.cell_type == "markdown")
+    formulas = any(re.search(r"\$[^$]+\$|\\\(|\\\[|\\begin\{", text) for text in texts)
     if formulas:
         scripts.append(mathjax().read_text(encoding="utf-8"))
     resources = {
@@ -85,7 +152,9 @@ def web_page(nb: Any, title: str) -> str:
         "hat_scripts": [script.replace("</script", "<\\/script") for script in scripts],
     }
     html, _ = exporter.from_notebook_node(with_figures(nb), resources)
-    return _without_dead_links(html)
+    # Keep the text but not the link where a page of the book is meant.
+    link = re.compile(r"<a\b[^>]*\bhref=\"(?![a-z]+:|#)[^\"]*\"[^>]*>(.*?)</a>", re.DOTALL)
+    return link.sub(r"\1", html)
 
 
 @functools.cache
@@ -104,11 +173,6 @@ def _asset(name: str) -> str:
     return (folder / name).read_text(encoding="utf-8")
 
 
-def _has_formulas(nb: Any) -> bool:
-    texts = (cell.source for cell in nb.cells if cell.cell_type == "markdown")
-    return any(re.search(r"\$[^$]+\$|\\\(|\\\[|\\begin\{", text) for text in texts)
-
-
 def mathjax() -> Path:
     """The MathJax file that comes with the package sphinx-mathjax-offline."""
     wheel = importlib.metadata.distribution("sphinx-mathjax-offline")
@@ -122,15 +186,5 @@ def _code_colours() -> str:
     from pygments.formatters import HtmlFormatter
 
     dark = 'html[data-theme="dark"] .highlight'
-    return "\n".join(
-        (
-            HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".highlight"),
-            HtmlFormatter(style="a11y-high-contrast-dark").get_style_defs(dark),
-        )
-    )
-
-
-def _without_dead_links(html: str) -> str:
-    """Keep the text but not the link where a page of the book is meant."""
-    link = re.compile(r"<a\b[^>]*\bhref=\"(?![a-z]+:|#)[^\"]*\"[^>]*>(.*?)</a>", re.DOTALL)
-    return link.sub(r"\1", html)
+    light = HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".highlight")
+    return light + "\n" + HtmlFormatter(style="a11y-high-contrast-dark").get_style_defs(dark)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hatlib.errors import InputError, Problem
+from hatlib.words import counted, markdown_text
 
 Progress = Callable[[str, int, int], None]
 """Called with a message, how many steps are done, and how many there are."""
@@ -58,6 +60,16 @@ class Site:
         Where the finished site goes.
     parameters : mapping
         Given to every notebook.
+    generated : Path
+        Everything that is made on the way: fragments, records, executed notebooks.
+    executed : Path
+        Executed notebooks as readers may download them.
+    analyses : Path
+        Executed notebooks as pages of the book, with charts as HTML.
+    vendor : Path
+        Scripts of others that the pages need.
+    html, index : Path
+        The finished site, and its first page.
     """
 
     root: Path
@@ -65,35 +77,12 @@ class Site:
     build: Path
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def generated(self) -> Path:
-        """Everything that is made on the way: fragments, records, executed notebooks."""
-        return self.book / "_generated"
-
-    @property
-    def executed(self) -> Path:
-        """Executed notebooks as readers may download them."""
-        return self.generated / "executed"
-
-    @property
-    def analyses(self) -> Path:
-        """Executed notebooks as pages of the book, with charts as HTML."""
-        return self.book / "analyses"
-
-    @property
-    def vendor(self) -> Path:
-        """Scripts of others that the pages need."""
-        return self.book / "assets" / "vendor"
-
-    @property
-    def html(self) -> Path:
-        """The finished site."""
-        return self.build / "html"
-
-    @property
-    def index(self) -> Path:
-        """Its first page."""
-        return self.html / "index.html"
+    generated = property(lambda self: self.book / "_generated")
+    executed = property(lambda self: self.generated / "executed")
+    analyses = property(lambda self: self.book / "analyses")
+    vendor = property(lambda self: self.book / "assets" / "vendor")
+    html = property(lambda self: self.build / "html")
+    index = property(lambda self: self.html / "index.html")
 
 
 def standard_site(root: Path | None) -> Site:
@@ -103,6 +92,23 @@ def standard_site(root: Path | None) -> Site:
         remedy = "Clone the repository and run `hat book` there."
         raise InputError(Problem("the sources of the book are not here.", remedy))
     return Site(root, root / "book", root / "_build")
+
+
+@functools.cache
+def _templates() -> Any:
+    import jinja2
+
+    folder = jinja2.FileSystemLoader(Path(__file__).with_name("templates"))
+    made = jinja2.Environment(
+        loader=folder, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters |= {"md": markdown_text, "counted": counted}
+    return made
+
+
+def rendered(template: str, about: Mapping[str, Any]) -> str:
+    """A template of the folder `templates`, filled in."""
+    return str(_templates().get_template(f"{template}.j2").render(about)).rstrip() + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -118,16 +124,11 @@ def write_text(path: Path, text: str) -> None:
         beside.unlink(missing_ok=True)
 
 
-def notebook_text(nb: Any) -> str:
-    """A notebook as it stands in its file."""
-    import nbformat
-
-    return str(nbformat.writes(nb))
-
-
 def write_notebook(nb: Any, path: Path) -> None:
     """Write a notebook in one step."""
-    write_text(path, notebook_text(nb) + "\n")
+    import nbformat
+
+    write_text(path, f"{nbformat.writes(nb)}\n")
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -41,14 +41,12 @@ def read_records(pages: Sequence[str], folder: str | Path = "") -> pd.DataFrame:
     """
     import nbformat  # an extra of the book
 
-    root = find_root()
-    place = Path(folder) if folder else (root or Path()) / "book/_generated/executed"
+    place = Path(folder) if folder else (find_root() or Path()) / "book/_generated/executed"
     rows = []
     for page in pages:
         for path in sorted(place.rglob(f"{page}.ipynb"))[:1]:
-            for record in read_verdicts(nbformat.read(path, as_version=4)):
-                parts = str(record["name"]).split("/")
-                evidence = parts[0] if parts[0] in ("line", "hat") and len(parts) > 1 else ""
-                about = parts[1].split("-")[0] if evidence else ""
-                rows.append({**record, "page": page, "evidence": evidence, "about": about})
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            found = read_verdicts(nbformat.read(path, as_version=4))
+            rows += [{**record, "page": page} for record in found]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    parts = frame["name"].astype(str).str.extract(r"^(line|hat)/([^-/]*)").fillna("")
+    return frame.assign(evidence=parts[0], about=parts[1])

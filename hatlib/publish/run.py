@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import html
-import json
 import os
 import tempfile
 import time
@@ -16,14 +15,8 @@ from typing import Any
 from hatlib.data.writing import check_free, sole_writer, write_text
 from hatlib.errors import InputError, Problem, RunError
 from hatlib.publish.catalogue import bind, literal_path, notebook_named
-from hatlib.publish.page import web_page
-from hatlib.publish.places import (
-    Progress,
-    copy_file,
-    find_root,
-    notebook_text,
-    write_notebook,
-)
+from hatlib.publish.page import web_page, with_pictures
+from hatlib.publish.places import Progress, copy_file, find_root
 
 PATHS = ("data", "answers", "models", "benchmarks", "thresholds")  # parameters that name files
 
@@ -91,26 +84,12 @@ def run_notebook(
     RunError
         If the notebook fails for another reason.
     """
-    started = time.perf_counter()
-    notebook = notebook_named(name, root)
+    folder = Path(out) if out is not None else Path("hat-output") / name
+    targets = [folder / f"{name}.ipynb", folder / f"{name}.html"]
     values = dict(parameters or {})
     if data:
         values["data"] = [str(path) for path in data]
-    values = _absolute_paths(bind(notebook.parameters, values))
-    folder = Path(out) if out is not None else Path("hat-output") / name
-    targets = [folder / f"{name}.ipynb", folder / f"{name}.html"]
-    inputs = _inputs(values)
-    check_free(targets, force, inputs)
-    report = load_report(values)
-    with sole_writer(folder):
-        with tempfile.TemporaryDirectory(prefix="hat-") as work:
-            nb, *_ = execute(
-                notebook.path, values, Path(work), cwd=root or find_root(), progress=progress
-            )
-        texts = (notebook_text(nb), _without_folders(web_page(nb, notebook.title), inputs))
-        for target, text in zip(targets, texts, strict=True):
-            write_text(target, text, force=force, inputs=inputs)
-    return Run(targets[0], targets[1], time.perf_counter() - started, report)
+    return _run_to(targets, name, values, force, root, progress, sole_writer(folder))
 
 
 def report(
@@ -145,39 +124,44 @@ def report(
     RunError
         If the notebook fails for another reason.
     """
-    started = time.perf_counter()
     page = Path(out)
     if page.suffix.lower() not in (".html", ".htm"):
         problem = Problem("a report is a web page.", "Write -o report.html.", value=str(out))
         raise InputError(problem)
-    notebook = notebook_named("your-models", root)
     values = {**(parameters or {}), "data": [str(path) for path in data]}
-    values = _absolute_paths(bind(notebook.parameters, values))
-    targets, inputs = [page.with_suffix(".ipynb"), page], _inputs(values)
+    targets = [page.with_suffix(".ipynb"), page]
+    return _run_to(targets, "your-models", values, force, root, progress)
+
+
+def _run_to(
+    targets: Sequence[Path],
+    name: str,
+    parameters: Mapping[str, Any],
+    force: bool,
+    root: Path | None,
+    progress: Progress | None,
+    alone: contextlib.AbstractContextManager[Any] | None = None,
+) -> Run:
+    """Run a notebook and write it and its page to two files."""
+    import nbformat
+
+    started = time.perf_counter()
+    notebook = notebook_named(name, root)
+    values = _absolute_paths(bind(notebook.parameters, parameters))
+    given = (values.get(each) or [] for each in PATHS)
+    inputs = [Path(p) for each in given for p in (each if isinstance(each, list) else [each])]
     check_free(targets, force, inputs)
     found = load_report(values)
-    with tempfile.TemporaryDirectory(prefix="hat-") as work:
-        nb, *_ = execute(
-            notebook.path, values, Path(work), cwd=root or find_root(), progress=progress
-        )
-    write_text(targets[0], notebook_text(nb), force=force, inputs=inputs)
-    text = _without_folders(web_page(nb, notebook.title), inputs)
-    write_text(targets[1], text, force=force, inputs=inputs)
+    with alone or contextlib.nullcontext():
+        nb = execute(notebook.path, values, cwd=root or find_root(), progress=progress).notebook
+        page = web_page(nb, notebook.title)
+        # A page that is sent to others does not say where on this machine a file was.
+        for path in sorted(inputs, key=lambda path: -len(str(path))):
+            for text in (str(path), html.escape(str(path))):
+                page = page.replace(text, html.escape(path.name))
+        for target, text in zip(targets, (nbformat.writes(nb), page), strict=True):
+            write_text(target, text, force=force, inputs=inputs)
     return Run(targets[0], targets[1], time.perf_counter() - started, found)
-
-
-def _without_folders(page: str, inputs: Sequence[Path]) -> str:
-    """A page that is sent to others does not say where on this machine a file was."""
-    for path in sorted(inputs, key=lambda path: -len(str(path))):
-        for text in (str(path), html.escape(str(path))):
-            page = page.replace(text, html.escape(path.name))
-    return page
-
-
-def _inputs(values: Mapping[str, Any]) -> list[Path]:
-    """The files that parameters name."""
-    given = (values.get(name) or [] for name in PATHS)
-    return [Path(p) for each in given for p in (each if isinstance(each, list) else [each])]
 
 
 def _absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
@@ -188,14 +172,11 @@ def _absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
             raise InputError(Problem("a file name is text.", "Put it in quotes.", value=str(path)))
         return str(Path(path).expanduser().absolute())
 
-    values = dict(values)
-    for name in (*PATHS, "pages"):
-        given = values.get(name)
-        if isinstance(given, list):
-            values[name] = [absolute(path) for path in given]
-        elif given:
-            values[name] = absolute(given)
-    return values
+    given = {name: values[name] for name in (*PATHS, "pages") if values.get(name)}
+    return values | {
+        name: list(map(absolute, paths)) if isinstance(paths, list) else absolute(paths)
+        for name, paths in given.items()
+    }
 
 
 def load_report(values: Mapping[str, Any]) -> Any:
@@ -213,41 +194,45 @@ def load_report(values: Mapping[str, Any]) -> Any:
     return hatlib.load(data, **options).report if data or not answers else report
 
 
+@dataclass(frozen=True)
+class Executed:
+    """An executed notebook, the data files that it read, and the modules of hatlib it imported."""
+
+    notebook: Any
+    reads: list[Path]
+    modules: list[Path]
+
+
 def execute(
     source: Path,
     parameters: Mapping[str, Any],
-    work: Path,
     *,
     cwd: Path | None = None,
     keep: Path | None = None,
     progress: Progress | None = None,
-) -> tuple[Any, list[Path], list[Path]]:
-    """Execute a notebook in the folder `work`.
-
-    Returns it, the data files that it read, and the modules of hatlib that it imported. If it
-    fails, it is kept in the folder `keep`, by default a temporary one.
-    """
+) -> Executed:
+    """Execute a notebook; if it fails, it is kept in the folder `keep`, or a temporary one."""
+    import nbformat
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-    target, reads = work / source.name, work / "reads.txt"
-    asking = _asking_for_modules(source, work / "ask")
-    cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
-    total = sum(cell["cell_type"] == "code" for cell in cells) + bool(parameters)
-    done = 0
+    code = [c for c in nbformat.read(source, as_version=4).cells if c.cell_type == "code"]
+    total, done = len(code) + bool(parameters), 0
 
     def step(**_: Any) -> None:
         nonlocal done
         done += 1
-        if progress and done <= total:
+        if progress:
             progress(source.stem, done, total)
 
     if progress:
         progress(source.stem, 0, total)
-    with _kernel_environment(work, reads):
+    with tempfile.TemporaryDirectory(prefix="hat-") as scratch, _surroundings(Path(scratch)):
+        work = Path(scratch)
+        target, noted = work / source.name, work / "modules.txt"
         try:
             nb = papermill.execute_notebook(
-                literal_path(asking),
+                literal_path(source),
                 literal_path(target),
                 dict(parameters),
                 kernel_name="python3",
@@ -255,36 +240,34 @@ def execute(
                 progress_bar=False,
                 cwd=cwd or work,
                 on_cell_executed=step,
-                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+                extra_arguments=[
+                    "--IPKernelApp.log_level=CRITICAL",
+                    f"--IPKernelApp.exec_lines={_NOTE_MODULES.format(str(noted))}",
+                ],
             )
         except papermill.PapermillExecutionError as error:
             raise _failure(error, target, keep) from None
         except (DeadKernelError, CellTimeoutError, RuntimeError) as error:
             raise RunError(f"{source.stem}: the Python that ran it stopped: {error}") from error
-    modules = [Path(line) for line in nb.cells.pop().outputs[0].text.splitlines() if line]
-    return _neutral(nb), _paths_read(reads), modules
+        return Executed(with_pictures(_neutral(nb)), _listed(work / "reads.txt"), _listed(noted))
 
 
-_ASK = """import sys
-ours = [m for name, m in sys.modules.items() if name.partition(".")[0] == "hatlib"]
-print(*sorted({m.__file__ for m in ours if getattr(m, "__file__", None)}), sep="\\n")"""
-
-
-def _asking_for_modules(source: Path, folder: Path) -> Path:
-    """A copy of a notebook with a last cell that lists the modules of hatlib in use."""
-    import nbformat
-
-    nb = nbformat.read(source, as_version=4)
-    nb.cells.append(nbformat.v4.new_code_cell(_ASK, id="hat-modules"))
-    write_notebook(nb, folder / source.name)
-    return folder / source.name
+# Run as the kernel starts: after each cell it notes the modules of hatlib in use.
+_NOTE_MODULES = """
+def _note(result, write=open, modules=__import__("sys").modules):
+    ours = [m for name, m in modules.items() if name.partition(".")[0] == "hatlib"]
+    with write({!r}, "w") as file:
+        print(*{{m.__file__ for m in ours if getattr(m, "__file__", None)}}, sep="\\n", file=file)
+get_ipython().events.register("post_run_cell", _note); del _note"""
 
 
 @contextlib.contextmanager
-def _kernel_environment(work: Path, reads: Path) -> Iterator[None]:
+def _surroundings(work: Path) -> Iterator[None]:
     """Run this Python, whatever kernels, profiles and start-up files the user has."""
-    changes = {
-        "HATLIB_READS": str(reads),
+    before = dict(os.environ)
+    os.environ |= {
+        "HATLIB_READS": str(work / "reads.txt"),
+        "HATLIB_PICTURES": "later",
         "IPYTHONDIR": str(work / "ipython"),
         "JUPYTER_RUNTIME_DIR": str(work / "runtime"),
         "JUPYTER_PREFER_ENV_PATH": "1",
@@ -292,8 +275,6 @@ def _kernel_environment(work: Path, reads: Path) -> Iterator[None]:
         # Scores have threads of their own; those of the matrix library would get in their way.
         "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
     }
-    before = dict(os.environ)
-    os.environ.update(changes)
     for name in ("JUPYTER_PATH", "PYTHONSTARTUP"):
         os.environ.pop(name, None)
     try:
@@ -316,10 +297,9 @@ def _failure(error: Any, target: Path, keep: Path | None) -> Exception:
     )
 
 
-def _paths_read(reads: Path) -> list[Path]:
-    if not reads.is_file():
-        return []
-    lines = reads.read_text(encoding="utf-8").splitlines()
+def _listed(paths: Path) -> list[Path]:
+    """The files that a list names, each once."""
+    lines = paths.read_text(encoding="utf-8").splitlines() if paths.is_file() else ()
     return sorted({Path(line) for line in lines if line})
 
 

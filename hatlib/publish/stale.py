@@ -65,15 +65,6 @@ def sha_tables() -> str:
     return sha_tree(*(path for path in files if not path.is_relative_to(PACKAGE / "_data")))
 
 
-def sha_page_maker() -> str:
-    """The sha256 of the code that makes a page of an executed notebook."""
-    return sha_tree(
-        PACKAGE / "publish" / "page.py",
-        PACKAGE / "publish" / "reading.py",
-        PACKAGE / "show" / "figures.py",
-    )
-
-
 @functools.cache
 def versions() -> Mapping[str, str]:
     """The versions of Python and of every package that the book needs, directly or not."""
@@ -129,12 +120,12 @@ def why_stale(inputs: Mapping[str, str], record: Mapping[str, Any], site: Site) 
 
 def read_state(site: Site) -> dict[str, Any]:
     """The record of the last run; an empty one if there is none that we can read."""
-    empty: dict[str, Any] = {"schema": 2, "notebooks": {}, "site": ""}
+    empty: dict[str, Any] = {"schema": 3, "notebooks": {}, "site": "", "scripts": ""}
     try:
         state = json.loads((site.generated / "state.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return empty
-    return state if isinstance(state, dict) and state.get("schema") == 2 else empty
+    return state if isinstance(state, dict) and state.get("schema") == 3 else empty
 
 
 def write_state(site: Site, state: Mapping[str, Any]) -> None:

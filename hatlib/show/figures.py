@@ -5,11 +5,11 @@ Text that comes from data (model names, above all) is hostile: it is escaped whe
 
 from __future__ import annotations
 
-import base64
 import csv as csvlib
 import html
 import io
 import json
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -108,7 +108,9 @@ class Figure:
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """What JupyterLab, papermill and nbviewer show, with no network."""
         spec = self.spec()
-        bundle = {_MIME: spec, "image/png": _png(spec), "text/plain": repr(self)}
+        bundle = {_MIME: spec, "text/plain": repr(self)}
+        if os.environ.get("HATLIB_PICTURES") != "later":  # whoever runs the notebook adds them
+            bundle["image/svg+xml"] = static_svg(spec)
         about = {
             "name": self.name,
             "caption": self.caption,
@@ -277,7 +279,9 @@ def _scroller(body: str, label: str, rows: int) -> str:
     return f'<div class="{look}" role="region" tabindex="0" aria-label="{name}">\n{body}\n</div>'
 
 
-def figure_html(spec: dict[str, Any], *, name: str, caption: str, alt: str, csv: str) -> str:
+def figure_html(
+    spec: dict[str, Any], *, name: str, caption: str, alt: str, csv: str, svg: str = ""
+) -> str:
     """Make the figure for the book and for stand-alone pages.
 
     `assets/hat-charts.js` draws it; without JavaScript, and in print, the static picture stays.
@@ -288,6 +292,8 @@ def figure_html(spec: dict[str, Any], *, name: str, caption: str, alt: str, csv:
         Vega-Lite specification, as in the executed notebook.
     name, caption, alt, csv : str
         As in the metadata ``hat`` of the output.
+    svg : str
+        The static picture, where it has been drawn already.
 
     Returns
     -------
@@ -304,7 +310,7 @@ def figure_html(spec: dict[str, Any], *, name: str, caption: str, alt: str, csv:
     """
     id_ = slug(name)
     said = html.escape(alt, quote=True)
-    svg = static_svg(spec)
+    svg = svg or static_svg(spec)
     size = re.search(r'<svg[^>]*?width="([\d.]+)"[^>]*?height="([\d.]+)"', svg)
     width, height = (round(float(n)) for n in size.groups()) if size else (640, 400)
     picture = quote(svg, safe=" !$'()*+,-./:;=?@_~")
@@ -370,15 +376,6 @@ def javascript_bundle(path: str | Path) -> Path:
     # Wrapped, so that its many top-level names do not meet those of the theme.
     target.write_text(f"(function(){{\n{code}\n}})();\n", encoding="utf-8")
     return target
-
-
-def _png(spec: dict[str, Any]) -> str:
-    """Draw a specification as PNG (base64), for readers that know no Vega-Lite."""
-    import vl_convert
-
-    paper = _on_paper(spec) | {"background": "white"}
-    image = vl_convert.vegalite_to_png(paper, _VL_VERSION, scale=1.5, allowed_base_urls=[])
-    return base64.b64encode(image).decode()
 
 
 def _on_paper(spec: dict[str, Any]) -> dict[str, Any]:

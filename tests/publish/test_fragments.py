@@ -1,0 +1,96 @@
+"""Parts of the book that are made from the data and from executed notebooks."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from small import repository
+
+import hatlib
+from hatlib.claims.verdict import decide
+from hatlib.publish import landing
+from hatlib.publish.fragments import MAKERS, fragment
+from hatlib.publish.places import Site
+from hatlib.show.conclusion import conclude
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    root = repository(tmp_path)
+    return Site(root, root / "book", root / "_build")
+
+
+def test_every_source_and_set_stands_on_the_page_of_data(site):
+    page = fragment("data-and-sources.md", site)
+    for row in hatlib.load().sources.to_dict("records"):
+        assert f"`{row['source']}`" in page
+        assert row["url"] in page
+    for set_id in set(hatlib.summarise(hatlib.load()).table()["set"]):
+        assert f"`{set_id}`" in page
+    for words in ("sha256", "DeepSeek-R1 Distill Llama 70B", "gpt-oss-card, simple-evals"):
+        assert words in page
+    for block in re.findall(r"(?:^\|.*\n?)+", page, flags=re.M):
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.strip().splitlines()}
+        assert len(widths) == 1, block[:200]
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_fragments_are_the_same_every_time(site, name):
+    assert fragment(name, site) == fragment(name, site)
+
+
+def test_hat_stands_still_when_english_moves_and_follows_transfer():
+    cells = landing.explore()
+    spread = cells.groupby("transfer")[["target_accuracy", "ratio", "hat"]].agg(
+        lambda v: v.max() - v.min()
+    )
+    assert (spread["hat"] < 0.12).all()
+    assert (spread["target_accuracy"] > 0.45).all()
+    assert (spread["ratio"] > spread["hat"]).all() and (spread["ratio"].iloc[:4] > 0.3).all()
+    transfer = cells.index.get_level_values("transfer").to_numpy()
+    assert abs(cells["hat"] - transfer).max() < 0.1
+    assert ((cells["low"] <= transfer) & (transfer <= cells["high"])).mean() > 0.9
+
+
+def test_every_usual_metric_prefers_the_model_with_better_english():
+    a, b = landing.guess()["models"]
+    assert a["target_accuracy"] > b["target_accuracy"]
+    assert a["xlt_gap"] < b["xlt_gap"] and a["ratio"] > b["ratio"]
+    assert max(a["low"], b["low"]) < min(a["high"], b["high"])
+
+
+def test_the_grid_has_a_cell_for_each_pair_of_positions(site):
+    text = fragment("two-sliders.md", site)
+    found = re.search(r'<script type="application/json">(.*?)</script>', text)
+    assert found
+    data = json.loads(found.group(1))
+    assert len(data["cells"]) == len(data["english"]) * len(data["transfer"])
+    assert [row[:2] for row in data["cells"][:2]] == [[30, 0.4], [35, 0.4]]
+    assert all(len(row) == 8 for row in data["cells"])
+
+
+def test_a_card_says_what_the_verdict_of_its_page_says(site):
+    site.executed.mkdir(parents=True)
+    verdict = decide(0.03, 0.01, 0.05, margin=0.02, subject="A set (of tests).")
+    shown = conclude(verdict, "Larger models (of both kinds). They transfer better.")
+    data, about = shown._repr_mimebundle_()
+    output = nbformat.v4.new_output("execute_result", data, metadata=about)
+    cell = nbformat.v4.new_code_cell("x", outputs=[output])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), site.executed / "scaling.ipynb")
+    text = fragment("findings-cards.md", site)
+    assert r"**Larger models \(of both kinds\). They transfer better.**" in text
+    assert "(95% interval +0.010 to +0.050).\n" in text
+    assert "hat-firm" in text and "analyses/scaling.ipynb" in text
+    assert "stays open" not in text
+
+
+def test_a_book_on_ones_own_data_says_so(tmp_path):
+    table = tmp_path / "accuracies.csv"
+    table.write_text("model,language,accuracy\nm,en,0.5\nm,de,0.4\n")
+    text = fragment("counts.md", Site(tmp_path, tmp_path, tmp_path, {"data": [str(table)]}))
+    assert "your own data" in text
+    assert "2 rows." in text
