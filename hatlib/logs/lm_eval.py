@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,11 +53,19 @@ class LmEval(Format):
         return bool(_RESULTS.fullmatch(name))
 
     def runs(self, found: Found) -> list[Run]:
+        notes = self.notes
+        self._cache: dict[File, Any] = {}
         beside: dict[str, list[File]] = {}
         for file in found.beside:
             beside.setdefault(file.folder, []).append(file)
-        self._cache: dict[Path, Mapping[str, Any]] = {}
-        runs = self._named([self._run(file, beside.get(file.folder, [])) for file in found.files])
+        runs = [self._run(file, beside.get(file.folder, [])) for file in found.files]
+        if not self.options.model:
+            guessed = sorted({run.model for run in runs if run.about["guessed"]} - {""})
+            told = f"Model, by the name of the folder: {listing(guessed)}."
+            notes.assumed += [told] if guessed else []
+            adapted = {run.about["adapter"]: run.model for run in runs if run.about["adapter"]}
+            told = "A model with an adapter is another one: with {} it is named {}."
+            notes.chosen += [told.format(*each) for each in adapted.items()]
         known = [run for run in runs if self.places.find(run.task)]
         for run in runs:
             if not self.places.find(run.task):
@@ -67,13 +73,12 @@ class LmEval(Format):
         if len(known) < len(runs):
             self.places.settle("task")
         whole = {(run.model, run.task) for run in known if not run.about["some"]}
-        some = [r.file.name for r in known if r.about["some"] and (r.model, r.task) in whole]
+        some = [r for r in known if r.about["some"] and (r.model, r.task) in whole]
         if some:
             what = "a run of some items only (--limit); a complete one was read"
-            self.notes.dropped.append(f"{listing(some, 3)}: {what}.")
-        runs = [r for r in known if not r.about["some"] or (r.model, r.task) not in whole]
+            notes.dropped.append(f"{listing((r.file.name for r in some), 3)}: {what}.")
         self._dates = sorted({run.about["date"] for run in runs}, reverse=True)
-        return runs
+        return [run for run in known if run not in some]
 
     def _run(self, file: File, there: Sequence[File]) -> Run:
         """Whose answers a file holds, and to what, by its name and its results file alone."""
@@ -86,39 +91,20 @@ class LmEval(Format):
         mine = [f for f in there if f.base == f"results_{date}.json"] or there
         about: Mapping[str, Any] = {}
         if len(mine) == 1:
-            path = mine[0].path
-            if path not in self._cache:
+            if mine[0] not in self._cache:
                 value = json_value(mine[0], self.notes)
                 if value is not None and not isinstance(value, dict):
                     self.notes.problem("this is not a JSON object.", file=mine[0].name)
-                self._cache[path] = mapping(value)
-            about = self._cache[path]
+                self._cache[mine[0]] = value
+            about = mapping(self._cache[mine[0]])
         settings, known = _described(about, task)
-        named = known["model"] or model
+        guess = "" if known["model"] or model else _of_folder(file)
+        if self.options.model and "/" not in guess:
+            guess = ""  # a folder of lm-evaluation-harness holds one model, and writes / as __
+        name = known["model"] or model or guess
         return Run(
-            file,
-            named or _of_folder(file),
-            clean(task),
-            flat(settings),
-            {**known, "date": date, "sure": bool(named)},
+            file, name, clean(task), flat(settings), known | {"date": date, "guessed": bool(guess)}
         )
-
-    def _named(self, runs: list[Run]) -> list[Run]:
-        """Runs whose model is known, or given."""
-        if self.options.model:
-            # A folder of lm-evaluation-harness holds one model, and writes its / as __.
-            sure = [run.about["sure"] or "/" in run.model for run in runs]
-            return [r if s else replace(r, model="") for r, s in zip(runs, sure, strict=True)]
-        self.notes.chosen += [
-            f"A model with an adapter is another one: with {run.about['adapter']} it is named "
-            f"{run.model}."
-            for run in runs
-            if run.about["adapter"]
-        ]
-        guessed = sorted({run.model for run in runs if run.model and not run.about["sure"]})
-        if guessed:
-            self.notes.assumed.append(f"Model, by the name of the folder: {listing(guessed)}.")
-        return runs
 
     # Rows -------------------------------------------------------------------------------------
 
@@ -139,13 +125,11 @@ class LmEval(Format):
             is_count = ((right - right.round()).abs() < 1e-6).all(axis=None)
             is_count &= (shares % 1 > 0).any(axis=None)
             rows["n"] = repeats if is_count else 1
-            n = counted(int((repeats > 1).sum()), "row")
+            n = f"{run.task}: {counted(int((repeats > 1).sum()), 'row')}"
             self.notes.assumed.append(
-                f"{run.task}: {n} are counts, of {repeats.max()} responses each: the metric is the "
-                "share that is right."
+                f"{n} are counts, of {repeats.max()} responses each: the metric is the share right."
                 if is_count
-                else f"{run.task}: {n} with several responses; the metric judges them as one "
-                "answer, so each row is one trial."
+                else f"{n} with several responses, judged, and counted, as one trial."
             )
         age = self._dates.index(run.about["date"])
         return rows.assign(trial="", run=str(run.file.path), age=age)

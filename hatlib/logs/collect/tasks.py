@@ -5,7 +5,7 @@ Each takes the options of `Collection` with ``-T``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache
@@ -13,46 +13,32 @@ from logging import getLogger
 from typing import Annotated, Any
 
 from inspect_ai import Epochs, Task, task
+from inspect_ai import scorer as scoring
 from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.dataset import Sample
 from inspect_ai.model import GenerateConfig, get_model
-from inspect_ai.scorer import (
-    CORRECT,
-    INCORRECT,
-    Metric,
-    SampleScore,
-    Score,
-    Scorer,
-    Target,
-    accuracy,
-    grouped,
-    metric,
-    scorer,
-)
+from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, accuracy, metric, scorer
 from inspect_ai.solver import TaskState
 from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass
 from rich.markup import escape
 
 from hatlib.errors import InputError, Problem, listing
+from hatlib.logs.collect import judging
 from hatlib.logs.collect.items import Item, Kind, read_items, read_labels
-from hatlib.logs.collect.judging import (
-    JUDGE_PROMPT,
-    fingerprint,
-    judge_prompt,
-    same_model,
-    verdict_of,
-)
-from hatlib.logs.collect.judging import agreement as agreement_of
+from hatlib.logs.collect.judging import fingerprint, judge_prompt
 from hatlib.logs.collect.prompts import promptings
 from hatlib.logs.collect.rules import letter_in, marked, number_in, same_fact
 
-_ABOUT_JUDGE = {"judge_prompt": JUDGE_PROMPT, "judge_prompt_sha256": fingerprint(JUDGE_PROMPT)}
+_ABOUT_JUDGE = {
+    "judge_prompt": judging.JUDGE_PROMPT,
+    "judge_prompt_sha256": fingerprint(judging.JUDGE_PROMPT),
+}
 
 
 #: How a judge answers.
 JUDGING = GenerateConfig(temperature=0.0)
-_BY_LANGUAGE = grouped(accuracy(), "language")
+_BY_LANGUAGE = scoring.grouped(accuracy(), "language")
 
 
 @metric
@@ -61,7 +47,7 @@ def agreement() -> Metric:
 
     def of(scores: list[SampleScore]) -> Any:
         told = [each.score.metadata or {} for each in scores]
-        return agreement_of([t["label"] for t in told], [t["verdict"] for t in told])
+        return judging.agreement([t["label"] for t in told], [t["verdict"] for t in told])
 
     return of
 
@@ -109,7 +95,7 @@ class Collection:
     most_items : int
         Only so many items, in all their languages; 0: all. (Inspect's ``--limit`` would cut items
         apart.)
-    columns : str or mapping of str to str
+    columns : str or sequence of str
         Our name of a column to that in the file: ``answer=answer_number``, with commas between.
     benchmark : str
         Its name in the log; empty: that of the task.
@@ -143,9 +129,7 @@ class Collection:
 
     def read(self, kind: Kind) -> tuple[Item, ...]:
         """The items."""
-        columns = self.columns
-        if not isinstance(columns, Mapping):
-            columns = dict(pair.split("=", 1) for pair in _listed(columns) if "=" in pair)
+        columns = dict(pair.split("=", 1) for pair in _listed(self.columns) if "=" in pair)
         (source,) = _listed(self.source)[:1]
         return read_items(
             self.items, kind, source, _listed(self.languages), columns, self.most_items
@@ -294,24 +278,15 @@ def judge_check(labels: str, **options: Any) -> Task:
 @scorer(metrics=[_BY_LANGUAGE])
 def number() -> Scorer:
     """Right if the number is that of the item."""
-
-    async def score(state: TaskState, target: Target) -> Score:
-        found = number_in(state.output.completion)
-        right = found is not None and found == number_in(target.text)
-        return _by_rule(state, right, None if found is None else f"{found:f}")
-
-    return score
+    return _by_rule(lambda state: number_in(state.output.completion), number_in)
 
 
 @scorer(metrics=[_BY_LANGUAGE])
 def option() -> Scorer:
     """Right if the letter is that of the item."""
-
-    async def score(state: TaskState, target: Target) -> Score:
-        found = letter_in(state.output.completion, [choice.value for choice in state.choices])
-        return _by_rule(state, found == target.text, found)
-
-    return score
+    return _by_rule(
+        lambda state: letter_in(state.output.completion, [c.value for c in state.choices]), str
+    )
 
 
 @scorer(metrics=[_BY_LANGUAGE])
@@ -323,15 +298,15 @@ def fact(judge: str = "none") -> Scorer:
         reply = state.output.completion
         answer, same = _to_judge(reply), same_fact(reply, target)
         if model is None or not answer or same:
-            return _by_rule(state, same, answer or None)
+            return _ruled(state, same, answer or None)
         about = state.metadata
         asked = judge_prompt(about["question"], about["references"], answer)
         said = (await model.generate(asked)).completion
-        itself = same_model(judge, str(state.model))
+        itself = judging.same_model(judge, str(state.model))
         if itself:
             _warn_of_itself(judge)
         told = {"by": "judge", "judge": judge, "judged_by_itself": itself}
-        return _verdict(verdict_of(said), said, told, answer)
+        return _verdict(judging.verdict_of(said), said, told, answer)
 
     return score
 
@@ -343,7 +318,7 @@ def agrees() -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
         said, label = state.output.completion, target.text == "RIGHT"
         by_rule = bool(state.metadata["by_rule"])
-        verdict = True if by_rule else verdict_of(said)
+        verdict = True if by_rule else judging.verdict_of(said)
         told = {"label": label, "verdict": verdict, "by": "rule" if by_rule else "judge"}
         return _verdict(None if verdict is None else verdict == label, said, told)
 
@@ -357,14 +332,25 @@ def _verdict(
     about: Any = {"answer": answer, "explanation": said, "metadata": dict(told)}
     if right is None:
         return Score.unscored(reason="grader_failed", **about)
-    return Score(value=CORRECT if right else INCORRECT, **about)
+    return Score(value=scoring.CORRECT if right else scoring.INCORRECT, **about)
 
 
-def _by_rule(state: TaskState, right: bool, answer: str | None) -> Score:
+def _by_rule(find: Callable[[TaskState], Any], read: Callable[[str], Any]) -> Scorer:
+    """Right if what is found in a reply is what the item says."""
+
+    async def score(state: TaskState, target: Target) -> Score:
+        found = find(state)
+        right = found is not None and found == read(target.text)
+        return _ruled(state, right, None if found is None else str(found))
+
+    return score
+
+
+def _ruled(state: TaskState, right: bool, answer: str | None) -> Score:
     """What a rule found as a score; an answer that is not there is wrong."""
     cut = state.output.stop_reason in ("max_tokens", "model_length")
     return Score(
-        value=CORRECT if right else INCORRECT,
+        value=scoring.CORRECT if right else scoring.INCORRECT,
         answer=answer,
         reason=None if answer is not None else "cut_off" if cut else "no_answer_found",
         metadata={"by": "rule"},
