@@ -27,6 +27,7 @@ _HOMES = {
     "Figure": "figures",
     "Notice": "figures",
     "Table": "figures",
+    "heading": "figures",
     "show_table": "figures",
 }
 

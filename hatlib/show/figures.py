@@ -186,7 +186,8 @@ def show_table(
     formats : mapping of column to format, optional
         Python format strings, such as ``{"share": "{:.0%}"}``. By default numbers with
         fractions have three decimals, sizes four digits and dates no time; p- and q-values
-        below a thousandth are "<.001", and what is missing is "–".
+        below a thousandth are "<.001", and what is missing is "–". Columns ``low`` and
+        ``high`` behind an estimate stand in one column with it.
     hide : sequence of str
         Columns to leave out.
 
@@ -209,13 +210,22 @@ def show_table(
     if shown.empty:
         return Notice("There is nothing to show in this table.")
     shown = shown.infer_objects()
-    chosen = {str(c): _format_of(str(c), shown[c]) for c in shown} | dict(formats or {})
-    columns = [[_written(v, chosen[str(c)]) for v in shown[c]] for c in shown]
-    markup = _html_table(
-        [heading(str(c)) for c in shown],
-        list(zip(*columns, strict=True)),
-        [pd.api.types.is_numeric_dtype(shown[c]) for c in shown],
-    )
+    heads, columns, numeric = [], [], []
+    left = [str(c) for c in shown]
+    while left:
+        column, *left = left
+        form = (formats or {}).get(column) or _format_of(column, shown[column])
+        cells = [_written(value, form) for value in shown[column]]
+        head, number = heading(column), pd.api.types.is_numeric_dtype(shown[column])
+        if number and left[:2] in (["low", "high"], [f"{column}_low", f"{column}_high"]):
+            low, high, *left = left
+            ends = zip(cells, shown[low], shown[high], strict=True)
+            cells = [_with_ends(cell, _written(a, form), _written(b, form)) for cell, a, b in ends]
+            head += " [interval]"
+        heads.append(head)
+        columns.append(cells)
+        numeric.append(number)
+    markup = _html_table(heads, list(zip(*columns, strict=True)), numeric)
     words = f'<p class="hat-caption">{html.escape(caption)}</p>\n' if caption else ""
     return Table(shown, caption, words + _scroller(markup, caption, len(shown)))
 
@@ -245,6 +255,11 @@ def _written(value: Any, form: str) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     return form.format(value)
+
+
+def _with_ends(value: str, low: str, high: str) -> str:
+    """An estimate with its interval, if it has one."""
+    return value if "–" in (low, high) else f"{value} [{low}, {high}]"
 
 
 def _html_table(

@@ -227,6 +227,9 @@ def test_tables_format_hide_and_escape() -> None:
     texts = ("0.123", ">5<", "2024-05-01", "–", "0.5", "A &lt;b&gt; table.", "&lt;.001", ">0.250<")
     for text in (*texts, ">0.000<", ">model<", ">released<"):
         assert text in page, text
+    ends = pd.DataFrame({"hat": [0.5, 0.4], "low": [0.4, np.nan], "high": [0.6, np.nan]})
+    joined = show.show_table(ends, "")._repr_html_()
+    assert joined.count("<th ") == 1 and ">0.500 [0.400, 0.600]<" in joined and ">0.400<" in joined
     assert "secret" not in page and "display_name" not in page
 
 
