@@ -987,7 +987,7 @@ def _scores(
     **options: Any,
 ) -> HatScores:
     import hatlib
-    from hatlib.metric.score import REFERENCE_NAMES
+    from hatlib.metric.estimate import REFERENCE_NAMES
 
     base: Any = reference
     if reference == "standard":

@@ -58,6 +58,8 @@ class InputError(ValueError):
     ----------
     problems : sequence of Problem, Problem or str
         What is wrong.
+    remedy, value, file : str
+        As in `Problem`, where `problems` is the text of one.
 
     Examples
     --------
@@ -67,9 +69,16 @@ class InputError(ValueError):
     hatlib.errors.InputError: my.csv: there is no column 'language'. Add it.
     """
 
-    def __init__(self, problems: Sequence[Problem] | Problem | str) -> None:
+    def __init__(
+        self,
+        problems: Sequence[Problem] | Problem | str,
+        remedy: str = "",
+        *,
+        value: str = "",
+        file: str = "",
+    ) -> None:
         if isinstance(problems, str):
-            problems = Problem(problems)
+            problems = Problem(problems, remedy, file, value=value)
         if isinstance(problems, Problem):
             problems = [problems]
         self.problems: tuple[Problem, ...] = tuple(problems)

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError
 from hatlib.thresholds import BOOK
 
 Floats = NDArray[np.float64]
@@ -55,9 +55,7 @@ def checked_seed(seed: int) -> int:
     7
     """
     if seed < 0:
-        raise InputError(
-            Problem("seed is below 0.", "Use a whole number, 0 or more.", value=str(seed))
-        )
+        raise InputError("seed is below 0.", "Use a whole number, 0 or more.", value=str(seed))
     return int(seed)
 
 
@@ -103,7 +101,7 @@ def cluster_codes(clusters: ArrayLike | None, n: int) -> Ints:
     labels = pd.Series(np.asarray(clusters, dtype=object))
     if len(labels) != n:
         raise InputError(
-            Problem(f"there are {len(labels)} cluster labels for {n} models.", "Give one each.")
+            f"there are {len(labels)} cluster labels for {n} models.", "Give one each."
         )
     missing = labels.isna() | (labels.astype(str).str.strip() == "")
     keys = [
@@ -141,7 +139,7 @@ def weights(
     (True, {3})
     """
     if clusters is None and n is None:
-        raise InputError(Problem("neither clusters nor n is given.", "Give one of them."))
+        raise InputError("neither clusters nor n is given.", "Give one of them.")
     size = len(np.asarray(clusters, dtype=object)) if clusters is not None else int(n or 0)
     codes = cluster_codes(clusters, size)
     if not size:
@@ -172,7 +170,7 @@ def item_weights(rng: np.random.Generator | int, n_items: int, draws: int) -> In
     [5, 5, 5]
     """
     if n_items < 1:
-        raise InputError(Problem("there is nothing to resample.", "Give at least one item."))
+        raise InputError("there is nothing to resample.", "Give at least one item.")
     return generator(rng).multinomial(
         n_items, np.full(n_items, 1 / n_items), size=checked_draws(draws)
     )
@@ -336,7 +334,7 @@ def as_float(values: ArrayLike) -> Floats:
 def checked_draws(draws: int) -> int:
     """The number of draws, if it is at least 1."""
     if draws < 1:
-        raise InputError(Problem("draws must be at least 1.", "Use 1000.", value=str(draws)))
+        raise InputError("draws must be at least 1.", "Use 1000.", value=str(draws))
     return int(draws)
 
 
@@ -349,5 +347,5 @@ def seed_from(rng: np.random.Generator | int) -> int:
 
 def _level(level: float) -> float:
     if not 0 < level < 1:
-        raise InputError(Problem("level must be between 0 and 1.", "Use 0.95.", value=str(level)))
+        raise InputError("level must be between 0 and 1.", "Use 0.95.", value=str(level))
     return float(level)

@@ -6,14 +6,14 @@ whose chance level nobody has said must not be scored as free answers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from hatlib.data.about import options_by_name
-from hatlib.data.responses import Counts, Prompted, Responses
-from hatlib.errors import InputError, Problem, listing
+from hatlib.data.responses import Counts, Responses
+from hatlib.errors import InputError
 from hatlib.metric.sufficient import Bools, Floats, Ints
 
 # Repeats ------------------------------------------------------------------------------------------
@@ -109,75 +109,58 @@ def answer_correlation(responses: Responses, benchmark: str = "") -> pd.DataFram
     >>> found[["correlation", "by_design"]].drop_duplicates().to_dict("records")
     [{'correlation': 0.0, 'by_design': True}]
     """
-    there = responses.benchmarks["benchmark"].tolist()
-    name = benchmark or there[0]
-    if name not in there:
-        raise InputError(
-            Problem("there is no such benchmark.", f"There are: {listing(there, 20)}.", value=name)
-        )
+    name = benchmark or responses.benchmarks["benchmark"].iloc[0]
     counts = responses.counts(name)
-    rows = []
-    if counts.prompted is not None:
-        pairs = _pairs(counts.prompted, *counts.source_trials.shape)
-        rows = [row for m, model in enumerate(counts.models) if (row := pairs.of(model, m))]
-    if not rows:
-        raise InputError(
-            Problem(
-                f"{name} has no item with several promptings in the source language.",
-                "Without them the correlation cannot be estimated. Name the promptings in the "
-                "column prompting.",
-            )
-        )
-    return pd.DataFrame(rows)
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """Sums over the answers to each item in the source language, (n_models, n_items) each."""
-
-    right: Floats
-    total: Floats
-    same_right: Floats  # ordered pairs of answers to one prompt, both right
-    same: Floats
-    prompts: Floats
-
-    def correlation(self, of: int | slice) -> tuple[float, float, float]:
-        """Correlation within a prompt (nan if unknown), share of such pairs, number of items."""
-        right, total = self.right[of], self.total[of]
-        across = total * (total - 1) - self.same[of]
-        usable = (self.same[of] > 0) & (across > 0)
-        if not usable.any():
-            return float("nan"), 0.0, float(((self.prompts[of] > 1) & (across > 0)).sum())
-        across_right = right * (right - 1) - self.same_right[of]
-        within = (self.same_right[of][usable] / self.same[of][usable]).mean()
-        between = (across_right[usable] / across[usable]).mean()
-        mean = (right[usable] / total[usable]).mean()
-        rho = (within - between) / (mean - between) if mean > between else 0.0
-        share = (self.same[of][usable] / (total * (total - 1))[usable]).mean()
-        return float(np.clip(rho, 0, MOST)), float(share), float(usable.sum())
-
-    def of(self, model: str, m: int) -> dict[str, object] | None:
-        within, share, n = self.correlation(m)
-        if not n:
-            return None
+    pairs, rows = _pairs(counts), []
+    for m, model in enumerate(counts.models):
+        if pairs is None:
+            break
+        within, share, n = _correlation(pairs[:, m])
         design = not np.isfinite(within)
         value = 0.0 if design else within * share
-        return {
-            "model": model,
-            "within": within,
-            "correlation": value,
-            "by_design": design,
-            "n_items": int(n),
-        }
+        if n:
+            rows.append((model, within, value, design, n))
+    if not rows:
+        raise InputError(
+            f"{name} has no item with several promptings in the source language.",
+            "Without them the correlation cannot be estimated. Name the promptings in the "
+            "column prompting.",
+        )
+    return pd.DataFrame(rows, columns=["model", "within", "correlation", "by_design", "n_items"])
 
 
-def _pairs(prompted: Prompted, n_models: int, n_items: int) -> _Pairs:
-    p = prompted.rows((prompted.target < 0) & (prompted.trials > 0))
-    place = p.model * n_items + p.item
+def _pairs(counts: Counts) -> Floats | None:
+    """Sums over the answers to each item in the source language, (5, n_models, n_items).
+
+    Right answers, answers; pairs of answers to one prompt, both right and all; prompts.
+    """
+    if counts.prompted is None:
+        return None
+    p = counts.prompted.rows((counts.prompted.target < 0) & (counts.prompted.trials > 0))
+    shape = counts.source_trials.shape
+    place = np.ravel_multi_index((p.model, p.item), shape)
     k, n = p.correct.astype(float), p.trials.astype(float)
-    values = (k, n, k * (k - 1), n * (n - 1), np.ones_like(k))
-    sums = [np.bincount(place, value, minlength=n_models * n_items) for value in values]
-    return _Pairs(*(s.astype(float).reshape(n_models, n_items) for s in sums))
+    sums = [
+        np.bincount(place, value, np.prod(shape)).reshape(shape)
+        for value in (k, n, k * (k - 1), n * (n - 1), np.ones_like(k))
+    ]
+    return np.stack(sums)
+
+
+def _correlation(pairs: Floats) -> tuple[float, float, int]:
+    """Correlation within a prompt (nan if unknown), share of such pairs, number of items."""
+    right, total, same_right, same, prompts = pairs
+    across = total * (total - 1) - same
+    usable = (same > 0) & (across > 0)
+    if not usable.any():
+        return float("nan"), 0.0, int(((prompts > 1) & (across > 0)).sum())
+    right, total, same_right, same = pairs[:4, usable]
+    across_right = right * (right - 1) - same_right
+    within, between = (same_right / same).mean(), (across_right / across[usable]).mean()
+    mean = (right / total).mean()
+    rho = (within - between) / (mean - between) if mean > between else 0.0
+    share = (same / (total * (total - 1))).mean()
+    return float(np.clip(rho, 0, MOST)), float(share), int(usable.sum())
 
 
 def told_by_promptings(counts: Counts, one_out: bool) -> tuple[float, float]:
@@ -199,18 +182,14 @@ def told_by_promptings(counts: Counts, one_out: bool) -> tuple[float, float]:
     correlation : float
         Of an average pair of the answers; 0 if it cannot be estimated.
     """
-    if counts.prompted is None:
-        return float("nan"), 0.0
-    pairs = _pairs(counts.prompted, *counts.source_trials.shape)
-    within, share, _ = pairs.correlation(slice(None))
-    if not np.isfinite(within):
+    pairs = _pairs(counts)
+    within, share, _ = (np.nan, 0.0, 0) if pairs is None else _correlation(pairs)
+    if pairs is None or not np.isfinite(within):
         return within, 0.0
     if one_out:
-        usable = (pairs.prompts > 1) & (pairs.same > 0)
-        each = pairs.total[usable] / pairs.prompts[usable]  # answers a prompt
-        left = pairs.total[usable] - each
-        pairs_left = pairs.same[usable] * (1 - 1 / pairs.prompts[usable])
-        share = float((pairs_left / np.maximum(left * (left - 1), 1)).mean())
+        _, total, _, same, prompts = pairs[:, (pairs[4] > 1) & (pairs[3] > 0)]
+        left = total - total / prompts  # answers without those to one prompt
+        share = float((same * (1 - 1 / prompts) / np.maximum(left * (left - 1), 1)).mean())
     return within, within * share
 
 
@@ -250,23 +229,18 @@ def excess_agreement(counts: Counts) -> pd.DataFrame:
     source = frame[frame["t"] < 0].drop(columns="t").rename(columns={"r": "x"})
     both = frame[frame["t"] >= 0].merge(source, on=["m", "i", "b"])
     item = ["m", "t", "i"]
-    n = both.groupby(item)["x"].transform("size")
-    both, n = both[n > 1], n[n > 1]
-    if both.empty:
-        return pd.DataFrame(columns=columns)
+    both["n"] = both.groupby(item)["x"].transform("size")
+    both = both[both["n"] > 1]
     for name in ("x", "r"):
         both[name] -= both.groupby(item)[name].transform("mean")
         both[name] -= both.groupby(["m", "t", "b"])[name].transform("mean")
-    both["c"] = both["x"] * both["r"] / (n - 1)
-    mean = both.groupby(item)["c"].sum().groupby(["m", "i"]).mean()
-    every = [(counts.models[int(str(m))], part) for m, part in mean.groupby("m")]
-    rows = []
-    for name, value in [*every, ("all", mean.groupby("i").mean())]:
-        se = float(value.std() / np.sqrt(len(value))) if len(value) > 1 else float("nan")
-        found = float(value.mean())
-        z = found / se if se > 0 else float("nan")
-        rows.append((name, found, se, z, len(value)))
-    return pd.DataFrame(rows, columns=columns)
+    both["c"] = both["x"] * both["r"] / (both["n"] - 1)
+    mean = both.groupby(item)["c"].sum().groupby(["m", "i"]).mean().reset_index()
+    mean["model"] = np.array(counts.models)[mean["m"]]
+    every = mean.groupby("i", as_index=False)["c"].mean().assign(model="all")
+    found = pd.concat([mean, every]).groupby("model", sort=False)["c"].agg(["mean", "sem", "size"])
+    found = found.reset_index().set_axis(["model", "covariance", "se", "n_items"], axis=1)
+    return found.assign(z=found["covariance"] / found["se"].where(found["se"] > 0))[columns]
 
 
 # Guesses ------------------------------------------------------------------------------------------
@@ -314,11 +288,8 @@ chance=…).
     if not options:
         return
     raise InputError(
-        Problem(
-            f"nobody has said the chance level of {counts.benchmark}, and {why}.",
-            f"Add --chance {1 / options:.3g}, or --chance 0 if answers are free (in Python: "
-            "chance=…).",
-        )
+        f"nobody has said the chance level of {counts.benchmark}, and {why}.",
+        f"Add --chance {1 / options:.3g}, or --chance 0 if answers are free (in Python: chance=…).",
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import InputError, listing
 from hatlib.metric.flags import Flag
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.score import interval_quantile
@@ -113,7 +113,7 @@ def compare_models(
     chosen = _benchmark_with(scores, benchmark, (a, b))
     pair = np.array([_model(scores, chosen, name) for name in (a, b)])
     if pair[0] == pair[1]:
-        raise InputError(Problem("a model is compared with itself.", "Name two.", value=a))
+        raise InputError("a model is compared with itself.", "Name two.", value=a)
     t = _target(chosen, target)
     hat_a, hat_b = chosen.measure(measure).value[pair, t].tolist()
     found = _differences(chosen, pair, t, measure, scores.level).iloc[0]
@@ -220,10 +220,8 @@ def compare_all(
     n = len(order)
     if n > MOST_MODELS:
         raise InputError(
-            Problem(
-                f"{n:,} models are too many to compare all pairs of them.",
-                f"Keep {MOST_MODELS:,} or fewer in the file.",
-            )
+            f"{n:,} models are too many to compare all pairs of them.",
+            f"Keep {MOST_MODELS:,} or fewer in the file.",
         )
     pairs = _differences(chosen, order, t, measure, scores.level)
     assert found.draws is not None
@@ -270,7 +268,7 @@ def _differences(
     """Each pair of some models: difference, interval, standard error, p-value, reach."""
     found = b.measure(measure)
     if found.draws is None:
-        raise InputError(Problem("the scores have no redraws.", "Score with draws=2000."))
+        raise InputError("the scores have no redraws.", "Score with draws=2000.")
     first, second = np.triu_indices(len(order), 1)
     gap = found.draws[:, order, t] - found.draws[:, order, t].mean(axis=0)
     shared = gap.T @ gap / (len(gap) - 1)  # all models at once, without the redraws of the pairs
@@ -372,13 +370,13 @@ def _model(scores: HatScores, b: BenchmarkScores, name: str) -> int:
         return int(at[0])
     if len(at):
         remedy = f"Use one of {listing([b.models[m] for m in at])}."
-        raise InputError(Problem("several models have this name.", remedy, value=name))
+        raise InputError("several models have this name.", remedy, value=name)
     there = f"There are: {listing(b.models, 40)}."
-    raise InputError(Problem(f"there is no such model on {b.benchmark}.", there, value=name))
+    raise InputError(f"there is no such model on {b.benchmark}.", there, value=name)
 
 
 def _target(b: BenchmarkScores, target: str) -> int:
     if target not in b.targets:
         there = f"There are: {listing(b.targets, 60)}."
-        raise InputError(Problem(f"there is no such target on {b.benchmark}.", there, value=target))
+        raise InputError(f"there is no such target on {b.benchmark}.", there, value=target)
     return b.targets.index(target)

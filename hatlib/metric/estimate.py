@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hatlib import resample
 from hatlib.data.responses import Counts
 from hatlib.errors import InputError, Problem
 from hatlib.metric.answers import once, repeated, told_by_promptings
 from hatlib.metric.flags import Note, Remark
 from hatlib.metric.hardness import Hardness, self_hardness
+from hatlib.metric.judge import Judge
 from hatlib.metric.marks import UNREAD, basic_marks, below_chance, unread, withheld
-from hatlib.metric.pooled import LEAVE_ONE_OUT, MIN_MODELS, pooled_hardness
-from hatlib.metric.profile import ProfileFit, Shape, fit_profiles, profile_values
+from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE, MIN_MODELS, pooled_hardness
+from hatlib.metric.profile import PROFILE_NAMES, ProfileFit, Shape, fit_profiles, profile_values
 from hatlib.metric.reference import Base, Standard, uniform_reference
 from hatlib.metric.sufficient import Bools, Floats, SufficientTable, leave_one_out, tabulate
 
@@ -30,6 +32,52 @@ MIN_STRATUM = 20
 
 FEW_ANSWERS = 5
 """Fewer answers an item show its hardness only roughly."""
+
+
+HARDNESS_NAMES = ("auto", "self", "pooled", LEAVE_ONE_OUT, "other-lineages")
+REFERENCE_NAMES = ("auto", "uniform", "pooled")
+PROFILES = ("auto", *PROFILE_NAMES)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to score, see `hat_scores`."""
+
+    hardness: str = "auto"
+    profile: str = "auto"
+    reference: str | Standard = "auto"
+    correlation: float | None = None
+    judge: Judge | None = None
+    draws: int = 2000
+    level: float = resample.LEVEL
+
+    @property
+    def start(self) -> Shape | None:
+        """The common shape of a frozen standard."""
+        return self.reference.shape if isinstance(self.reference, Standard) else None
+
+    def __post_init__(self) -> None:
+        problems = [
+            Problem(f"{what} is not known.", f"Use one of {', '.join(known)}.", value=str(value))
+            for what, value, known in (
+                ("hardness", self.hardness, HARDNESS_NAMES),
+                ("profile", self.profile, PROFILES),
+                ("reference", self.reference, (*REFERENCE_NAMES, "a frozen standard")),
+            )
+            if not (isinstance(value, Standard) or value in known or value.startswith(LINEAGE))
+        ]
+        wrong = (
+            ("draws", 0 < self.draws < 20 or self.draws < 0, "below 20 and not 0", "2000, or 0"),
+            ("correlation", not 0 <= (self.correlation or 0) < 1, "not from 0 to below 1", "0.1"),
+            ("level", not 0 < self.level < 1, "not between 0 and 1", "0.95"),
+        )
+        problems += [
+            Problem(f"{name} is {what}.", f"Use {remedy}.", value=str(getattr(self, name)))
+            for name, is_wrong, what, remedy in wrong
+            if is_wrong
+        ]
+        if problems:
+            raise InputError(problems)
 
 
 @dataclass(frozen=True)
@@ -151,8 +199,9 @@ def distribution_of(parts: Sequence[Part]) -> Floats:
     return np.asarray(sum(part.share * part.hardness.distribution for part in parts))
 
 
-def base_of(table: SufficientTable, parts: Sequence[Part], reference: str | Standard) -> Base:
+def base_of(table: SufficientTable, parts: Sequence[Part], settings: Settings) -> Base:
     """The reference that was asked for, and the pooled one beside it."""
+    reference = settings.reference
     grid, distribution = parts[0].hardness.grid, distribution_of(parts)
     # Models without a score, such as those at chance, are no population to compare others at.
     members = (~withheld(basic_marks(table, parts))).max(axis=1)
@@ -165,11 +214,9 @@ def base_of(table: SufficientTable, parts: Sequence[Part], reference: str | Stan
     if isinstance(reference, Standard):
         if reference.chance != table.chance:
             raise InputError(
-                Problem(
-                    f"the standard was made with chance level {reference.chance:g}, and "
-                    f"{table.benchmark} has {table.chance:g}.",
-                    "Use the standard of this benchmark.",
-                )
+                f"the standard was made with chance level {reference.chance:g}, and "
+                f"{table.benchmark} has {table.chance:g}.",
+                "Use the standard of this benchmark.",
             )
         name, weight = "standard", reference.on(grid)
     return Base(name, grid, table.chance, weight, pooled, members)
@@ -178,25 +225,15 @@ def base_of(table: SufficientTable, parts: Sequence[Part], reference: str | Stan
 # What nobody has said -----------------------------------------------------------------------------
 
 
-def choose(
-    counts: Counts,
-    hardness: str,
-    profile: str,
-    correlation: float | None,
-    standard: Standard | None,
-) -> tuple[Counts, Method, list[Note]]:
+def choose(counts: Counts, settings: Settings) -> tuple[Counts, Method, list[Note]]:
     """The method to use, with what there is to say of it.
 
     Parameters
     ----------
     counts : Counts
         Answers to one benchmark.
-    hardness, profile : str
-        As in `hatlib.hat_scores`.
-    correlation : float or None
-        What is told; None if it is to be estimated where it can.
-    standard : Standard or None
-        A frozen standard, if it is the reference.
+    settings : Settings
+        What was asked for.
 
     Returns
     -------
@@ -210,14 +247,15 @@ def choose(
     if same.any():
         counts = once(counts, same)
         notes.append(Note(Remark.REPEATED, {"models": _names(counts, same)}))
-    method = _hardness(counts, hardness, correlation, same, notes)
-    if standard:
-        notes.append(Note(Remark.STANDARD, {"origin": standard.origin}))
+    method = _hardness(counts, settings, same, notes)
+    if isinstance(settings.reference, Standard):
+        notes.append(Note(Remark.STANDARD, {"origin": settings.reference.origin}))
+    profile = settings.profile
     if profile == "auto":
-        alone = _lenders(counts, method.hardness) == 1 and not standard
+        alone = settings.start is None and _lenders(counts, method.hardness) == 1
         profile = "direct" if alone else "adaptive"
         notes += [Note(Remark.LONE_MODEL)] if alone else []
-    method = replace(method, profile=profile, start=standard.shape if standard else None)
+    method = replace(method, profile=profile, start=settings.start)
     return counts, method, [*notes, *_seen(counts)]
 
 
@@ -225,23 +263,20 @@ def _names(counts: Counts, chosen: Bools) -> list[str]:
     return [name for name, each in zip(counts.models, chosen, strict=True) if each]
 
 
-def _hardness(
-    counts: Counts, hardness: str, correlation: float | None, same: Bools, notes: list[Note]
-) -> Method:
+def _hardness(counts: Counts, settings: Settings, same: Bools, notes: list[Note]) -> Method:
     """Where the hardness comes from; notes are added to."""
+    hardness, correlation = settings.hardness, settings.correlation
     trials = counts.source_trials[counts.source_trials > 0]
     if not len(trials):
         what = f"{counts.benchmark} has no answer in the source language {counts.source_language}."
-        raise InputError(Problem(what))
+        raise InputError(what)
     several, none = np.median(trials) >= 2, np.zeros(len(counts.models), dtype=bool)
     if hardness == "self" and not several:
         again = " (those that only repeat one another count once)" if same.any() else ""
         raise InputError(
-            Problem(
-                f"{counts.benchmark} has one answer an item{again}, which cannot show how hard an "
-                "item is for a model.",
-                "Use hardness pooled with several models, or ask each item several times.",
-            )
+            f"{counts.benchmark} has one answer an item{again}, which cannot show how hard an "
+            "item is for a model.",
+            "Use hardness pooled with several models, or ask each item several times.",
         )
     if hardness == "auto" and not several:
         models = {"models": len(counts.models)}

@@ -61,27 +61,21 @@ class Judge:
     languages: Mapping[str, Judge] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        shares = {"sensitivity": self.sensitivity, "specificity": self.specificity}
+        numbers = {"n_right": self.n_right, "n_wrong": self.n_wrong}
         problems = [
             Problem(f"{name} is not above 0 and at most 1.", "Give a share.", value=f"{value:g}")
-            for name, value in (
-                ("sensitivity", self.sensitivity),
-                ("specificity", self.specificity),
-            )
+            for name, value in shares.items()
             if not 0 < value <= 1
-        ]
-        problems += [
+        ] + [
             Problem(f"{name} is below 0.", "Give the number of answers.", value=str(value))
-            for name, value in (("n_right", self.n_right), ("n_wrong", self.n_wrong))
+            for name, value in numbers.items()
             if value < 0
         ]
         if not problems and self.informed < LEAST_INFORMED:
-            problems.append(
-                Problem(
-                    "this judge is hardly better than a coin: sensitivity and specificity add up "
-                    f"to {self.sensitivity + self.specificity:g}.",
-                    "No correction can help; use another judge.",
-                )
-            )
+            what = "this judge is hardly better than a coin: sensitivity and specificity add up to"
+            remedy = "No correction can help; use another judge."
+            problems = [Problem(f"{what} {sum(shares.values()):g}.", remedy)]
         if problems:
             raise InputError(problems)
 
@@ -159,13 +153,11 @@ def judge_of(right: ArrayLike, accepted: ArrayLike) -> Judge:
     """
     truth, said = np.asarray(right, dtype=bool), np.asarray(accepted, dtype=bool)
     if truth.shape != said.shape:
-        raise InputError(
-            Problem(f"there are {truth.size} labels of people and {said.size} of the judge.")
-        )
+        what = f"there are {truth.size} labels of people and {said.size} of the judge."
+        raise InputError(what)
     n_right, n_wrong = int(truth.sum()), int((~truth).sum())
     if not n_right or not n_wrong:
         missing = "right" if not n_right else "wrong"
-        raise InputError(
-            Problem(f"no labelled answer is {missing}.", "Label some answers of either kind.")
-        )
+        what = f"no labelled answer is {missing}."
+        raise InputError(what, "Label some answers of either kind.")
     return Judge(float(said[truth].mean()), float((~said[~truth]).mean()), n_right, n_wrong)

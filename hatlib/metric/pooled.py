@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse, special, stats
 
 from hatlib.data.responses import Counts
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import InputError, listing
 from hatlib.metric.hardness import Hardness, hardness_grid, onto_grid
 from hatlib.metric.sufficient import Bools, Floats, Ints, plain_ledgers
 
@@ -250,15 +250,13 @@ def donors(counts: Counts, method: str) -> Bools:
     elif method.startswith(LINEAGE):
         found = np.tile(lineages == method.removeprefix(LINEAGE), (n, 1))
     else:
-        raise InputError(Problem("hardness is not known.", value=method))
+        raise InputError("hardness is not known.", value=method)
     if not found.any(axis=1).all():
         there = sorted(set(lineages.tolist()))
         raise InputError(
-            Problem(
-                f"{counts.benchmark} has no answers from which hardness {method} could come.",
-                f"Lineages there: {listing(there)}. Fill in the column lineage of the models "
-                "table, or use hardness pooled.",
-            )
+            f"{counts.benchmark} has no answers from which hardness {method} could come.",
+            f"Lineages there: {listing(there)}. Fill in the column lineage of the models "
+            "table, or use hardness pooled.",
         )
     return found
 
@@ -298,18 +296,14 @@ def pooled_hardness(
     """
     if len(counts.models) < MIN_MODELS:
         raise InputError(
-            Problem(
-                f"{counts.benchmark} has {len(counts.models)} models, and pooled hardness needs "
-                f"{MIN_MODELS}.",
-                "Add models, or give several answers an item and use hardness self.",
-            )
+            f"{counts.benchmark} has {len(counts.models)} models, and pooled hardness needs "
+            f"{MIN_MODELS}.",
+            "Add models, or give several answers an item and use hardness self.",
         )
     if counts.judge:
         raise InputError(
-            Problem(
-                "the correction for a judge needs hardness self.",
-                "Give several answers an item, or leave the correction out.",
-            )
+            "the correction for a judge needs hardness self.",
+            "Give several answers an item, or leave the correction out.",
         )
     whose = donors(counts, method)
     fit = fit_item_response(counts, interaction=interaction)

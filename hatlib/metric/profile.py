@@ -18,67 +18,33 @@ shared     One shape for all models, and one shift on the logit scale for each.
 adaptive   As shared, but each model's shape may deviate; deviations are shrunk by as much as the
            models, taken together, say (empirical Bayes).
 ========== ==================================================================================
+
+A fit has ``parameters``, one row of numbers a model and target.  A redraw goes through three steps,
+so that a few models are visited at a time: ``evidence(models, items, rates, expect)`` boils the
+redrawn cells of some models, (n_models, n_draws, n_targets + 1, n_cells), down to a few numbers;
+``update(evidence, rng)`` turns those of all models into parameters; ``values(models, parameters)``
+gives the profiles on the grid.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.polynomial import legendre
 from scipy import optimize, special
 
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError
 from hatlib.metric.hardness import Expect, Hardness
 from hatlib.metric.sufficient import Bools, Floats, SufficientTable
 
 PROFILE_NAMES = ("adaptive", "direct", "shared", "plugin", "quadratic", "logit")
 
 
-class ProfileFit(Protocol):
-    """A fitted profile of every model and target, which can be fitted again to redrawn items.
-
-    A redraw goes through three steps, so that a few models are visited at a time: `evidence` boils
-    the redrawn tables of some models down to a few numbers, `update` turns those of all models
-    into parameters, and `values` gives the profiles.
-
-    Attributes
-    ----------
-    name : str
-        The estimator.
-    parameters : ndarray, shape (n_models, n_targets + 1, n_parameters)
-    """
-
-    @property
-    def name(self) -> str:
-        """The estimator."""
-
-    @property
-    def parameters(self) -> Floats:
-        """One row of numbers a model and target."""
-
-    def values(self, models: slice, parameters: Floats) -> Floats:
-        """*f* on the grid for parameters of shape (n_models, ..., n_targets + 1, n_parameters)."""
-
-    def evidence(self, models: slice, items: Floats, rates: Floats, expect: Expect) -> Floats:
-        """What redraws say, shape (n_models, n_draws, n_targets + 1, n_parameters).
-
-        `items` (weighted number) and `rates` (mean target rate) have the shape (n_models, n_draws,
-        n_targets + 1, n_cells); `expect` is from `hatlib.metric.hardness.Hardness.redrawn`.
-        """
-
-    def update(self, evidence: Floats, rng: np.random.Generator) -> Floats:
-        """Parameters of the redraws, from the evidence of all models."""
-
-
-EVERY = slice(None)
-
-
 def profile_values(fit: ProfileFit) -> Floats:
     """The fitted profiles on the grid, shape (n_models, n_targets + 1, n_grid)."""
-    return fit.values(EVERY, fit.parameters)
+    return fit.values(slice(None), fit.parameters)
 
 
 def fit_profiles(
@@ -124,7 +90,7 @@ def fit_profiles(
     """
     if profile not in PROFILE_NAMES:
         known = ", ".join(PROFILE_NAMES)
-        raise InputError(Problem("profile is not known.", f"Use one of {known}.", value=profile))
+        raise InputError("profile is not known.", f"Use one of {known}.", value=profile)
     if profile in ALONE:
         return fit_alone(table, hardness, profile)
     return _fit_mixed(table, hardness, profile, None if profile == "logit" else start)
@@ -166,7 +132,7 @@ def fit_alone(table: SufficientTable, hardness: Hardness, profile: str) -> Alone
     """One of the profiles of `ALONE`."""
     if profile != "direct" and hardness.likelihood is None:
         remedy = "Use adaptive, direct, shared or logit with pooled hardness."
-        raise InputError(Problem(f"profile {profile} needs several answers an item.", remedy))
+        raise InputError(f"profile {profile} needs several answers an item.", remedy)
     basis, solve, blank = ALONE[profile](table, hardness)
 
     def expect(f: Floats) -> Floats:
@@ -198,10 +164,10 @@ def _quadratic(table: SufficientTable, hardness: Hardness) -> tuple[Floats, Solv
     """A parabola from unbiased factorial moments, which needs no posterior."""
     if table.judge:
         what = "profile quadratic cannot be corrected for a judge."
-        raise InputError(Problem(what, "Use adaptive."))
+        raise InputError(what, "Use adaptive.")
     if (fewest := table.trials.min()) < 4:
         what = "profile quadratic needs at least four answers an item."
-        raise InputError(Problem(what, "Use adaptive.", value=f"{fewest} answers"))
+        raise InputError(what, "Use adaptive.", value=f"{fewest} answers")
     k, n = table.correct.astype(float), table.trials.astype(float)
     falling = [np.ones_like(k)]
     for a in range(4):
@@ -527,3 +493,7 @@ def _spread(spread: Floats, own: Floats, covariance: Floats, bends: Floats) -> F
     new[:, 1] = np.sqrt(slope)
     new[:, 2:] = np.sqrt(bend)[:, None] * bends
     return new
+
+
+ProfileFit = Alone | Mixed
+"""A fitted profile of every model and target, which can be fitted again to redrawn items."""

@@ -28,7 +28,7 @@ import numpy as np
 
 from hatlib.data.tables import data_folder
 from hatlib.data.writing import write_text
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError
 from hatlib.metric.hardness import onto_grid
 from hatlib.metric.profile import TERMS, Shape
 from hatlib.metric.sufficient import MACRO, Bools, Floats
@@ -262,7 +262,7 @@ class Standard:
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             what = "this is not a frozen standard."
             remedy = "Make one with `hat score … --save-standard FILE`."
-        raise InputError(Problem(what, remedy, file=str(path)))
+        raise InputError(what, remedy, file=str(path))
 
 
 def _standard(raw: Any) -> Standard:
@@ -328,10 +328,8 @@ def bundled_standard(benchmark: str) -> Standard:
     """
     if benchmark not in STANDARDS:
         raise InputError(
-            Problem(
-                "the book has no frozen standard of this benchmark.",
-                f"It has: {', '.join(STANDARDS)}. Make one with `hat score … --save-standard`.",
-                value=benchmark,
-            )
+            "the book has no frozen standard of this benchmark.",
+            f"It has: {', '.join(STANDARDS)}. Make one with `hat score … --save-standard`.",
+            value=benchmark,
         )
     return Standard.read(standard_file(benchmark))

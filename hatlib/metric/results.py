@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
@@ -12,14 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hatlib.data.schema import MODEL_COLUMNS
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import InputError, listing
 from hatlib.metric.flags import Flag, Note
 from hatlib.metric.hardness import Hardness
 from hatlib.metric.profile import Shape
 from hatlib.metric.reference import MEASURES, Standard
-from hatlib.metric.sufficient import MACRO, SufficientTable
+from hatlib.metric.sufficient import MACRO, Bools, Floats, Ints, SufficientTable
 
-Floats = NDArray[np.float64]
+ABOUT = [column for column in MODEL_COLUMNS if column not in ("model", "display_name")]
+"""What is known of a model, in tables of scores."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,9 @@ class BenchmarkScores:
     f95: Estimate
     support: Floats
     effective_items: Floats
-    marks: Mapping[Flag, NDArray[np.bool_]]
+    marks: Mapping[Flag, Bools]
     n_items: Floats
-    n_trials: NDArray[np.int64]
+    n_trials: Ints
     metrics: Mapping[str, Floats]
     distribution: Floats
     curve_draws: Floats | None = None
@@ -125,9 +126,7 @@ class BenchmarkScores:
 
     def flags_of(self, model: int, target: int) -> tuple[Flag, ...]:
         """The flags of one score."""
-        return tuple(
-            flag for flag in Flag if flag in self.marks and self.marks[flag][model, target]
-        )
+        return tuple(flag for flag in Flag if self.marks[flag][model, target])
 
     @cached_property
     def flags(self) -> NDArray[np.str_]:
@@ -137,7 +136,7 @@ class BenchmarkScores:
         return np.array(rows, dtype=str).reshape(n_models, n_targets)
 
     @cached_property
-    def sound(self) -> NDArray[np.bool_]:
+    def sound(self) -> Bools:
         """Where there is a score that no flag weakens."""
         weak = [mark for flag, mark in self.marks.items() if flag.weakens]
         return np.asarray(np.isfinite(self.hat) & ~np.any(weak, axis=0))
@@ -152,7 +151,7 @@ class BenchmarkScores:
         """
         if name not in MEASURES:
             what = "there is no such measure."
-            raise InputError(Problem(what, "Use hat, hat_pooled or f95.", value=name))
+            raise InputError(what, "Use hat, hat_pooled or f95.", value=name)
         return self.score if name == "hat" else getattr(self, name)
 
 
@@ -216,17 +215,26 @@ class HatScores:
     @cached_property
     def _table(self) -> pd.DataFrame:
         frame = pd.concat([self._rows(b) for b in self.benchmarks], ignore_index=True)
-        columns = [c for c in MODEL_COLUMNS if c != "display_name"]
-        about = self.models.set_index("model")[columns]
-        return frame.join(about, on="model")
+        return frame.join(self.models.set_index("model")[ABOUT], on="model")
 
     def macro(self) -> pd.DataFrame:
         """The rows of `table` for the mean over all target languages."""
         return self._table[self._table["target"] == MACRO].reset_index(drop=True)
 
     def _rows(self, b: BenchmarkScores) -> pd.DataFrame:
-        n_models, n_targets = b.hat.shape
-        per_cell = {
+        frame = self._models_and_targets(b, 1)
+        frame.insert(1, "benchmark_name", self.names.get(b.benchmark, b.benchmark))
+        names = dict(zip(self.languages["language"], self.languages["name"], strict=True))
+        frame["target_name"] = [
+            "mean over languages" if code == MACRO else str(names.get(code, code))
+            for code in frame["target"]
+        ]
+        second = {
+            f"{name}{end}": values
+            for name, each in (("hat_pooled", b.hat_pooled), ("f95", b.f95))
+            for end, values in (("", each.value), ("_low", each.low), ("_high", each.high))
+        }
+        columns = {
             "hat": b.hat,
             "low": b.low,
             "high": b.high,
@@ -234,53 +242,34 @@ class HatScores:
             "support": b.support,
             "effective_items": b.effective_items,
             "flag": b.flags,
-            "hat_pooled": b.hat_pooled.value,
-            "hat_pooled_low": b.hat_pooled.low,
-            "hat_pooled_high": b.hat_pooled.high,
-            "f95": b.f95.value,
-            "f95_low": b.f95.low,
-            "f95_high": b.f95.high,
+            **second,
             "n_items": np.rint(b.n_items).astype(int),
-            "n_trials": np.repeat(b.n_trials[:, None], n_targets, axis=1),
+            "n_trials": np.broadcast_to(b.n_trials[:, None], b.hat.shape),
             **b.metrics,
         }
-        frame = pd.DataFrame(
-            {
-                "benchmark": b.benchmark,
-                "benchmark_name": self.names.get(b.benchmark, b.benchmark),
-                "model": np.repeat(b.models, n_targets),
-                "display_name": np.repeat([self._display(m) for m in b.models], n_targets),
-                "target": np.tile(b.targets, n_models),
-                "target_name": np.tile([self._target(t) for t in b.targets], n_models),
-                **{name: np.asarray(values).ravel() for name, values in per_cell.items()},
-                "source": b.source_language,
-                "chance": b.chance,
-                "hardness": b.hardness.method,
-                "profile": b.profile,
-                "reference": b.reference,
-            }
+        frame = frame.assign(
+            **{name: values.ravel() for name, values in columns.items()},
+            source=b.source_language,
+            chance=b.chance,
+            hardness=b.hardness.method,
+            profile=b.profile,
+            reference=b.reference,
         )
         text = ["model", "display_name", "target", "target_name", "flag"]
         return frame.astype(dict.fromkeys(text, "str"))
 
-    @cached_property
-    def _names(self) -> dict[str, str]:
-        return dict(zip(self.models["model"], self.models["display_name"], strict=True))
-
-    @cached_property
-    def _language_names(self) -> dict[str, str]:
-        return dict(zip(self.languages["language"], self.languages["name"], strict=True))
-
-    def _display(self, model: str) -> str:
-        return str(self._names.get(model, model))
-
-    def _target(self, code: str) -> str:
-        return "mean over languages" if code == MACRO else str(self._language_names.get(code, code))
-
-    @property
-    def draws(self) -> dict[str, Floats]:
-        """Redrawn scores by benchmark, each of shape (n_draws, n_models, n_targets + 1)."""
-        return {b.benchmark: b.draws for b in self.benchmarks if b.draws is not None}
+    def _models_and_targets(self, b: BenchmarkScores, n: int) -> pd.DataFrame:
+        """Rows for each model and target, `n` of each pair."""
+        names = dict(zip(self.models["model"], self.models["display_name"], strict=True))
+        models = np.repeat(b.models, len(b.targets) * n)
+        return pd.DataFrame(
+            {
+                "benchmark": b.benchmark,
+                "model": models,
+                "display_name": [str(names.get(model, model)) for model in models],
+                "target": np.tile(np.repeat(b.targets, n), len(b.models)),
+            }
+        )
 
     def benchmark(self, name: str = "") -> BenchmarkScores:
         """The scores of one benchmark; the first if none is named.
@@ -293,10 +282,11 @@ class HatScores:
         for b in self.benchmarks:
             if name in ("", b.benchmark):
                 return b
-        there = listing([b.benchmark for b in self.benchmarks], 20)
-        raise InputError(
-            Problem("no such benchmark was scored.", f"There are: {there}.", value=name)
-        )
+        there = f"There are: {listing([b.benchmark for b in self.benchmarks], 20)}."
+        raise InputError("no such benchmark was scored.", there, value=name)
+
+    def _some(self, benchmark: str) -> Sequence[BenchmarkScores]:
+        return [self.benchmark(benchmark)] if benchmark else self.benchmarks
 
     def profiles(self, benchmark: str = "") -> pd.DataFrame:
         """Transfer profiles, one row a model × target × point of the grid.
@@ -309,15 +299,13 @@ class HatScores:
         """
         parts = []
         for b in self._some(benchmark):
-            n_models, n_targets, n_grid = b.curves.shape
-            band = np.full((2, *b.curves.shape), np.nan)
+            low, high = np.full((2, *b.curves.shape), np.nan)
             if b.bands is not None:
-                band[:, :, 0] = b.bands
-            frame = self._model_target(b, n_grid)
-            frame["source_probability"] = np.tile(b.hardness.grid, n_models * n_targets)
+                low[:, 0], high[:, 0] = b.bands
+            frame = self._models_and_targets(b, len(b.hardness.grid))
+            frame["source_probability"] = np.tile(b.hardness.grid, b.hat.size)
             frame["expected_target"] = b.curves.ravel()
-            frame["low"], frame["high"] = band[0].ravel(), band[1].ravel()
-            parts.append(frame)
+            parts.append(frame.assign(low=low.ravel(), high=high.ravel()))
         return pd.concat(parts, ignore_index=True)
 
     def bins(self, benchmark: str = "") -> pd.DataFrame:
@@ -332,35 +320,16 @@ class HatScores:
         """
         parts = []
         for b in self._some(benchmark):
-            n_models, n_targets, n_cells = b.table.items.shape
-            frame = self._model_target(b, n_cells)
-            if len(b.table.trials):
-                frame["source_rate"] = np.tile(
-                    b.table.correct / b.table.trials, n_models * n_targets
-                )
-            else:
-                frame["source_rate"] = np.nan
-            frame["n_items"] = b.table.items.ravel()
-            frame["target_rate"] = b.table.means().ravel()
-            mean = np.repeat(b.hardness.mean()[:, None], n_targets, axis=1)
-            frame["source_probability"] = mean.ravel()
+            table, shape = b.table, b.table.items.shape
+            rate = table.correct / table.trials if len(table.trials) else np.full(shape[2], np.nan)
+            frame = self._models_and_targets(b, shape[2]).assign(
+                source_rate=np.tile(rate, b.hat.size),
+                n_items=table.items.ravel(),
+                target_rate=table.means().ravel(),
+                source_probability=np.repeat(b.hardness.mean(), shape[1], axis=0).ravel(),
+            )
             parts.append(frame[frame["n_items"] > 0])
         return pd.concat(parts, ignore_index=True)
-
-    def _some(self, benchmark: str) -> list[BenchmarkScores]:
-        return [self.benchmark(benchmark)] if benchmark else list(self.benchmarks)
-
-    def _model_target(self, b: BenchmarkScores, n: int) -> pd.DataFrame:
-        names = [self._display(m) for m in b.models]
-        n_models, n_targets = len(b.models), len(b.targets)
-        return pd.DataFrame(
-            {
-                "benchmark": b.benchmark,
-                "model": np.repeat(b.models, n_targets * n),
-                "display_name": np.repeat(names, n_targets * n),
-                "target": np.tile(np.repeat(b.targets, n), n_models),
-            }
-        )
 
     def standard(self, benchmark: str = "") -> Standard:
         """Freeze the pooled hardness and the common shape of one benchmark, to score later models.
@@ -373,12 +342,11 @@ class HatScores:
         """
         b = self.benchmark(benchmark)
         if b.shape is None:
-            raise InputError(
-                Problem("these profiles have no common shape.", "Use profile adaptive.")
-            )
+            what = "these profiles have no common shape."
+            raise InputError(what, "Use profile adaptive.")
         has = np.isfinite(b.hat).any(axis=1)
         if not has.any():
-            raise InputError(Problem("no model has a score.", "A standard is made from scores."))
+            raise InputError("no model has a score.", "A standard is made from scores.")
         n_items = int(b.table.paired[0].max())
         origin = f"{int(has.sum())} models on {n_items} items of {b.benchmark}"
         weight = b.distribution[has].mean(axis=0)

@@ -13,7 +13,7 @@ in their differences.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -25,41 +25,21 @@ from threadpoolctl import ThreadpoolController
 from hatlib import resample
 from hatlib.data.responses import BY_ITEM, Counts, Responses
 from hatlib.errors import InputError, Problem, listing
+from hatlib.metric import estimate
+from hatlib.metric import marks as weak
 from hatlib.metric.answers import check_chance
 from hatlib.metric.checks import excess_log_odds, halves, sensitivity
-from hatlib.metric.estimate import (
-    Method,
-    Part,
-    base_of,
-    choose,
-    curves_of,
-    distribution_of,
-    fitted,
-    measured,
-)
+from hatlib.metric.estimate import Method, Part, Settings
 from hatlib.metric.flags import Flag, Note, Remark
 from hatlib.metric.hardness import hardness_of_cells
 from hatlib.metric.judge import Judge
-from hatlib.metric.marks import (
-    basic_marks,
-    paired_items,
-    repeated_guesses,
-    support,
-    weak_marks,
-    withheld,
-)
-from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE
-from hatlib.metric.profile import PROFILE_NAMES, Mixed, fit_alone, fit_profiles
+from hatlib.metric.profile import Mixed, fit_alone, fit_profiles
 from hatlib.metric.redraw import Redrawn, redraw
 from hatlib.metric.reference import ENOUGH_ITEMS, MEASURES, NEARBY, SUPPORTED, Base, Standard
 from hatlib.metric.results import BenchmarkScores, Estimate, HatScores, thinned
 from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable
 
 Progress = Callable[[str, int, int], None]
-
-HARDNESS_NAMES = ("auto", "self", "pooled", LEAVE_ONE_OUT, "other-lineages")
-REFERENCE_NAMES = ("auto", "uniform", "pooled")
-PROFILES = ("auto", *PROFILE_NAMES)
 
 MANY = 200
 """With more models the sensitivity of single answers is left out, and what takes as long."""
@@ -153,10 +133,9 @@ def hat_scores(
     True
     """
     settings = Settings(hardness, profile, reference, correlation, judge, draws, level)
-    chosen = _chosen(responses, benchmarks)
     if targets is not None:
-        targets = [targets] if isinstance(targets, str) else targets
-        _check_targets(responses, chosen, targets)
+        responses = responses.subset(benchmarks=benchmarks, languages=targets)
+    chosen = _chosen(responses, benchmarks)
     generator, results = resample.generator(rng), []
     about = responses.benchmarks.set_index("benchmark")
     for done, name in enumerate(chosen):
@@ -165,8 +144,6 @@ def hat_scores(
         counts = responses.counts(name)
         if "chance_assumed" in about and about.loc[name, "chance_assumed"]:
             check_chance(counts)
-        if targets is not None:
-            counts = _with_targets(counts, targets)
         results.append(_score(counts, settings, generator))
     if progress:
         progress("scores", len(chosen), len(chosen))
@@ -276,66 +253,19 @@ def score_table(
         correlation=correlation,
         judge=table.judge.of(table.source_language) if table.judge else None,
     )
-    start = reference.shape if isinstance(reference, Standard) else None
-    fit = fit_profiles(table, hardness, profile, start=start)
+    fit = fit_profiles(table, hardness, profile, start=settings.start)
     part = Part(np.array([], dtype=np.intp), 1.0, hardness, table, fit)
-    return _result(part, [part], base_of(table, [part], reference), settings, None, None)
+    return _result(part, [part], estimate.base_of(table, [part], settings), settings, None, None)
 
 
 # Choices ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How to score, see `hat_scores`."""
-
-    hardness: str = "auto"
-    profile: str = "auto"
-    reference: str | Standard = "auto"
-    correlation: float | None = None
-    judge: Judge | None = None
-    draws: int = 2000
-    level: float = resample.LEVEL
-
-    def __post_init__(self) -> None:
-        problems = [
-            Problem(f"{what} is not known.", f"Use one of {', '.join(known)}.", value=str(value))
-            for what, value, known in (
-                ("hardness", self.hardness, HARDNESS_NAMES),
-                ("profile", self.profile, PROFILES),
-                ("reference", self.reference, (*REFERENCE_NAMES, "a frozen standard")),
-            )
-            if not (isinstance(value, Standard) or value in known or value.startswith(LINEAGE))
-        ]
-        wrong = (
-            ("draws", 0 < self.draws < 20 or self.draws < 0, "below 20 and not 0", "2000, or 0"),
-            ("correlation", not 0 <= (self.correlation or 0) < 1, "not from 0 to below 1", "0.1"),
-            ("level", not 0 < self.level < 1, "not between 0 and 1", "0.95"),
-        )
-        problems += [
-            Problem(f"{name} is {what}.", f"Use {remedy}.", value=str(getattr(self, name)))
-            for name, is_wrong, what, remedy in wrong
-            if is_wrong
-        ]
-        if problems:
-            raise InputError(problems)
-
-
 def _chosen(responses: Responses, benchmarks: str | Sequence[str] | None) -> list[str]:
     there = responses.benchmarks["benchmark"].astype(str).tolist()
-    if benchmarks is None:
-        return there
-    asked = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks)
+    asked = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks or there)
     _refuse("there is no such benchmark.", asked, there)
     return asked
-
-
-def _check_targets(responses: Responses, benchmarks: Sequence[str], targets: Sequence[str]) -> None:
-    frame = responses.frame[responses.frame["benchmark"].isin(benchmarks)]
-    there = frame.loc[frame["language"] != frame["source_language"], "language"]
-    _refuse("this is not a target language.", targets, sorted(set(there)))
-    if not targets:
-        raise InputError(Problem("no target language is named."))
 
 
 def _refuse(what: str, asked: Sequence[str], there: Sequence[str]) -> None:
@@ -345,42 +275,22 @@ def _refuse(what: str, asked: Sequence[str], there: Sequence[str]) -> None:
         raise InputError(problems)
 
 
-def _with_targets(counts: Counts, targets: Sequence[str]) -> Counts:
-    """Only the chosen target languages."""
-    at = [i for i, code in enumerate(counts.targets) if code in targets]
-    if not at:
-        raise InputError(
-            Problem(
-                f"{counts.benchmark} has none of the target languages {listing(targets)}.",
-                f"It has: {listing(counts.targets, 40)}. Name the benchmark to score.",
-            )
-        )
-    return replace(
-        counts,
-        targets=tuple(counts.targets[i] for i in at),
-        target_correct=counts.target_correct[:, at],
-        target_trials=counts.target_trials[:, at],
-    )
-
-
 def _check(counts: Counts, settings: Settings) -> None:
     """Refuse what would not fit into memory, and a judge of other languages."""
     size = settings.draws * len(counts.models) * (len(counts.targets) + 1)
     if size > MOST_DRAWN:
         fewer = MOST_DRAWN * settings.draws // size // 100 * 100
         raise InputError(
-            Problem(
-                f"{len(counts.models):,} models in {len(counts.targets)} target languages are too "
-                f"many for {settings.draws} redraws in memory.",
-                f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time.",
-            )
+            f"{len(counts.models):,} models in {len(counts.targets)} target languages are too "
+            f"many for {settings.draws} redraws in memory.",
+            f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time.",
         )
     judged = settings.judge.languages if settings.judge else {}
     languages = sorted({counts.source_language, *counts.targets})
     _refuse(f"{counts.benchmark} has no language of this name.", list(judged), languages)
     if judged and counts.source_language == BY_ITEM:
         what = "the judge differs by language, and the source language by item."
-        raise InputError(Problem(what, "Give one judge for all languages."))
+        raise InputError(what, "Give one judge for all languages.")
 
 
 # One benchmark ------------------------------------------------------------------------------------
@@ -389,24 +299,20 @@ def _check(counts: Counts, settings: Settings) -> None:
 def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> BenchmarkScores:
     """Hardness and profiles, the references, redraws, and what there is to say of them."""
     _check(given, settings)
-    reference, judge = settings.reference, settings.judge
-    standard = reference if isinstance(reference, Standard) else None
+    judge = settings.judge
     # Threads of the matrix library only wait for one another with arrays of this size.
     with _controller().limit(limits=1, user_api="blas"):
-        counts, method, notes = choose(
-            replace(given, judge=judge), settings.hardness, settings.profile,
-            settings.correlation, standard,
-        )  # fmt: skip
-        parts = fitted(counts, method)
+        counts, method, notes = estimate.choose(replace(given, judge=judge), settings)
+        parts = estimate.fitted(counts, method)
         whole = parts[0]
         if judge:
             notes.append(Note(Remark.JUDGE, {"judge": judge}))
         if len(parts) > 1:
             items = [str(len(part.items)) for part in parts]
             notes.append(Note(Remark.STRATA, {"strata": len(parts), "items": items}))
-            hardness, table = measured(counts, method)
+            hardness, table = estimate.measured(counts, method)
             whole = replace(whole, hardness=hardness, table=table)
-        base = base_of(whole.table, parts, reference)
+        base = estimate.base_of(whole.table, parts, settings)
         redrawn = None
         if settings.draws:
             redrawn = redraw(counts, parts, base, settings.draws, rng)
@@ -440,10 +346,10 @@ def _add_judge_errors(
     The errors are the same for all models, so that they cancel in differences as far as they can.
     """
     for *ends, steps in judge.unknowns():
-        moved = [fitted(replace(counts, judge=each), method) for each in ends]
+        moved = [estimate.fitted(replace(counts, judge=each), method) for each in ends]
         low, high = (
-            replace(base, pooled=distribution_of(parts)[base.members].mean(axis=0)).scores(
-                curves_of(parts)
+            replace(base, pooled=estimate.distribution_of(parts)[base.members].mean(axis=0)).scores(
+                estimate.curves_of(parts)
             )
             for parts in moved
         )
@@ -462,14 +368,14 @@ def _result(
 ) -> BenchmarkScores:
     """Scores with their intervals and marks."""
     table, fit = whole.table, whole.fit
-    curves, distribution = curves_of(parts), distribution_of(parts)
-    n_items = paired_items(table)
-    marks = basic_marks(table, parts)
+    curves, distribution = estimate.curves_of(parts), estimate.distribution_of(parts)
+    n_items = weak.paired_items(table)
+    marks = weak.basic_marks(table, parts)
     supported, effective = (
-        np.where(marks[Flag.ONE_ANSWER], 0, values) for values in support(parts, base.weight)
+        np.where(marks[Flag.ONE_ANSWER], 0, values) for values in weak.support(parts, base.weight)
     )  # items that were answered once support nothing
     values = base.scores(curves)
-    none = withheld(marks) | ~np.isfinite(values["hat"])
+    none = weak.withheld(marks) | ~np.isfinite(values["hat"])
     near = distribution[:, base.grid >= NEARBY].sum(axis=1)[:, None] * n_items
     missing = {"hat": none, "hat_pooled": none, "f95": none | (near < ENOUGH_ITEMS)}
     found = {
@@ -487,9 +393,9 @@ def _result(
     )
     if counts is not None:
         own = whole.hardness.likelihood is not None
-        marks |= weak_marks(counts, trials, own)
+        marks |= weak.weak_marks(counts, trials, own)
         if own:
-            repeated = repeated_guesses(distribution, base.grid, base.chance)
+            repeated = weak.repeated_guesses(distribution, base.grid, base.chance)
             marks[Flag.REPEATED_GUESSES] = repeated[:, None]
         if fit.name == "adaptive":
             marks[Flag.ESTIMATORS_DIFFER] = _disagree(counts, parts, base, found["hat"])
@@ -540,7 +446,7 @@ def _disagree(counts: Counts, parts: Sequence[Part], base: Base, hat: Estimate) 
     fits = [fit_alone(p.table, p.hardness, "direct") for p in parts]
     alone = [replace(p, fit=fit) for p, fit in zip(parts, fits, strict=True)]
     with np.errstate(invalid="ignore"):
-        gap = np.abs(base.scores(curves_of(alone))["hat"] - hat.value)
+        gap = np.abs(base.scores(estimate.curves_of(alone))["hat"] - hat.value)
         suspect = np.asarray(gap > DISAGREE * hat.se)
         if not suspect.any():
             return suspect

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hatlib.data.responses import Counts
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError
 from hatlib.metric.judge import Judge
 
 if TYPE_CHECKING:
@@ -310,9 +310,6 @@ class SufficientTable:
         """
         return traditional(self.paired[..., 1:])
 
-    def __add__(self, other: SufficientTable) -> SufficientTable:
-        return merge_tables([self, other])
-
 
 def traditional(sums: Floats) -> dict[str, Floats]:
     """The traditional metrics from sums (4, ..., n_targets) as in `SufficientTable.paired`.
@@ -439,14 +436,12 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
     facts = {(t.benchmark, t.source_language, t.chance) for t in tables}
     if len(facts) > 1 or any(t.judge != first.judge for t in tables):
         raise InputError(
-            Problem(
-                "the tables differ in benchmark, source language, chance level or judge.",
-                "Merge the tables of one benchmark only.",
-            )
+            "the tables differ in benchmark, source language, chance level or judge.",
+            "Merge the tables of one benchmark only.",
         )
     if any(len(t.trials) != t.items.shape[2] for t in tables):
         raise InputError(
-            Problem("tables of pooled hardness do not add up.", "Use hardness self for shards.")
+            "tables of pooled hardness do not add up.", "Use hardness self for shards."
         )
     models = tuple(dict.fromkeys(name for t in tables for name in t.models))
     targets = (MACRO, *sorted({name for t in tables for name in t.targets[1:]}))

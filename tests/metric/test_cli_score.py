@@ -19,8 +19,8 @@ from jsonschema import Draft202012Validator
 
 import hatlib
 from hatlib import cli
+from hatlib.metric.estimate import HARDNESS_NAMES, PROFILES
 from hatlib.metric.flags import Flag
-from hatlib.metric.score import HARDNESS_NAMES, PROFILES
 from hatlib.show.remarks import FLAGS
 
 Hat = Callable[..., tuple[int, str, str]]
@@ -330,7 +330,12 @@ def test_a_file_comes_before_a_set_of_its_name(hat, answers):
     assert valid(out)["results"][0]["benchmark"] == "sim"
 
 
-def test_a_standard_is_kept_and_used(hat, answers, tmp_path):
+def test_a_standard_is_kept_and_used(hat, answers, two_benchmarks, tmp_path):
+    assert (
+        "a standard is of one benchmark" in hat("score", two_benchmarks, "--save-standard", "s")[2]
+    )
+    options = ["--reference", "standard", "--draws", 20, "--format", "json"]
+    assert valid(hat("score", "mgsm", *options)[1])["results"][0]["reference"] == "standard"
     assert hat("score", answers, "--draws", 0, "--save-standard", "standard.json")[0] == 0
     again = hat("score", answers, "--draws", 0, "--save-standard", "standard.json")
     assert again[0] == 1
@@ -351,9 +356,9 @@ def test_a_standard_is_kept_and_used(hat, answers, tmp_path):
         (["--draws", "x"], 2, "valid integer"),
         (["--chance", "1.5"], 1, "chance is not a share. (found: 1.5)"),
         (["--benchmark", "b"], 1, "there is no such benchmark. (found: b) There are: sim."),
-        (["--target", "fr"], 1, "this is not a target language. (found: fr) There are: de, sw."),
-        (["--target", "en"], 1, "this is not a target language. (found: en) There are: de, sw."),
-        (["--target", ","], 1, "no target language is named"),
+        (["--target", "fr"], 1, "no language of this name. (found: fr) There are de, en, sw."),
+        (["--target", "en"], 1, "sim has no answers in a target language"),
+        (["--target", ","], 1, "sim has no answers in a target language"),
         (["--source", "fr"], 1, "no answer to sim is in the source language fr"),
         (["--source", "klingon"], 1, "source_language is not a language code"),
         (["--reference", "odd"], 1, "there is no such reference. (found: odd) Use auto, uniform"),
@@ -492,7 +497,7 @@ def test_compare_on_every_benchmark_that_has_both(hat, two_benchmarks, tmp_path)
         (["{file}", "Alder", "Alder"], 1, "a model is compared with itself"),
         (["{file}", "Alder", "Aspen", "--benchmark", "b"], 1, "there is no such benchmark"),
         (["{file}", "Alder", "Aspen", "--chance", "1.5"], 1, "chance is not a share"),
-        (["{file}", "Alder", "Aspen", "--target", "fr"], 1, "this is not a target language"),
+        (["{file}", "Alder", "Aspen", "--target", "fr"], 1, "no language of this name"),
         (["{file}", "Alder", "Aspen", "--draws", "0"], 1, "the scores have no redraws"),
         (["none.csv", "Alder", "Aspen"], 1, "none.csv: there is no such file"),
         (["{file}", "Alder", "Aspen", "-o", "bad.csv"], 1, "bad.csv: this file exists"),

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import hat as oracle
 from scipy import stats
 
 from hatlib import InputError, compare_all, compare_models, hat_scores, simulate_answers
 from hatlib.metric.compare import MOST_LETTERS, _letter, _tie_groups
 from hatlib.metric.flags import Flag
 from hatlib.metric.results import Estimate, HatScores
-
-_path = Path(__file__).parents[1] / "oracles" / "hat.py"
-_spec = importlib.util.spec_from_file_location("oracle_hat", _path)
-oracle = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(oracle)
 
 
 @pytest.fixture(scope="module")

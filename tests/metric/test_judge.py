@@ -16,7 +16,6 @@ from hatlib.metric.judge import Judge, judge_of
 from hatlib.metric.pooled import donors, fit_item_response
 from hatlib.metric.score import score_counts, score_table
 from hatlib.metric.sufficient import merge_tables, tabulate
-from hatlib.show.scoring import benchmark_notes
 
 share = st.floats(0.6, 1.0)
 
@@ -58,12 +57,8 @@ def test_correction_by_hand():
     judge = Judge(sensitivity=0.9, specificity=0.8)
     assert judge.observed(0.6) == pytest.approx((54 + 8) / 100)
     assert judge.corrected(0.62) == pytest.approx(0.6)
-
-
-def test_a_judge_can_differ_by_language():
-    judge = Judge(0.9, 0.9, languages={"sw": Judge(0.7, 0.95)})
-    assert judge.corrected(0.7, "sw") == pytest.approx(1.0)
-    assert judge.corrected(0.9, "de") == pytest.approx(1.0)
+    by_language = Judge(0.9, 0.9, languages={"sw": Judge(0.7, 0.95)})
+    assert by_language.corrected([0.7], "sw") == by_language.corrected([0.9], "de")
 
 
 @pytest.mark.parametrize(
@@ -79,9 +74,6 @@ def test_a_judge_can_differ_by_language():
 def test_impossible_judges_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         Judge(*options)
-
-
-def test_all_that_is_wrong_with_a_judge_is_said_at_once():
     with pytest.raises(InputError) as error:
         Judge(2.0, -1.0, -3, -4)
     assert len(error.value.problems) == 4
@@ -158,27 +150,13 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
         counts, truth = answers(seed, n_items=250, profiles="linear")
         seen = judged(counts, truth_judge, seed)
         known = Judge(rng.binomial(150, 0.9) / 150, rng.binomial(150, 0.85) / 150, 150, 150)
-        scores = score_counts(seen, judge=known, reference="uniform", draws=200, rng=seed)
+        scores = score_counts(seen, judge=known, reference="uniform", draws=100, rng=seed)
         sure = replace(known, n_right=0, n_wrong=0)
-        exact = score_counts(seen, judge=sure, reference="uniform", draws=200, rng=seed)
+        exact = score_counts(seen, judge=sure, reference="uniform", draws=100, rng=seed)
         held.append((scores.low[:, 0] <= truth) & (truth <= scores.high[:, 0]))
         wider.append(scores.se[:, 0] / exact.se[:, 0])
     assert 0.9 <= np.mean(held) <= 0.99
     assert np.mean(wider) > 1.03
-
-
-def test_an_uncertain_judge_shifts_all_models_together():
-    counts, _ = answers(n_items=250)
-    judge = Judge(0.9, 0.8, 40, 40)
-    seen = judged(counts, judge)
-    scores = score_counts(seen, judge=judge, reference="uniform", draws=500)
-    sure = score_counts(seen, judge=Judge(0.9, 0.8), reference="uniform", draws=500)
-
-    def paired(found):
-        return (found.draws[:, 2, 0] - found.draws[:, 3, 0]).std()
-
-    added = scores.se[:, 0].mean() - sure.se[:, 0].mean()
-    assert paired(scores) - paired(sure) < added
 
 
 def test_a_frozen_standard_keeps_its_shape_under_an_uncertain_judge():
@@ -221,12 +199,6 @@ def test_what_a_judge_does_not_go_with():
         hatlib.hat_scores(by_item, judge=Judge(languages={"de": judge}), draws=0)
 
 
-def test_the_scores_say_that_they_are_corrected():
-    responses = hatlib.simulate_answers([0.0, 1.0], n_items=60).responses
-    scores = hatlib.hat_scores(responses, judge=Judge(0.9, 0.8, 10, 10), draws=20)
-    assert any("sensitivity 0.9 and specificity 0.8" in note for note in benchmark_notes(scores))
-
-
 # --- whose answers tell the hardness --------------------------------------------------------
 
 
@@ -244,14 +216,8 @@ def test_donors_by_hand():
     assert others[5].tolist() == [True] * 5 + [False]
     of_b = donors(counts, "lineage:b")
     assert of_b.tolist() == [[False, False, True, True, True, False]] * 6
-
-
-def test_without_lineages_every_model_is_its_own():
-    counts = replace(named("aabbbc"), lineages=())
-    assert (donors(counts, "other-lineages") == donors(counts, "leave-one-out")).all()
-
-
-def test_no_donor_is_refused():
+    alone = donors(replace(counts, lineages=()), "other-lineages")
+    assert (alone == donors(counts, "leave-one-out")).all()
     for method in ("other-lineages", "lineage:z"):
         with pytest.raises(InputError, match="no answers from which"):
             donors(named("aaaaaa"), method)
@@ -275,9 +241,3 @@ def test_known_transfer_is_found_with_the_hardness_of_other_models(method):
     scores = score_counts(counts, hardness=method, reference="uniform", draws=100)
     assert scores.hardness.method == method
     assert np.abs(scores.hat[:, 0] - truth).max() < 0.1
-
-
-def test_lineages_come_from_the_models_table():
-    counts = hatlib.load_responses(sets="copa-dialects").counts("copa-dialects")
-    assert len(counts.lineages) == len(counts.models)
-    assert len(set(counts.lineages)) < len(counts.models)

@@ -53,5 +53,5 @@ def test_without_promptings_the_correlation_cannot_be_told(tmp_path):
 
 
 def test_an_unknown_benchmark_is_named(tmp_path):
-    with pytest.raises(InputError, match="no such benchmark"):
+    with pytest.raises(InputError, match="no benchmark of this name"):
         answer_correlation(prompted(tmp_path, 0.1, n_items=50), "mgsm-x")

@@ -303,11 +303,6 @@ def test_free_answers_are_not_taken_for_guesses(n):
         assert guessed_options(given) is None
 
 
-def test_the_sets_of_the_book_are_not_refused():
-    for name in ("mgsm", "gsm-symbolic", "truthfulqa-human"):
-        check_chance(hatlib.load_responses(sets=name).counts(name))
-
-
 def test_target_accuracy_below_chance_is_said_by_language():
     rng = np.random.default_rng(13)
     p = 0.5 + 0.5 * special.expit(logits(rng, 300))

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from hatlib import bundled_standard, cli, hat_scores, load_responses
+from hatlib import bundled_standard, hat_scores, load_responses
 from hatlib.errors import InputError
 from hatlib.metric.reference import STANDARDS, standard_file
 
@@ -53,39 +53,6 @@ def test_a_model_alone_keeps_the_score_that_it_has_among_others():
     assert (both["reference_x"] == "standard").all()
 
 
-def test_the_standard_is_close_to_the_pool_that_it_was_made_from():
-    responses = load_responses(sets="mgsm")
-    frozen = hat_scores(responses, reference=bundled_standard("mgsm"), draws=0).macro()
-    pooled = hat_scores(responses, reference="pooled", draws=0).macro()
-    assert frozen["hat"].to_numpy() == pytest.approx(pooled["hat"].to_numpy(), abs=0.02)
-
-
 def test_there_is_none_of_another_benchmark():
     with pytest.raises(InputError, match="no frozen standard of this benchmark"):
         bundled_standard("nothing")
-
-
-def test_the_command_takes_it_by_name(capsys, monkeypatch):
-    arguments = [
-        "hat",
-        "score",
-        "mgsm",
-        "--reference",
-        "standard",
-        "--draws",
-        "20",
-        "--format",
-        "json",
-    ]
-    monkeypatch.setattr("sys.argv", arguments)
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    out = json.loads(capsys.readouterr().out)
-    assert not end.value.code
-    assert out["results"][0]["reference"] == "standard"
-    assert any("frozen standard" in note for note in out["results"][0]["notes"])
-
-
-def test_files_are_text_of_the_documented_form():
-    for benchmark in STANDARDS:
-        assert json.loads(standard_file(benchmark).read_text())["hat_standard"] == 1
