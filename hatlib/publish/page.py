@@ -119,14 +119,14 @@ def _fold(cell: Any, exercises: bool) -> None:
     }
 
 
-def web_page(nb: Any, title: str) -> str:
-    """Make one web page of an executed notebook: no other file, no network."""
+def web_page(nb: Any, title: str, code: bool = True) -> str:
+    """Make one web page of an executed notebook: no other file, no network; perhaps no code."""
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
     removed = {
         "enabled": True,
-        "remove_cell_tags": ("remove-cell",),
+        "remove_cell_tags": ("remove-cell",) if code else ("remove-cell", "hide-cell"),
         "remove_input_tags": ("remove-input",),
         "remove_all_outputs_tags": ("remove-output",),
     }
@@ -136,6 +136,7 @@ def web_page(nb: Any, title: str) -> str:
         raw_template=template.read_text(encoding="utf-8"),
     )
     exporter.exclude_anchor_links = True
+    exporter.exclude_input = not code
     scripts = []
     if any(charts(nb)):
         scripts += [_chart_libraries(), _asset("hat-charts.js")]

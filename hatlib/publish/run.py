@@ -130,7 +130,7 @@ def report(
         raise InputError(problem)
     values = {**(parameters or {}), "data": [str(path) for path in data]}
     targets = [page.with_suffix(".ipynb"), page]
-    return _run_to(targets, "your-models", values, force, root, progress)
+    return _run_to(targets, "your-models", values, force, root, progress, code=False)
 
 
 def _run_to(
@@ -141,6 +141,7 @@ def _run_to(
     root: Path | None,
     progress: Progress | None,
     alone: contextlib.AbstractContextManager[Any] | None = None,
+    code: bool = True,
 ) -> Run:
     """Run a notebook and write it and its page to two files."""
     import nbformat
@@ -154,7 +155,7 @@ def _run_to(
     found = load_report(values)
     with alone or contextlib.nullcontext():
         nb = execute(notebook.path, values, cwd=root or find_root(), progress=progress).notebook
-        page = web_page(nb, notebook.title)
+        page = web_page(nb, notebook.title, code)
         # A page that is sent to others does not say where on this machine a file was.
         for path in sorted(inputs, key=lambda path: -len(str(path))):
             for text in (str(path), html.escape(str(path))):
