@@ -78,10 +78,8 @@ def read_trials(
     kind: type[Format] = getattr(import_module(f"hatlib.logs.{module}"), name)
     reader = kind(options, notes, Places(options, notes))
     with tempfile.TemporaryDirectory(prefix="hat-import-") as folder:
-        found = find_files(
-            paths, reader.wanted, reader.files, scratch=Path(folder), beside=reader.beside
-        )
-        notes.dropped += [line for line in found.passed if "whose names" not in line]
+        place, what = Path(folder), reader.files
+        found = find_files(paths, reader.wanted, notes, place, what=what, beside=reader.beside)
         return Trials(counts(reader, found), notes, tuple(file.path for file in found.files))
 
 
@@ -124,8 +122,8 @@ def import_logs(
     ...         path = Path(folder) / f"samples_mgsm_direct_{code}_2030-01-01T00-00-00.jsonl"
     ...         _ = path.write_text("\n".join(map(json.dumps, rows)))
     ...     imported = import_logs("lm-eval", folder, model="invented/model-a")
-    >>> imported.table()[["benchmark", "language", "items"]].values.tolist()
-    [['mgsm', 'de', 30], ['mgsm', 'en', 30]]
+    >>> imported.frame.groupby(["benchmark", "language"]).size().to_dict()
+    {('mgsm', 'de'): 30, ('mgsm', 'en'): 30}
     """
     given = Options(**options)
     spelt = given.source_language
@@ -190,23 +188,21 @@ def _with_pairs_only(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
             continue
         codes = listing(sorted(mine["language"].unique()), 20)
         starts = listing(sorted(mine["source_language"].unique()), 4)
-        what = f"no answer is in its source language {starts} (there is {codes})"
-        what = f"its only language is {codes}" if source.all() else what
+        what = f"all in {codes}, and transfer is from {starts} to others"
         lines.append(f"{benchmark}, {counted(mine['item'].nunique(), 'item')}: {what}.")
-    told = " Kept all the same: a score needs these answers with those in other languages."
+    told = " Kept all the same, to be scored with answers in other languages."
     notes.dropped += lines if keep else [line + told for line in lines]
     return frame[frame["benchmark"].isin(keep)] if keep else frame
 
 
 def _aggregated(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     """One row a benchmark × model × language × item × prompting, in the order of the book."""
-    for column, what in (("cluster", "Clusters"), ("stratum", "Strata")):
-        if column not in frame:
-            continue
+    for column in {"cluster", "stratum"} & {*frame}:  # the loader asks for one an item
         several = frame.groupby(["benchmark", "item"])[column].transform("nunique") > 1
-        if several.any():  # the loader asks for one an item
-            names = listing(sorted(frame.loc[several, "benchmark"].unique()))
-            notes.assumed.append(f"{what} of {names}: not used where one item has several.")
+        names = listing(sorted(frame.loc[several, "benchmark"].unique()))
+        if names:
+            what = f"A {column} of {names}: not used where one item has several."
+            notes.assumed.append(what)
             frame = frame.assign(**{column: frame[column].mask(several, "")})
     chance = {name: known_chance(str(name)) for name in frame["benchmark"].unique()}
     if "chance_level" in frame:  # a column of the table

@@ -174,10 +174,9 @@ def aggregate_trials(
     reader.drop, reader.memory_limit, reader.threads = drop, memory_limit, threads
     with tempfile.TemporaryDirectory(prefix="hat-aggregate-") as folder:
         listed = [file for path in named for file in _fitting(path)]
-        found = find_files(listed, reader.wanted, reader.files, scratch=Path(folder))
+        found = find_files(listed, reader.wanted, notes, Path(folder), what=reader.files)
         if target is not None:
             check_free([target], force, [file.path for file in found.files])
-        notes.dropped += found.passed
         alone = stem(found.files[0].base) if len(found.files) == 1 else ""
         reader.benchmark = benchmark or alone or "your benchmark"
         frames = [

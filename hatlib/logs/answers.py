@@ -144,30 +144,30 @@ def gather(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 def counts(reader: Format, found: Found) -> pd.DataFrame:
     """The right answers and trials in some files, as the frame of `hatlib.logs.Trials`."""
-    notes, model = reader.notes, clean(reader.options.model)
+    notes = reader.notes
     runs = unlike(reader.runs(found), notes)
-    _check_models({run.model for run in runs}, reader)
     notes.stop()  # of names: the files themselves may take long
     frames = []
-    models: set[str] = set()
     for number, run in enumerate(runs):
         frame = reader.frame(run)
-        if frame.empty:
-            continue
-        models |= {*frame["model"]} - {model}
-        if model or (run.model and not frame["model"].any()):
-            frame["model"] = model or run.model
-        frame = frame.assign(number=number, file=run.file.name)
-        frame["task"] = run.task or frame["task"]
-        frame["age"] = frame.get("age", number)  # the newest comes first
-        frames.append(frame)
+        if len(frame):
+            whose = frame["model"] if frame["model"].any() else run.model
+            frame = frame.assign(model=whose, number=number, file=run.file.name)
+            frame["task"] = run.task or frame["task"]
+            frame["age"] = frame.get("age", number)  # the newest comes first
+            frames.append(frame)
     if not frames and not notes.problems:
         notes.problem(f"the {reader.files} hold no {reader.row}s.", " ".join(notes.dropped))
-    _check_models(models, reader)
     if not frames:
         notes.stop()
     rows = pd.concat(frames, ignore_index=True)
     del frames
+    for name in ("model", "benchmark"):
+        own, theirs = clean(getattr(reader.options, name)), {*rows[name]} - {""}
+        if own and len(theirs) > 1:
+            what = f"the {reader.files} are of {len(theirs)} {name}s, and --{name} names one."
+            notes.problem(what, "Import each by itself.", value=listing(sorted(theirs)))
+        rows[name] = own or rows[name]
     nameless = rows.loc[rows["model"] == "", "file"].unique()
     if len(nameless):
         what = "the logs do not say the name of the model."
@@ -178,11 +178,10 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
     if rows.empty:
         notes.stop()
         return pd.DataFrame(columns=list(TRIAL_COLUMNS))
-    several = rows["task"].any()
-    for name, mine in rows.groupby("model", sort=True):
-        tasks = f"{counted(mine['task'].nunique(), 'task')}, " if several else ""
+    for model, mine in rows.groupby("model", sort=True):
+        tasks = f"{counted(mine['task'].nunique(), 'task')}, " if rows["task"].any() else ""
         n = int(mine["n"].sum())
-        notes.read.append(f"{name}: {tasks}{n:,} {reader.row}{'' if n == 1 else 's'}.")
+        notes.read.append(f"{model}: {tasks}{n:,} {reader.row}{'' if n == 1 else 's'}.")
     rows = reader.settle(rows)
     placed = rows[["number", "model", "benchmark", "prompting", "language", "spelt"]]
     placed = placed.drop_duplicates().rename(columns={"number": "run"})
@@ -207,13 +206,6 @@ def unlike(runs: Sequence[Run], notes: Notes) -> list[Run]:
         if kept.setdefault(known, run) is not run:
             notes.dropped.append(f"{run.file.name}: a copy of {kept[known].file.name}.")
     return list(kept.values())
-
-
-def _check_models(models: set[str], reader: Format) -> None:
-    if reader.options.model and len(models - {""}) > 1:
-        what = f"the {reader.files} are of {len(models - {''})} models, and --model names one."
-        names = listing(sorted(models - {""}))
-        reader.notes.problem(what, "Import each by itself.", value=names)
 
 
 def place(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:

@@ -167,25 +167,6 @@ class Imported:
             frame = frame.drop(columns="chance_level")
         return write_frame(frame, path, self.inputs)
 
-    def table(self) -> pd.DataFrame:
-        """One row a benchmark, model and language: how much there is.
-
-        Returns
-        -------
-        DataFrame
-            ``items``, ``trials``, ``right`` (share of trials, 0 to 1) and ``missing`` (items of
-            the benchmark without an answer), by ``benchmark``, ``model`` and ``language``.
-        """
-        keys = ["benchmark", "model", "language"]
-        groups = self.frame.groupby(keys, sort=True)
-        table = groups.agg(
-            items=("item", "nunique"), trials=("n_trials", "sum"), right=("n_correct", "sum")
-        ).reset_index()
-        table["right"] /= table["trials"]
-        n_items = self.frame.groupby("benchmark")["item"].nunique()
-        table["missing"] = table["benchmark"].map(n_items) - table["items"]
-        return table
-
 
 def write_frame(frame: pd.DataFrame, path: Path, inputs: Iterable[Path] = ()) -> Path:
     """Write a table beside its place and rename it, so that it is whole or not there."""

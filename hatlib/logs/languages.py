@@ -45,14 +45,10 @@ class Rule:
     cluster: list[str] = field(default_factory=list, hash=False)
     note: str = ""
 
-    @property
-    def regex(self) -> re.Pattern[str]:
-        """The pattern, with the groups of ``tasks.toml``."""
-        return _compiled(self.pattern)
-
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern of a rule, with the groups of ``tasks.toml``."""
     for name, group in _GROUPS.items():
         pattern = pattern.replace(name, group)
     return re.compile(pattern)
@@ -131,7 +127,7 @@ def task_of(
         return _from_expression(name, found, codes)
     short = _ENDING.sub("", name) if len(name) < 200 else name
     for rule in RULES:
-        match = rule.regex.fullmatch(short)
+        match = _compiled(rule.pattern).fullmatch(short)
         groups = {k: v or "" for k, v in match.groupdict().items()} if match else {}
         spelt = groups.get("language") or rule.language
         language = language_in(spelt, codes) or COUNTRIES.get(spelt.lower(), "")
@@ -166,16 +162,15 @@ def expression(text: str) -> re.Pattern[str] | None:
     """The user's expression for the language; None if there is none."""
     if not text:
         return None
-    remedy = "Write a group for the language, as in 'riddles_(?P<language>..)_.*'."
     try:
         pattern = re.compile(text)
     except (re.error, OverflowError, RecursionError):
-        what = "language_from is not a regular expression."
-        raise InputError(Problem(what, remedy, value=text)) from None
-    if "language" not in pattern.groupindex and pattern.groups != 1:
-        what = "language_from does not say which group is the language."
-        raise InputError(Problem(what, remedy, value=text))
-    return pattern
+        pattern = re.compile("")
+    if "language" in pattern.groupindex or pattern.groups == 1:
+        return pattern
+    what = "language_from is not a regular expression with a group for the language."
+    remedy = "Write it as in 'riddles_(?P<language>..)_.*'."
+    raise InputError(Problem(what, remedy, value=text))
 
 
 def _spelt(found: re.Match[str]) -> str:
@@ -320,14 +315,14 @@ class Places:
                 notes.problems.append(problem)
             else:
                 notes.dropped.append(f"Answers in {clean(problem.value)}: {problem.what}")
-        names = sorted(self._lost)
-        placed = [task for task in self._known.values() if task]
-        if names and not placed and not self._doubtful:
-            what = "nothing says the language of these tasks."
-            notes.problem(what, remedy, value=listing(names, 20))
-        elif names and not self._doubtful:
+        names, placed = sorted(self._lost), [task for task in self._known.values() if task]
+        if names and not self._doubtful:
             lost = counted(sum(self._lost.values()), noun)
-            notes.dropped.append(f"{lost} whose language nothing says: {listing(names)}. {remedy}")
+            told = f"{lost} whose language nothing says: {listing(names, 20)}."
+            if placed:
+                notes.dropped.append(f"{told} {remedy}")
+            else:
+                notes.problem(told, remedy)
         if self._options.benchmark and len(self._benchmarks) > 1:
             what = f"the logs are of {len(self._benchmarks)} benchmarks, and --benchmark names one."
             remedy = "Import each by itself, or say more with --language-from."

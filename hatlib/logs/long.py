@@ -182,98 +182,79 @@ class Long(Format):
     def _columns(self, run: Run, table: Table, door: Door) -> dict[str, str]:
         """Our columns and theirs; every one that is missing is a problem."""
         header, options, notes = table.columns, self.options, Notes()
-        if {"euroeval_version", "scandeval_version"} & set(header):
-            what = "results of EuroEval have no items: each is the score of a whole dataset."
-            raise InputError(
-                Problem(what, "Ask for the answers, or use its accuracies.", table.name)
-            )
-        program = importer_of(header)
-        if program and not options.columns:
-            what = f"this looks like a log that hat import {program} reads."
-            raise InputError(
-                Problem(what, "Use it, or name the columns with --column.", table.name)
-            )
 
         def wrong(what: str, remedy: str, **place: str) -> None:
             notes.problem(what, remedy, table.name, row=1, **place)
 
+        if {"euroeval_version", "scandeval_version"} & set(header):
+            what = "results of EuroEval have no items: each is the score of a whole dataset."
+            wrong(what, "Ask for the answers, or use its accuracies.")
+        elif (program := importer_of(header)) and not options.columns:
+            what = f"this looks like a log that hat import {program} reads."
+            wrong(what, "Use it, or name the columns with --column.")
+        notes.stop()
         given = {"correct": options.metric, "key": options.gold, "stratum": options.stratum}
         wanted = {**options.columns, **{ours: theirs for ours, theirs in given.items() if theirs}}
-        names = {ours: theirs for ours, theirs in wanted.items() if theirs in header and theirs}
-        for ours in [ours for ours, theirs in wanted.items() if not theirs]:
-            self.notes.chosen.append(f"{ours}: no column, as you say.")
-        for ours, theirs in wanted.items():
-            if theirs and ours not in names:
-                columns = f"The columns are {listing(map(clean, header), 20)}."
-                wrong(f"there is no column for {ours} of this name.", columns, value=theirs)
-        simple: dict[str, str] = {}
-        for name in header:
-            plain = re.sub(r"[\s\-]+", "_", name.strip().lower())
-            first = simple.setdefault(plain, name)
-            if first != name and plain in self.ours and name not in options.columns:
+        simple = {c: re.sub(r"[\s\-]+", "_", c.strip().lower()) for c in reversed(header)}
+        plain = {name: c for c, name in simple.items()}
+        for c in header:
+            if simple[c] in self.ours and plain[simple[c]] != c and c not in wanted.values():
                 remedy = "Keep one, or say which with --column."
-                wrong(f"column {plain} stands twice: {first!r}, {name!r}.", remedy)
-        free = {plain: name for plain, name in simple.items() if name not in names.values()}
-        found = {
-            ours: [free[s] for s in synonyms if s in free]
-            for ours, synonyms in SYNONYMS.items()
-            if ours in self.ours and ours not in wanted
-        }
-        counts = "n_correct" in names or bool(found.get("n_correct"))
-        unused = {"n_trials"} if not counts else {"correct"}
-        unused |= {"correct"} if options.gold or "prediction" in wanted else set()
-        unused |= set() if options.gold else {"prediction"}
-        by_task = "task" in names or bool(found.get("task"))
-        known = self._known(run, by_task)
-        for ours, there in found.items():
-            if not there or ours in unused:
-                continue
-            if ours == "correct" and len(there) > 1 and "correct" not in map(str.lower, there):
-                what, remedy = "several columns may say what is right.", "Choose one with --metric."
-                wrong(what, remedy, value=listing(there))
-            names[ours] = there[0]
-            if there[0] != ours and ours not in known:
-                others = f" (not {listing(there[1:])})" if len(there) > 1 else ""
-                self.notes.chosen.append(f"{ours}: column {there[0]}{others}.")
-        if "n_correct" in names and "correct" not in wanted:
-            names.pop("correct", None)
-        kinds = table.kinds
-        for theirs in names.values():
-            if kinds.get(theirs) == "other":
-                what = "the column holds no text or number."
-                notes.problem(what, "Write it as text.", table.name, column=theirs)
+                wrong(f"column {simple[c]} stands twice.", remedy, value=clean(c))
+        names: dict[str, str] = {}
+        for ours, synonyms in SYNONYMS.items():
+            there = [plain[s] for s in synonyms if s in plain and plain[s] not in wanted.values()]
+            if wanted.get(ours):
+                names[ours] = wanted[ours]
+            elif ours in wanted:
+                self.notes.chosen.append(f"{ours}: no column, as you say.")
+            elif there and ours in self.ours and not self._is_idle(ours, {*names, *wanted}):
+                names[ours] = there[0]
+                if ours == "correct" and len(there) > 1 and "correct" not in plain:
+                    remedy = "Choose one with --metric."
+                    wrong("several columns may say what is right.", remedy, value=listing(there))
+                if there[0] != ours and not getattr(options, ours, ""):
+                    others = f" (not {listing(there[1:])})" if len(there) > 1 else ""
+                    self.notes.chosen.append(f"{ours}: column {there[0]}{others}.")
+        columns = f" The columns are {listing(map(clean, header), 20)}."
+        for ours, theirs in names.items():
+            if theirs not in header:
+                wrong(f"there is no column for {ours} of this name.", columns[1:], value=theirs)
+            elif table.kinds.get(theirs) == "other":
+                wrong("the column holds no text or number.", "Write it as text.", column=theirs)
+        known = self._known(run, "task" in names)
         if known.get("language") == "":
-            spelt = run.about["spelt"]
-            problem = replace(ask_language(spelt), file=table.name)
-            if not is_doubtful(spelt):
-                what = "the path of the file has no language where --language-from looks for it."
-                problem = replace(problem, what=what, remedy="Mend the expression.")
-            notes.problems.append(problem)
-        said = {*names, *known}
-        lacking = [name for name in ("item", "correct", "model") if name not in said]
-        lacking += [n for n in ("benchmark", "language") if not by_task and n not in said]
-        lacking += ["n_trials"] if "n_correct" in names and "n_trials" not in names else []
-        lacking += ["key"] if "prediction" in names and "key" not in names else []
-        if said & set(SCORES):
-            lacking = [name for name in lacking if name != "correct"]
+            notes.problems.append(replace(ask_language(run.about["spelt"]), file=table.name))
+        ways = {"correct": set(SCORES)} | {n: {n, "task"} for n in ("benchmark", "language")}
+        needed = ["item", "correct", "model", "benchmark", "language"]
+        needed += ["n_trials"] if "n_correct" in names else []
+        needed += ["key"] if "prediction" in names else []
+        lacking = [n for n in needed if not ways.get(n, {n}) & {*names, *known}]
         wide = _wide(table, door, names) if {"correct", "language"} & set(lacking) else []
         if wide:
             kept = [name for name in header if name not in wide]
-            what = f"this table is wide: {listing(wide)} are columns of answers."
             remedy = "Make it long, with one row an answer. In Python: table.melt("
             remedy += f"id_vars={kept}, var_name='language', value_name='correct')."
-            raise InputError(Problem(what, remedy, table.name, 1))
+            lacking, notes = [], Notes()
+            wrong(f"this table is wide: {listing(wide)} are columns of answers.", remedy)
         for name in lacking:
-            what, remedy = f"nothing says the {name} of a row.", NAMES["remedies"][name]
+            what = f"nothing says the {name} of a row."
             if name == "language" and "looked" in run.about:
                 looked = clean(run.about["looked"])
                 what = f"{what[:-1]}: --language-from finds nothing in {looked}."
-            if name in ("item", "correct"):
-                what = f"there is no column for {name}."
-                remedy += f" The columns are {listing(map(clean, header), 20)}."
+            remedy = NAMES["remedies"][name] + (columns if name in ("item", "correct") else "")
             wrong(what, remedy)
         notes.stop()
         return names
+
+    def _is_idle(self, ours: str, found: set[str]) -> bool:
+        """Whether a column is not looked for, as another says what is right."""
+        gold = bool(self.options.gold)
+        return {
+            "correct": gold or bool(found & {"n_correct", "prediction"}),
+            "n_trials": "n_correct" not in found,
+            "prediction": not gold,
+        }.get(ours, False)
 
     def _known(self, run: Run, by_task: bool) -> dict[str, str]:
         """What the options, and without a column of tasks the path, say for all rows of a file."""
@@ -290,14 +271,11 @@ class Long(Format):
         """The rows as `hatlib.logs.answers.FIELDS`, with one metric."""
         notes, codes = self.notes, self.options.language_codes
         known = self._known(run, "task" in rows)
-        for name in ("model", "benchmark"):
-            several = rows[name].nunique(dropna=False) if name in rows else 0
-            if getattr(self.options, name) and several > 1:
-                what = f"the table is of {several} {name}s, and --{name} names one."
-                notes.problem(what, "Import each by itself.", table.name, column=name)
         for name, value in known.items():
-            if name not in rows or getattr(self.options, name):
+            if name not in rows:
                 rows[name] = value
+            elif getattr(self.options, name):
+                rows[name] = rows[name].fillna(value)
         for name in ("model", "item", *(["benchmark"] if "task" not in rows else [])):
             empty = _mapped(rows, name, clean) == ""
             rows = self._without(rows, empty, f"no {name}", table, column=name)

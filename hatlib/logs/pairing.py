@@ -79,7 +79,7 @@ def pair(frame: pd.DataFrame, pair_by: str = "id", source_language: str = "en") 
     >>> from hatlib.logs.common import TRIAL_COLUMNS
     >>> paired = pair(pd.DataFrame(rows, columns=TRIAL_COLUMNS))
     >>> paired.lines
-    ('b: items by id; the keys agree with en in all of 40 items in de.',)
+    ('b: items by id; the keys agree with en in 100.0% (de) of 40 items.',)
     """
     notes = Notes()
     parts, tables = [], []
@@ -197,25 +197,18 @@ def _described(
         return
     is_tested = (table["keys"] >= FEW_KEYS) & (table["expected"] < 1)
     tested, rest = table[is_tested], table[~is_tested]
-    whole, part = tested[tested["agree"] == 1], tested[tested["agree"] < 1]
-    if len(whole):
-        n = " to ".join(map(str, sorted({whole["keys"].min(), whole["keys"].max()})))
-        codes = listing(whole["language"], 20)
-        yield f"{start}; the keys agree with {named} in all of {n} items in {codes}."
-    if len(part):
-        shares = listing((f"{row.language} {row.agree:.1%}" for row in part.itertuples()), 20)
-        yield f"{start}; the keys agree with {named} in most items: {shares}."
-    doubtful = listing(part.loc[part["same"] < MOST_SAME, "language"], 20)
+    told = listing((f"{row.agree:.1%} ({row.language})" for row in tested.itertuples()), 20)
+    if told:
+        yield f"{start}; the keys agree with {named} in {told} of {tested['keys'].max()} items."
+    doubtful = listing(tested.loc[tested["same"] < MOST_SAME, "language"], 20)
     if doubtful:
         yield (
             f"{benchmark}: look at {doubtful}: so many other keys mean that items are out of step, "
             "or that answers were changed."
         )
     if len(rest):
-        why = (
-            f"there are fewer than {counted(FEW_KEYS, 'key')}, or all are the same"
-            if rest["keys"].any()
-            else "the right answers are free text, or the logs do not hold them"
-        )
+        why = "the right answers are free text, or the logs do not hold them"
+        if rest["keys"].any():
+            why = f"there are fewer than {counted(FEW_KEYS, 'key')}, or all are the same"
         codes = listing(rest["language"], 20)
         yield f"{start}; it could not be checked in {codes}, as {why}."

@@ -108,11 +108,10 @@ class File:
 
 @dataclass(frozen=True)
 class Found:
-    """The files to read, those beside them, and what was passed over, as lines for a report."""
+    """The files to read, and those beside them."""
 
     files: tuple[File, ...]
     beside: tuple[File, ...] = ()
-    passed: tuple[str, ...] = ()
 
 
 # Finding --------------------------------------------------------------------------------------
@@ -121,9 +120,10 @@ class Found:
 def find_files(
     paths: Sequence[str | Path],
     wanted: Callable[[str], bool],
-    what: str = "logs",
-    *,
+    notes: Notes,
     scratch: Path | None = None,
+    *,
+    what: str = "logs",
     beside: Callable[[str], bool] = lambda name: False,
 ) -> Found:
     """The files among some paths: each file that is named, and in each folder those wanted.
@@ -137,10 +137,12 @@ def find_files(
         Files, folders and archives.
     wanted, beside : callable
         Say of the name of a file whether to read it, or to list it apart.
-    what : str
-        What the files are called in a message.
+    notes : Notes
+        Learns what was passed over.
     scratch : Path, optional
         A folder for the contents of archives.
+    what : str
+        What the files are called in a message.
 
     Returns
     -------
@@ -157,97 +159,88 @@ def find_files(
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = (Path(folder) / "a.jsonl").write_text("{}")
-    ...     found = find_files([folder], lambda name: name.endswith(".jsonl"))
+    ...     found = find_files([folder], lambda name: name.endswith(".jsonl"), Notes())
     >>> [file.relative for file in found.files]
     ['a.jsonl']
     """
-    notes = Notes()
+    outside: list[str] = []
+    listed: list[File] = []
+    for file in (file for path in map(Path, paths) for file in _below(path, outside, notes)):
+        if scratch and file.base.lower().endswith(_ARCHIVES):
+            either = lambda name: wanted(name) or beside(name)  # noqa: E731
+            listed += _archived(file.path, scratch, either, notes)
+            continue
+        listed.append(file)
+        for path in sorted(file.path.parent.iterdir()) if file.named else ():
+            if beside(path.name) and path.is_file() and not path.is_symlink():
+                listed.append(File(path, path.name, file.folder, shown(path)))
     files: dict[tuple[int, int], File] = {}
     near: dict[tuple[int, int], File] = {}
-    twice = others = 0
-    outside: list[str] = []
-
-    def listed(name: str) -> bool:
-        return wanted(name) or beside(name)
-
-    for file in (f for p in map(Path, paths) for f in _below(p, listed, outside, notes, scratch)):
+    others = 0
+    for file in listed:
         about = file.path.stat()
         real = (about.st_dev, about.st_ino)  # one also for a link
         if file.named or wanted(file.base):
-            twice += real in files
-            files.setdefault(real, file)
+            if files.setdefault(real, file) is not file:
+                notes.dropped.append(f"{file.name}: named twice, and read once.")
         elif beside(file.base):
             near[real] = file
         else:
             others += 1
-        if file.named:
-            for path in (p for p in _inside(file.path.parent, [], False) if beside(p.name)):
-                near[0, hash(path)] = File(path, path.name, file.folder, shown(path))
-    passed = [f"{counted(twice, 'file')} named twice, and read once."] if twice else []
     if outside:
-        passed.append(
+        notes.dropped.append(
             f"{counted(len(outside), 'symbolic link')} out of the folder, not followed: "
             f"{listing(outside, 3)}. Name the files themselves to read them."
         )
     if others:
-        passed.append(f"{counted(others, 'file')} whose names are not those of {what}.")
+        line = f"{counted(others, 'file')} whose names are not those of {what}."
+        notes.dropped.append(line)
     if not files and not notes.problems:
-        remedy = " ".join(passed) or "The folder is empty." if paths else "Name a file or a folder."
+        remedy = " ".join(notes.dropped) or "The folder is empty."
         where = listing(map(shown, map(Path, paths)), 3)
+        remedy = remedy if where else "Name a file or a folder."
         notes.problem(f"there are no {what} to read.", remedy, where)
     every = [*files.values(), *near.values()]
     pointers = [file.name for file in every if _is_pointer(file.path)]
     if pointers:
-        n = f"{len(pointers)} of {counted(len(every), 'file')}"
-        remedy = "Fetch the logs themselves: git lfs pull."
-        be = "is a pointer" if len(pointers) == 1 else "are pointers"
-        notes.problem(f"{n} {be} of Git LFS, not the log.", remedy, listing(pointers, 3))
+        told = f"{len(pointers)} of {counted(len(every), 'file')} in Git LFS: pointers, not logs."
+        notes.problem(told, "Fetch the logs themselves: git lfs pull.", listing(pointers, 3))
     notes.stop()
-    return Found(tuple(files.values()), tuple(near.values()), tuple(passed))
+    return Found(tuple(files.values()), tuple(near.values()))
 
 
-def _below(
-    path: Path,
-    wanted: Callable[[str], bool],
-    outside: list[str],
-    notes: Notes,
-    scratch: Path | None,
-) -> Iterator[File]:
+def _below(path: Path, outside: list[str], notes: Notes) -> Iterator[File]:
     """The files that a path stands for."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
         why = getattr(error, "strerror", None) or error
         return notes.problem(f"it cannot be read: {str(why).lower()}.", file=shown(path))
-    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-        return notes.problem("this is neither a file nor a folder.", file=shown(path))
-    for each in _inside(path, outside) if stat.S_ISDIR(mode) else [path]:
-        if scratch is not None and each.name.lower().endswith(_ARCHIVES):
-            yield from _archived(each, scratch, wanted, notes)
-        else:
-            relative = each.relative_to(path).as_posix() if each != path else each.name
-            yield File(each, relative, str(each.parent), shown(each), each == path)
+    if stat.S_ISREG(mode):
+        yield File(path, path.name, str(path.parent), shown(path), named=True)
+    elif not stat.S_ISDIR(mode):
+        notes.problem("this is neither a file nor a folder.", file=shown(path))
+    else:
+        for each in _inside(path, outside):
+            yield File(each, each.relative_to(path).as_posix(), str(each.parent), shown(each))
     return None
 
 
-def _inside(folder: Path, outside: list[str], deep: bool = True) -> Iterator[Path]:
+def _inside(folder: Path, outside: list[str]) -> Iterator[Path]:
     """The regular files in a folder; `outside` grows by the links that leave it."""
-    root = folder.resolve()
-    n = 0
+    n, root = 0, folder.resolve()
     for here, folders, names in os.walk(folder):  # which does not follow links to folders
         folders.sort()
-        outside += [name for name in folders if (Path(here) / name).is_symlink()]
-        for path in (Path(here) / name for name in sorted(names)):
+        for path in (Path(here) / name for name in (*folders, *sorted(names))):
             n += 1
             if n > MAX_FILES:
                 what = f"the folder has more than {MAX_FILES:,} files."
                 raise InputError(Problem(what, "Name a smaller one.", file=shown(folder)))
-            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
+            leaves = path.is_dir() or not Path(os.path.realpath(path)).is_relative_to(root)
+            if path.is_symlink() and leaves:
                 outside.append(path.name)
             elif path.is_file():
                 yield path
-        if not deep:
-            return
 
 
 def _is_pointer(path: Path) -> bool:
@@ -586,8 +579,4 @@ def _too_large(most: int) -> str:
 
 
 def _size(n: int) -> str:
-    """A number of bytes for a message."""
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB")):
-        if n >= unit:
-            return f"{n / unit:.3g} {name}"
-    return f"{n:,} bytes"
+    return f"{n >> 20:,} MiB" if n >> 20 else f"{n:,} bytes"

@@ -179,7 +179,7 @@ def test_from_files_to_answers(log, tmp_path):
         log(*rows, name=f"{code}/x_samples.jsonl")
     imported = import_logs("eee", tmp_path)
     assert len(imported.frame) == 60
-    assert "agree with en in all" in str(imported.report)
+    assert "agree with en in 100.0%" in str(imported.report)
 
 
 def test_many_rows_stay_small_in_memory(log):

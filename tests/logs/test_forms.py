@@ -236,7 +236,7 @@ def test_helm(tmp_path):
         }
         (folder / "run_spec.json").write_text(json.dumps(spec))
     imported = import_logs("helm", tmp_path)
-    assert imported.table()["right"].tolist() == [0.5, 0.5]
+    assert imported.frame.groupby("language")["n_correct"].mean().tolist() == [0.5, 0.5]
     assert set(imported.frame["model"]) == {"acme/m-7b"}
     assert "1 perturbed instance" in str(imported.report)
     spec["adapter_spec"]["max_train_instances"] = 0
@@ -260,7 +260,7 @@ def test_opencompass(tmp_path, judged):
         value: dict[str, Any] = {"accuracy": 50, "details": answers} if judged else answers
         (folder / f"mgsm_{code}.json").write_text(json.dumps(value))
     imported = import_logs("opencompass", tmp_path)
-    assert imported.table()["right"].tolist() == [0.5, 0.5]
+    assert imported.frame.groupby("language")["n_correct"].mean().tolist() == [0.5, 0.5]
     assert set(imported.frame["model"]) == {"m-7b-hf"} and "n_parsed" in imported.frame
 
 

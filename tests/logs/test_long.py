@@ -203,7 +203,7 @@ def test_the_name_of_the_file(tmp_path: Path) -> None:
     assert counts(trials) == [["da", "7", 0, 1], ["en", "7", 1, 1]]
     assert set(trials.frame["model"]) == {"Invented-8B"}
     bad = Options(benchmark="sums", columns={"item": "name"}, language_from="_(v1)", model="m")
-    assert "no language" in failing([tmp_path], bad)
+    assert "not a language code" in failing([tmp_path], bad)
     assert "not a regular expression" in failing([tmp_path], Options(language_from="("))
 
 
@@ -349,7 +349,7 @@ def test_from_tables_to_answers(tmp_path: Path) -> None:
     imported = import_logs("long", path, benchmark="riddles")
     assert imported.frame["n_trials"].tolist() == [3] * 160
     assert imported.frame["n_correct"].sum() == frame["correct"].sum()
-    assert "agree with en in all" in str(imported.report)
+    assert "agree with en in 100.0% (de) of 40" in str(imported.report)
 
 
 def test_synonyms_name_one_column_each() -> None:

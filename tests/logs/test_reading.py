@@ -353,7 +353,7 @@ def test_ids_that_no_language_shares_need_the_order():
         pair(frame)
     paired = pair(frame, "order")
     assert set(paired.frame["item"]) == {str(i + 1) for i in range(200)}
-    assert "items by order; the keys agree with en in all of 200" in paired.lines[0]
+    assert "items by order; the keys agree with en in 100.0% (de) of 200" in paired.lines[0]
     with pytest.raises(InputError, match="numbers differ"):
         pair(frame.iloc[:-1], "order")
     with pytest.raises(InputError, match="other questions"):
@@ -387,7 +387,6 @@ def test_what_is_missing_is_told_for_each_model_and_language(tmp_path):
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:50]))
     imported = import_logs("lm-eval", folder)
     assert len(imported.report.missing) == 1 and "of 60 items: sw 10." in imported.report.missing[0]
-    assert imported.table()["missing"].tolist().count(10) == 1
 
 
 def test_a_benchmark_with_nothing_to_compare_is_left_out(tmp_path):
@@ -397,7 +396,7 @@ def test_a_benchmark_with_nothing_to_compare_is_left_out(tmp_path):
     )
     imported = import_logs("lm-eval", folder)
     assert set(imported.frame["benchmark"]) == {"mgsm"}
-    assert "xnli, 2 items: no answer is in its source language en" in str(imported.report.dropped)
+    assert "xnli, 2 items: all in de, and transfer is from en" in str(imported.report.dropped)
 
 
 def test_options_are_checked_at_once(tmp_path):
