@@ -706,7 +706,7 @@ def score(
         text += "\n\n" + scoring.more_text(scores, responses, format_.value, seed=seed)
     notes = scoring.notes(scores)
     if format_ in _PLAIN:
-        notes += scoring.flag_legend(scoring.flags_in(scores), format_.value)
+        notes += scoring.flag_legend(scores.table()["flag"], format_.value)
     for note in () if quiet else notes:
         _say(note)
     _deliver(text, out, force)

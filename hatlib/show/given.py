@@ -6,22 +6,20 @@ only, that half says so, and does not fall back on the answers of the book.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
-from hatlib.data.book import book
 from hatlib.data.loading import has_items
-from hatlib.data.responses import SETS, Responses, load_responses
+from hatlib.data.responses import Responses, load_responses
 from hatlib.errors import listing
 from hatlib.lines.metrics import MIN_LANGUAGES
 from hatlib.metric.results import HatScores
 from hatlib.metric.score import hat_scores
 from hatlib.resample import LEVEL
-from hatlib.words import counted, joined, markdown_text
 
 NO_ANSWERS = (
     "**Your data have accuracies only.** The HAT score needs answers item by item: a file with one "
@@ -61,57 +59,10 @@ class Given:
             return HatScores((), nobody, nothing, {}, draws, LEVEL, seed)
         return hat_scores(self.responses, draws=draws, rng=seed)
 
-    def table(self) -> pd.DataFrame:
-        """One row a set: how much there is; empty if there are no answers."""
-        if self.responses is None:
-            return pd.DataFrame()
-        return self.responses.table()
-
-    def summary(self) -> str:
-        """What the answers are, and what their sources say against them; or why there are none."""
-        if self.responses is None:
-            return self.reason
-        facts = self.responses.table().reset_index().to_dict("records")
-        lines = [f"- {_about(self.responses, row)}" for row in facts]
-        if self.responses.bundled:
-            lines += ["", *_caveats([str(row["benchmark"]) for row in facts], self.responses)]
-        return "\n".join(lines)
-
-
-def _caveats(benchmarks: Sequence[str], responses: Responses) -> list[str]:
-    """What the source of each set says against it, once for the sets that share one."""
-    names = responses.benchmarks.set_index("benchmark")["name"]
-    told = book().sources.set_index("source")["caveats"]
-    lines = []
-    for source in dict.fromkeys(SETS[benchmark] for benchmark in benchmarks):
-        shared = [markdown_text(names[b]) for b in benchmarks if SETS[b] == source]
-        lines += [f"What to mind in {joined(shared)}: {markdown_text(told[source])}", ""]
-    return lines
-
-
-def _about(responses: Responses, facts: Mapping[Hashable, Any]) -> str:
-    """One set: how much there is, and what was left out."""
-    benchmark = str(facts["benchmark"])
-    name = responses.benchmarks.set_index("benchmark").loc[benchmark, "name"]
-    there = responses.frame.loc[responses.frame["benchmark"] == benchmark, "model"].unique()
-    about = responses.models[responses.models["model"].isin(there)]
-    lineages = set(about["lineage"]) - {""}
-    known = f" of {counted(len(lineages), 'lineage')}" if lineages else ""
-    text = (
-        f"**{markdown_text(name)}**: {counted(int(facts['models']), 'model')}{known}, "
-        f"{counted(int(facts['items']), 'item')}, "
-        f"{counted(int(facts['languages']) - 1, 'target language')}, "
-        f"{facts['trials_median']:g} answer{'s' if facts['trials_median'] != 1 else ''} an "
-        "item and language."
-    )
-    dropped = [
-        line.removeprefix(f"{benchmark}: ")
-        for line in responses.report.dropped
-        if line.startswith(f"{benchmark}: ")
-    ]
-    if dropped:
-        text += f" Left out here: {markdown_text(' '.join(dropped))}"
-    return text
+    @property
+    def report(self) -> str:
+        """What was read and what was left out; or why there is nothing."""
+        return str(self.responses.report) if self.responses else self.reason
 
 
 def answers_of(
@@ -152,40 +103,32 @@ def answers_of(
 
     Examples
     --------
-    >>> answers_of(sets=["mgsm"]).table()[["models", "languages"]].values.tolist()
+    >>> for keep in ("languages", "models"):
+    ...     found = answers_of(sets=["mgsm"], keep=keep).responses
+    ...     print(found.table()[["models", "languages"]].values.tolist())
     [[3, 9]]
-    >>> answers_of(sets=["mgsm"], keep="models").table()[["models", "languages"]].values.tolist()
     [[4, 4]]
     >>> answers_of("accuracies.csv").responses is None
     True
     """
-    own, mine = _paths(answers), _paths(data)
+    own, mine = (
+        [given] if isinstance(given, str | Path) else list(given) for given in (answers, data)
+    )
     files = own or [path for path in mine if has_items(path)]
     if files:
         responses = load_responses(
             files, models=models or None, source_language=source_language, chance=chance
         )
-    elif mine:
+        return Given(_comparable(responses, keep))
+    if mine:
         return Given(None, NO_ANSWERS)
-    else:
-        names = [name for name in sets or _usual() if source_language in _languages(name)]
-        if not names:
-            reason = f"No set of the book has answers item by item in {source_language}."
-            return Given(None, reason)
-        responses = load_responses(sets=names, source_language=source_language)
+    every = load_responses(sets=sets)
+    asked = every.frame.loc[every.frame["language"] == source_language, "benchmark"]
+    if asked.empty:
+        return Given(None, f"No set of the book has item-level responses in {source_language}.")
+    names = [name for name in every.benchmarks["benchmark"] if name in set(asked)]
+    responses = load_responses(sets=names, source_language=source_language)
     return Given(_comparable(responses, keep))
-
-
-def _paths(given: str | Path | Sequence[str | Path]) -> list[str | Path]:
-    return [given] if isinstance(given, str | Path) else list(given)
-
-
-def _usual() -> list[str]:
-    return load_responses().benchmarks["benchmark"].tolist()
-
-
-def _languages(name: str) -> set[str]:
-    return set(load_responses(sets=name).frame["language"])
 
 
 def _comparable(responses: Responses, keep: str) -> Responses:
@@ -195,30 +138,29 @@ def _comparable(responses: Responses, keep: str) -> Responses:
     models with the fewest are left out first; to keep all models, one language is enough.
     """
     share = 0.0 if keep == "models" else MIN_LANGUAGES
-    stays = pd.Series(True, responses.frame.index)
+    every = responses.frame
+    target = every["language"] != every["source_language"]
+    stays = pd.Series(True, every.index)
     dropped = []
-    for benchmark, frame in responses.frame.groupby("benchmark", sort=False):
-        is_target = frame["language"] != frame["source_language"]
-        has = pd.crosstab(frame.loc[is_target, "model"], frame.loc[is_target, "language"]) > 0
-        kept = has
+    for benchmark, rows in every[target].groupby("benchmark", sort=False):
+        kept = has = pd.crosstab(rows["model"], rows["language"]) > 0
         while len(kept) > 1 and kept.all().sum() < max(share * has.shape[1], 1):
             count = kept.sum(axis=1)
             if count.min() == count.max():  # nobody is the odd one out
                 break
             kept = kept[count > count.min()]
         common = has.columns[kept.all()]
-        odd = sorted(set(frame["model"]) - set(kept.index))
-        gone = sorted(set(has.columns) - set(common))
-        if not len(common) or not (odd or gone):
+        odd, gone = has.index.difference(kept.index), has.columns.difference(common)
+        if not len(common):
             continue
-        stays[frame.index] = frame["model"].isin(kept.index) & (
-            ~is_target | frame["language"].isin(common)
+        stays &= (every["benchmark"] != benchmark) | (
+            every["model"].isin(kept.index) & ~(target & every["language"].isin(gone))
         )
-        if odd:
+        if len(odd):
             why = "too few languages in common with the others"
             dropped.append(f"{benchmark}: {listing(odd, 3)} ({why}).")
-        if gone:
+        if len(gone):
             dropped.append(f"{benchmark}: {listing(gone, 20)} (not every model has answers).")
-    frame = responses.frame[stays].reset_index(drop=True)
+    frame = every[stays].reset_index(drop=True)
     report = replace(responses.report, dropped=(*responses.report.dropped, *dropped))
     return replace(responses, frame=frame, report=report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite, isnan
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -20,63 +20,19 @@ from hatlib.metric.flags import Flag, Remark
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.score import identity_control
 from hatlib.metric.sufficient import MACRO
-from hatlib.show.output import (
-    NONE,
-    estimate,
-    number,
-    probability,
-    terminal_width,
-    titled,
-)
+from hatlib.show.output import NONE, estimate, number, probability, terminal_width, titled
 from hatlib.show.remarks import FLAGS, SHORT, note_text
 from hatlib.words import markdown_text
 
 SCHEMA = 2
 """Version of the JSON output. A change that breaks readers raises it."""
 
+SPARE = ("ratio", "gap", "T", "S", "sd 0, 1, 2")
+"""Columns that a narrow terminal does without, in this order."""
+
 _ROUND = 6  # decimals in JSON: the same seed gives the same text on any machine
 
 # Scores -------------------------------------------------------------------------------------------
-
-
-def score_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `hatlib.HatScores.table` that are read first, as text.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Rows of one benchmark.
-
-    Returns
-    -------
-    DataFrame
-        ``model``, ``target``, ``HAT`` with its interval, ``f(.95)``, ``support`` in per cent, ``S``
-        and ``T`` (source and target accuracy), ``gap``, ``ratio``, ``flag``.
-
-    Examples
-    --------
-    >>> import hatlib
-    >>> answers = hatlib.simulate_answers([1, 2], profiles="linear", n_items=400).responses
-    >>> score_cells(hatlib.hat_scores(answers, draws=0).macro())["model"].tolist()
-    ['Alder', 'Aspen']
-    """
-    rows = [
-        {
-            "model": row["model"],
-            "target": row["target"],
-            "HAT": estimate(row["hat"], row["low"], row["high"]),
-            "f(.95)": number(row["f95"]),
-            "support": NONE if isnan(row["support"]) else f"{row['support']:.0%}"[:-1] + " %",
-            "S": number(row["source_accuracy"]),
-            "T": number(row["target_accuracy"]),
-            "gap": number(row["xlt_gap"]),
-            "ratio": number(row["ratio"]),
-            "flag": short_flags(named_flags(row["flag"])),
-        }
-        for row in table.to_dict("records")
-    ]
-    columns = ["model", "target", "HAT", "f(.95)", "support", "S", "T", "gap", "ratio", "flag"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def scores_text(scores: HatScores, form: str, *, every: bool = False) -> str:
@@ -109,29 +65,37 @@ def scores_text(scores: HatScores, form: str, *, every: bool = False) -> str:
         rows = table[table["benchmark"] == b.benchmark]
         if not every:
             rows = rows.sort_values("hat", ascending=False, kind="stable")
-        cells = score_cells(rows)
-        if b.sensitivity:
-            cells.insert(3, "sd 0, 1, 2", _under(b, rows))
+        cells = _score_cells(rows, b)
         if not every:
             cells = cells.drop(columns="target")
         parts.append(titled(_name(scores, b), settings(b), cells, form, spare=SPARE))
-    shown = (flag for text in table["flag"].unique() for flag in named_flags(text))
-    return "\n\n".join([*parts, *flag_legend(shown, form)])
+    return "\n\n".join([*parts, *flag_legend(table["flag"], form)])
 
 
-SPARE = ("ratio", "gap", "T", "S", "sd 0, 1, 2")
-"""Columns that a narrow terminal does without, in this order."""
-
-
-def _under(b: BenchmarkScores, rows: pd.DataFrame) -> list[str]:
-    """Scores if models find other items hard, for the rows of a table."""
-    texts = []
-    for model, target in zip(rows["model"], rows["target"], strict=True):
-        place = b.models.index(model), b.targets.index(target)
-        missing = not np.isfinite(b.hat[place])
-        found = [number(float(values[place])) for values in b.sensitivity.values()]
-        texts.append(NONE if missing else ", ".join(found))
-    return texts
+def _score_cells(table: pd.DataFrame, b: BenchmarkScores) -> pd.DataFrame:
+    """What is read first of the scores of a benchmark, as text."""
+    rows = []
+    for row in table.to_dict("records"):
+        place = b.models.index(row["model"]), b.targets.index(row["target"])
+        others = [number(values[place]) for values in b.sensitivity.values()]
+        rows.append(
+            {
+                "model": row["model"],
+                "target": row["target"],
+                "HAT": estimate(row["hat"], row["low"], row["high"]),
+                "sd 0, 1, 2": ", ".join(others) if isfinite(row["hat"]) else NONE,
+                "f(.95)": number(row["f95"]),
+                "support": f"{row['support']:.0%}"[:-1] + " %"
+                if isfinite(row["support"])
+                else NONE,
+                "S": number(row["source_accuracy"]),
+                "T": number(row["target_accuracy"]),
+                "gap": number(row["xlt_gap"]),
+                "ratio": number(row["ratio"]),
+                "flag": _short(row["flag"]),
+            }
+        )
+    return pd.DataFrame(rows).drop(columns=[] if b.sensitivity else "sd 0, 1, 2")
 
 
 def settings(b: BenchmarkScores) -> str:
@@ -149,38 +113,23 @@ def _name(scores: HatScores, b: BenchmarkScores) -> str:
     return scores.names.get(b.benchmark, b.benchmark)
 
 
-def named_flags(text: str) -> list[Flag]:
-    """The flags of a cell of the column ``flag``.
-
-    Examples
-    --------
-    >>> [flag.name for flag in named_flags("extrapolated; too few items")]
-    ['EXTRAPOLATED', 'FEW_ITEMS']
-    """
+def _flags(text: str) -> list[Flag]:
+    """The flags of a cell of the column ``flag``."""
     return [Flag(name) for name in text.split("; ") if name]
 
 
-def short_flags(flags: Iterable[Flag]) -> str:
-    """Flags as they stand in a table."""
-    return "; ".join(SHORT.get(flag, flag.value) for flag in flags)
+def _short(text: str) -> str:
+    """The flags of a cell as they stand in a table."""
+    return "; ".join(SHORT.get(flag, flag.value) for flag in _flags(text))
 
 
-def flags_in(scores: HatScores) -> list[Flag]:
-    """All flags that some score has."""
-    return [
-        flag
-        for flag in Flag
-        if any(b.marks[flag].any() for b in scores.benchmarks if flag in b.marks)
-    ]
-
-
-def flag_legend(flags: Iterable[Flag], form: str) -> list[str]:
+def flag_legend(cells: Iterable[str], form: str) -> list[str]:
     """What flags mean; nothing if there are none.
 
     Parameters
     ----------
-    flags : iterable of Flag
-        All flags of the table.
+    cells : iterable of str
+        The column ``flag`` of a table.
     form : {"table", "csv", "json", "md"}
         The form of the table: CSV and JSON have the flags in full.
 
@@ -191,21 +140,20 @@ def flag_legend(flags: Iterable[Flag], form: str) -> list[str]:
 
     Examples
     --------
-    >>> print(flag_legend([Flag.ONE_ANSWER], "md")[0][:48])
+    >>> print(flag_legend(["one answer an item", ""], "md")[0][:48])
     - **one answer an item**: Each item was answered
     """
     short = SHORT if form in ("table", "md") else {}
-    meanings = [(short.get(flag, flag.value), FLAGS[flag]) for flag in dict.fromkeys(flags)]
-    if not meanings:
-        return []
-    if form == "md":
-        lines = [f"- **{flag}**: {markdown_text(meaning)}" for flag, meaning in meanings]
-    else:
-        lines = [
-            textwrap.fill(f"{flag}: {meaning}", terminal_width(), subsequent_indent="  ")
-            for flag, meaning in meanings
-        ]
-    return ["\n".join(lines)]
+    there = {flag for text in set(cells) for flag in _flags(text)}
+    lines = []
+    for flag in (flag for flag in Flag if flag in there):
+        called, meaning = short.get(flag, flag.value), FLAGS[flag]
+        if form == "md":
+            lines.append(f"- **{called}**: {markdown_text(meaning)}")
+        else:
+            text = f"{called}: {meaning}"
+            lines.append(textwrap.fill(text, terminal_width(), subsequent_indent="  "))
+    return ["\n".join(lines)] if lines else []
 
 
 def notes(scores: HatScores) -> list[str]:
@@ -265,26 +213,26 @@ def checks(scores: HatScores, responses: Responses, *, seed: int = 0) -> pd.Data
     for b in scores.benchmarks:
         counts = responses.counts(b.benchmark)
         control = identity_control(counts, draws=200 if scores.n_draws else 0, rng=seed)
-        found = excess_agreement(counts).set_index("model")
+        agreement = excess_agreement(counts).set_index("model")
         frame = pd.DataFrame({"benchmark": b.benchmark, "model": b.models})
-        for name, each in (("hat_pooled", b.hat_pooled), ("f95", b.f95)):
-            frame[name], frame[f"{name}_low"], frame[f"{name}_high"] = (
-                values[:, 0] for values in (each.value, each.low, each.high)
-            )
+        numbers = {"hat_pooled": b.hat_pooled, "f95": b.f95, "control": control}
+        for name, found in numbers.items():
+            for end, values in (("", "value"), ("_low", "low"), ("_high", "high")):
+                frame[name + end] = np.nan if found is None else getattr(found, values)[:, 0]
         frame["sibtest"] = sibtest(counts)[:, 0]
-        for column in ("control", "control_low", "control_high"):
-            frame[column] = np.nan
-        if control is not None:
-            frame["control"], frame["control_low"], frame["control_high"] = (
-                values[:, 0] for values in (control.value, control.low, control.high)
-            )
-        frame["agreement"] = frame["model"].map(found["covariance"]).astype(float)
-        frame["agreement_z"] = frame["model"].map(found["z"]).astype(float)
-        for sd in (0.0, 1.0, 2.0):
-            values = b.sensitivity.get(sd)
-            frame[f"hat_sd{sd:g}"] = np.nan if values is None else values[:, 0]
+        frame["agreement"] = frame["model"].map(agreement["covariance"]).astype(float)
+        frame["agreement_z"] = frame["model"].map(agreement["z"]).astype(float)
+        for sd in (0, 1, 2):
+            frame[f"hat_sd{sd}"] = b.sensitivity[sd][:, 0] if sd in b.sensitivity else np.nan
         parts.append(frame)
     return pd.concat(parts, ignore_index=True)
+
+
+_MORE = (
+    "pooled: HAT over the hardness that these models meet. control: one half of the source answers "
+    "as the target of the other, must be 1. z: do source and target agree under the same prompting "
+    "beyond the item? sd 0, 1, 2: HAT if models find other items hard"
+)
 
 
 def more_text(scores: HatScores, responses: Responses, form: str, *, seed: int = 0) -> str:
@@ -319,28 +267,30 @@ def more_text(scores: HatScores, responses: Responses, form: str, *, seed: int =
     return "\n\n".join(texts)
 
 
-_MORE = (
-    "pooled: HAT over the hardness that these models meet. control: one half of the source answers "
-    "as the target of the other, must be 1. z: do source and target agree under the same prompting "
-    "beyond the item? sd 0, 1, 2: HAT if models find other items hard"
-)
-
-
 def _with_ends(row: Mapping[Any, Any], name: str) -> str:
     return estimate(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
 
 # JSON ---------------------------------------------------------------------------------------------
 
+_SCORE_COLUMNS = ("model", "hat", "low", "high")
+_RANK_COLUMNS = (*_SCORE_COLUMNS, "tie_group", "rank_low", "rank_high")
+_JSON_COLUMNS = (
+    *("model", "target", "hat", "low", "high", "hat_pooled", "hat_pooled_low", "hat_pooled_high"),
+    *("f95", "f95_low", "f95_high", "support", "effective_items", "n_items", "n_trials"),
+    *("source_accuracy", "target_accuracy", "xlt_gap", "ratio", "conditional_transfer"),
+)
+
 
 def scores_json(scores: HatScores) -> str:
     """Scores as JSON, in the schema ``hatlib/schemas/score-2.json``."""
-    from hatlib import __version__
-
     table = scores.table()
     results: list[dict[str, Any]] = []
     for b in scores.benchmarks:
-        rows = table[table["benchmark"] == b.benchmark]
+        rows = _listed(table[table["benchmark"] == b.benchmark], _JSON_COLUMNS)
+        for sd, values in b.sensitivity.items():
+            for score, value in zip(rows, values.ravel(), strict=True):
+                score.setdefault("sensitivity", {})[f"{sd:g}"] = _plain(value)
         results.append(
             {
                 "benchmark": b.benchmark,
@@ -351,33 +301,31 @@ def scores_json(scores: HatScores) -> str:
                 "reference": b.reference,
                 "notes": [note_text(note) for note in b.notes],
                 "remarks": [note.remark.value for note in b.notes],
-                "scores": [_json_row(row) for row in rows.to_dict("records")],
+                "scores": rows,
             }
         )
-        for sd, values in b.sensitivity.items():
-            for score, value in zip(results[-1]["scores"], values.ravel(), strict=True):
-                score.setdefault("sensitivity", {})[f"{sd:g}"] = _plain(float(value))
-    document = {
-        "schema": SCHEMA,
-        "draws": scores.n_draws,
-        "seed": scores.seed,
-        "level": scores.level,
-        "hatlib": __version__,
-        "results": results,
-    }
+    return _document(scores, results)
+
+
+def _document(scores: HatScores, results: list[dict[str, Any]]) -> str:
+    """What scores and comparisons share as JSON."""
+    from hatlib import __version__
+
+    about = {"draws": scores.n_draws, "seed": scores.seed, "level": scores.level}
+    document = {"schema": SCHEMA, **about, "hatlib": __version__, "results": results}
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
 
 
-_JSON_COLUMNS = (
-    *("model", "target", "hat", "low", "high", "hat_pooled", "hat_pooled_low", "hat_pooled_high"),
-    *("f95", "f95_low", "f95_high", "support", "effective_items", "n_items", "n_trials"),
-    *("source_accuracy", "target_accuracy", "xlt_gap", "ratio", "conditional_transfer"),
-)
+def _listed(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of a table with the column ``flag`` for JSON."""
+    return [
+        {**{name: _plain(row[name]) for name in columns}, "flags": _names(row["flag"])}
+        for row in table.to_dict("records")
+    ]
 
 
-def _json_row(row: Mapping[Any, Any]) -> dict[str, Any]:
-    found = {name: _plain(row[name]) for name in _JSON_COLUMNS}
-    return {**found, "flags": [flag.value for flag in named_flags(row["flag"])]}
+def _names(text: str) -> list[str]:
+    return [flag.value for flag in _flags(text)]
 
 
 def _plain(value: Any) -> Any:
@@ -391,13 +339,10 @@ def _plain(value: Any) -> Any:
 
 # Two models ---------------------------------------------------------------------------------------
 
-_SCORE_COLUMNS = ("model", "hat", "low", "high")
-_RANK_COLUMNS = (*_SCORE_COLUMNS, "tie_group", "rank_low", "rank_high")
 _MEASURES = {
     "source_accuracy": "source accuracy",
     "target_accuracy": "target accuracy",
     "xlt_gap": "XLT gap",
-    "ratio": "ratio",
 }
 
 
@@ -429,49 +374,34 @@ def comparison(scores: HatScores, a: str, b: str, *, benchmark: str, target: str
     """
     two = compare_models(scores, a, b, benchmark=benchmark, target=target)
     every = compare_all(scores, benchmark=benchmark, target=target)
-    models, pairs = every.models, every.pairs
-    chosen = scores.benchmark(benchmark)
-    t = chosen.targets.index(target)
     rows = scores.table().query("benchmark == @benchmark and target == @target")
+    flags = rows.set_index("model")["flag"]
     # A display name that stands for two models was refused above.
     names = dict(zip(rows["display_name"], rows["model"], strict=True))
-    id_a, id_b = (name if name in set(rows["model"]) else names[name] for name in (a, b))
-    pair = pairs[pairs["id_a"].isin([id_a, id_b]) & pairs["id_b"].isin([id_a, id_b])]
-    groups = dict(zip(models["model"], models["tie_group"], strict=True))
-    flags = {
-        name: [flag.value for flag in chosen.flags_of(m, t)] for m, name in enumerate(chosen.models)
-    }
-
-    def listed(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
-        return [
-            {**{c: _plain(row[c]) for c in columns}, "flags": flags[row["model"]]}
-            for row in frame.to_dict("records")
-        ]
-
+    id_a, id_b = (name if name in flags else names[name] for name in (a, b))
+    pair = every.pairs[every.pairs[["id_a", "id_b"]].isin([id_a, id_b]).all(axis=1)]
+    groups = every.models.set_index("model")["tie_group"]
+    ranked = every.models.assign(flag=every.models["model"].map(flags))
+    numbers = ("hat_a", "hat_b", "difference", "low", "high", "p_value")
     return {
         "benchmark": benchmark,
         "target": target,
-        "settings": settings(chosen),
+        "settings": settings(scores.benchmark(benchmark)),
         "model_a": id_a,
         "model_b": id_b,
-        "hat_a": _plain(two.hat_a),
-        "hat_b": _plain(two.hat_b),
-        "difference": _plain(two.difference),
-        "low": _plain(two.low),
-        "high": _plain(two.high),
-        "p_value": _plain(two.p_value),
+        **{name: _plain(getattr(two, name)) for name in numbers},
         "q_value": _plain(pair["q_value"].iloc[0]) if len(pair) else None,
         "told_apart": bool(pair["told_apart"].iloc[0]) if len(pair) else None,
         "tie_group_a": groups.get(id_a) or None,
         "tie_group_b": groups.get(id_b) or None,
-        "flags_a": flags[id_a],
-        "flags_b": flags[id_b],
+        "flags_a": _names(flags[id_a]),
+        "flags_b": _names(flags[id_b]),
         "metrics": [
             {str(name): _plain(value) for name, value in row.items()}
             for row in two.metrics.to_dict("records")
         ],
-        "models": listed(models, _RANK_COLUMNS),
-        "left_out": listed(rows[~rows["model"].isin(models["model"])], _SCORE_COLUMNS),
+        "models": _listed(ranked, _RANK_COLUMNS),
+        "left_out": _listed(rows[~rows["model"].isin(groups.index)], _SCORE_COLUMNS),
     }
 
 
@@ -497,18 +427,8 @@ def comparisons_text(scores: HatScores, found: Sequence[Mapping[str, Any]], form
     >>> comparisons_text(scores, [found], "csv").splitlines()[1][:20]
     'sim,macro,Alder,Aspe'
     """
-    from hatlib import __version__
-
     if form == "json":
-        document = {
-            "schema": SCHEMA,
-            "draws": scores.n_draws,
-            "seed": scores.seed,
-            "level": scores.level,
-            "hatlib": __version__,
-            "results": [_without(each, "settings") for each in found],
-        }
-        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+        return _document(scores, [_without(each, "settings") for each in found])
     if form == "csv":
         rows = [_without(each, "settings", "metrics", "models", "left_out") for each in found]
         both = {name: ["; ".join(row[name]) for row in rows] for name in ("flags_a", "flags_b")}
@@ -522,16 +442,16 @@ def comparisons_text(scores: HatScores, found: Sequence[Mapping[str, Any]], form
     return "\n\n".join([*parts, *flag_legend(flags_of(found), form)])
 
 
-def flags_of(found: Sequence[Mapping[str, Any]]) -> list[Flag]:
+def flags_of(found: Sequence[Mapping[str, Any]]) -> list[str]:
     """All flags that stand in some comparisons.
 
     Examples
     --------
     >>> flags_of([{"models": [{"flags": []}], "left_out": [{"flags": ["too few items"]}]}])
-    [<Flag.FEW_ITEMS: 'too few items'>]
+    ['too few items']
     """
-    rows = [row for each in found for row in (*each["models"], *each["left_out"])]
-    return [Flag(name) for name in dict.fromkeys(name for row in rows for name in row["flags"])]
+    rows = (row for each in found for row in (*each["models"], *each["left_out"]))
+    return [flag for row in rows for flag in row["flags"]]
 
 
 def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -540,31 +460,21 @@ def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def _pair_cells(found: Mapping[str, Any]) -> pd.DataFrame:
     """One row a measure: both models and their difference."""
-
-    def row(measure: str, a: str, b: str, difference: str, p: str = "", q: str = "") -> list[str]:
-        return [measure, a, b, difference, p, q]
-
-    columns = ["measure", "A", "B", "A - B", "p", "q"]
-    hat = row(
-        "HAT",
-        number(found["hat_a"]),
-        number(found["hat_b"]),
-        estimate(found["difference"], found["low"], found["high"]),
-        probability(found["p_value"]),
-        probability(found["q_value"]),
-    )
-    metrics = [
-        row(
-            _MEASURES.get(each["measure"], each["measure"]),
-            *(number(each[name]) for name in ("a", "b", "difference")),
-        )
-        for each in found["metrics"]
+    gap = estimate(found["difference"], found["low"], found["high"])
+    chance = probability(found["p_value"]), probability(found["q_value"])
+    rows: list[tuple[str, ...]] = [
+        ("model", found["model_a"], found["model_b"], "", "", ""),
+        ("HAT", number(found["hat_a"]), number(found["hat_b"]), gap, *chance),
     ]
-    groups = row("tie group", found["tie_group_a"] or NONE, found["tie_group_b"] or NONE, "")
-    names = row("model", found["model_a"], found["model_b"], "")
-    flag_a, flag_b = (short_flags(map(Flag, found[name])) for name in ("flags_a", "flags_b"))
-    last = [row("flag", flag_a, flag_b, "")] if flag_a or flag_b else []
-    return pd.DataFrame([names, hat, *metrics, groups, *last], columns=columns)
+    for each in found["metrics"]:
+        numbers = (number(each[name]) for name in ("a", "b", "difference"))
+        rows.append((_MEASURES.get(each["measure"], each["measure"]), *numbers, "", ""))
+    groups = (found[name] or NONE for name in ("tie_group_a", "tie_group_b"))
+    rows.append(("tie group", *groups, "", "", ""))
+    flags = [_short("; ".join(found[name])) for name in ("flags_a", "flags_b")]
+    if any(flags):
+        rows.append(("flag", *flags, "", "", ""))
+    return pd.DataFrame(rows, columns=["measure", "A", "B", "A - B", "p", "q"])
 
 
 def _rank_cells(found: Mapping[str, Any]) -> pd.DataFrame:
@@ -572,15 +482,10 @@ def _rank_cells(found: Mapping[str, Any]) -> pd.DataFrame:
     rows = []
     for each in (*found["models"], *found["left_out"]):
         first, last = each.get("rank_low", NONE), each.get("rank_high", NONE)
-        rows.append(
-            {
-                "model": each["model"],
-                "HAT": estimate(each["hat"], each["low"], each["high"]),
-                "rank": f"{first}" if first == last else f"{first} to {last}",
-                "tie group": each.get("tie_group") or NONE,
-                "flag": short_flags(map(Flag, each["flags"])),
-            }
-        )
+        score = estimate(each["hat"], each["low"], each["high"])
+        rank = f"{first}" if first == last else f"{first} to {last}"
+        flag = _short("; ".join(each["flags"]))
+        rows.append((each["model"], score, rank, each.get("tie_group") or NONE, flag))
     return pd.DataFrame(rows, columns=["model", "HAT", "rank", "tie group", "flag"])
 
 
