@@ -81,9 +81,9 @@ def repository(root: Path, *names: str) -> Path:
     return root
 
 
-def outside(html: str) -> list[str]:
+def outside(html: str | BeautifulSoup) -> list[str]:
     """What a page would ask of other hosts."""
-    page = BeautifulSoup(html, "html.parser")
+    page = BeautifulSoup(html, "html.parser") if isinstance(html, str) else html
     asked = [
         tag.get(name) for name in ("src", "srcset", "data") for tag in page.select(f"[{name}]")
     ]
