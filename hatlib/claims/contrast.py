@@ -96,7 +96,9 @@ def _contrasts(
 ) -> Contrasts:
     """Sets below one another; without a set, empty tables with the columns that are used."""
     text = dict.fromkeys(["set", "set_name", "group", "lineage", "left_out", "reason"], "str")
-    numbers = dict.fromkeys(["x", "y", "n", "estimate", "low", "high", "p_value"], "float")
+    counts = ["n", "n_steps", "n_groups", "n_above"]
+    measures = ["x", "y", "estimate", "low", "high", "p_value", *SIZES, *_GAINS, *_GAINS.values()]
+    numbers = dict.fromkeys([*counts, *measures], "float")
     empty = pd.DataFrame(columns=[*text, *numbers]).astype(text | numbers)
     rows = pd.concat([each[0] for each in parts] or [empty], ignore_index=True)
     groups = pd.concat([each[1] for each in parts] or [empty], ignore_index=True)
