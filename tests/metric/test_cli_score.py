@@ -97,23 +97,6 @@ def valid(text: str, command: str = "score") -> dict[str, Any]:
 # Simulating -------------------------------------------------------------------------------------
 
 
-def test_simulate_writes_the_design_and_says_how_to_score_it(hat, tmp_path):
-    code, out, err = hat("simulate", "-o", "new dir/sim", "--trials", "1", "--format", "parquet")
-    assert code == 0
-    paths = [Path(line) for line in out.splitlines()]
-    assert [path.name for path in paths] == [
-        "responses.parquet", "models.csv", "benchmarks.csv", "truth.csv",
-    ]  # fmt: skip
-    assert all(path.is_file() for path in paths)
-    assert "a built-in transfer of" in err
-    commands = [line.strip() for line in err.splitlines() if line.startswith("  hat score")]
-    folder = "'new dir/sim/"
-    assert commands == [
-        f"hat score {folder}responses.parquet' --models {folder}models.csv' "
-        f"--benchmarks {folder}benchmarks.csv'"
-    ]
-
-
 def test_what_simulate_says_can_be_typed(hat):
     for arguments, facts in (
         (["--items", "60", "--models", "3", "--chance", "0.25"], {"sim": ("en", 0.25)}),
@@ -186,30 +169,6 @@ def test_simulate_refuses(hat, tmp_path, arguments, expected, message):
 
 
 # Scoring ----------------------------------------------------------------------------------------
-
-
-def test_score_as_a_table(hat, answers):
-    code, out, err = hat("score", answers, "--draws", 50)
-    assert code == 0
-    table, *legend = out.split("\n\n")
-    lines = table.splitlines()
-    assert lines[0] == "sim"
-    assert lines[1].startswith("source en, chance 0, hardness self, profile")
-    columns = ["model", "HAT", "f(.95)", "support", "S", "T", "gap", "ratio"]
-    assert lines[2].split()[:8] == columns
-    assert len(lines) == 3 + 4
-    for line in lines[3:]:
-        row = (
-            r"\w+ +\d\.\d\d \[\d\.\d\d, \d\.\d\d\] +(\d\.\d\d|–) +\d+ %( +-?\d\.\d\d){4}"
-            r"( +(extrapolated|estimators disagree))*"
-        )
-        assert re.fullmatch(row, line), line
-    scores = [float(line.split()[1]) for line in lines[3:]]
-    assert scores == sorted(scores, reverse=True)
-    assert bool(legend) == ("extrapolated" in table or "disagree" in table)
-    assert "Source language of sim: en (column source_language)" in err
-    assert "Chance level of sim: 0 (column chance_level)" in err
-    assert "HAT: 0 no transfer, 1 perfect transfer, with 95 % intervals from 50 redraws" in err
 
 
 @pytest.mark.parametrize("width", [40, 50, 60, 72, 80, 100])
@@ -307,14 +266,6 @@ def test_scores_are_corrected_for_a_judge(hat, answers):
     assert "hardly better than a coin" in err
 
 
-def test_one_benchmark_of_several(hat, two_benchmarks):
-    code, out, _ = hat("score", two_benchmarks, "--draws", 0)
-    assert code == 0
-    assert [line for line in out.splitlines() if line in ("a", "b")] == ["a", "b"]
-    _, out, _ = hat("score", two_benchmarks, "--draws", 0, "--benchmark", "b", "--format", "json")
-    assert [result["benchmark"] for result in valid(out)["results"]] == ["b"]
-
-
 def test_a_file_without_a_benchmark_is_named_by_the_option(hat, answers, tmp_path):
     unsaid = ["benchmark", "source_language", "chance_level"]
     pd.read_parquet(answers).drop(columns=unsaid).to_csv("mine.csv", index=False)
@@ -395,26 +346,6 @@ def unlike(tmp_path) -> Path:
         [1, 0, 1, 0, -30], profiles=profiles, n_items=200, targets=["de", "sw"]
     )
     return simulated.write(tmp_path / "unlike", file_format="parquet")[0]
-
-
-def test_compare_as_a_table(hat, unlike):
-    code, out, err = hat("compare", unlike, "Alder", "Beech", "--draws", 200)
-    assert code == 0
-    lines = out.splitlines()
-    assert lines[0] == "sim, mean over the targets"
-    assert re.fullmatch(r"model +Alder +Beech", lines[3])
-    number = r"-?\d\.\d\d"
-    assert re.fullmatch(
-        rf"HAT +{number} +{number} +{number} \[{number}, {number}\] +<0\.001 +<0\.001", lines[4]
-    )
-    assert re.fullmatch(r"tie group +A +B", lines[9])
-    rest = lines[lines.index("All models") + 3 :]
-    ranks = [line.split() for line in rest[: rest.index("")]]
-    assert {row[0] for row in ranks[:2]} == {"Alder", "Aspen"}
-    assert [row[-1] for row in ranks[:4]] == ["A", "A", "B", "B"]
-    assert ranks[4] == ["Cedar", *"–––", "no", "source", "answer", "is", "right"]
-    assert "Models that share a letter" in err
-    assert "no source answer is right: The model solves nothing" in out
 
 
 def test_compare_as_json(hat, unlike):

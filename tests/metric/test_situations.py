@@ -15,7 +15,12 @@ from scipy import special
 import hatlib
 from hatlib.data.responses import Counts, Prompted
 from hatlib.errors import InputError
-from hatlib.metric.answers import check_chance, excess_agreement, guessed_options
+from hatlib.metric.answers import (
+    answer_correlation,
+    check_chance,
+    excess_agreement,
+    guessed_options,
+)
 from hatlib.metric.flags import Flag, Remark
 from hatlib.metric.score import identity_control, score_counts
 from hatlib.metric.sufficient import leave_one_out, prompted_cells
@@ -166,16 +171,6 @@ def test_promptings_missing_in_one_language_and_unequal_numbers():
     assert spread(found, truth) < 0.15
 
 
-def test_models_without_promptings_stay_whole_beside_those_with_them():
-    given, _ = same_promptings(5, n_items=200, sd=1.0)
-    p = given.prompted
-    one = with_rows(given, p.rows((p.model > 0) | (p.prompting == 0)))
-    assert leave_one_out(one).tolist() == [False] + [True] * 6
-    found = score_counts(one, draws=0)
-    assert found.marks[Flag.ONE_ANSWER][0].all()
-    assert np.isfinite(found.hat[1:]).all()
-
-
 def test_two_answers_must_be_left():
     given, _ = same_promptings(6, n_items=100, promptings=2)
     assert not leave_one_out(given).any()
@@ -230,6 +225,44 @@ def test_what_the_same_prompting_does_to_both_languages_is_measured():
     )
     assert strong["z"] > 10
     assert abs(none["z"]) < 3
+
+
+def prompted_file(folder, within: float, *, n_items=4000, promptings=3, answers=4):
+    """Answers whose rate differs by prompting, by a beta distribution around the item's rate."""
+    rng = np.random.default_rng(1)
+    h = rng.uniform(0.1, 0.9, n_items)
+    scale = 1 / within - 1
+    rows = []
+    for j in range(promptings):
+        rate = rng.beta(h * scale, (1 - h) * scale)
+        for language in ("en", "de"):
+            right = rng.binomial(answers, rate)
+            rows.append(
+                pd.DataFrame(
+                    {"model": "m", "language": language, "item": np.arange(n_items),
+                     "prompting": f"p{j}", "n_correct": right, "n_trials": answers}
+                )
+            )  # fmt: skip
+    path = folder / "prompted.csv"
+    pd.concat(rows).to_csv(path, index=False)
+    return hatlib.load_responses(path)
+
+
+@pytest.mark.parametrize("within", [0.05, 0.3])
+def test_a_known_correlation_is_found(tmp_path, within):
+    row = answer_correlation(prompted_file(tmp_path, within)).iloc[0]
+    assert row["within"] == pytest.approx(within, abs=0.03)
+    # Three pairs of eleven are answers to the same prompt.
+    assert row["correlation"] == pytest.approx(row["within"] * 3 / 11)
+    assert row["n_items"] == 4000
+
+
+def test_one_answer_a_prompting_is_independent_by_design(tmp_path):
+    row = answer_correlation(prompted_file(tmp_path, 0.1, n_items=50, answers=1)).iloc[0]
+    assert (row["correlation"], row["by_design"], row["n_items"]) == (0, True, 50)
+    assert np.isnan(row["within"])
+    with pytest.raises(InputError, match="no item with several promptings"):
+        answer_correlation(prompted_file(tmp_path, 0.1, n_items=50, promptings=1))
 
 
 # Repeated answers, references, chance -------------------------------------------------------------
