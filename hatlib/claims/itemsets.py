@@ -93,7 +93,7 @@ class ItemSets:
             for b in compared
         }
         frame["told_apart"] = frame["benchmark"].map(apart).fillna(0).astype(int)
-        frame["reason"] = frame["benchmark"].map(dict(self.reasons)).fillna("")
+        frame["reason"] = [self.reasons.get(name, "") for name in frame["benchmark"]]
         return frame.reset_index(drop=True)
 
     def _brief(self) -> pd.DataFrame:

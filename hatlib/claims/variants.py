@@ -79,6 +79,7 @@ def variants(
     benchmark: str,
     choices: Mapping[str, Options] = CHOICES,
     *,
+    usual: HatScores | None = None,
     draws: int = 300,
     seed: int = 0,
     **shown: Any,
@@ -94,6 +95,9 @@ def variants(
     choices : mapping of str to mapping
         Options of `hatlib.hat_scores` by the name of the choice, such as `CHOICES` or `HARDNESS`.
         One that comes to the same as an earlier one is left out.
+    usual : HatScores, optional
+        Scores under the first choice, if there are any, as from `hatlib.score_sets` with the same
+        redraws and seed; they are not computed again.
     draws, seed : int
         Redraws of the items, and their seed.
     **shown
@@ -117,28 +121,25 @@ def variants(
     scores: dict[str, HatScores] = {}
     reasons: dict[str, str] = {}
     done: dict[tuple[Any, ...], str] = {}
-    for choice, options in choices.items():
+    for n, (choice, options) in enumerate(choices.items()):
+        every = {**shown, **options, "draws": draws, "rng": seed_of(seed, benchmark)}
         try:
-            found = hat_scores(
-                responses,
-                benchmarks=benchmark,
-                draws=draws,
-                rng=seed_of(seed, benchmark),
-                **{**shown, **options},
-            )
-            b = found.benchmark()
-            method = b.hardness.method
-            asked = b"" if method == "self" else donors(counts, method).tobytes()
+            found = usual if n == 0 else None
+            found = found or hat_scores(responses, benchmarks=benchmark, **every)
         except InputError as error:
             reasons[choice] = error.problems[0].what
             continue
+        b = found.benchmark(benchmark)
+        method = b.hardness.method
+        asked = b"" if method == "self" else donors(counts, method).tobytes()
         same = done.setdefault((b.profile, b.reference, asked), choice)
-        if same != choice:
+        if same == choice:
+            scores[choice] = found
+        else:
             reasons[choice] = f"It comes to the same as {same}."
-            continue
-        scores[choice] = found
     parts = [each.macro().assign(choice=choice) for choice, each in scores.items()]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"choice": []})
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"benchmark": []})
+    table = table[table["benchmark"] == benchmark].reset_index(drop=True)
     return Variants(benchmark, names[benchmark], scores, table, reasons)
 
 
@@ -170,17 +171,15 @@ def agreements(found: Variants, rules: Thresholds = BOOK) -> pd.DataFrame:
     """
     rankings = {c: ranking(s, found.benchmark, name=c) for c, s in found.scores.items()}
     rows = []
-    for first, second in combinations(rankings, 2):
-        a, b = rankings[first], rankings[second]
+    for a, b in combinations(rankings.values(), 2):
         both = np.abs(a.estimates - b.estimates)[a.sound & b.sound]
-        change = float(both.max()) if both.size else np.nan
-        row = compare_rankings(a, b, rules).assign(kind="choice", largest_change=change)
-        rows.append(row)
-    for first in list(rankings)[:1]:
-        metrics = [ranking(found.scores[first], found.benchmark, measure=m) for m in METRICS]
-        rows += [compare_rankings(rankings[first], m, rules).assign(kind="metric") for m in metrics]
-    columns = [*("first", "second", "models", "tau", "low", "high", "reliable", "pairs")]
-    columns += ["reversed", "clearly", "verdict", "kind", "largest_change"]
-    if not rows:
-        return pd.DataFrame(columns=columns)
-    return pd.concat(rows, ignore_index=True).reindex(columns=columns)
+        change = both.max(initial=-np.inf) if both.size else np.nan
+        rows.append(compare_rankings(a, b, rules).assign(kind="choice", largest_change=change))
+    for choice, scores in list(found.scores.items())[:1]:
+        metrics = [ranking(scores, found.benchmark, measure=measure) for measure in METRICS]
+        rows += [
+            compare_rankings(rankings[choice], m, rules).assign(kind="metric") for m in metrics
+        ]
+    columns = ["first", "second", "models", "tau", "low", "high", "reliable", "pairs", "reversed",
+               "clearly", "verdict", "kind", "largest_change"]  # fmt: skip
+    return pd.concat(rows or [pd.DataFrame()], ignore_index=True).reindex(columns=columns)
