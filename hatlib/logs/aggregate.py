@@ -23,7 +23,7 @@ from hatlib.data.door import Table, stem
 from hatlib.data.responses import COLUMNS
 from hatlib.data.tables import LoadReport
 from hatlib.data.writing import check_free
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import InputError, listing
 from hatlib.logs.answers import Run, place, unlike
 from hatlib.logs.common import Options, check_output, write_frame
 from hatlib.logs.fields import score_of
@@ -184,7 +184,7 @@ def aggregate_trials(
         ]
     notes.stop()
     if not frames:
-        raise InputError(Problem("there is no row of trials.", " ".join(notes.dropped)))
+        raise InputError("there is no row of trials.", " ".join(notes.dropped))
     rows = place(pd.concat(frames, ignore_index=True), reader)
     reader.places.settle()
     notes.stop()
@@ -211,7 +211,7 @@ def _fitting(path: str | Path) -> Sequence[str | Path]:
         return [path]
     fitting = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 (it may be absolute)
     if not fitting:
-        raise InputError(Problem("no file fits this pattern.", "Check it.", value=str(path)))
+        raise InputError("no file fits this pattern.", "Check it.", value=str(path))
     return fitting
 
 
@@ -266,7 +266,7 @@ def trials_expression(
     missing = [ours for ours in needed if theirs[ours] not in table.columns]
     if missing:
         known = f"Columns found: {listing(table.columns, 20)}."
-        raise InputError(Problem(f"there is no column {listing(missing)}.", known))
+        raise InputError(f"there is no column {listing(missing)}.", known)
     fields = {
         ours: table[theirs[ours]].cast("string").strip().fill_null("")
         if theirs[ours]

@@ -143,7 +143,7 @@ def read_items(
         checks.append((first & bad, what, "id", remedy))
     _raise(_wrong(given, checks))
     if rows.empty:
-        raise InputError(Problem("there are no items.", file=str(items)))
+        raise InputError("there are no items.", file=str(items))
     wanted = [standard_language(code) for code in languages] or rows["language"].unique()
     rows = rows.assign(order=pd.factorize(rows["id"])[0], away=~rows["home"])
     rows = rows[rows["home"] | rows["language"].isin(wanted)]
@@ -180,7 +180,7 @@ def read_labels(path: str | Path, items: Sequence[Item]) -> list[tuple[Any, str,
     _raise(_wrong(rows, checks))
     if right.nunique() < 2:
         what = "the labels must hold right answers and wrong ones."
-        raise InputError(Problem(what, "Label some of either kind.", file=str(path)))
+        raise InputError(what, "Label some of either kind.", file=str(path))
     return [*zip(asked, rows["answer"].map(str), right == 1, strict=True)]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import InputError, listing
 from hatlib.logs.collect.items import Item, Kind
 from hatlib.logs.collect.rules import LETTERS
 from hatlib.logs.fields import listed, mapping
@@ -73,7 +73,7 @@ def promptings(kind: Kind, n: int = 10, file: str | Path = "") -> tuple[Promptin
     try:
         found = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(Problem(f"the wordings cannot be read: {error}", file=str(path))) from None
+        raise InputError(f"the wordings cannot be read: {error}", file=str(path)) from None
     texts: dict[str, list[str]] = {}
     for code, part in found.items():
         mine = mapping(mapping(part).get(kind))
@@ -85,10 +85,9 @@ def promptings(kind: Kind, n: int = 10, file: str | Path = "") -> tuple[Promptin
     uneven = [code for code, wordings in texts.items() if len(wordings) != size]
     if not size or uneven:
         what = f"each language needs as many wordings for a {kind} as English, and English one."
-        raise InputError(Problem(what, file=str(path), value=listing(uneven)))
+        raise InputError(what, file=str(path), value=listing(uneven))
     if not 1 <= n <= 2 * size:
-        what = f"there are {2 * size} promptings."
-        raise InputError(Problem(what, "Ask each more often with repeats.", value=str(n)))
+        raise InputError(f"there are {2 * size} promptings.", "Use repeats.", value=str(n))
     ways = []
     for k in range(n):
         turn, wording = divmod(k, size)

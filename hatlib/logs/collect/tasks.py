@@ -123,8 +123,10 @@ class Collection:
             said = [f"option {e['loc'][0]}: {e['msg'].lower()}." for e in error.errors()]
             raise InputError([Problem(each, known) for each in said]) from None
         if self.repeats > 1 and self.temperature == 0:
-            what = "with temperature 0 a repeated prompt brings the same answer again."
-            raise InputError(Problem(what, "Raise the temperature, or leave repeats at 1."))
+            raise InputError(
+                "with temperature 0 a repeated prompt brings the same answer again.",
+                "Raise the temperature, or leave repeats at 1.",
+            )
         return self
 
     def read(self, kind: Kind) -> tuple[Item, ...]:
@@ -142,7 +144,7 @@ class Collection:
         if instructions != "item" and instructions not in known:
             remedy = f"There are: item, {listing(known, 30)}."
             what = "there are no wordings in the language of the instructions."
-            raise InputError(Problem(what, remedy, value=instructions))
+            raise InputError(what, remedy, value=instructions)
         in_english = sorted({i.language for i in items} - set(known)) * (instructions == "item")
         if in_english:
             getLogger(__name__).warning(
@@ -234,7 +236,7 @@ def facts(judge: str = "", **options: Any) -> Task:
     if not judge:
         what = "no judge is named for answers in free words."
         remedy = "Name one: judge=provider/model. With judge=none only exact answers count."
-        raise InputError(Problem(what, remedy))
+        raise InputError(what, remedy)
     about = {} if judge == "none" else _ABOUT_JUDGE
     return collection.task("fact", "facts", fact(judge), judge=judge, **about)
 
