@@ -1,32 +1,32 @@
 """The command `hat`: each command is one call of a public function.
 
 Results go to standard output, messages to standard error. The exit code is 0 if all is well, 1 if
-the input is wrong, 2 if the command is.
+the input is wrong, 2 if the command is. What the help says of an option stands in `options.toml`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import inspect
+import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from enum import StrEnum
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 from typer.core import TyperCommand
 
 from hatlib.data import writing
-from hatlib.errors import InputError, Problem, RunError
+from hatlib.errors import InputError, Problem, RunError, listing
 from hatlib.show.output import printable
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from hatlib.data.responses import Responses
-    from hatlib.metric.judge import Judge
     from hatlib.metric.results import HatScores
     from hatlib.publish import Notebook
     from hatlib.publish.places import Progress
@@ -39,337 +39,67 @@ app = typer.Typer(
     help="Measure cross-lingual transfer: run the analyses of the book, on its data or on yours.",
 )
 
-
-class Format(StrEnum):
-    """How a list is written."""
-
-    TABLE = "table"
-    JSON = "json"
-    MD = "md"
-
-
-class TableFormat(StrEnum):
-    """How a table of results is written."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    MD = "md"
-
-
-class FileFormat(StrEnum):
-    """How answers are kept in a file."""
-
-    CSV = "csv"
-    PARQUET = "parquet"
-
-
-# Forms without a place for the meaning of the flags, which are then messages.
-_PLAIN = (TableFormat.CSV, TableFormat.JSON)
-
-# Options that `score` and `compare` share.
-ModelsOption = Annotated[
-    str | None, typer.Option("--models", help="Your table of models.", metavar="FILE")
-]
-BenchmarkOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--benchmark",
-        help="This benchmark only; or its name, if your file has no such column. Repeat for more.",
-        metavar="NAME",
-    ),
-]
-BenchmarksOption = Annotated[
-    str | None,
-    typer.Option(
-        "--benchmarks",
-        help="Your table of benchmarks: source language and chance level of each.",
-        metavar="FILE",
-    ),
-]
-SourceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--source",
-        "--source-language",
-        help="Language that transfer starts from; item if the file says it for each item. "
-        "[default: what the files say, or en]",
-        metavar="CODE",
-    ),
-]
-ChanceOption = Annotated[
-    float | None,
-    typer.Option(
-        "--chance",
-        help="Accuracy of a guess, 0 to 1. [default: what the files or the book say, or 0]",
-    ),
-]
-TargetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--target",
-        help="These target languages only, as in de,fr. [default: all]",
-        metavar="CODE,…",
-    ),
-]
-HardnessOption = Annotated[
-    Literal["auto", "self", "pooled", "leave-one-out", "other-lineages"],
-    typer.Option("--hardness", help="From which answers the hardness of an item is estimated."),
-]
-ProfileOption = Annotated[
-    Literal["auto", "adaptive", "direct", "shared", "plugin", "quadratic", "logit"],
-    typer.Option(
-        "--profile",
-        help="How the transfer profile is fitted; auto is adaptive, or direct for a lone model.",
-    ),
-]
-ReferenceOption = Annotated[
-    str,
-    typer.Option(
-        "--reference",
-        help="Hardness that all models are compared at: uniform, pooled, standard (the one of the "
-        "book for this benchmark), or the file of a frozen standard. auto is uniform.",
-        metavar="NAME|FILE",
-    ),
-]
-JudgeOption = Annotated[
-    tuple[float, float] | None,
-    typer.Option(
-        "--judge",
-        help="Sensitivity and specificity of the judge of the answers; scores are corrected.",
-        metavar="SENS SPEC",
-    ),
-]
-JudgeLabelsOption = Annotated[
-    tuple[int, int],
-    typer.Option(
-        "--judge-labels",
-        help="Right and wrong answers, labelled by people, behind the two; they widen intervals.",
-        metavar="RIGHT WRONG",
-    ),
-]
-CorrelationOption = Annotated[
-    float | None,
-    typer.Option(
-        "--correlation",
-        help="Correlation of a model's answers to one item beyond its hardness; 0 if independent. "
-        "[default: estimated where promptings have several answers, or 0]",
-    ),
-]
-DrawsOption = Annotated[
-    int, typer.Option("--draws", help="Redraws of the items; 0 for no intervals.")
-]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the random numbers.")]
-LevelOption = Annotated[float, typer.Option("--level", help="Coverage of the intervals.")]
-TableFormatOption = Annotated[TableFormat, typer.Option("--format", help="How to write it.")]
-OutOption = Annotated[
-    Path | None, typer.Option("-o", "--out", help="File for the result.", metavar="FILE")
-]
-ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
-QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Only the result: no notes, no report of the load.")
-]
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from hatlib import __version__
-
-        typer.echo(f"hat {__version__}")
-        raise typer.Exit()
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    pass
-
-
-@app.command()
-def book(
-    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder with your accuracies*.csv, answers*.csv, models.csv; the book is on these."
-        ),
-    ] = None,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Rerun these analyses only.", metavar="NAME…")
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Analyses that run at the same time.")] = 2,
-    force: Annotated[bool, typer.Option(help="Rerun analyses that are up to date.")] = False,
-    open_: Annotated[bool, typer.Option("--open", help="Open the book in the browser.")] = False,
-) -> None:
-    """Rerun the analyses that are out of date, and build the book."""
-    from hatlib import publish
-
-    names = _with_trailing("--only", only, more)
-    with _progress() as progress:
-        built = publish.build_book(data=data, only=names, jobs=jobs, force=force, progress=progress)
-    for name, why in built.executed.items():
-        _say(f"{name}: run, because {why}")
-    pages = "pages built" if built.built else "nothing changed"
-    _say(f"{len(built.executed)} run, {len(built.reused)} reused, {pages}, {built.seconds:.1f} s")
-    typer.echo(built.index)
-    if open_:
-        _open(built.index)
-
-
-@app.command()
-def notebooks(
-    format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TABLE,
-) -> None:
-    """List the analyses, what they need and their parameters."""
-    from hatlib import publish
-
-    found = publish.notebooks()
-    if format_ is Format.JSON:
-        typer.echo(_as_json(found))
-    elif format_ is Format.MD:
-        typer.echo(publish.notebooks_markdown(found))
-    else:
-        _print_notebooks(found)
-
-
-@app.command()
-def run(
-    name: Annotated[str, typer.Argument(help="The analysis; `hat notebooks` lists them.")],
-    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(help="Your accuracies: CSV, CSV.gz or Parquet.", metavar="FILE…"),
-    ] = None,
-    models: Annotated[
-        str | None, typer.Option(help="Your table of models.", metavar="FILE")
-    ] = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--parameter", help="Set a parameter.", metavar="NAME=VALUE"),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", help="Folder for the results. [default: hat-output/NAME]"),
-    ] = None,
-    force: Annotated[bool, typer.Option(help="Overwrite the results of an earlier run.")] = False,
-    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-) -> None:
-    """Run one analysis on other data or with other parameters."""
-    from hatlib import publish
-
-    values = _pairs(parameter or [])
-    if models is not None:
-        values["models"] = models
-    files = _with_trailing("--data", data, more)
-    with _progress() as progress:
-        result = publish.run_notebook(
-            name, values, data=files, out=out, force=force, progress=progress
-        )
-    if result.report is not None:
-        _say(str(result.report))
-    _say(f"{name}: done in {result.seconds:.1f} s")
-    typer.echo(result.notebook)
-    typer.echo(result.page)
-    if open_:
-        _open(result.page)
-
-
-@app.command()
-def report(
-    files: Annotated[
-        list[str],
-        typer.Argument(help="Item-level responses, as `hat import` writes them.", metavar="DATA…"),
-    ],
-    out: Annotated[
-        Path, typer.Option("-o", "--out", help="The page; its notebook is written beside it.")
-    ] = Path("report.html"),
-    models: ModelsOption = None,
-    source: SourceOption = None,
-    chance: ChanceOption = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--parameter", help="Set a parameter.", metavar="NAME=VALUE"),
-    ] = None,
-    force: ForceOption = False,
-    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-) -> None:
-    """Make one page on your models, to read and to send.
-
-    Example: hat report mine.parquet -o report.html
-    """
-    from hatlib import publish
-
-    given = {"models": models, "source_language": source, "chance": chance}
-    values = _pairs(parameter or []) | {k: v for k, v in given.items() if v is not None}
-    with _progress() as progress:
-        result = publish.report(files, out, values, force=force, progress=progress)
-    _say(str(result.report))
-    _say(f"report: done in {result.seconds:.1f} s")
-    typer.echo(result.notebook)
-    typer.echo(result.page)
-    if open_:
-        _open(result.page)
-
-
-@app.command()
-def check(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            help="Accuracies, or answers item by item: CSV, TSV, JSON (lines or an array) or "
-            "Parquet, perhaps packed (.gz, .zst), or a folder of Parquet files.",
-            metavar="FILE",
-        ),
-    ],
-    models: ModelsOption = None,
-    benchmarks: BenchmarksOption = None,
-    source: SourceOption = None,
-    chance: ChanceOption = None,
-) -> None:
-    """List everything that is wrong with files."""
-    import hatlib
-    from hatlib.data.responses import has_items
-
-    options: dict[str, Any] = {"models": models, "chance": chance}
-    if source is not None:
-        options["source_language"] = source
-    if any(map(has_items, files)):
-        options |= {"benchmarks": benchmarks, "override": source is not None}
-        report = hatlib.load_responses(files, **options).report
-    elif benchmarks:
-        what = "a table of benchmarks goes with answers item by item, and these are accuracies."
-        raise InputError(Problem(what, "Leave out --benchmarks."))
-    else:
-        report = hatlib.load(files, **options).report
-    typer.echo(printable(str(report)))
-
-
-# Groups of options in the help of `import`.
-_MEANT, _NAMES, _SAME, _TABLES = (
-    "What counts as right",
-    "What the logs do not say",
-    "Items and runs",
-    "Tables (long)",
-)
+Form = Literal["table", "csv", "json", "md"]
+_PLAIN = ("csv", "json")  # have no place for the meaning of the flags, which are then messages
+_EVERY = 5.0  # seconds between lines of progress
+_WORDS = tomllib.loads(Path(__file__).with_name("options.toml").read_text(encoding="utf-8"))
 
 
 class _Grouped(TyperCommand):
     """A command whose help lists its options by group."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        groups: dict[str, list[tuple[str, str]]] = {}
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record:
-                kind = "Arguments" if param.param_type_name == "argument" else "Options"
-                name = getattr(param, "rich_help_panel", None) or kind
-                groups.setdefault(name, []).append(record)
+            kind = "Arguments" if param.param_type_name == "argument" else "Options"
+            name = getattr(param, "rich_help_panel", None) or kind
+            groups.setdefault(name, []).extend(filter(None, [param.get_help_record(ctx)]))
         for name, records in groups.items():
-            with formatter.section(name):
-                formatter.write_dl(records)
+            if records:
+                with formatter.section(name):
+                    formatter.write_dl(records)
+
+
+def _command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command of a function: its parameters are the options, `options.toml` has their words.
+
+    A parameter that is a dataclass stands for the options that are its fields.
+    """
+    words = _WORDS["shared"] | _WORDS.get(name, {})
+    epilog = _WORDS["epilogs"].get(name)
+
+    def option(each: str, kind: Any, default: Any) -> inspect.Parameter:
+        said = dict(words[each])
+        make = typer.Argument if said.pop("argument", False) else typer.Option
+        said["rich_help_panel"] = said.pop("group", None)
+        info: Any = make(*said.pop("flags", ()), **said, callback=_CALLBACKS.get((name, each)))
+        where = inspect.Parameter.KEYWORD_ONLY
+        default = inspect.Parameter.empty if default is MISSING else default
+        return inspect.Parameter(each, where, default=default, annotation=Annotated[kind, info])
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        hints, options = get_type_hints(function), []
+        several: dict[str, Any] = {each: kind for each, kind in hints.items() if is_dataclass(kind)}
+        for each in inspect.signature(function).parameters.values():
+            if each.name in several:
+                kind = several[each.name]
+                inner = get_type_hints(kind)
+                options += [option(f.name, inner[f.name], f.default) for f in fields(kind)]
+            else:
+                options.append(option(each.name, hints[each.name], each.default))
+
+        def call(**values: Any) -> None:
+            for each, kind in several.items():
+                values[each] = kind(**{f.name: values.pop(f.name) for f in fields(kind)})
+            function(**values)
+
+        call.__doc__ = function.__doc__
+        call.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+        call.__annotations__ = {each.name: each.annotation for each in options}
+        app.command(name, cls=_Grouped, epilog=epilog)(call)
+        return function
+
+    return register
 
 
 def _list_tasks(wanted: bool) -> None:
@@ -389,289 +119,392 @@ def _known_format(name: str) -> str:
     return name
 
 
-@app.command(
-    "import",
-    cls=_Grouped,
-    epilog="\b\nExamples:\n"
-    "  hat import lm-eval results/ -o mine.parquet\n"
-    "  hat import inspect logs.zip --metric choice -o mine.parquet\n"
-    "  hat import long answers/ --language-from '(?P<language>..)/(?P<model>.+)'\n"
-    "      --column item=doc.id --benchmark quiz -o mine.csv\n"
-    "  hat import long out.jsonl --column prediction=output --gold answer -o mine.csv\n"
-    "  hat import --list-tasks",
-)
+_CALLBACKS: dict[tuple[str, str], Any] = {
+    ("import", "format_"): _known_format,
+    ("import", "list_tasks"): _list_tasks,
+}
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from hatlib import __version__
+
+        typer.echo(f"hat {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+# What several commands take ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Answers, and what is said of them."""
+
+    models: str | None = None
+    benchmarks: str | None = None
+    benchmark: list[str] | None = None
+    source: str | None = None
+    chance: float | None = None
+    target: list[str] | None = None
+
+    def given(self, files: Sequence[str]) -> list[Path]:
+        """The files that are read."""
+        return [Path(path) for path in (*files, self.models, self.benchmarks) if path]
+
+    def load(self, files: Sequence[str], quiet: bool) -> Responses:
+        """Answers in files, or in sets of the book; a file comes before a set of its name."""
+        import hatlib
+        from hatlib.data.responses import SETS
+
+        gone = [name for name in files if not Path(name).exists()]
+        sets = [name for name in gone if name in SETS]
+        if len(gone) > len(sets):
+            what = "there is no such file, and no set of the book of this name."
+            there = f"Sets of the book: {listing(SETS, 20)}."
+            raise InputError([Problem(what, there, name) for name in gone if name not in sets])
+        if sets and len(sets) < len(files):
+            what = "sets of the book and files cannot be mixed."
+            raise InputError(Problem(what, "Use one of them."))
+        named = self.benchmark or []
+        options: dict[str, Any] = {"models": self.models, "benchmarks": self.benchmarks}
+        if self.source is not None:
+            options |= {"source_language": self.source, "override": True}
+        if files and not sets:
+            # The option names the benchmark where the file does not.
+            options |= {"files": files, "benchmark": named[0] if len(named) == 1 else ""}
+        else:
+            options["sets"] = sets or named or None
+        loaded = hatlib.load_responses(chance=self.chance, **options)
+        if not quiet:
+            _say(str(loaded.report))
+        return loaded
+
+
+@dataclass(frozen=True)
+class _How:
+    """How scores are estimated."""
+
+    hardness: Literal["auto", "self", "pooled", "leave-one-out", "other-lineages"] = "auto"
+    profile: Literal["auto", "adaptive", "direct", "shared", "plugin", "quadratic", "logit"] = (
+        "auto"
+    )
+    reference: str = "uniform"
+    correlation: float | None = None
+    judge: tuple[float, float] | None = None
+    judge_labels: tuple[int, int] = (0, 0)
+    draws: int = 2000
+    seed: int = 0
+    level: float = 0.95
+
+    def score(
+        self, responses: Responses, benchmarks: Sequence[str] | None, targets: Sequence[str] | None
+    ) -> HatScores:
+        """The scores of some benchmarks."""
+        import hatlib
+
+        options = asdict(self)
+        shares, labels = options.pop("judge"), options.pop("judge_labels")
+        if any(labels) and shares is None:
+            raise typer.BadParameter("--judge-labels goes with --judge.")
+        names = list(benchmarks or responses.benchmarks["benchmark"])
+        options |= {
+            "judge": hatlib.Judge(*shares, *labels) if shares else None,
+            "reference": _reference(self.reference, names),
+            "targets": _codes(targets) if targets else None,
+            "rng": options.pop("seed"),
+        }
+        with _progress() as progress:
+            return hatlib.hat_scores(
+                responses, benchmarks=benchmarks or None, progress=progress, **options
+            )
+
+
+@dataclass(frozen=True)
+class _Result:
+    """Where a result goes, and how it is written."""
+
+    format_: Form = "table"
+    out: Path | None = None
+    force: bool = False
+    quiet: bool = False
+
+    def deliver(self, text: str, notes: Sequence[str], flags: Sequence[Any] = ()) -> None:
+        """Write a result to standard output, or to a file whose name is then the output."""
+        if self.format_ in _PLAIN and flags:  # there is no place for their meaning
+            from hatlib.show import scoring
+
+            notes = [*notes, *scoring.flag_legend(flags, self.format_)]
+        for note in () if self.quiet else notes:
+            _say(note)
+        if self.out:
+            writing.write_text(self.out, text, force=self.force)
+        typer.echo(self.out or text)
+
+
+@dataclass(frozen=True)
+class _Logs:
+    """What logs are to be read as; the parameters of `hatlib.import_logs`."""
+
+    model: str = ""
+    benchmark: str = ""
+    language: str = ""
+    language_from: str = ""
+    language_codes: list[str] | None = None
+    prompting: str = ""
+    metric: str = ""
+    filter: str = ""
+    threshold: float | None = None
+    pair_by: Literal["id", "order"] = "id"
+    keys: bool = True
+    source_language: str = "en"
+    stratum: str = ""
+    mixed: bool = False
+    columns: list[str] | None = None
+    gold: str = ""
+
+
+@dataclass(frozen=True)
+class _Design:
+    """What is planned; the parameters of `hatlib.plan`."""
+
+    difference: float
+    power: float = 0.8
+    n_items: int | None = None
+    n_trials: int | None = None
+    n_languages: int | None = None
+    models: int = 2
+    budget: int | None = None
+    scatter: float = 0.2
+    ability: Literal["middle", "strong"] = "middle"
+    chance: float = 0.0
+    level: float = 0.95
+
+
+def _reference(name: str, benchmarks: Sequence[str]) -> Any:
+    """A reference by its name, or a frozen standard."""
+    import hatlib
+    from hatlib.metric.estimate import REFERENCE_NAMES
+
+    if name == "standard":
+        return hatlib.bundled_standard(_only(benchmarks))
+    if name in REFERENCE_NAMES or Path(name).exists():
+        return name if name in REFERENCE_NAMES else hatlib.Standard.read(name)
+    remedy = f"Use {', '.join((*REFERENCE_NAMES, 'standard'))}, or the file of a frozen standard."
+    raise InputError(Problem("there is no such reference.", remedy, value=name))
+
+
+def _only(benchmarks: Sequence[str]) -> str:
+    if len(benchmarks) > 1:
+        what = "a standard is of one benchmark."
+        raise InputError(Problem(what, "Name it with --benchmark NAME."))
+    return benchmarks[0]
+
+
+# The book ---------------------------------------------------------------------------------------
+
+
+@_command("book")
+def book(
+    more: list[str] | None = None,
+    data: Path | None = None,
+    only: list[str] | None = None,
+    jobs: int = 2,
+    force: bool = False,
+    open_: bool = False,
+) -> None:
+    """Rerun the analyses that are out of date, and build the book."""
+    from hatlib import publish
+
+    names = _with_trailing("--only", only, more)
+    with _progress() as progress:
+        built = publish.build_book(data=data, only=names, jobs=jobs, force=force, progress=progress)
+    for name, why in built.executed.items():
+        _say(f"{name}: run, because {why}")
+    pages = "pages built" if built.built else "nothing changed"
+    _say(f"{len(built.executed)} run, {len(built.reused)} reused, {pages}, {built.seconds:.1f} s")
+    _shown([built.index], open_)
+
+
+@_command("notebooks")
+def notebooks(format_: Literal["table", "json", "md"] = "table") -> None:
+    """List the analyses, what they need and their parameters."""
+    from hatlib import publish
+
+    found = publish.notebooks()
+    if format_ == "json":
+        rows = [asdict(notebook) | {"path": str(notebook.path)} for notebook in found]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    elif format_ == "md":
+        typer.echo(publish.notebooks_markdown(found))
+    else:
+        _print_notebooks(found)
+
+
+@_command("run")
+def run(
+    name: str,
+    more: list[str] | None = None,
+    data: list[str] | None = None,
+    models: str | None = None,
+    parameter: list[str] | None = None,
+    out: Path | None = None,
+    force: bool = False,
+    open_: bool = False,
+) -> None:
+    """Run one analysis on other data or with other parameters."""
+    from hatlib import publish
+
+    values = _pairs(parameter) | ({} if models is None else {"models": models})
+    files = _with_trailing("--data", data, more)
+    with _progress() as progress:
+        result = publish.run_notebook(
+            name, values, data=files, out=out, force=force, progress=progress
+        )
+    if result.report is not None:
+        _say(str(result.report))
+    _say(f"{name}: done in {result.seconds:.1f} s")
+    _shown([result.notebook, result.page], open_)
+
+
+@_command("report")
+def report(
+    files: list[str],
+    out: Path = Path("report.html"),
+    models: str | None = None,
+    source: str | None = None,
+    chance: float | None = None,
+    parameter: list[str] | None = None,
+    force: bool = False,
+    open_: bool = False,
+) -> None:
+    """Make one page on your models, to read and to send.
+
+    Example: hat report mine.parquet -o report.html
+    """
+    from hatlib import publish
+
+    given = {"models": models, "source_language": source, "chance": chance}
+    values = _pairs(parameter) | {k: v for k, v in given.items() if v is not None}
+    with _progress() as progress:
+        result = publish.report(files, out, values, force=force, progress=progress)
+    _say(str(result.report))
+    _say(f"report: done in {result.seconds:.1f} s")
+    _shown([result.notebook, result.page], open_)
+
+
+# Data -------------------------------------------------------------------------------------------
+
+
+@_command("check")
+def check(
+    files: list[str],
+    models: str | None = None,
+    benchmarks: str | None = None,
+    source: str | None = None,
+    chance: float | None = None,
+    json_: bool = False,
+    quiet: bool = False,
+) -> None:
+    """List everything that is wrong with files."""
+    import hatlib
+    from hatlib.data.responses import has_items
+
+    options: dict[str, Any] = {"models": models, "chance": chance}
+    options |= {} if source is None else {"source_language": source}
+    found, problems = hatlib.LoadReport(), []
+    try:
+        if any(map(has_items, files)):
+            options |= {"benchmarks": benchmarks, "override": source is not None}
+            found = hatlib.load_responses(files, **options).report
+        elif benchmarks:
+            what = "a table of benchmarks goes with answers item by item, and these are accuracies."
+            raise InputError(Problem(what, "Leave out --benchmarks."))
+        else:
+            found = hatlib.load(files, **options).report
+    except InputError as error:
+        if not json_:
+            raise
+        problems = [asdict(problem) for problem in error.problems]
+    if json_:
+        document = {"schema": 1, "ok": not problems, "problems": problems, **asdict(found)}
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(printable(str(found)))
+    raise typer.Exit(bool(problems))
+
+
+@_command("import")
 def import_(
-    format_: Annotated[
-        str,
-        typer.Argument(
-            help="lm-eval (sample logs of lm-evaluation-harness), inspect, eee (Every Eval Ever), "
-            "helm, opencompass, or long (any table with one row an answer).",
-            metavar="FORMAT",
-            callback=_known_format,
-        ),
-    ],
-    paths: Annotated[
-        list[Path], typer.Argument(help="Files, folders and archives.", metavar="PATH…")
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "-o", "--out", help="The responses: .parquet, .csv or .csv.gz.", metavar="FILE"
-        ),
-    ],
-    model: Annotated[
-        str, typer.Option(help="Name of the model, for all answers.", rich_help_panel=_NAMES)
-    ] = "",
-    benchmark: Annotated[
-        str, typer.Option(help="Name of the benchmark, for all answers.", rich_help_panel=_NAMES)
-    ] = "",
-    language: Annotated[
-        str,
-        typer.Option(help="Language of all answers.", metavar="CODE", rich_help_panel=_NAMES),
-    ] = "",
-    language_from: Annotated[
-        str,
-        typer.Option(
-            help="Where the name of a task (long: the path of a file, below its folder) has its "
-            "language, as in 'riddles_(?P<language>..)'; it may have a group benchmark, and for "
-            "long model and prompting, too.",
-            metavar="REGEX",
-            rich_help_panel=_NAMES,
-        ),
-    ] = "",
-    language_code: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What a code in the logs stands for, as in jp=ja. Repeat for more.",
-            metavar="THEIRS=OURS",
-            rich_help_panel=_NAMES,
-        ),
-    ] = None,
-    prompting: Annotated[
-        str, typer.Option(help="Name of the prompting, for all answers.", rich_help_panel=_NAMES)
-    ] = "",
-    metric: Annotated[
-        str,
-        typer.Option(
-            help="The metric, scorer or column that says what is right.", rich_help_panel=_MEANT
-        ),
-    ] = "",
-    filter_: Annotated[
-        str,
-        typer.Option(
-            "--filter",
-            help="The filter of the answers (lm-eval, eee).",
-            metavar="NAME",
-            rich_help_panel=_MEANT,
-        ),
-    ] = "",
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            help="From this value on a metric that is not 0 or 1 counts as right.",
-            rich_help_panel=_MEANT,
-        ),
-    ] = None,
-    pair_by: Annotated[
-        Literal["id", "order"],
-        typer.Option(help="How an item is found again in another language.", rich_help_panel=_SAME),
-    ] = "id",
-    keys: Annotated[
-        bool,
-        typer.Option(
-            help="Compare answer keys, to see that the items are the same.", rich_help_panel=_SAME
-        ),
-    ] = True,
-    source: Annotated[
-        str,
-        typer.Option(
-            "--source",
-            "--source-language",
-            help="Language that transfer starts from; item if the logs say it for each item.",
-            metavar="CODE",
-            rich_help_panel=_SAME,
-        ),
-    ] = "en",
-    stratum: Annotated[
-        str,
-        typer.Option(
-            help="Field that divides items into strata, as in doc.category.",
-            metavar="FIELD",
-            rich_help_panel=_SAME,
-        ),
-    ] = "",
-    mixed: Annotated[
-        bool,
-        typer.Option(
-            "--mixed",
-            help="Take runs with other settings for one model: you mean it.",
-            rich_help_panel=_SAME,
-        ),
-    ] = False,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column",
-            help="A column under another name, as in item=question_id or item=doc.id. Repeat for "
-            "more.",
-            metavar="OURS=THEIRS",
-            rich_help_panel=_TABLES,
-        ),
-    ] = None,
-    gold: Annotated[
-        str,
-        typer.Option(
-            help="Column of right answers: the column prediction is right if it says the same.",
-            metavar="FIELD",
-            rich_help_panel=_TABLES,
-        ),
-    ] = "",
-    list_tasks: Annotated[
-        bool,
-        typer.Option(
-            "--list-tasks",
-            callback=_list_tasks,
-            is_eager=True,
-            help="List the tasks that are known by name.",
-        ),
-    ] = False,
-    force: ForceOption = False,
+    format_: str,
+    paths: list[Path],
+    out: Path,
+    logs: _Logs,
+    list_tasks: bool = False,
+    force: bool = False,
 ) -> None:
     """Read the logs of other programs as item-level responses."""
-    from hatlib import logs as importers
+    from hatlib.logs import import_logs
     from hatlib.logs.common import check_output
 
     check_output(out, force)
-    columns = _pairs(column or [], "--column item=question_id", "column")
-    codes = _pairs(language_code or [], "--language-code jp=ja", "language")
+    options = asdict(logs) | {
+        "columns": _pairs(logs.columns, "--column item=question_id", "column"),
+        "language_codes": _pairs(logs.language_codes, "--language-code jp=ja", "language"),
+    }
     with _progress() as progress:
 
         def show(name: str, done: int, total: int) -> None:
-            if progress:
-                progress(f"{printable(name)} (KiB)", done >> 10, total >> 10)
+            progress(f"{printable(name)} (KiB)", done >> 10, total >> 10)
 
-        imported = importers.import_logs(
-            format_,
-            paths,
-            progress=show,
-            model=model,
-            benchmark=benchmark,
-            language=language,
-            language_from=language_from,
-            language_codes=codes,
-            metric=metric,
-            filter=filter_,
-            threshold=threshold,
-            pair_by=pair_by,
-            keys=keys,
-            source_language=source,
-            stratum=stratum,
-            mixed=mixed,
-            columns=columns,
-            gold=gold,
-            prompting=prompting,
-        )
+        imported = import_logs(format_, paths, progress=show, **options)
     _say(str(imported.report))
     typer.echo(imported.write(out, force=force))
 
 
-@app.command()
+@_command("aggregate")
 def aggregate(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            help="JSON, CSV (or .gz, .zst of them), Parquet; files, folders, archives, patterns.",
-            metavar="PATH…",
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option("-o", "--out", help="The answers: .parquet or .csv.", metavar="FILE")
-    ],
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column",
-            help="A column under another name, as in item=question_id. Repeat for more.",
-            metavar="OURS=THEIRS",
-        ),
-    ] = None,
-    benchmark: Annotated[
-        str, typer.Option(help="Name of the benchmark, for files without such a column.")
-    ] = "",
-    drop: Annotated[
-        bool, typer.Option("--drop", help="Leave out rows that cannot be used, and count them.")
-    ] = False,
-    memory: Annotated[
-        str, typer.Option(help="Memory of the database; the rest goes to the disk.")
-    ] = "700MB",
-    threads: Annotated[int, typer.Option(min=1, help="Threads; each needs memory.")] = 1,
-    force: ForceOption = False,
+    paths: list[str],
+    out: Path,
+    column: list[str] | None = None,
+    benchmark: str = "",
+    drop: bool = False,
+    memory_limit: str = "700MB",
+    threads: int = 1,
+    force: bool = False,
 ) -> None:
     """Add up raw trials, however many, to item-level responses."""
     from hatlib.logs.aggregate import aggregate_trials
 
+    columns = _pairs(column, "--column item=question_id", "column")
+    limits: dict[str, Any] = {"memory_limit": memory_limit, "threads": threads}
     found = aggregate_trials(
-        paths,
-        out=out,
-        columns=_pairs(column or [], "--column item=question_id", "column"),
-        benchmark=benchmark,
-        drop=drop,
-        memory_limit=memory,
-        threads=threads,
-        force=force,
+        paths, out=out, columns=columns, benchmark=benchmark, drop=drop, force=force, **limits
     )
     _say(str(found.report))
     typer.echo(found.path)
 
 
-@app.command()
+# Scores -----------------------------------------------------------------------------------------
+
+
+@_command("score")
 def score(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Answers item by item: CSV, CSV.gz or Parquet; or names of sets of the book.",
-            metavar="FILE",
-        ),
-    ] = None,
-    models: ModelsOption = None,
-    benchmarks: BenchmarksOption = None,
-    benchmark: BenchmarkOption = None,
-    source: SourceOption = None,
-    chance: ChanceOption = None,
-    target: TargetOption = None,
-    all_targets: Annotated[
-        bool, typer.Option("--all-targets", help="A row for each target language, too.")
-    ] = False,
-    hardness: HardnessOption = "auto",
-    profile: ProfileOption = "auto",
-    reference: ReferenceOption = "uniform",
-    correlation: CorrelationOption = None,
-    judge: JudgeOption = None,
-    judge_labels: JudgeLabelsOption = (0, 0),
-    draws: DrawsOption = 2000,
-    seed: SeedOption = 0,
-    level: LevelOption = 0.95,
-    format_: TableFormatOption = TableFormat.TABLE,
-    out: OutOption = None,
-    standard: Annotated[
-        Path | None,
-        typer.Option(
-            "--save-standard",
-            help="Freeze hardness and shape for later models in this file.",
-            metavar="FILE",
-        ),
-    ] = None,
-    more: Annotated[
-        bool,
-        typer.Option(
-            "--more",
-            help="Second numbers and checks, too: HAT over the hardness that the models meet, "
-            "f(.95) with its interval, SIBTEST, a split half of the source as its own target, "
-            "what promptings do to both languages, sensitivity with one answer an item.",
-        ),
-    ] = False,
-    force: ForceOption = False,
-    quiet: QuietOption = False,
+    data: _Data,
+    how: _How,
+    result: _Result,
+    files: list[str] | None = None,
+    all_targets: bool = False,
+    standard: Path | None = None,
+    more: bool = False,
 ) -> None:
     """Score how well models transfer.
 
@@ -679,68 +512,21 @@ def score(
     """
     from hatlib.show import scoring
 
-    given = [Path(path) for path in (*(files or []), models, benchmarks) if path]
-    writing.check_free([path for path in (out, standard) if path], force, given)
-    responses = _answers(files or [], models, benchmarks, benchmark or [], source, chance, quiet)
-    scores = _scores(
-        responses,
-        benchmark,
-        target,
-        hardness=hardness,
-        profile=profile,
-        reference=reference,
-        correlation=correlation,
-        judge=_judge(judge, judge_labels),
-        draws=draws,
-        level=level,
-        rng=seed,
-    )
+    outputs = [path for path in (result.out, standard) if path]
+    writing.check_free(outputs, result.force, data.given(files or []))
+    responses = data.load(files or [], result.quiet)
+    scores = how.score(responses, data.benchmark, data.target)
     if standard:
-        if len(scores.benchmarks) > 1:
-            raise InputError(
-                Problem("a standard is of one benchmark.", "Name it with --benchmark NAME.")
-            )
-        scores.standard().write(standard, force=force)
-    text = scoring.scores_text(scores, format_.value, every=all_targets or bool(target))
-    if more and format_ not in _PLAIN:
-        text += "\n\n" + scoring.more_text(scores, responses, format_.value, seed=seed)
-    notes = scoring.notes(scores)
-    if format_ in _PLAIN:
-        notes += scoring.flag_legend(scores.table()["flag"], format_.value)
-    for note in () if quiet else notes:
-        _say(note)
-    _deliver(text, out, force)
+        _only([each.benchmark for each in scores.benchmarks])
+        scores.standard().write(standard, force=result.force)
+    text = scoring.scores_text(scores, result.format_, every=all_targets or bool(data.target))
+    if more and result.format_ not in _PLAIN:
+        text += "\n\n" + scoring.more_text(scores, responses, result.format_, seed=how.seed)
+    result.deliver(text, scoring.notes(scores), list(scores.table()["flag"]))
 
 
-@app.command()
-def compare(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            help="Answers item by item, or sets of the book, if not all; then two models.",
-            metavar="[FILE…] MODEL_A MODEL_B",
-        ),
-    ],
-    models: ModelsOption = None,
-    benchmarks: BenchmarksOption = None,
-    benchmark: BenchmarkOption = None,
-    source: SourceOption = None,
-    chance: ChanceOption = None,
-    target: TargetOption = None,
-    hardness: HardnessOption = "auto",
-    profile: ProfileOption = "auto",
-    reference: ReferenceOption = "uniform",
-    correlation: CorrelationOption = None,
-    judge: JudgeOption = None,
-    judge_labels: JudgeLabelsOption = (0, 0),
-    draws: DrawsOption = 2000,
-    seed: SeedOption = 0,
-    level: LevelOption = 0.95,
-    format_: TableFormatOption = TableFormat.TABLE,
-    out: OutOption = None,
-    force: ForceOption = False,
-    quiet: QuietOption = False,
-) -> None:
+@_command("compare")
+def compare(data: _Data, how: _How, result: _Result, names: list[str]) -> None:
     """Compare the transfer of two models.
 
     On every benchmark that has both; and say which of all models are tied.
@@ -750,81 +536,34 @@ def compare(
     *files, first, second = ["", *names] if len(names) < 2 else names
     if len(names) < 2 or (not files and Path(first).exists()):
         raise typer.BadParameter("name two models after the files.")
-    given = [Path(path) for path in (*files, models, benchmarks) if path]
-    writing.check_free([out] if out else [], force, given)
-    responses = _answers(files, models, benchmarks, benchmark or [], source, chance, quiet)
-    scores = _scores(
-        responses,
-        _with_both(responses, benchmark, first, second),
-        target,
-        hardness=hardness,
-        profile=profile,
-        reference=reference,
-        correlation=correlation,
-        judge=_judge(judge, judge_labels),
-        draws=draws,
-        level=level,
-        rng=seed,
-    )
-    codes = _codes(target or [])
+    writing.check_free([result.out] if result.out else [], result.force, data.given(files))
+    responses = data.load(files, result.quiet)
+    scores = how.score(responses, _with_both(responses, data.benchmark, first, second), data.target)
+    codes = _codes(data.target or [])
+    target = codes[0] if len(codes) == 1 else "macro"
     found = [
-        scoring.comparison(
-            scores,
-            first,
-            second,
-            benchmark=each.benchmark,
-            target=codes[0] if len(codes) == 1 else "macro",
-        )
+        scoring.comparison(scores, first, second, benchmark=each.benchmark, target=target)
         for each in scores.benchmarks
     ]
-    notes = scoring.comparison_notes(scores)
-    if format_ in _PLAIN:
-        notes += scoring.flag_legend(scoring.flags_of(found), format_.value)
-    for note in () if quiet else notes:
-        _say(note)
-    _deliver(scoring.comparisons_text(scores, found, format_.value), out, force)
+    text = scoring.comparisons_text(scores, found, result.format_)
+    result.deliver(text, scoring.comparison_notes(scores), scoring.flags_of(found))
 
 
-@app.command()
+@_command("simulate")
 def simulate(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.", metavar="DIR")],
-    scenario: Annotated[
-        Literal["findings", "no-trend", "small-broken"] | None,
-        typer.Option(help="What is true of the models of the design. [default: findings]"),
-    ] = None,
-    paper: Annotated[
-        bool,
-        typer.Option(
-            "--paper", help="The shape of the paper's design: the default without other options."
-        ),
-    ] = False,
-    items: Annotated[int | None, typer.Option(help="Items. [default: 250]")] = None,
-    trials: Annotated[int, typer.Option(help="Answers an item and language.")] = 10,
-    models: Annotated[int | None, typer.Option(help="Number of models. [default: 8]")] = None,
-    targets: Annotated[
-        str | None, typer.Option(help="Target languages. [default: de,sw]", metavar="CODE,…")
-    ] = None,
-    profile: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Transfer profile: linear, shift, strong shift, square, steep, flat. Repeat it, "
-            "and the models take them in turn. [default: shift]",
-            metavar="NAME",
-        ),
-    ] = None,
-    chance: Annotated[float | None, typer.Option(help="Accuracy of a guess. [default: 0]")] = None,
-    difficulty: Annotated[
-        str | None,
-        typer.Option(
-            help="Distribution of difficulty: normal, uniform, skewed, bimodal. [default: normal]",
-            metavar="NAME",
-        ),
-    ] = None,
-    seed: SeedOption = 0,
-    format_: Annotated[
-        FileFormat, typer.Option("--format", help="How to keep the answers.")
-    ] = FileFormat.CSV,
-    force: ForceOption = False,
+    out: Path,
+    scenario: Literal["findings", "no-trend", "small-broken"] | None = None,
+    paper: bool = False,
+    items: int | None = None,
+    trials: int = 10,
+    models: int | None = None,
+    targets: str | None = None,
+    profile: list[str] | None = None,
+    chance: float | None = None,
+    difficulty: str | None = None,
+    seed: int = 0,
+    format_: Literal["csv", "parquet"] = "csv",
+    force: bool = False,
 ) -> None:
     """Make up answers of known truth.
 
@@ -833,11 +572,13 @@ def simulate(
     import hatlib
     from hatlib.show import output, words
 
+    n = 8 if models is None else models
     given = {
         "n_items": items,
-        "abilities": None if models is None else _abilities(models),
+        # Equal steps of ability; none for no models, which is then refused with the rest.
+        "abilities": None if models is None else [-1.5 + 4 * k / max(n - 1, 1) for k in range(n)],
         "targets": None if targets is None else _codes([targets]),
-        "profiles": _in_turn(profile, 8 if models is None else models) if profile else None,
+        "profiles": [profile[k % len(profile)] for k in range(n)] if profile else None,
         "chance": chance,
         "difficulty": difficulty,
     }
@@ -850,42 +591,15 @@ def simulate(
         simulated = hatlib.simulate_answers(n_trials=trials, rng=seed, **chosen)
     else:
         simulated = hatlib.paper_design(seed, trials, scenario=scenario or "findings")
-    paths = simulated.write(out, file_format=format_.value, force=force)
+    paths = simulated.write(out, file_format=format_, force=force)
     for path in paths:
         typer.echo(path)
     _say(words.built_in(simulated.truth))
-    _say("To score them:")
-    _say(f"  {output.score_command(paths)}")
+    _say(f"To score them:\n  {output.score_command(paths)}")
 
 
-@app.command()
-def plan(
-    difference: Annotated[
-        float, typer.Option(help="Difference in HAT between two models that is to be seen.")
-    ],
-    power: Annotated[float, typer.Option(help="How often it should be seen.")] = 0.8,
-    items: Annotated[int | None, typer.Option(help="Items. [default: any number]")] = None,
-    answers: Annotated[
-        int | None, typer.Option(help="Answers an item and language. [default: any number]")
-    ] = None,
-    languages: Annotated[
-        int | None, typer.Option(help="Target languages. [default: any number]")
-    ] = None,
-    models: Annotated[int, typer.Option(help="Models that are all compared with one another.")] = 2,
-    budget: Annotated[int | None, typer.Option(help="Calls at most.", metavar="CALLS")] = None,
-    scatter: Annotated[
-        float, typer.Option(help="Scatter of items of one hardness around the profile, 0 to 1.")
-    ] = 0.2,
-    ability: Annotated[
-        Literal["middle", "strong"],
-        typer.Option(help="Whether the models are right in about half of the answers, or in most."),
-    ] = "middle",
-    chance: Annotated[float, typer.Option(help="Accuracy of a guess, 0 to 0.5.")] = 0.0,
-    level: LevelOption = 0.95,
-    format_: TableFormatOption = TableFormat.TABLE,
-    out: OutOption = None,
-    force: ForceOption = False,
-) -> None:
+@_command("plan")
+def plan(design: _Design, result: _Result) -> None:
     """Plan an evaluation: items, answers, languages and calls.
 
     From simulated evaluations.
@@ -893,29 +607,13 @@ def plan(
     from hatlib.show import plans
     from hatlib.truth.planning import plan as planned
 
-    writing.check_free([out] if out else [], force)
-    found = planned(
-        difference,
-        power=power,
-        level=level,
-        n_items=items,
-        n_trials=answers,
-        n_languages=languages,
-        models=models,
-        budget=budget,
-        scatter=scatter,
-        ability=ability,
-        chance=chance,
-    )
-    _say(plans.plan_words(found))
-    _deliver(plans.plan_text(found, format_.value), out, force)
+    writing.check_free([result.out] if result.out else [], result.force)
+    found = planned(**asdict(design))
+    result.deliver(plans.plan_text(found, result.format_), [plans.plan_words(found)])
 
 
-@app.command()
-def serve(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
-    open_: Annotated[bool, typer.Option("--open", help="Open the book in the browser.")] = False,
-) -> None:
+@_command("serve")
+def serve(port: int = 8000, open_: bool = False) -> None:
     """Show the built book on this machine."""
     from hatlib import publish
 
@@ -939,116 +637,30 @@ def _with_trailing(option: str, given: list[str] | None, more: list[str] | None)
     return [*(given or []), *(more or [])]
 
 
-def _answers(
-    files: Sequence[str],
-    models: str | None,
-    table: str | None,
-    benchmarks: Sequence[str],
-    source: str | None,
-    chance: float | None,
-    quiet: bool = False,
-) -> Responses:
-    """Answers in files, or in sets of the book; a file comes before a set of its name."""
-    import hatlib
-    from hatlib.data.responses import SETS
-    from hatlib.errors import listing
-
-    sets = [name for name in files if name in SETS and not Path(name).exists()]
-    there = f"Sets of the book: {listing(SETS, 20)}."
-    problems = [
-        Problem("there is no such file, and no set of the book of this name.", there, file=name)
-        for name in files
-        if name not in sets and not Path(name).exists()
-    ]
-    if sets and len(sets) < len(files) and not problems:
-        problems.append(Problem("sets of the book and files cannot be mixed.", "Use one of them."))
-    if problems:
-        raise InputError(problems)
-    options: dict[str, Any] = {"chance": chance, "models": models, "benchmarks": table}
-    if source is not None:
-        options |= {"source_language": source, "override": True}
-    if files and not sets:
-        # The option names the benchmark where the file does not.
-        name = benchmarks[0] if len(benchmarks) == 1 else ""
-        loaded = hatlib.load_responses(files, benchmark=name, **options)
-    else:
-        loaded = hatlib.load_responses(sets=sets or list(benchmarks) or None, **options)
-    if not quiet:
-        _say(str(loaded.report))
-    return loaded
-
-
-def _scores(
-    responses: Responses,
-    benchmarks: Sequence[str] | None,
-    targets: Sequence[str] | None,
-    *,
-    reference: str,
-    **options: Any,
-) -> HatScores:
-    import hatlib
-    from hatlib.metric.estimate import REFERENCE_NAMES
-
-    base: Any = reference
-    if reference == "standard":
-        names = list(benchmarks or responses.benchmarks["benchmark"])
-        if len(names) > 1:
-            raise InputError(
-                Problem("a standard is of one benchmark.", "Name it with --benchmark NAME.")
-            )
-        base = hatlib.bundled_standard(names[0])
-    elif reference not in REFERENCE_NAMES:
-        if not Path(reference).exists():
-            known = ", ".join((*REFERENCE_NAMES, "standard"))
-            remedy = f"Use {known}, or the file of a frozen standard."
-            raise InputError(Problem("there is no such reference.", remedy, value=reference))
-        base = hatlib.Standard.read(reference)
-    with _progress() as progress:
-        return hatlib.hat_scores(
-            responses,
-            benchmarks=benchmarks or None,
-            targets=_codes(targets) if targets else None,
-            reference=base,
-            progress=progress,
-            **options,
-        )
-
-
-def _with_both(
-    responses: Responses, benchmarks: Sequence[str] | None, first: str, second: str
-) -> list[str]:
-    """The benchmarks that both models answered, among those that were asked for."""
-    from hatlib.errors import listing
-
-    known = responses.models
-    there = sorted(known["model"])
+def _with_both(responses: Responses, asked: Sequence[str] | None, *names: str) -> list[str]:
+    """The benchmarks that two models answered, among those that were asked for."""
+    known = responses.models.set_index("model")["display_name"]
     models: list[str] = []
     problems = []
-    for name in (first, second):
-        shown = known.loc[known["display_name"] == name, "model"].tolist()
-        found = [name] if name in there else shown
-        models += found[:1]
-        if not found:
-            remedy = f"There are: {listing(there, 40)}."
-            problems.append(Problem("there is no such model.", remedy, value=name))
-        elif len(found) > 1:
-            what = "several models are called so."
-            problems.append(Problem(what, f"Name one of: {listing(found)}.", value=name))
-    if not problems and models[0] == models[1]:
-        problems.append(Problem("a model is compared with itself.", "Name two.", value=first))
+    for name in names:
+        found = [name] if name in known.index else known.index[known == name].tolist()
+        models += found
+        if len(found) != 1:
+            what = "several models are called so." if found else "there is no such model."
+            remedy = f"{'Name one of' if found else 'There are'}: "
+            remedy += f"{listing(found or sorted(known.index), 40)}."
+            problems.append(Problem(what, remedy, value=name))
+    if not problems and len(set(models)) == 1:
+        problems.append(Problem("a model is compared with itself.", "Name two.", value=names[0]))
     if problems:
         raise InputError(problems)
     answered = responses.frame.groupby("benchmark")["model"].unique()
     # An unknown benchmark stays, and is refused with a list of those there are.
-    chosen = [
-        name
-        for name in benchmarks or answered.index
-        if name not in answered or set(models) <= set(answered[name])
-    ]
+    both = {name for name, those in answered.items() if set(models) <= set(those)}
+    chosen = [n for n in asked or answered.index if n in both or n not in answered]
     if not chosen:
-        raise InputError(
-            Problem("no benchmark has answers of both models.", "`hat score` shows who has.")
-        )
+        what = "no benchmark has answers of both models."
+        raise InputError(Problem(what, "`hat score` shows who has."))
     return chosen
 
 
@@ -1058,30 +670,13 @@ def _codes(texts: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(word for word in words if word))
 
 
-def _abilities(n: int) -> list[float]:
-    """Equal steps of ability; none for no models, which is then refused with the rest."""
-    return [-1.5 + 4 * k / max(n - 1, 1) for k in range(n)]
-
-
-def _in_turn(profiles: Sequence[str], n: int) -> list[str]:
-    return [profiles[k % len(profiles)] for k in range(n)]
-
-
-def _deliver(text: str, out: Path | None, force: bool) -> None:
-    """Write a result to standard output, or to a file whose name is then the output."""
-    if out is None:
-        typer.echo(text)
-        return
-    writing.write_text(out, text, force=force)
-    typer.echo(out)
-
-
 def _pairs(
-    texts: Sequence[str], example: str = "-p draws=200", what: str = "parameter"
+    texts: Sequence[str] | None, example: str = "-p draws=200", what: str = "parameter"
 ) -> dict[str, Any]:
+    """Words like name=value."""
     values: dict[str, Any] = {}
     problems = []
-    for text in texts:
+    for text in texts or ():
         name, sign, value = text.partition("=")
         name = name.strip()
         if not sign or not name:
@@ -1094,12 +689,12 @@ def _pairs(
     return values
 
 
-def _problems(error: InputError, most: int = 50) -> str:
-    """One line a problem, and how many more there are."""
-    lines = [str(problem) for problem in error.problems]
-    if len(lines) > most:
-        lines[most:] = [f"… and {len(lines) - most} more problems."]
-    return "\n".join(lines)
+def _shown(files: Sequence[Path], open_: bool) -> None:
+    """Name the files that were made; open the last one in the browser."""
+    for file in files:
+        typer.echo(file)
+    if open_:
+        typer.launch(files[-1].absolute().as_uri())
 
 
 def _say(text: str) -> None:
@@ -1107,68 +702,34 @@ def _say(text: str) -> None:
     typer.echo(printable(text), err=True)
 
 
-def _open(path: Path) -> None:
-    typer.launch(path.absolute().as_uri())
-
-
-def _console() -> Console:
+@contextlib.contextmanager
+def _progress() -> Iterator[Progress]:
+    """A progress bar on a terminal, a line every few seconds elsewhere."""
+    from rich import progress
     from rich.console import Console
 
-    return Console(stderr=True, markup=False, highlight=False)
-
-
-_EVERY = 5.0  # seconds between lines of progress
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """A progress bar on a terminal, a line every few seconds elsewhere."""
-    console = _console()
-    if not console.is_terminal or os.environ.get("CI"):
-        last = time.monotonic()
-
-        def tell(message: str, done: int, total: int) -> None:
-            nonlocal last
-            if time.monotonic() - last > _EVERY:
-                last = time.monotonic()
-                _say(f"{message}: {done} of {total}")
-
-        yield tell
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
+    console = Console(stderr=True, markup=False, highlight=False)
+    on_terminal = console.is_terminal and not os.environ.get("CI")
+    last = time.monotonic()
+    text = progress.TextColumn("{task.description}", markup=False)
+    columns = (text, progress.BarColumn(), progress.MofNCompleteColumn())
+    with progress.Progress(
+        *columns,
+        progress.TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not on_terminal,
+    ) as bar:
         task = bar.add_task("starting", total=None)
 
         def show(message: str, done: int, total: int) -> None:
+            nonlocal last
             bar.update(task, description=message, completed=done, total=total)
+            if not on_terminal and time.monotonic() - last > _EVERY:
+                last = time.monotonic()
+                _say(f"{message}: {done} of {total}")
 
         yield show
-
-
-def _judge(shares: tuple[float, float] | None, labels: tuple[int, int]) -> Judge | None:
-    """The judge that scores are corrected for, if one is named."""
-    from hatlib.metric.judge import Judge
-
-    if shares is None:
-        if any(labels):
-            raise typer.BadParameter("--judge-labels goes with --judge.")
-        return None
-    return Judge(*shares, *labels)
-
-
-def _as_json(found: Sequence[Notebook]) -> str:
-    import dataclasses
-    import json
-
-    rows = [dataclasses.asdict(notebook) | {"path": str(notebook.path)} for notebook in found]
-    return json.dumps(rows, indent=2, ensure_ascii=False)
 
 
 def _print_notebooks(found: Sequence[Notebook]) -> None:
@@ -1179,12 +740,8 @@ def _print_notebooks(found: Sequence[Notebook]) -> None:
     console = Console(highlight=False)
     for notebook in found:
         console.print(Text(notebook.name, style="bold"))
-        for line in (
-            notebook.question or notebook.title,
-            notebook.needs and f"Needs: {notebook.needs}",
-        ):
-            if line:
-                console.print(Text(f"  {line}"))
+        needs = notebook.needs and f"\n  Needs: {notebook.needs}"
+        console.print(Text(f"  {notebook.question or notebook.title}{needs}"))
         table = Table("parameter", "type", "default", "what it does", box=None, pad_edge=True)
         for each in notebook.parameters:
             table.add_row(*map(Text, (each.name, each.type, repr(each.default), each.help)))
@@ -1197,10 +754,16 @@ def main() -> None:
     try:
         app(prog_name="hat")
     except InputError as error:
-        _say(_problems(error))
+        lines = [str(problem) for problem in error.problems]
+        if len(lines) > 50:
+            lines[50:] = [f"… and {len(lines) - 50} more problems."]
+        _say("\n".join(lines))
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _say(f"{where}{error.strerror or error}.")
+        _say(
+            f"{error.filename}: {error.strerror}."
+            if error.filename
+            else f"{error.strerror or error}."
+        )
     except MemoryError:
         _say("There is not enough memory for this.")
     except RunError as error:

@@ -11,10 +11,11 @@ import sys
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import pandas as pd
 import pytest
+import typer
 from jsonschema import Draft202012Validator
 
 import hatlib
@@ -235,15 +236,16 @@ def test_the_schema_knows_every_flag_and_every_method():
 def test_the_command_offers_what_the_functions_take():
     from hatlib.truth.design import Scenario
 
-    def choices(command: Callable[..., None], name: str) -> set[str]:
-        hint = get_type_hints(command)[name]
-        inner = [part for part in get_args(hint) if part is not type(None)] or [hint]
-        return {word for part in inner for word in (get_args(part) or [part])}
-
-    for command in (cli.score, cli.compare):
-        assert choices(command, "hardness") == set(HARDNESS_NAMES)
-        assert choices(command, "profile") == set(PROFILES)
-    assert choices(cli.simulate, "scenario") == set(get_args(Scenario))
+    commands = typer.main.get_command(cli.app).commands
+    offered = {
+        (name, option.name): set(getattr(option.type, "choices", ()))
+        for name, command in commands.items()
+        for option in command.params
+    }
+    for command in ("score", "compare"):
+        assert offered[command, "hardness"] == set(HARDNESS_NAMES)
+        assert offered[command, "profile"] == set(PROFILES)
+    assert offered["simulate", "scenario"] == set(get_args(Scenario))
 
 
 def test_scores_are_corrected_for_a_judge(hat, answers):
