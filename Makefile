@@ -25,7 +25,7 @@ test: .venv/dev ## check style, types, code, notebooks and the book
 	$(bin)/ruff format --check
 	$(bin)/mypy
 	$(bin)/lint-imports --no-cache
-	$(bin)/python -m pytest -n 2
+	$(bin)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/dev ## mend what ruff can mend, then check style and types
 	$(bin)/ruff check --fix

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .visit import Visit, visit_page
+from .visit import DESK, Visit, visit_page
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,16 +71,53 @@ def address(built_book: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def desk(chromium: Any) -> Iterator[Any]:
+    """One browser window for all pages."""
+    context = chromium.new_context(viewport=DESK)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def plain(chromium: Any) -> Iterator[Any]:
+    """A page that runs no scripts."""
+    context = chromium.new_context(
+        java_script_enabled=False, viewport={"width": 390, "height": 844}
+    )
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def page(desk: Any, troubles: list[str]) -> Iterator[Any]:
+    """A new page; what goes wrong on it is noted."""
+    page = desk.new_page()
+    page.set_default_timeout(60_000)
+    page.on("console", lambda m: m.type == "error" and troubles.append(m.text))
+    page.on("pageerror", lambda e: troubles.append(str(e)))
+    page.on("dialog", lambda d: (troubles.append(d.message), d.dismiss()))
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def troubles() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="session")
 def _visits() -> dict[str, Visit]:
     return {}
 
 
 @pytest.fixture
 def visit(
-    page_name: str, chromium: Any, built_book: Path, address: str, _visits: dict[str, Visit]
+    page_name: str, desk: Any, plain: Any, built_book: Path, address: str, _visits: dict[str, Visit]
 ) -> Visit:
     """What was seen on a page; it is visited once, whatever the number of tests."""
     if page_name not in _visits:
         from_disk = sum(bool(seen.figures_disk) for seen in _visits.values()) < 2
-        _visits[page_name] = visit_page(chromium, built_book, address, page_name, from_disk)
+        page = desk.new_page()
+        _visits[page_name] = visit_page(page, plain, built_book, address, page_name, from_disk)
+        page.close()
     return _visits[page_name]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -14,11 +12,10 @@ from hatlib.publish.page import web_page
 from hatlib.show.drill import drill_page
 from hatlib.truth.drill import make_drill
 
-from .visit import AXE_TAGS, _axe
+from .visit import AXE_TAGS, axe
 
 pytestmark = [pytest.mark.browser]
 
-ROOT = Path(__file__).parents[2]
 CHECK = """addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.blockedURI))"""
 
 
@@ -41,29 +38,18 @@ def where(request: pytest.FixtureRequest) -> str:
     """The address of a page with a drill, alone and in the book."""
     if request.param == "alone":
         return str(request.getfixturevalue("alone"))
-    if "analyses/drill" not in (ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"):
-        pytest.skip("The book has no drill.")
     return f"{request.getfixturevalue('address')}analyses/drill.html"
 
 
 @pytest.fixture
-def troubles() -> list[str]:
-    return []
-
-
-@pytest.fixture(params=[1280, 390], ids=["wide", "phone"])
-def page(
-    request: pytest.FixtureRequest, chromium: Any, where: str, troubles: list[str]
-) -> Iterator[Any]:
-    context = chromium.new_context(viewport={"width": request.param, "height": 844})
-    page = context.new_page()
+def page(page: Any, where: str) -> Any:
+    """A page with a drill: alone on a wide screen, in the book on a phone."""
+    width = 1280 if where.startswith("file:") else 390
+    page.set_viewport_size({"width": width, "height": 844})
     page.add_init_script(CHECK)
-    page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
     page.goto(where)
-    page.locator(".hat-tally").wait_for(timeout=10_000)
-    yield page
-    context.close()
+    page.locator(".hat-tally").wait_for(timeout=30_000)
+    return page
 
 
 def tally(page: Any, who: str) -> list[int]:
@@ -158,20 +144,19 @@ def test_nothing_is_wider_than_the_page(page: Any) -> None:
     assert page.evaluate(over) == 0
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_accessible(page: Any, theme: str) -> None:
+def test_accessible(page: Any) -> None:
     answer(page, 0, "same").click()
     page.locator(".hat-answer > summary").first.click()
     page.add_style_tag(content="* { transition: none !important }")
-    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
     # The rest of the page has tests of its own.
     page.evaluate("document.querySelectorAll('figure.hat-chart').forEach(f => f.remove())")
-    assert _axe(page, {"type": "tag", "values": AXE_TAGS}) == []
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        assert axe(page, {"type": "tag", "values": AXE_TAGS}) == []
 
 
-def test_without_javascript_it_unfolds_in_two_steps(chromium: Any, where: str) -> None:
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
+def test_without_javascript_it_unfolds_in_two_steps(plain: Any, where: str) -> None:
+    page = plain
     page.goto(where)
     first = page.locator(".hat-round").first
     assert not first.locator("button").first.is_visible()
@@ -182,4 +167,3 @@ def test_without_javascript_it_unfolds_in_two_steps(chromium: Any, where: str) -
     assert not first.locator(".hat-answer > p").first.is_visible()
     first.locator(".hat-answer > summary").click()
     assert first.locator(".hat-answer > p").first.is_visible()
-    context.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+DESK = {"width": 1280, "height": 900}
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
 # What repeats itself is looked at a few times: rows of tables, entries of the API and marks of
@@ -82,48 +83,46 @@ class Visit:
     weight: int = 0
 
 
-def visit_page(browser: Any, book: Path, address: str, name: str, disk: bool = True) -> Visit:
-    """Visit a page served, dark, narrow, printed, from disk and without JavaScript."""
+# Every chart has been drawn at its width and in its theme.
+SETTLED = """() => [...document.querySelectorAll('figure.hat-chart')].every(f =>
+  !f.dataset.state || Math.abs(f.hatWidth - f.clientWidth) < 9
+  && f.hatTheme === (document.documentElement.dataset.theme === 'dark')
+  && !f.querySelector('.hat-canvas[style*=hidden]'))"""
+
+
+def visit_page(page: Any, plain: Any, book: Path, address: str, name: str, disk: bool) -> Visit:
+    """Visit a page served, dark, narrow, printed, without JavaScript, and perhaps from disk.
+
+    `page` is a new page of a browser, `plain` one that runs no scripts.
+    """
     seen = Visit(name, weight=(book / name).stat().st_size)
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
     _listen(page, seen, address)
     page.goto(address + name)
     seen.figures = _draw_all(page)
     page.add_style_tag(content="* { transition: none !important }")  # axe looks at once
     seen.colours_light = page.evaluate(COLOURS)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    seen.figures_dark = _draw_all(page, redrawn=True)
+    seen.figures_dark = _draw_all(page)
     seen.colours_dark = page.evaluate(COLOURS)
     page.set_viewport_size({"width": 390, "height": 844})
-    seen.figures_phone = _draw_all(page, redrawn=True)
+    seen.figures_phone = _draw_all(page)
     seen.overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     page.emulate_media(media="print")
     seen.static_print = page.evaluate(STATIC)
     page.set_viewport_size({"width": 680, "height": 1000})  # what a sheet of A4 has between margins
     seen.cut_in_print = page.evaluate(CUT)
     page.emulate_media(media="screen")
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.wait_for_timeout(300)
+    page.set_viewport_size(DESK)
+    page.wait_for_function(SETTLED)
     page.evaluate(PRUNE)
-    seen.axe_dark = _axe(page, {"type": "rule", "values": ["color-contrast"]})
+    seen.axe_dark = axe(page, {"type": "rule", "values": ["color-contrast"]})
     page.evaluate("document.documentElement.dataset.theme = 'light'")
-    seen.axe_light = _axe(page, {"type": "tag", "values": AXE_TAGS})
-    context.close()
-
+    seen.axe_light = axe(page, {"type": "tag", "values": AXE_TAGS})
     if disk:
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        page = context.new_page()
-        _listen(page, seen, "file:")
         page.goto((book / name).as_uri())
         seen.figures_disk = _draw_all(page)
-        context.close()
-
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(address + name)
-    seen.static_no_script = page.evaluate(STATIC)
-    context.close()
+    plain.goto(address + name)
+    seen.static_no_script = plain.evaluate(STATIC)
     return seen
 
 
@@ -131,7 +130,7 @@ def _listen(page: Any, seen: Visit, home: str) -> None:
     """Note what a page asks of others and what goes wrong."""
 
     def asked(request: Any) -> None:
-        if not request.url.startswith((home, "data:", "blob:", "about:")):
+        if not request.url.startswith((home, "file:", "data:", "blob:", "about:")):
             seen.abroad.append(request.url)
 
     page.on("request", asked)
@@ -144,10 +143,8 @@ def _listen(page: Any, seen: Visit, home: str) -> None:
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
 
 
-def _draw_all(page: Any, redrawn: bool = False) -> list[dict[str, Any]]:
+def _draw_all(page: Any) -> list[dict[str, Any]]:
     """Scroll to each chart, as a reader does, wait until it is drawn, and look at it."""
-    if redrawn and page.query_selector("figure.hat-chart"):
-        page.wait_for_timeout(300)
     seen = []
     for figure in page.query_selector_all("figure.hat-chart"):
         # A chart of a folded solution is drawn when the reader opens it.
@@ -160,13 +157,13 @@ def _draw_all(page: Any, redrawn: bool = False) -> list[dict[str, Any]]:
             " && f.hatTheme === (document.documentElement.dataset.theme === 'dark')"
             " && !f.querySelector('.hat-canvas[style*=hidden]')",
             arg=figure,
-            timeout=10_000,
+            timeout=30_000,
         )
         seen.append(figure.evaluate(DRAWN))
     return seen
 
 
-def _axe(page: Any, which: dict[str, Any]) -> list[str]:
+def axe(page: Any, which: dict[str, Any]) -> list[str]:
     """Serious and critical findings of axe."""
     from axe_playwright_python.base import AXE_SCRIPT
 
