@@ -32,31 +32,6 @@ def counted(n: int, noun: str, plural: str = "") -> str:
     return f"{n or 'no'} {noun if n == 1 else plural or noun + 's'}"
 
 
-def moves(value: float, digits: int = 3) -> str:
-    """How far something rises or falls.
-
-    Examples
-    --------
-    >>> moves(0.2), moves(-0.2), moves(-0.00001)
-    ('rises by 0.200', 'falls by 0.200', 'does not change')
-    """
-    size = f"{abs(value):.{digits}f}"
-    if not re.search(r"[1-9]", size):
-        return "does not change"
-    return f"{'rises' if value > 0 else 'falls'} by {size}"
-
-
-def headline(subject: str, verdict: str) -> str:
-    """Start an answer with what it is about and how it ends.
-
-    Examples
-    --------
-    >>> headline("XNLI", "cannot tell")
-    '**XNLI: cannot tell.**'
-    """
-    return f"**{markdown_text(subject)}: {verdict}.**"
-
-
 def joined(words: list[str]) -> str:
     """Words as a list in a sentence.
 
@@ -66,17 +41,6 @@ def joined(words: list[str]) -> str:
     ('a', 'a and b', 'a, b and c')
     """
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def capital(text: str) -> str:
-    """Text with a capital at its start; the rest stays as it is.
-
-    Examples
-    --------
-    >>> capital("a line of the BBC")
-    'A line of the BBC'
-    """
-    return text[:1].upper() + text[1:]
 
 
 def markdown_text(text: object) -> str:

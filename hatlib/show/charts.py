@@ -241,7 +241,7 @@ def spans(
     ends.shorthand = f"{low}:Q"
     base = base.encode(tooltip=tooltip(*tips)) if tips else base
     bars = base.mark_rule(strokeWidth=2).encode(**{axis: ends, f"{axis}2": f"{high}:Q"})
-    return bars + base.mark_point(filled=True, size=60)
+    return bars + base.mark_point(filled=True, size=60, opacity=1)
 
 
 def tooltip(*columns: str) -> list[alt.Tooltip]:

@@ -222,16 +222,16 @@ def verdict_table(
     rows = []
     for v in verdicts:
         known = math.isfinite(v.low)
+        ends = f" [{signed(v.low)}, {signed(v.high)}]" if known else ""
         rows.append(
             {
                 "dataset": v.subject,
-                "estimate": v.estimate,
-                f"{v.level:.0%} interval": f"{signed(v.low)} to {signed(v.high)}" if known else "",
+                "evidence": v.grade,
+                f"estimate [{v.level:.0%} interval]": signed(v.estimate) + ends,
                 "rests on": _basis(v),
                 "what it says": _told(v, loss, gain) if known else "There is no interval.",
-                "evidence": v.grade,
             }
-        )  # fmt: skip
+        )
     return show_table(pd.DataFrame(rows), caption)
 
 

@@ -53,10 +53,7 @@ def test_answers_become_accuracies(answers):
     assert n_items["tree 1B", "sw"] == 3
     assert n_items["tree 1B", "de"] == 4
     assert "turned into 6 accuracies" in str(tables.report)
-
-
-def test_what_describes_the_models_comes_along(answers):
-    table = hatlib.summarise(hatlib.load(answers)).table()
+    table = hatlib.summarise(tables).table()
     assert table["params_total_b"].tolist() == [1.0, 8.0]
     assert table["ladder"].tolist() == ["tree", "tree"]
 
@@ -66,12 +63,11 @@ def test_accuracies_and_answers_cannot_be_mixed_in_one_list(answers, accuracies)
         hatlib.load([answers, accuracies])
 
 
-def test_answers_come_first_then_data_with_items(answers, accuracies):
+def test_answers_come_first_then_data_with_items_and_accuracies_alone_have_none(
+    answers, accuracies
+):
     assert hatlib.answers_of(accuracies, answers).responses is not None
     assert hatlib.answers_of([answers]).responses.frame["model"].nunique() == 2
-
-
-def test_accuracies_alone_have_no_answers_and_say_how_to_give_them(accuracies):
     given = hatlib.answers_of([accuracies])
     assert given.responses is None
     assert given.report == NO_ANSWERS
