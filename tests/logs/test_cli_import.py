@@ -1,11 +1,16 @@
-"""`hat import` as a person types it."""
+"""`hat import` as a person types it, and the commands of the page *Your results*."""
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+import pandas as pd
 import pytest
+from example_logs import FOLDER, write
 from make_logs import LADDER, answer_keys, answers, lm_eval, lm_eval_rows, write_lines
 
 from hatlib import cli
@@ -30,23 +35,18 @@ def hat(tmp_path, monkeypatch, capsys) -> Hat:
     return call
 
 
-@pytest.mark.parametrize("name", ["mine.parquet", "mine.csv", "new/mine.csv.gz"])
-def test_from_logs_to_a_score(hat, tmp_path, name):
+def test_from_logs_to_a_score(hat, tmp_path):
     lm_eval(tmp_path / "logs", answers(LADDER))
-    code, out, err = hat("import", "lm-eval", "logs", "-o", name)
-    assert (code, out) == (0, f"{name}\n")
-    assert "Paired across languages" in err and max(map(len, err.splitlines())) < 200
+    for name in ("mine.parquet", "mine.csv", "new/mine.csv.gz"):
+        code, out, err = hat("import", "lm-eval", "logs", "-o", name)
+        assert (code, out) == (0, f"{name}\n")
+        assert "Paired across languages" in err and max(map(len, err.splitlines())) < 200
     assert hat("check", name)[0] == 0
     code, out, _ = hat("score", name, "--draws", "20", "--hardness", "pooled", "--format", "csv")
     assert code == 0 and "invented/strong-7b" in out
-
-
-def test_nothing_is_overwritten_unasked(hat, tmp_path):
-    lm_eval(tmp_path / "logs")
-    hat("import", "lm-eval", "logs", "-o", "a.csv")
-    code, out, err = hat("import", "lm-eval", "logs", "-o", "a.csv")
+    code, out, err = hat("import", "lm-eval", "logs", "-o", name)
     assert (code, out) == (1, "") and "--force" in err
-    assert hat("import", "lm-eval", "logs", "-o", "a.csv", "--force")[0] == 0
+    assert hat("import", "lm-eval", "logs", "-o", name, "--force")[0] == 0
 
 
 def test_options_reach_the_reader(hat, tmp_path):
@@ -96,6 +96,34 @@ def test_messages_do_not_steer_the_terminal(hat, tmp_path):
     assert code == 1 and "\x1b" not in err
 
 
-def test_help_names_the_formats(hat):
-    code, out, _ = hat("import", "--help")
-    assert code == 0 and "lm-eval" in out and "--language-from" in out
+# The page -----------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[2] / "book/your-results.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^hat .*", "".join(re.findall(r"```console\n.*?```", PAGE, re.S)), re.M)
+
+
+def test_the_logs_of_the_page_are_the_ones_that_the_code_writes(tmp_path):
+    write(tmp_path)
+    ours = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    kept = {p.relative_to(FOLDER): p.read_bytes() for p in FOLDER.rglob("*") if p.is_file()}
+    assert ours == kept
+
+
+@pytest.mark.notebook
+def test_every_command_of_the_page_works(hat, tmp_path):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book/logs").symlink_to(FOLDER)
+    assert len(COMMANDS) >= 8 and "hat report inspect.parquet -o report.html" in COMMANDS
+    for command in COMMANDS:
+        # Of the notebooks one is run here, on imported logs; the others have tests of their own.
+        if not re.match("hat run|hat report demo", command):
+            code, _, err = hat(*shlex.split(command)[1:])
+            assert code == 0, (command, err)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "invented/strong-7b" in page and "invented/weak-1b" in page
+    long = pd.read_csv(FOLDER / "long.csv")
+    right = long.assign(right=long["is_right"] == "yes").groupby(["model", "language"])["right"]
+    for name in ("inspect", "eee"):  # which hold the same answers
+        found = pd.read_parquet(f"{name}.parquet").groupby(["model", "language"])
+        assert found["n_correct"].sum().tolist() == right.sum().tolist()
+        assert found["n_trials"].sum().tolist() == right.size().tolist()

@@ -60,6 +60,12 @@ def test_archives_are_folders(tmp_path, kind):
         path.write_bytes(data)
     whole, packed = import_logs("lm-eval", logs).frame, import_logs("lm-eval", path).frame
     pd.testing.assert_frame_equal(packed, whole)
+    for log in list(logs.rglob("*.jsonl")):
+        log.with_suffix(".jsonl.zst").write_bytes(
+            pyarrow.compress(log.read_bytes(), "zstd", asbytes=True)
+        )
+        log.unlink()
+    pd.testing.assert_frame_equal(import_logs("lm-eval", logs).frame, whole)
     path.write_bytes(path.read_bytes()[:1500])
     assert "damaged" in refused("lm-eval", path) or "cut off" in refused("lm-eval", path)
 
@@ -74,44 +80,23 @@ def test_names_in_an_archive_stay_names(tmp_path):
     assert sorted(p.name for p in tmp_path.parent.rglob("evil*")) == []
 
 
-def test_zstandard_is_unpacked(tmp_path):
-    logs = lm_eval(tmp_path)
-    whole = import_logs("lm-eval", logs).frame
-    for path in list(logs.rglob("*.jsonl")):
-        packed = pyarrow.compress(path.read_bytes(), "zstd", asbytes=True)
-        path.with_suffix(".jsonl.zst").write_bytes(packed)
-        path.unlink()
-    pd.testing.assert_frame_equal(import_logs("lm-eval", logs).frame, whole)
-
-
-def test_old_logs_of_lm_eval_are_arrays(tmp_path):
+def test_forms_of_lm_eval(tmp_path):
     for code in ("en", "de"):
         rows = lm_eval_rows([i % 2 for i in range(30)], answer_keys(30))
-        path = tmp_path / f"pretrained__acme__m-7b_mgsm_direct_{code}.jsonl"
-        path.write_text(json.dumps(rows, indent=2))
-    imported = import_logs("lm-eval", tmp_path)
-    assert set(imported.frame["model"]) == {"acme/m-7b"} and len(imported.frame) == 60
-
-
-def test_repeats_of_lm_eval_are_counts(tmp_path):
-    for code in ("en", "de"):
+        path = tmp_path / "old" / f"pretrained__acme__m-7b_mgsm_direct_{code}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(rows, indent=2))  # one array, before version 0.4.3
+        rows[0] |= {"filtered_resps": ["[invalid]"]}
+        write_lines(tmp_path / "unread__m" / f"samples_mgsm_direct_{code}.jsonl", rows)
         rows = lm_eval_rows([(i % 5) / 4 for i in range(30)], answer_keys(30))
         rows = [r | {"resps": [["a", "b", "c", "d"]]} for r in rows]
-        write_lines(tmp_path / "x__m" / f"samples_mgsm_direct_{code}.jsonl", rows)
-    imported = import_logs("lm-eval", tmp_path)
-    assert set(imported.frame["n_trials"]) == {4}
-    assert imported.frame["n_correct"].sum() == 2 * 6 * (0 + 1 + 2 + 3 + 4)
-    assert "are counts" in str(imported.report)
-
-
-def test_answers_that_the_filter_did_not_find_are_counted(tmp_path):
-    for code in ("en", "de"):
-        rows = lm_eval_rows([i % 2 for i in range(20)], answer_keys(20))
-        if code == "de":
-            rows[0] |= {"filtered_resps": ["[invalid]"]}
-        write_lines(tmp_path / "x__m" / f"samples_mgsm_direct_{code}.jsonl", rows)
-    frame = import_logs("lm-eval", tmp_path).frame
-    assert frame["n_parsed"].sum() == 39 and frame.loc[0, "n_parsed"] == 0
+        write_lines(tmp_path / "counts__m" / f"samples_mgsm_direct_{code}.jsonl", rows)
+    frame = import_logs("lm-eval", tmp_path / "old").frame
+    assert set(frame["model"]) == {"acme/m-7b"} and len(frame) == 60
+    frame = import_logs("lm-eval", tmp_path / "unread__m").frame
+    assert frame["n_parsed"].sum() == 58 and frame.loc[0, "n_parsed"] == 0
+    frame = import_logs("lm-eval", tmp_path / "counts__m").frame
+    assert set(frame["n_trials"]) == {4} and frame["n_correct"].sum() == 2 * 6 * (0 + 1 + 2 + 3 + 4)
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -131,13 +116,6 @@ def test_a_folder_a_language_and_a_file_a_model(tmp_path, named):
     assert len(frame) == 16 and set(frame["n_trials"]) == {1}
     said = refused("long", tmp_path / "in", **(options | {"language_from": r"x(?P<language>..)x"}))
     assert "--language-from finds nothing in de/alpha" in said
-
-
-def test_files_of_equal_bytes_are_two_languages_if_their_names_are(tmp_path):
-    for code in ("en", "de"):
-        write_lines(tmp_path / f"q_{code}.jsonl", [{"item": 1, "correct": 1}])
-    frame = import_logs("long", tmp_path, **QUIZ, language_from="q_(?P<language>..)").frame
-    assert frame["language"].tolist() == ["de", "en"]
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet", "a.json"])
@@ -185,20 +163,27 @@ def test_repeats_as_counts(tmp_path):
     assert set(frame["n_trials"]) == {3} and set(frame["n_correct"]) == {0, 2}
 
 
+def test_one_name_for_several_languages_models_or_benchmarks_is_refused(tmp_path):
+    rows = [{**r, "benchmark": b, "model": m} for b, m in (("b", "m"), ("c", "n")) for r in quiz()]
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    assert "2 models" in refused("long", path, model="mine")
+    assert "2 benchmarks" in refused("long", path, benchmark="mine")
+    for code in ("en", "de"):  # files of equal bytes are two languages if their names are
+        write_lines(tmp_path / "same" / f"q_{code}.jsonl", [{"item": 1, "correct": 1}])
+    found = import_logs("long", tmp_path / "same", **QUIZ, language_from="q_(?P<language>..)")
+    assert found.frame["language"].tolist() == ["de", "en"]
+    rows = [*quiz(), {"item": 1, "language": "all", "correct": 1}]
+    imported = import_logs("long", write_lines(tmp_path / "b.jsonl", rows), **QUIZ)
+    assert set(imported.frame["language"]) == {"en", "de"}
+    assert "1 row of language all" in str(imported.report)
+
+
 def test_spreadsheets(tmp_path):
     pytest.importorskip("python_calamine")
     pytest.importorskip("openpyxl")
     path = tmp_path / "a.xlsx"
     pd.DataFrame(quiz()).to_excel(path, index=False)
     assert len(import_logs("long", path, **QUIZ).frame) == 12
-
-
-def test_what_is_no_table_is_told_its_importer(tmp_path):
-    path = write_lines(tmp_path / "a.jsonl", lm_eval_rows([1, 0], ["1", "2"]))
-    assert "hat import lm-eval" in refused("long", path, **QUIZ)
-    path = write_lines(tmp_path / "b.jsonl", [{"euroeval_version": "1", "dataset": "d"}])
-    assert "have no items" in refused("long", path, **QUIZ)
-    assert "have no items" in refused("euroeval", path)
 
 
 def test_pointers_of_git_lfs_are_named_once(tmp_path):
@@ -212,56 +197,51 @@ def test_pointers_of_git_lfs_are_named_once(tmp_path):
     assert "git lfs pull" in refused("long", tmp_path / "a.csv", **QUIZ)
 
 
+def test_what_is_no_table_is_told_its_importer(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", lm_eval_rows([1, 0], ["1", "2"]))
+    assert "hat import lm-eval" in refused("long", path, **QUIZ)
+    path = write_lines(tmp_path / "b.jsonl", [{"euroeval_version": "1", "dataset": "d"}])
+    assert "have no items" in refused("long", path, **QUIZ)
+    assert "have no items" in refused("euroeval", path)
+
+
 def test_helm(tmp_path):
-    for code in ("en", "de"):
+    for code, shots in (("en", 5), ("de", 5), ("de", 0)):
         folder = tmp_path / "suite" / f"mgsm:language={code},model=acme_m-7b"
-        folder.mkdir(parents=True)
         stats = [
-            {
-                "instance_id": f"id{i}",
-                "train_trial_index": 0,
-                "stats": [
-                    {"name": {"name": "exact_match", "split": "test"}, "count": 1, "mean": i % 2},
-                    {"name": {"name": "num_bytes"}, "count": 1, "mean": 300},
-                ],
-            }
+            {"name": {"name": "exact_match", "split": "test"}, "count": 1, "mean": 0},
+            {"name": {"name": "num_bytes"}, "count": 1, "mean": 300},
+        ]
+        rows = [
+            {"instance_id": f"id{i}", "stats": [stats[0] | {"mean": i % 2}, stats[1]]}
             for i in range(6)
         ]
-        noisy = stats[0] | {"perturbation": {"name": "typos"}}
-        (folder / "per_instance_stats.json").write_text(json.dumps([*stats, noisy]))
-        spec = {
-            "name": folder.name,
-            "adapter_spec": {"model": "acme/m-7b", "max_train_instances": 5},
-            "scenario_spec": {"args": {"language": code}},
-        }
-        (folder / "run_spec.json").write_text(json.dumps(spec))
-    imported = import_logs("helm", tmp_path)
-    assert imported.frame.groupby("language")["n_correct"].mean().tolist() == [0.5, 0.5]
-    assert set(imported.frame["model"]) == {"acme/m-7b"}
-    assert "1 perturbed instance" in str(imported.report)
-    spec["adapter_spec"]["max_train_instances"] = 0
-    (folder / "run_spec.json").write_text(json.dumps(spec))
+        rows.append(rows[0] | {"perturbation": {"name": "typos"}})
+        adapter = {"model": "acme/m-7b", "max_train_instances": shots}
+        args = {"scenario_spec": {"args": {"language": code}}, "adapter_spec": adapter}
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "per_instance_stats.json").write_text(json.dumps(rows))
+        (folder / "run_spec.json").write_text(json.dumps({"name": folder.name, **args}))
+        if (code, shots) == ("de", 5):
+            imported = import_logs("helm", tmp_path)
+            assert imported.frame.groupby("language")["n_correct"].mean().tolist() == [0.5, 0.5]
+            assert set(imported.frame["model"]) == {"acme/m-7b"}
+            assert "1 perturbed instance" in str(imported.report)
     assert "max_train_instances=0 (de)" in refused("helm", tmp_path)
 
 
 @pytest.mark.parametrize("judged", [False, True])
 def test_opencompass(tmp_path, judged):
+    folder = tmp_path / ("results" if judged else "predictions") / "m-7b-hf"
+    folder.mkdir(parents=True)
+    answers: Any = {str(i): {"prediction": "AB"[i % 2], "gold": "A"} for i in range(6)}
+    if judged:
+        answers = {"details": {k: v | {"correct": k in "024"} for k, v in answers.items()}}
     for code in ("en", "de"):
-        folder = tmp_path / ("results" if judged else "predictions") / "m-7b-hf"
-        folder.mkdir(parents=True, exist_ok=True)
-        answers = {
-            str(i): {"origin_prompt": "?", "prediction": "AB"[i % 2], "gold": "A"} for i in range(6)
-        }
-        if judged:
-            answers = {
-                k: {"pred": v["prediction"], "answer": "A", "correct": v["prediction"] == "A"}
-                for k, v in answers.items()
-            }
-        value: dict[str, Any] = {"accuracy": 50, "details": answers} if judged else answers
-        (folder / f"mgsm_{code}.json").write_text(json.dumps(value))
-    imported = import_logs("opencompass", tmp_path)
-    assert imported.frame.groupby("language")["n_correct"].mean().tolist() == [0.5, 0.5]
-    assert set(imported.frame["model"]) == {"m-7b-hf"} and "n_parsed" in imported.frame
+        (folder / f"mgsm_{code}.json").write_text(json.dumps(answers))
+    frame = import_logs("opencompass", tmp_path).frame
+    assert frame.groupby("language")["n_correct"].mean().tolist() == [0.5, 0.5]
+    assert set(frame["model"]) == {"m-7b-hf"} and "n_parsed" in frame
 
 
 def test_codes_of_countries_are_asked_about(tmp_path):
@@ -288,13 +268,6 @@ def test_one_language_under_two_spellings(tmp_path):
     assert "several spellings of zh" in refused("long", path, benchmark="quiz")
 
 
-def test_rows_of_no_language_are_left_out(tmp_path):
-    rows = [*quiz(), {"item": 1, "language": "all", "correct": 1}]
-    imported = import_logs("long", write_lines(tmp_path / "a.jsonl", rows), **QUIZ)
-    assert set(imported.frame["language"]) == {"en", "de"}
-    assert "1 row of language all" in str(imported.report)
-
-
 def test_names_of_benchmarks_in_a_column_are_not_read_as_tasks(tmp_path):
     rows = [{**r, "benchmark": "copa", "model": "m"} for r in quiz()]
     imported = import_logs("long", write_lines(tmp_path / "a.jsonl", rows))
@@ -308,10 +281,3 @@ def test_names_of_benchmarks_in_a_column_are_not_read_as_tasks(tmp_path):
     frame = import_logs("long", write_lines(tmp_path / "b.jsonl", rows)).frame
     assert frame["item"].nunique() == 12 and set(frame["n_trials"]) == {1}
     assert set(frame["benchmark"]) == {"b"}
-
-
-def test_one_name_is_not_given_to_two_models_or_benchmarks(tmp_path):
-    rows = [{**r, "benchmark": b, "model": m} for b, m in (("b", "m"), ("c", "n")) for r in quiz()]
-    path = write_lines(tmp_path / "a.jsonl", rows)
-    assert "2 models" in refused("long", path, model="mine")
-    assert "2 benchmarks" in refused("long", path, benchmark="mine")
