@@ -104,22 +104,18 @@ def profile_pair(
     if len(named) == 2 and named[0] == named[1]:
         raise InputError(Problem("a model is compared with itself.", "Name two.", value=a))
     at = _pair(chosen, named)
-    if len(named) == 1 and b and len(at) == 2:
-        at = at[::-1]
-    models = tuple(chosen.models[m] for m in at)
-    shown = tuple(names[m] for m in at)
+    at = at[::-1] if b and not a else at
+    models, shown = tuple(chosen.models[m] for m in at), tuple(names[m] for m in at)
     shown = shown if len(set(shown)) == len(shown) else models
-    if len(at) < 2:
-        reason = (
-            f"Two models with a score are needed, and there are {len(at)}. Add responses of "
-            "another model, or several answers an item."
-        )
-        none = pd.DataFrame(columns=list(_POINTS), dtype=float)
-        empty = pd.DataFrame(columns=["start", "end", "better", "difference"])
-        return ProfilePair(chosen.benchmark, title, models, shown, none, empty, reason)
-    points = profile_difference(chosen, *at, level=scores.level)
+    points = pd.DataFrame(columns=list(_POINTS), dtype=float)
+    if len(at) == 2:
+        points = profile_difference(chosen, *at, level=scores.level)
+    reason = "" if len(at) == 2 else (
+        f"Two models with a score are needed, and there are {len(at)}. Add responses of "
+        "another model, or several answers an item."
+    )  # fmt: skip
     return ProfilePair(
-        chosen.benchmark, title, models, shown, points, _stretches(points, shown), ""
+        chosen.benchmark, title, models, shown, points, _stretches(points, shown), reason
     )
 
 
@@ -167,20 +163,11 @@ def profile_difference(b: BenchmarkScores, i: int, j: int, *, level: float) -> p
     se = np.maximum(redrawn.std(axis=0, ddof=1), 1e-9)
     departure = np.abs(redrawn - redrawn.mean(axis=0)) / se
     reach = np.quantile(departure.max(axis=1), level) * se
-    items = items_near(b)
-    return pd.DataFrame(
-        {
-            "source_probability": b.hardness.grid[kept],
-            "expected_a": first,
-            "expected_b": second,
-            "difference": first - second,
-            "low": first - second - reach,
-            "high": first - second + reach,
-            "items_a": items[i],
-            "items_b": items[j],
-            "supported": (items[i] >= ENOUGH) & (items[j] >= ENOUGH),
-        }
-    )
+    items = items_near(b)[[i, j]]
+    gap = first - second
+    columns = (b.hardness.grid[kept], first, second, gap, gap - reach, gap + reach, *items,
+               (items >= ENOUGH).all(axis=0))  # fmt: skip
+    return pd.DataFrame(dict(zip(_POINTS, columns, strict=True)))
 
 
 def items_near(b: BenchmarkScores) -> Floats:
@@ -205,9 +192,9 @@ def widest(scores: HatScores) -> str:
     """
     reach = {}
     for b in scores.benchmarks:
-        at = _pair(b, [])
-        shared = float(_shared(b)[at[0], at[1]]) if len(at) == 2 else 0.0
-        reach[b.benchmark] = (min(shared, WIDE), int(b.sound[:, 0].sum()))
+        at, shared = _pair(b, []), _shared(b)
+        least = min(shared[at[0], at[1]], WIDE) if len(at) == 2 else 0.0
+        reach[b.benchmark] = (least, int(b.sound[:, 0].sum()))
     return max(reach, key=lambda name: reach[name])
 
 
@@ -223,16 +210,14 @@ def _pair(b: BenchmarkScores, named: list[int]) -> list[int]:
         return named
     hat, shared = b.hat[:, 0], _shared(b)
     pool = np.flatnonzero(b.sound[:, 0]).tolist()
-    if len(set(pool) | set(named)) < 2:
+    if len({*pool, *named}) < 2:
         pool = np.flatnonzero(np.isfinite(hat)).tolist()
-    if named:
-        pairs = [(named[0], m) for m in pool if m != named[0] and np.isfinite(hat[named[0]])]
-    else:
-        pairs = [(i, j) if hat[i] >= hat[j] else (j, i) for i, j in combinations(pool, 2)]
+    others = [(named[0], m) for m in pool if m != named[0]] if named else combinations(pool, 2)
+    pairs = [pair for pair in others if np.isfinite(hat[list(pair)]).all()]
     if not pairs:
         return pool[:1]
-    size = [shared[i, j] * abs(hat[i] - hat[j]) for i, j in pairs]
-    return list(pairs[int(np.argmax(size))])
+    first, second = max(pairs, key=lambda pair: shared[pair] * abs(hat[pair[0]] - hat[pair[1]]))
+    return [first, second] if named or hat[first] >= hat[second] else [second, first]
 
 
 def _stretches(points: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
@@ -240,18 +225,14 @@ def _stretches(points: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
     clear = (points["low"] > 0) | (points["high"] < 0)
     side = np.sign(points["difference"]) * (clear & points["supported"])
     run = (side != side.shift()).cumsum()
-    rows = []
-    for _, part in points[side != 0].groupby(run[side != 0]):
-        most = part["difference"].abs().idxmax()
-        rows.append(
-            {
-                "start": part["source_probability"].iloc[0],
-                "end": part["source_probability"].iloc[-1],
-                "better": names[0] if side[most] > 0 else names[1],
-                "difference": points["difference"][most],
-            }
-        )
-    return pd.DataFrame(rows, columns=["start", "end", "better", "difference"])
+    known = points.assign(better=np.where(side > 0, names[:1] or "", names[1:] or ""), run=run)
+    known["size"] = known["difference"].abs()
+    ends = known[side != 0].groupby("run").agg(
+        start=("source_probability", "first"), end=("source_probability", "last"),
+        better=("better", "first"), most=("size", "max"), sign=("difference", "first"),
+    )  # fmt: skip
+    ends["difference"] = ends["most"].astype(float) * np.sign(ends["sign"].astype(float))
+    return ends[["start", "end", "better", "difference"]].reset_index(drop=True)
 
 
 def _place(b: BenchmarkScores, names: tuple[str, ...], name: str) -> int:
