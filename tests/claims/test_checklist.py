@@ -107,25 +107,6 @@ def test_broken_questions_are_named():
     assert (found["n_models"] >= 3).all()
 
 
-def test_shuffling_keeps_numbers():
-    rng = np.random.default_rng(0)
-    known = rng.uniform(size=(4, 2, 60)) < 0.8
-    lost = known & (rng.uniform(size=known.shape) < 0.3)
-    groups = rng.integers(0, 3, 60)
-    mixed = checklist._shuffled_within(groups, lost, known, rng)
-    assert (mixed & ~known).sum() == 0
-    for group in range(3):
-        here = groups == group
-        assert (mixed[..., here].sum(axis=2) == lost[..., here].sum(axis=2)).all()
-
-
-def test_lost_by_all_by_hand():
-    known = np.array([[[1, 1, 0]], [[1, 1, 1]], [[1, 1, 1]]], dtype=bool)
-    lost = np.array([[[1, 1, 0]], [[1, 0, 1]], [[1, 1, 1]]], dtype=bool)
-    # Only the first item is solved by three models and lost by all of them.
-    assert checklist._lost_by_all(lost, known).tolist() == [[True, False, False]]
-
-
 def test_a_wrong_chance_level_is_seen():
     responses = simulated(abilities=np.linspace(-4, 0, 6), chance=0.0)
     wrong = replace(responses, benchmarks=responses.benchmarks.assign(chance_level=0.5))

@@ -110,17 +110,10 @@ def test_with_enough_items_the_verdict_follows_the_truth(question, scenario, dir
     assert sum(broken) >= 2 if scenario == "small-broken" else sum(broken) <= 1
 
 
-def test_the_true_gain_is_what_the_design_says():
-    scores, truth = design()
-    assert only(on_scores(scores, "size", truth=truth))["true_gain"] == pytest.approx(
-        0.008, abs=1e-6
-    )
-
-
 def test_intervals_hold_the_truth_mostly():
     held = []
-    for seed in range(12):
-        scores, truth = design.__wrapped__("findings", 250, 60, seed)
+    for seed in range(8):
+        scores, truth = design.__wrapped__("findings", 150, 40, seed)
         rows = [only(on_scores(scores, q, truth=truth)) for q in ("size", "date", "small")]
         held.append([row["low"] <= row["true_gain"] <= row["high"] for row in rows])
     assert (np.mean(held, axis=0) >= 0.75).all()
@@ -207,13 +200,10 @@ def many_lineages(n):
     return hatlib.hat_scores(simulated.responses, draws=100), simulated.truth
 
 
-def test_few_lineages_give_the_interval_of_these_models():
-    row = only(on_scores(design()[0], "size"))
-    assert row["n_lineages"] < resample.FEW_CLUSTERS
-    assert not row["general"]
-
-
 def test_many_lineages_give_the_two_way_interval_and_the_seed_decides_it():
+    few = only(on_scores(design()[0], "size"))
+    assert few["n_lineages"] < resample.FEW_CLUSTERS
+    assert not few["general"]
     scores, truth = many_lineages(resample.FEW_CLUSTERS)
     found = on_scores(scores, "size", truth=truth, rng=3)
     row = only(found)
@@ -264,11 +254,6 @@ def test_one_setting_twice_is_no_pair():
     models.loc[models["model"] == "Alder 1 thinking", "reasoning"] = "none"
     found = on_scores(replace(scores, models=models), "thinking")
     assert "Alder 1" not in set(found.groups["group"])
-
-
-def test_base_models_are_compared_among_themselves():
-    rows = pd.DataFrame({"lineage": ["L"] * 4, "variant": ["instruct", "base", "reasoning", ""]})
-    assert contrast._track(rows).tolist() == ["L", "L base", "L", "L"]
 
 
 def test_without_redraws_there_is_no_interval_and_no_verdict():

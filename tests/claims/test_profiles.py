@@ -40,15 +40,6 @@ def test_kept_draws_have_the_quantiles_of_the_bands(scores):
     np.testing.assert_allclose(high, b.bands[1][:, kept])
 
 
-@pytest.mark.parametrize("n", [1, 2, 9, 10])
-def test_kept_points_end_at_1_and_begin_at_chance_or_next_to_it(n):
-    grid = np.concatenate([[0.0, 0.1], np.linspace(0.25, 1, n)])
-    kept = thinned(grid, 0.25)
-    assert kept[-1] == len(grid) - 1
-    assert kept[0] in (2, 3)
-    assert (np.diff(kept) == 2).all()
-
-
 def test_difference_and_band_come_from_the_same_redraws(scores):
     b = scores.benchmark()
     kept = thinned(b.hardness.grid, b.chance)

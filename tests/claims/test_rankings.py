@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import hatlib
-from hatlib.claims import variants as module
 from hatlib.claims.rankings import (
     Ranking,
     compare_rankings,
@@ -84,6 +83,8 @@ def test_tau_and_reversals_are_those_of_the_definition(values, random):
 
 
 def test_the_verdict_goes_by_the_interval_of_tau():
+    row = compare_rankings(fake(range(5), sound=[True] * 4 + [False]), fake(range(5)))
+    assert (row["models"].item(), row["pairs"].item()) == (4, 6)
     up = np.arange(8.0)
     assert compare_rankings(fake(up), fake(up))["verdict"].item() == "agree"
     assert compare_rankings(fake(up), fake(-up))["verdict"].item() == "differ"
@@ -97,17 +98,6 @@ def test_a_reversal_is_clear_only_if_both_differences_are():
     weak = reversed_pairs(a, fake([0.0, 1.0, 0.5], noise=5))
     assert len(weak) == 3
     assert not weak["clear"].any()
-
-
-def test_the_size_of_a_reversal_is_its_smaller_difference():
-    pairs = reversed_pairs(fake([0.9, 0.5, 0.1]), fake([0.1, 0.2, 0.9]))
-    assert pairs[["ahead_by_first", "ahead_by_second"]].iloc[0].tolist() == ["m0", "m2"]
-
-
-def test_models_that_are_flagged_under_one_ranking_do_not_count():
-    row = compare_rankings(fake(range(5), sound=[True] * 4 + [False]), fake(range(5)))
-    assert row["models"].item() == 4
-    assert row["pairs"].item() == 6
 
 
 def test_intervals_hold_the_tau_of_scores_without_noise():
@@ -159,19 +149,6 @@ def test_a_ranking_takes_redraws(simulated):
 # Choices ----------------------------------------------------------------------------------------
 
 
-def test_all_choices_are_redrawn_with_the_same_items(simulated, monkeypatch):
-    seeds = []
-
-    def recorded(*args, rng, **options):
-        seeds.append(rng)
-        return hatlib.hat_scores(*args, rng=rng, **options)
-
-    monkeypatch.setattr(module, "hat_scores", recorded)
-    variants(simulated.responses, "sim", HARDNESS, draws=40)
-    assert len(seeds) == 4
-    assert len(set(seeds)) == 1
-
-
 def test_measures_of_simulated_models_agree_and_turned_scores_differ(found):
     table = agreements(found).query("kind == 'choice'")
     assert len(table) == 6
@@ -191,13 +168,9 @@ def test_largest_change_and_tau_by_hand(found):
     a, b = (found.under(c).hat[:, 0] for c in ("self", "leave-one-out"))
     assert row["largest_change"] == pytest.approx(np.abs(a - b).max())
     assert row["tau"] == pytest.approx(stats.kendalltau(a, b).statistic)
-
-
-def test_the_gap_is_ranked_with_small_gaps_first(found):
-    row = agreements(found).query("second == 'XLT gap'")
-    b = found.under("self")
-    tau = stats.kendalltau(b.hat[:, 0], -b.metrics["xlt_gap"][:, 0]).statistic
-    assert row["tau"].item() == pytest.approx(tau)
+    gap = agreements(found).query("second == 'XLT gap'")["tau"].item()
+    by_hand = stats.kendalltau(a, -found.under("self").metrics["xlt_gap"][:, 0]).statistic
+    assert gap == pytest.approx(by_hand)
 
 
 def test_a_choice_that_comes_to_the_same_or_does_not_fit_is_named(simulated):

@@ -76,19 +76,6 @@ def test_standard_errors_are_binomial(tmp_path):
     assert row["target_se"] == pytest.approx(np.sqrt(0.05**2 + 0.025**2) / 2)
 
 
-def test_a_ratio_over_nothing_is_missing(tmp_path):
-    rows = [("a", "en", "", 0.0), ("a", "de", "", 0.1)]
-    row = hatlib.summarise(load(tmp_path, rows)).table().iloc[0]
-    assert np.isnan(row["ratio"])
-    assert row["xlt_gap"] == pytest.approx(-0.1)
-
-
-def test_another_source_language(tmp_path):
-    row = hatlib.summarise(load(tmp_path, ROWS, source_language="de")).table().set_index("model")
-    assert row.loc["b", "source_accuracy"] == pytest.approx(0.6)
-    assert row.loc["b", "targets"] == "en fr"
-
-
 def test_labels_tell_runs_apart(tmp_path):
     rows = [("a", lang, r, 0.5) for lang in ("en", "de") for r in ("none", "on")]
     labels = hatlib.summarise(load(tmp_path, rows, "model language reasoning accuracy")).table()
@@ -123,7 +110,7 @@ def test_the_leading_sets_of_the_book():
 shares = st.floats(0, 1).map(lambda value: round(value, 4))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from("abcdef"),
