@@ -240,16 +240,17 @@ def runs(monkeypatch) -> list[str]:
     """Record which notebooks would run, in place of running them."""
     ran: list[str] = []
 
-    def run_all(site, sources, jobs, finished, tell):
+    def run_all(stale_ones, sources):
+        root = stale_ones.site.root
         for path in sources:
-            name = path.stem
-            ran.append(name)
-            write_notebook(nbformat.read(path, as_version=4), site.executed / path.name)
-            table, module = "data/table.csv", f"{name}.py"
-            shas = {file: stale.sha_file(site.root / file) for file in (table, module)}
-            finished(name, {"reads": {table: shas[table]}, "modules": {module: shas[module]}})
+            ran.append(path.stem)
+            nb = nbformat.read(path, as_version=4)
+            write_notebook(nb, stale_ones.site.executed / path.name)
+            table, module = "data/table.csv", f"{path.stem}.py"
+            shas = {file: stale.sha_file(root / file) for file in (table, module)}
+            yield path.stem, {"reads": {table: shas[table]}, "modules": {module: shas[module]}}
 
-    monkeypatch.setattr(building, "_run_parallel", run_all)
+    monkeypatch.setattr(building, "_run_all", run_all)
     monkeypatch.setattr(building, "_build_pages", lambda site, tell: False)
     return ran
 
@@ -313,7 +314,7 @@ def test_what_hatlib_knows_and_versions_make_a_run(tmp_path, runs, monkeypatch):
         change.setattr(stale, "sha_tables", lambda: "other")
         assert publish.build_book(root=root).executed == {"a": "what hatlib knows changed"}
     rerun(root, runs)
-    monkeypatch.setattr(stale, "versions", lambda: {"numpy": "99"})
+    monkeypatch.setattr(stale, "sha_versions", lambda: "other")
     assert publish.build_book(root=root).executed == {"a": "the installed versions changed"}
 
 
@@ -322,6 +323,16 @@ def test_a_missing_result_makes_a_run(tmp_path, runs):
     rerun(root, runs)
     (root / "book/_generated/executed/a.ipynb").unlink()
     assert rerun(root, runs, only=["b"]) == ["a"]
+
+
+def test_findings_run_last_and_again_when_another_page_changed(tmp_path, runs):
+    root = repository(tmp_path, "one", "findings")
+    assert rerun(root, runs) == ["one", "findings"]
+    assert rerun(root, runs) == []
+    notebook(root / "notebooks/one.ipynb", code("1 + 1"))
+    again = publish.build_book(root=root).executed
+    assert list(again) == ["one", "findings"]
+    assert again["findings"] == "what other pages found changed"
 
 
 def test_pages_of_deleted_notebooks_go(tmp_path, runs):
@@ -343,7 +354,7 @@ def test_a_broken_record_means_a_fresh_start(tmp_path, runs, text):
 
 def test_versions_cover_what_hatlib_needs():
     versions = stale.versions()
-    assert {"python", "hat-score", "numpy", "pandas", "sphinx", "nbclient"} <= set(versions)
+    assert {"python", "numpy", "pandas", "jupyter-book", "papermill"} <= set(versions)
     assert "ruff" not in versions
 
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -127,7 +127,7 @@ def build_book(
         for name in only:
             if name not in sources:
                 notebook_named(name, site.root)
-        reasons = _run_stale(site, sources, only, jobs, force, tell)
+        reasons = _Stale(site, jobs, tell).run(sources, only, force)
         built = _build_pages(site, tell)
     reused = tuple(name for name in sources if name not in reasons)
     return Book(site.index, reasons, reused, built, time.perf_counter() - started)
@@ -194,78 +194,69 @@ def _one_at_a_time(site: Site) -> Iterator[None]:
         yield
 
 
-def _run_stale(
-    site: Site,
-    sources: Mapping[str, Path],
-    only: Sequence[str],
-    jobs: int,
-    force: bool,
-    tell: Progress,
-) -> dict[str, str]:
-    """Run the notebooks that are out of date; return them with the reasons."""
-    state = read_state(site)
-    records = state["notebooks"] = {n: r for n, r in state["notebooks"].items() if n in sources}
-    for path in (*site.executed.glob("*.ipynb"), *site.analyses.glob("*.ipynb")):
-        if path.stem not in sources:
-            path.unlink()
-    first = [name for name in sources if name not in LAST]
-    reasons: dict[str, str] = {}
-    for batch in (first, [name for name in LAST if name in sources]):
-        inputs, due = {}, {}
-        for name in batch:
-            inputs[name] = inputs_of(sources[name], site.parameters)
-            if name in LAST:
-                others = (site.executed / f"{other}.ipynb" for other in first)
-                inputs[name]["what other pages found"] = sha_of(*map(sha_file, others))
-            missing = not (site.executed / f"{name}.ipynb").is_file()
-            why = why_stale(inputs[name], records.get(name, {}), site)
-            why = why or ("its page is missing" if missing else "you asked for it" if force else "")
-            if why and (not only or name in only or missing):
-                due[name] = why
+@dataclass(frozen=True)
+class _Stale:
+    """The notebooks of a book that must run again, and how they are run."""
 
-        def finished(
-            name: str, found: Mapping[str, Any], known: Mapping[str, Any] = inputs
-        ) -> None:
-            records[name] = {"inputs": known[name], **found}
-            write_state(site, state)
+    site: Site
+    jobs: int
+    tell: Progress
 
-        if due:
-            _run_parallel(site, [sources[name] for name in due], jobs, finished, tell)
-        reasons |= due
-    write_state(site, state)
-    return reasons
+    def run(self, sources: Mapping[str, Path], only: Sequence[str], force: bool) -> dict[str, str]:
+        """Run what is out of date; return it with the reasons."""
+        site, state = self.site, read_state(self.site)
+        records = state["notebooks"] = {n: r for n, r in state["notebooks"].items() if n in sources}
+        for path in (*site.executed.glob("*.ipynb"), *site.analyses.glob("*.ipynb")):
+            if path.stem not in sources:
+                path.unlink()
+        first = [name for name in sources if name not in LAST]
+        reasons: dict[str, str] = {}
+        for batch in (first, [name for name in LAST if name in sources]):
+            inputs = {name: inputs_of(sources[name], site.parameters) for name in batch}
+            if batch is not first:
+                others = sha_of(*(sha_file(site.executed / f"{name}.ipynb") for name in first))
+                for name in batch:
+                    inputs[name]["what other pages found"] = others
+            due = {}
+            for name in batch:
+                missing = not (site.executed / f"{name}.ipynb").is_file()
+                why = why_stale(inputs[name], records.get(name, {}), site)
+                why = why or missing * "its page is missing" or force * "you asked for it"
+                if why and (not only or name in only or missing):
+                    due[name] = why
+            for name, found in _run_all(self, [sources[name] for name in due]):
+                records[name] = {"inputs": inputs[name], **found}
+                write_state(site, state)
+            reasons |= due
+        write_state(site, state)
+        return reasons
 
 
-def _run_parallel(
-    site: Site,
-    sources: Sequence[Path],
-    jobs: int,
-    finished: Callable[[str, Mapping[str, Any]], None],
-    tell: Progress,
-) -> None:
+def _run_all(stale: _Stale, sources: Sequence[Path]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Run notebooks side by side; all of them, so that every failure is reported at once."""
+    if not sources:
+        return
     failures: list[str] = []
-    tell("running notebooks", 0, len(sources))
+    stale.tell("running notebooks", 0, len(sources))
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
-        max(1, min(jobs, len(sources))),
+        max(1, min(stale.jobs, len(sources))),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=signal.signal,  # Ctrl-C is the parent's
         initargs=(signal.SIGINT, signal.SIG_IGN),
     )
     try:
-        tasks = {pool.submit(_run_for_book, site, path): path.stem for path in sources}
+        tasks = {pool.submit(_run_for_book, stale.site, path): path.stem for path in sources}
         for done, task in enumerate(as_completed(tasks), start=1):
-            name = tasks[task]
             try:
-                finished(name, task.result())
+                yield tasks[task], task.result()
             except InputError as error:
-                failures.append(f"{name}: {error}")
+                failures.append(f"{tasks[task]}: {error}")
             except RunError as error:
                 failures.append(str(error))
             except BrokenProcessPool as error:
-                raise RunError(f"{name}: the process that ran it was ended.") from error
-            tell(name, done, len(sources))
+                raise RunError(f"{tasks[task]}: the process that ran it was ended.") from error
+            stale.tell(tasks[task], done, len(sources))
     except BaseException:
         for child in set(multiprocessing.active_children()) - others:
             child.terminate()

@@ -15,7 +15,6 @@ from hatlib.data.responses import SETS, Responses, load_responses
 from hatlib.data.tables import Tables, data_folder, load
 from hatlib.lines.distance import DOUBTFUL, unfit
 from hatlib.lines.metrics import Metrics, summarise
-from hatlib.words import counted, markdown_text
 
 #: Unread answers of a model are named from this share on.
 _UNREAD = 0.02
@@ -46,21 +45,17 @@ def data_and_sources() -> dict[str, Any]:
     runs = metrics.table()
     corrections, _ = read_table(data_folder() / BUNDLED["corrections"])
     package = json.loads((data_folder() / "datapackage.json").read_text(encoding="utf-8"))
+    chance = runs.groupby("set", as_index=False)["chance"].first()
     return counts() | {
         "item_sets": _item_sets(responses),
-        "published": _published(metrics.coverage(), runs),
+        "published": metrics.coverage().merge(chance, on="set").to_dict("records"),
         "sources": _sources(tables),
-        "benchmarks": _benchmarks(),
-        "corrections": corrections[["date", "source", "what", "as_printed", "now", "reason"]]
-        .map(markdown_text)
-        .to_numpy(),
+        "benchmarks": book().benchmarks.to_dict("records"),
+        "corrections": corrections.to_dict("records"),
         "doubt": DOUBTFUL,
-        "doubtful": _doubtful(runs),
+        "doubtful": runs[unfit(runs) == "doubtful"].to_dict("records"),
         "twice": _printed_twice(tables),
-        "files": [
-            (f"`data/{f['path']}`", f"{f['bytes'] / 1000:,.0f} kB", f"`{f['hash'][7:]}`")
-            for f in package["resources"]
-        ],
+        "files": package["resources"],
     }
 
 
@@ -91,59 +86,26 @@ def _unread(responses: Responses) -> pd.DataFrame:
 
 
 def _sources(tables: Tables) -> Any:
-    rows = []
-    for row in book().sources.to_dict("records"):
-        mine = tables.accuracies[tables.accuracies["source"] == row["source"]]
-        here = [f"`{name}`" for name, source in SETS.items() if source == row["source"]]
-        if len(mine):
-            figures = (
-                f"{len(mine):,} figures, {counted(mine['model'].nunique(), 'model')}, "
-                f"{counted(mine['language'].nunique(), 'language')}"
-            )
-            here.insert(0, figures)
-        rows.append({**row, "here": "; ".join(here)})
-    return rows
-
-
-def _published(coverage: pd.DataFrame, runs: pd.DataFrame) -> Any:
-    chance = coverage["set"].map(runs.groupby("set")["chance"].first())
-    return coverage.assign(
-        set_name=coverage["set_name"].map(markdown_text),
-        set="`" + coverage["set"] + "`",
-        targets=coverage["targets"].str.replace(" ", ", "),
-        chance=chance.map("{:.2f}".format),
-        left_out=coverage["left_out"].map(markdown_text),
-    )[["set_name", "set", "models", "targets", "chance", "left_out"]].to_numpy()
-
-
-def _benchmarks() -> Any:
-    rows = book().benchmarks
-    return rows.assign(
-        name=rows["name"].map(markdown_text),
-        chance_level=rows["chance_level"].map("{:.3g}".format),
-        translation=rows["translation"].map(markdown_text),
-        reference="{cite}`" + rows["reference"] + "`",
-    )[["name", "answer_format", "chance_level", "translation", "reference"]].to_numpy()
-
-
-def _doubtful(runs: pd.DataFrame) -> Any:
-    columns = ["set_name", "label", "source_accuracy", "target_accuracy"]
-    found = runs.loc[unfit(runs) == "doubtful", columns].to_numpy()
-    return [
-        [markdown_text(name), markdown_text(run), f"{source:.3f}", f"{target:.3f}"]
-        for name, run, source, target in found
-    ]
+    """The sources, with how much of each is here."""
+    sources = book().sources.set_index("source", drop=False)
+    here = tables.accuracies.groupby("source").agg(
+        figures=("model", "size"), models=("model", "nunique"), languages=("language", "nunique")
+    )
+    sources["datasets"] = [[n for n, of in SETS.items() if of == each] for each in sources.index]
+    return sources.join(here).fillna({"figures": 0}).to_dict("records")
 
 
 def _printed_twice(tables: Tables) -> Any:
     key = ["benchmark", "version", "model", "reasoning", "language"]
     plain = tables.accuracies[tables.accuracies["prompting"] == ""]
     shared = plain[plain.groupby(key)["source"].transform("nunique") > 1]
-    names = dict(zip(tables.models["model"], tables.models["display_name"], strict=True))
-    rows = []
-    for (benchmark, model, reasoning), part in shared.groupby(["benchmark", "model", "reasoning"]):
-        spread = part.groupby("language")["accuracy"].agg(lambda a: a.max() - a.min())
-        run = f"{markdown_text(names[model])} ({reasoning})"
-        sources = ", ".join(sorted(part["source"].unique()))
-        rows.append((benchmark, run, sources, len(spread), f"{spread.max():.4f}"))
-    return rows
+    range_of = ("accuracy", lambda values: values.max() - values.min())
+    spread = shared.groupby(["benchmark", "model", "reasoning", "language"]).agg(
+        spread=range_of, source=("source", lambda names: ", ".join(sorted(set(names))))
+    )
+    runs = spread.reset_index("language").groupby(level=[0, 1, 2])
+    found = runs.agg(
+        sources=("source", "first"), languages=("language", "size"), largest=("spread", "max")
+    ).reset_index()
+    names = tables.models[["model", "display_name"]]
+    return found.merge(names, on="model", how="left").to_dict("records")

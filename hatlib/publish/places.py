@@ -102,7 +102,7 @@ def _templates() -> Any:
     made = jinja2.Environment(
         loader=folder, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters |= {"md": markdown_text, "counted": counted}
+    made.filters |= {"md": markdown_text, "counted": counted, "code": "`{}`".format}
     return made
 
 

@@ -7,10 +7,11 @@ import html
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from hatlib.data.writing import check_free, sole_writer, write_text
 from hatlib.errors import InputError, Problem, RunError
@@ -220,16 +221,17 @@ def execute(
     code = [c for c in nbformat.read(source, as_version=4).cells if c.cell_type == "code"]
     total, done = len(code) + bool(parameters), 0
 
+    tell: Progress = progress or (lambda message, done, total: None)
+
     def step(**_: Any) -> None:
         nonlocal done
         done += 1
-        if progress:
-            progress(source.stem, done, total)
+        tell(source.stem, done, total)
 
-    if progress:
-        progress(source.stem, 0, total)
-    with tempfile.TemporaryDirectory(prefix="hat-") as scratch, _surroundings(Path(scratch)):
-        work = Path(scratch)
+    tell(source.stem, 0, total)
+    with contextlib.ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hat-")))
+        stack.enter_context(patch.dict(os.environ, _surroundings(work)))
         target, noted = work / source.name, work / "modules.txt"
         try:
             nb = papermill.execute_notebook(
@@ -262,27 +264,20 @@ def _note(result, write=open, modules=__import__("sys").modules):
 get_ipython().events.register("post_run_cell", _note); del _note"""
 
 
-@contextlib.contextmanager
-def _surroundings(work: Path) -> Iterator[None]:
+def _surroundings(work: Path) -> dict[str, str]:
     """Run this Python, whatever kernels, profiles and start-up files the user has."""
-    before = dict(os.environ)
-    os.environ |= {
+    return {
         "HATLIB_READS": str(work / "reads.txt"),
         "HATLIB_PICTURES": "later",
         "IPYTHONDIR": str(work / "ipython"),
         "JUPYTER_RUNTIME_DIR": str(work / "runtime"),
         "JUPYTER_PREFER_ENV_PATH": "1",
+        "JUPYTER_PATH": "",
+        "PYTHONSTARTUP": "",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         # Scores have threads of their own; those of the matrix library would get in their way.
         "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
     }
-    for name in ("JUPYTER_PATH", "PYTHONSTARTUP"):
-        os.environ.pop(name, None)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _failure(error: Any, target: Path, keep: Path | None) -> Exception:

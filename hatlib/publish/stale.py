@@ -65,34 +65,19 @@ def sha_tables() -> str:
     return sha_tree(*(path for path in files if not path.is_relative_to(PACKAGE / "_data")))
 
 
-@functools.cache
-def versions() -> Mapping[str, str]:
-    """The versions of Python and of every package that the book needs, directly or not."""
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that the book needs."""
     from packaging.requirements import Requirement
 
-    found = {"python": sys.version}
-    seen: set[tuple[str, str]] = set()
-    todo = [("hat-score", ""), ("hat-score", "book")]
-    while todo:
-        name, extra = todo.pop()
-        if (name, extra) in seen:
-            continue
-        seen.add((name, extra))
-        try:
-            package = importlib.metadata.distribution(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        found[name] = package.version
-        for line in package.requires or ():
-            need = Requirement(line)
-            if need.marker is None or need.marker.evaluate({"extra": extra}):
-                todo += [(need.name.lower(), each) for each in ("", *need.extras)]
-    return found
+    needs = map(Requirement, importlib.metadata.requires("hat-score") or ())
+    names = {n.name for n in needs if n.marker is None or n.marker.evaluate({"extra": "book"})}
+    return {"python": sys.version, **{n: importlib.metadata.version(n) for n in sorted(names)}}
 
 
+@functools.cache
 def sha_versions() -> str:
     """The sha256 of the installed versions."""
-    return sha_of(json.dumps(dict(versions()), sort_keys=True))
+    return sha_of(json.dumps(versions()))
 
 
 def inputs_of(source: Path, parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -109,13 +94,10 @@ def why_stale(inputs: Mapping[str, str], record: Mapping[str, Any], site: Site) 
     """Say why a notebook must run again; empty if it need not."""
     if not record:
         return "it has not run yet"
-    for what, sha in inputs.items():
-        if record["inputs"].get(what) != sha:
-            return f"{what} changed"
-    for file, sha in {**record["reads"], **record["modules"]}.items():
-        if sha_file(site.root / file) != sha:
-            return f"{file} changed"
-    return ""
+    files = record["reads"] | record["modules"]
+    now = {**inputs, **{file: sha_file(site.root / file) for file in files}}
+    known = record["inputs"] | files
+    return next((f"{what} changed" for what, sha in now.items() if known.get(what) != sha), "")
 
 
 def read_state(site: Site) -> dict[str, Any]:
