@@ -3,7 +3,7 @@
     python benchmarks/planning.py [--replications 40] [--draws 100] [--write]
 
 Prints how far the rule that is fitted to them misses other evaluations. `--write` keeps them in
-`data/studies/`; run `python data/describe.py` after it.
+`data/studies/`, and the rule in `hatlib/truth/planning.toml`; then run `python data/describe.py`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from hatlib.data.responses import Counts
 from hatlib.data.tables import STUDIES, data_folder
 from hatlib.metric.score import interval_quantile, score_counts
-from hatlib.truth.planning import CHANCES, Ability, fit_rule
+from hatlib.truth import planning
+from hatlib.truth.planning import Ability
 from hatlib.truth.simulate import DIFFICULTIES, PROFILES, true_transfer
 
 Floats = NDArray[np.float64]
@@ -41,6 +43,8 @@ ABILITIES: dict[str, tuple[float, ...]] = {
 #: Share of the scatter of an item that its languages have in common; in the sets of the book it is
 #: this or less (`hatlib.truth.planning.item_scatter`).
 COMMON = 0.25
+
+CHANCES = (0.0, 0.1, 0.25, 0.5)
 
 #: A design of the study holds eight languages; smaller numbers are parts of it.
 CODES = ("de", "es", "fr", "it", "nl", "pt", "ru", "sv")
@@ -237,6 +241,49 @@ def _scattered(f: Floats, scatter: float, rng: np.random.Generator) -> Floats:
     return np.asarray(stats.beta.ppf(stats.norm.cdf(normal), f * size, (1 - f) * size))
 
 
+def fit_rule(frame: pd.DataFrame) -> dict[str, Any]:
+    """Fit the rule to simulated evaluations, such that its relative error is smallest.
+
+    As in `hatlib/truth/planning.toml`: of "sd" and "se", by ability, the power of the number of
+    items, and by chance level the weights of the terms, none of them negative.
+    """
+    rows = frame[frame["purpose"] == "fit"]
+    return {
+        what: {str(ability): _fit(part, what) for ability, part in rows.groupby("ability")}
+        for what in ("sd", "se")
+    }
+
+
+def _fit(rows: pd.DataFrame, column: str) -> dict[str, Any]:
+    groups: Any = [group for _, group in rows.groupby("chance")]
+
+    def fitted(power: float) -> list[tuple[Floats, float]]:
+        """Weights by chance level, and the size of the relative errors."""
+        found = []
+        for part in groups:
+            terms = planning.terms(part["n_trials"], part["n_languages"], part["scatter"])
+            scale = (part[column] ** 2 * part["n_items"] ** power).to_numpy()[:, None]
+            found.append(optimize.nnls(terms / scale, np.ones(len(part))))
+        return found
+
+    def loss(power: float) -> float:
+        return float(sum(error**2 for _, error in fitted(power)))
+
+    power = float(optimize.minimize_scalar(loss, bounds=(0.4, 1.2), method="bounded").x)
+    return {"power": power, "weights": [weights.tolist() for weights, _ in fitted(power)]}
+
+
+def as_toml(rule: dict[str, Any]) -> str:
+    """The rule as it stands at the end of `hatlib/truth/planning.toml`."""
+    lines = []
+    for what, abilities in rule.items():
+        for ability, part in abilities.items():
+            lines += [f"[{what}.{ability}]", f"power = {part['power']:.12g}", "weights = ["]
+            lines += [f"    [{', '.join(f'{w:.12g}' for w in each)}]," for each in part["weights"]]
+            lines += ["]", ""]
+    return "\n".join(lines[:-1]) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replications", type=int, default=40)
@@ -253,12 +300,16 @@ def main() -> None:
         path = data_folder() / STUDIES["study-planning"]
         frame.round(5).to_csv(path, index=False, lineterminator="\n")
         print(f"data/{STUDIES['study-planning']}")
-    rule = fit_rule(frame)
+        facts = Path(planning.__file__).with_suffix(".toml")
+        before, _, _ = facts.read_text("utf-8").partition("[sd.middle]")
+        facts.write_text(before + as_toml(fit_rule(frame)), encoding="utf-8")
     rows = frame[frame["purpose"] == "check"]
     power = [
         float(
-            rule.power(row.difference, row.n_items, row.n_trials, row.n_languages,
-                       scatter=row.scatter, ability=row.ability, chance=row.chance)
+            planning.detected(
+                row.difference, row.n_items, row.n_trials, row.n_languages,
+                scatter=row.scatter, ability=row.ability, chance=row.chance,
+            )
         )
         for row in rows.itertuples()
     ]  # fmt: skip

@@ -41,8 +41,47 @@ TELLING = (
     "Each item can be answered in each language",
     "Target items are as hard, and judged as strictly, as source items",
 )
+FEWEST_UNFLAGGED = 0.1
+"""A design in which fewer scores are free of flags is called flagged."""
+
 BEFORE = "before_"
 """Columns of the situations that say what edition 0.3.0 said; they are never run again."""
+
+
+def status(row, design, *, harm, coverage, listed=""):
+    """Whether a score is right, or wrong with or without a word.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of `judge`.
+    design : Design
+        What was simulated; its ``about`` may say that nothing in the data can show it.
+    harm : float
+        A bias above this, or a range over models that transfer alike clearly (two Monte-Carlo
+        standard errors) above it, is wrong.
+    coverage : float
+        An interval is too short if its coverage is clearly below this.
+    listed : str
+        What `hatlib.check_sets` objects to, if anything.
+    """
+    if row["refused"] > 0.5:
+        return experiment.REFUSED
+    if row["scored"] - row["flagged"] < FEWEST_UNFLAGGED:
+        return experiment.FLAGGED
+    # Two Monte-Carlo standard errors in favour of the score.
+    least_range = row["range_unflagged"] - 2 * np.nan_to_num(row["range_unflagged_se"])
+    most_coverage = row["coverage_unflagged"] + 2 * np.nan_to_num(row["coverage_unflagged_se"])
+    wrong = least_range > harm or abs(row["bias"]) > harm
+    if not wrong and most_coverage >= coverage:
+        return experiment.RIGHT
+    if listed:
+        return experiment.LISTED
+    if design.about.get("remark", "-") in row.get("remarks", ""):
+        return experiment.SAID
+    if design.about.get("unseen"):
+        return experiment.UNSEEN
+    return experiment.SILENT if wrong else experiment.SHORT
 
 
 def of_design(design, study, replications, draws):
@@ -60,7 +99,7 @@ def of_design(design, study, replications, draws):
     if study == "situations":
         judged = judged[judged["estimator"] == "default"].drop(columns=["estimator", "profiles"])
         judged["listed"] = listed(design)
-        judged["status"] = experiment.status(
+        judged["status"] = status(
             judged.iloc[0].to_dict(),
             design,
             harm=BOOK["harm"],

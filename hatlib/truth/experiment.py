@@ -37,9 +37,6 @@ FILE = Path(__file__).with_name("designs.toml")
 #: Metrics that are not corrected for hardness, for comparison.
 TRADITIONAL = ("target_accuracy", "xlt_gap", "ratio", "conditional_transfer")
 
-FEWEST_UNFLAGGED = 0.1
-"""A design in which fewer scores are free of flags is called flagged."""
-
 RARITY = "rarity"
 """A profile that is lower for items that are hard for everybody."""
 
@@ -400,53 +397,11 @@ def _coverage(part: pd.DataFrame) -> tuple[float, float]:
     return float(inside.mean()), float(each.sem())
 
 
+#: What the kept study of situations says of a score.
 RIGHT, FLAGGED, REFUSED = "right", "flagged", "refused"
 SHORT = "near the truth, interval too short"
 SAID, LISTED = "said beside the score", "on the checklist"
 UNSEEN, SILENT = "invisible in the data", "wrong and silent"
-
-
-def status(
-    row: Mapping[str, Any], design: Design, *, harm: float, coverage: float, listed: str = ""
-) -> str:
-    """Whether a score is right, or wrong with or without a word.
-
-    Parameters
-    ----------
-    row : mapping
-        A row of `judge`.
-    design : Design
-        What was simulated; its ``about`` may say that nothing in the data can show it.
-    harm : float
-        A bias above this, or a range over models that transfer alike clearly (two Monte-Carlo
-        standard errors) above it, is wrong.
-    coverage : float
-        An interval is too short if its coverage is clearly below this.
-    listed : str
-        What `hatlib.check_sets` objects to, if anything.
-
-    Examples
-    --------
-    >>> row = {"refused": 0, "scored": 1, "flagged": 0, "range_unflagged": 0.3, "bias": 0,
-    ...        "range_unflagged_se": 0.02, "coverage_unflagged": 0.5, "coverage_unflagged_se": 0.02}
-    >>> status(row, Design("mine", "own"), harm=0.05, coverage=0.93)
-    'wrong and silent'
-    """
-    if row["refused"] > 0.5:
-        return REFUSED
-    if row["scored"] - row["flagged"] < FEWEST_UNFLAGGED:
-        return FLAGGED
-    # Two Monte-Carlo standard errors in favour of the score.
-    least_range = row["range_unflagged"] - 2 * np.nan_to_num(row["range_unflagged_se"])
-    most_coverage = row["coverage_unflagged"] + 2 * np.nan_to_num(row["coverage_unflagged_se"])
-    wrong = least_range > harm or abs(row["bias"]) > harm
-    if not wrong and most_coverage >= coverage:
-        return RIGHT
-    if listed:
-        return LISTED
-    if design.about.get("remark", "-") in row.get("remarks", ""):
-        return SAID
-    return UNSEEN if design.about.get("unseen") else SILENT if wrong else SHORT
 
 
 def kept(study: str) -> pd.DataFrame:

@@ -7,19 +7,19 @@ two models scatters.  A rule of a few terms, fitted to that, says it for the siz
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
-from functools import cache
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import stats
 
 from hatlib.data.responses import Counts
 from hatlib.errors import InputError, Problem
 from hatlib.metric.score import interval_quantile
-from hatlib.truth.experiment import kept
 
 Floats = NDArray[np.float64]
 
@@ -27,34 +27,29 @@ Ability = Literal["middle", "strong"]
 
 #: What was simulated, and so where the rule holds.
 RANGE = {"n_items": (100, 1600), "n_trials": (3, 20), "n_languages": (1, 8), "scatter": (0.0, 0.4)}
-CHANCES = (0.0, 0.1, 0.25, 0.5)
 
 #: Answers an item that a plan has at least where it is free to choose. With fewer, the default
 #: score moves with ability by more than its target in the estimator study.
 FEWEST = 5
 
-#: The least and the most that `plan` takes.
-_LIMITS = {
-    "difference": (0.001, 1),
-    "power": (0.5, 0.999),
-    "level": (0.5, 0.9999),
-    "scatter": (0, 0.99),
-    "chance": (0, 0.5),
-    "n_items": (20, np.inf),
-    "n_trials": (2, np.inf),
-    "n_languages": (1, np.inf),
-    "models": (2, np.inf),
-    "budget": (1, np.inf),
-}
+_FACTS = tomllib.loads(Path(__file__).with_name("planning.toml").read_text("utf-8"))
 _CALLED = {"n_items": "items", "n_trials": "answers an item", "n_languages": "languages"}
 
 
 # The rule -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Spread:
-    """How wide something is, by the size of an evaluation.
+def width(
+    what: Literal["sd", "se"],
+    n_items: ArrayLike,
+    n_trials: ArrayLike,
+    n_languages: ArrayLike,
+    *,
+    scatter: ArrayLike = 0.2,
+    ability: str = "middle",
+    chance: float = 0.0,
+) -> Floats:
+    """How far the estimated difference of two models scatters, or the error stated for it.
 
     With ``N`` items, ``K`` answers, ``L`` languages and the scatter ``s`` of the items, its square
     is
@@ -62,128 +57,63 @@ class Spread:
     ``[(a₁ + a₂ / L) / K + (b₁ + b₂ / L) / K² + s (1 - 1 / K) (c₁ + c₂ / L)] / Nᵍ``
 
     The first two terms are noise of the answers; what the source language adds to it, it adds to
-    all languages at once.  The third is what no number of answers removes.
+    all languages at once.  The third is what no number of answers removes.  ``g`` is below 1, as
+    scores from few items are shrunk more.  Between two simulated chance levels the square is taken
+    to be linear.
 
-    Attributes
+    Parameters
     ----------
-    power : dict of str to float
-        By ability, ``g``: below 1, as scores from few items are shrunk more.
-    weights : dict of (str, float) to ndarray of shape (6,)
-        By ability and chance level, ``a₁, a₂ … c₂``, none of them negative.
+    what : {"sd", "se"}
+        The standard deviation, or the stated standard error, which is the larger of the two where
+        scores are extrapolated.
+    n_items, n_trials, n_languages, scatter : array-like
+        Sizes; they broadcast.
+    ability, chance
+        The world, as in `plan`.
+
+    Examples
+    --------
+    >>> few, many = width("sd", [100, 400], 5, 1)
+    >>> bool(few > many > 0)
+    True
     """
-
-    power: dict[str, float]
-    weights: dict[tuple[str, float], Floats]
-
-    def __call__(
-        self,
-        n_items: ArrayLike,
-        n_trials: ArrayLike,
-        n_languages: ArrayLike,
-        *,
-        scatter: ArrayLike = 0.2,
-        ability: str = "middle",
-        chance: float = 0.0,
-    ) -> Floats:
-        """The width; numbers and arrays broadcast.
-
-        Between two simulated chance levels its square is taken to be linear.
-        """
-        levels = sorted(c for a, c in self.weights if a == ability)
-        columns = np.transpose([self.weights[ability, c] for c in levels])
-        weights = [np.interp(chance, levels, column) for column in columns]
-        squares = _terms(n_trials, n_languages, scatter) @ weights
-        return np.asarray(np.sqrt(squares / np.asarray(n_items, float) ** self.power[ability]))
+    rule = _FACTS[what][ability]
+    by_chance = np.transpose(rule["weights"])
+    weights = [np.interp(chance, _FACTS["chances"], each) for each in by_chance]
+    squares = terms(n_trials, n_languages, scatter) @ weights
+    return np.asarray(np.sqrt(squares / np.asarray(n_items, float) ** rule["power"]))
 
 
-def _terms(n_trials: ArrayLike, n_languages: ArrayLike, scatter: ArrayLike) -> Floats:
-    """The six terms that the weights belong to, on the last axis."""
+def terms(n_trials: ArrayLike, n_languages: ArrayLike, scatter: ArrayLike) -> Floats:
+    """The six terms that the weights of the rule belong to, on the last axis."""
     k, n, s = np.broadcast_arrays(*(np.asarray(x, float) for x in (n_trials, n_languages, scatter)))
     left = s * (1 - 1 / k)
     return np.stack([1 / k, 1 / (k * n), 1 / k**2, 1 / (k**2 * n), left, left / n], axis=-1)
 
 
-@dataclass(frozen=True)
-class Rule:
-    """What an evaluation of a given size can see.
-
-    Its methods take items, answers an item and languages, as numbers or arrays, and by name what
-    `Spread` takes: ``scatter``, ``ability``, ``chance``.
-
-    Attributes
-    ----------
-    sd : Spread
-        How far the estimated difference of two models scatters.
-    se : Spread
-        The standard error that is stated for it, which is the larger of the two where scores are
-        extrapolated.
-    """
-
-    sd: Spread
-    se: Spread
-
-    def power(
-        self, difference: ArrayLike, *sizes: ArrayLike, level: float = 0.95, **world: Any
-    ) -> Floats:
-        """How often the interval of a difference of this size is beyond 0, and on its side."""
-        reach = interval_quantile(sizes[0], level) * self.se(*sizes, **world)
-        beyond = (np.asarray(difference) - reach) / self.sd(*sizes, **world)
-        return np.asarray(stats.norm.cdf(beyond))
-
-    def smallest(
-        self, *sizes: ArrayLike, power: float = 0.8, level: float = 0.95, **world: Any
-    ) -> Floats:
-        """The difference that is seen with this power."""
-        reach = interval_quantile(sizes[0], level) * self.se(*sizes, **world)
-        return np.asarray(reach + stats.norm.ppf(power) * self.sd(*sizes, **world))
-
-
-def fit_rule(frame: pd.DataFrame) -> Rule:
-    """Fit the rule to simulated evaluations, such that its relative error is smallest.
+def detected(difference: ArrayLike, *sizes: ArrayLike, level: float = 0.95, **world: Any) -> Floats:
+    """How often the interval of a difference is beyond 0, and on its side.
 
     Parameters
     ----------
-    frame : DataFrame
-        As ``kept("planning")``; only rows whose ``purpose`` is "fit" are used.
+    difference : array-like
+        The true difference.
+    *sizes : array-like
+        Items, answers an item, languages.
+    level : float
+        Coverage of the interval.
+    **world
+        As in `width`: ``scatter``, ``ability``, ``chance``.
     """
-    rows = frame[frame["purpose"] == "fit"]
-    return Rule(_fit_spread(rows, "sd"), _fit_spread(rows, "se"))
+    reach = interval_quantile(sizes[0], level) * width("se", *sizes, **world)
+    beyond = (np.asarray(difference) - reach) / width("sd", *sizes, **world)
+    return np.asarray(stats.norm.cdf(beyond))
 
 
-def _fit_spread(rows: pd.DataFrame, column: str) -> Spread:
-    power, weights = {}, {}
-    for ability, part in rows.groupby("ability"):
-        groups: Any = list(part.groupby("chance"))
-
-        def loss(g: float, groups: Any = groups) -> float:
-            return sum(_nonnegative(group, column, g)[1] ** 2 for _, group in groups)
-
-        best = float(optimize.minimize_scalar(loss, bounds=(0.4, 1.2), method="bounded").x)
-        power[str(ability)] = best
-        for chance, group in groups:
-            weights[str(ability), float(chance)] = _nonnegative(group, column, best)[0]
-    return Spread(power, weights)
-
-
-def _nonnegative(rows: pd.DataFrame, column: str, g: float) -> tuple[Floats, float]:
-    """Weights of the terms that are not negative, and the size of the relative errors."""
-    terms = _terms(rows["n_trials"], rows["n_languages"], rows["scatter"])
-    scaled = terms / (rows[column] ** 2 * rows["n_items"] ** g).to_numpy()[:, None]
-    weights, error = optimize.nnls(scaled, np.ones(len(rows)))
-    return weights, float(error)
-
-
-@cache
-def rule() -> Rule:
-    """The rule, fitted to the evaluations that ``benchmarks/planning.py`` last simulated.
-
-    Examples
-    --------
-    >>> few, many = rule().smallest([100, 400], 5, 1)
-    >>> bool(few > many > 0)
-    True
-    """
-    return fit_rule(kept("planning"))
+def smallest(*sizes: ArrayLike, power: float = 0.8, level: float = 0.95, **world: Any) -> Floats:
+    """The difference that is seen with this power; arguments as in `detected`."""
+    reach = interval_quantile(sizes[0], level) * width("se", *sizes, **world)
+    return np.asarray(reach + stats.norm.ppf(power) * width("sd", *sizes, **world))
 
 
 # Plans --------------------------------------------------------------------------------------------
@@ -350,7 +280,7 @@ def plan(
             f"Use a number from {low:g} to {high:g}." if high < np.inf else f"Use {low} or more.",
             value=str(given[name]),
         )
-        for name, (low, high) in _LIMITS.items()
+        for name, (low, high) in _FACTS["limits"].items()
         if given[name] is not None and not low <= given[name] <= high
     ]
     if ability not in get_args(Ability):
@@ -372,15 +302,15 @@ def plan(
     )
     each = [sizes[name] for name in _CALLED]
     sizes["calls"] = each[0] * (1 + each[2]) * each[1] * models
-    sizes["smallest"] = rule().smallest(*each, power=power, **world)
-    sizes["power"] = rule().power(difference, *each, **world)
+    sizes["smallest"] = smallest(*each, power=power, **world)
+    sizes["power"] = detected(difference, *each, **world)
     sizes["enough"] = sizes["smallest"] <= difference
     most = (n_items or RANGE["n_items"][1], 1e9, n_languages or RANGE["n_languages"][1])
     return Plan(
         **given,
         pairs=pairs,
         pair_level=pair_level,
-        floor=float(rule().smallest(*most, power=power, **world)),
+        floor=float(smallest(*most, power=power, **world)),
         sizes=sizes,
         notes=_outside(given),
     )

@@ -195,19 +195,20 @@ def test_answers_through_a_file_are_those_that_were_simulated():
         ({"coverage_unflagged": 0.91, "coverage_unflagged_se": 0.02}, RIGHT),
     ],
 )
-def test_a_status_can_come_out_each_way(change, word):
+def test_a_status_can_come_out_each_way(script, change, word):
+    status = script("study").status
     row = {
         "refused": 0.0, "scored": 1.0, "flagged": 0.0, "bias": 0.0, "range_unflagged": 0.02,
         "range_unflagged_se": 0.01, "coverage_unflagged": 0.95, "coverage_unflagged_se": 0.01,
     }  # fmt: skip
     limits = {"harm": 0.05, "coverage": 0.93}
-    assert experiment.status(row | change, NULL, **limits) == word
+    assert status(row | change, NULL, **limits) == word
     unseen = replace(NULL, about={"unseen": True})
     if word in (SILENT, SHORT):
         said = replace(NULL, about={"remark": "one answer"})
-        assert experiment.status(row | change | {"remarks": "one answer"}, said, **limits) == SAID
-        assert experiment.status(row | change, NULL, listed="parsed", **limits) == LISTED
-        assert experiment.status(row | change, unseen, **limits) == UNSEEN
+        assert status(row | change | {"remarks": "one answer"}, said, **limits) == SAID
+        assert status(row | change, NULL, listed="parsed", **limits) == LISTED
+        assert status(row | change, unseen, **limits) == UNSEEN
 
 
 def test_what_cannot_be_run_is_refused():

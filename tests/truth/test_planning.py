@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -17,83 +14,72 @@ from hatlib.show import plans
 from hatlib.thresholds import BOOK
 from hatlib.truth import planning
 from hatlib.truth.experiment import kept
-from hatlib.truth.planning import CHANCES
 
 ABILITIES = ("middle", "strong")
+CHANCES = (0.0, 0.1, 0.25, 0.5)
 
 
 @pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
+def benchmark(script):
     """`benchmarks/planning.py`, which simulates the evaluations that the rule is fitted to."""
-    path = Path(__file__).parents[2] / "benchmarks" / "planning.py"
-    spec = importlib.util.spec_from_file_location("planning_benchmark", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return script("planning")
 
 
 # The rule ---------------------------------------------------------------------------------------
 
 
-def made_up(exponent: float, weights: np.ndarray, benchmark: ModuleType) -> pd.DataFrame:
-    """A study in which a rule holds exactly."""
-    true = planning.Spread(
-        {ability: exponent for ability in ABILITIES},
-        {(ability, chance): weights for ability in ABILITIES for chance in CHANCES},
-    )
-    rows = [
-        {"purpose": "fit", "ability": d.ability, "chance": d.chance, "scatter": d.scatter,
-         "n_items": d.n_items, "n_trials": d.n_trials, "n_languages": size}
-        for d in benchmark.designs() if d.purpose == "fit" for size in d.n_languages
-    ]  # fmt: skip
-    frame = pd.DataFrame(rows)
-    sd = true(frame["n_items"], frame["n_trials"], frame["n_languages"], scatter=frame["scatter"])
-    return frame.assign(sd=sd, se=sd)
+def test_a_rule_that_holds_is_found_again(benchmark, monkeypatch):
+    weights = [0.3, 1.0, 0.8, 0.1, 0.3, 0.7]
+    true = {key: {"power": 0.9, "weights": [weights] * len(CHANCES)} for key in ABILITIES}
+    frame = kept("planning").query("purpose == 'fit'")
+    sizes = (frame[name] for name in ("n_items", "n_trials", "n_languages"))
+    with monkeypatch.context() as patch:
+        patch.setitem(planning._FACTS, "sd", true)
+        sd = planning.width("sd", *sizes, scatter=frame["scatter"])
+    fitted = benchmark.fit_rule(frame.assign(sd=sd))["sd"]["strong"]
+    assert fitted["power"] == pytest.approx(0.9, abs=1e-3)
+    assert fitted["weights"][2] == pytest.approx(weights, rel=0.05)
 
 
-def test_a_rule_that_holds_is_found_again(benchmark):
-    weights = np.array([0.3, 1.0, 0.8, 0.1, 0.3, 0.7])
-    fitted = planning.fit_rule(made_up(0.9, weights, benchmark)).sd
-    assert fitted.power["middle"] == pytest.approx(0.9, abs=1e-3)
-    assert fitted.weights["strong", 0.25] == pytest.approx(weights, rel=0.05)
+def test_the_rule_is_the_one_that_fits_the_kept_study(benchmark):
+    for what, abilities in benchmark.fit_rule(kept("planning")).items():
+        for ability, part in abilities.items():
+            stored = planning._FACTS[what][ability]
+            assert part["power"] == pytest.approx(stored["power"], rel=1e-4)
+            np.testing.assert_allclose(part["weights"], stored["weights"], rtol=1e-3, atol=1e-4)
 
 
 def test_more_of_anything_sees_more():
-    rule = planning.rule()
     for ability in ABILITIES:
         for chance in (0.0, 0.2, 0.5):
             world = {"ability": ability, "chance": chance}
-            base = rule.smallest(250, 5, 2, **world)
-            assert rule.smallest(500, 5, 2, **world) < base
-            assert rule.smallest(250, 10, 2, **world) < base
-            assert rule.smallest(250, 5, 4, **world) < base
-            assert rule.smallest(250, 5, 2, scatter=0.4, **world) > base
+            base = planning.smallest(250, 5, 2, **world)
+            assert planning.smallest(500, 5, 2, **world) < base
+            assert planning.smallest(250, 10, 2, **world) < base
+            assert planning.smallest(250, 5, 4, **world) < base
+            assert planning.smallest(250, 5, 2, scatter=0.4, **world) > base
 
 
 def test_guessing_costs():
-    each = [planning.rule().sd(400, 5, 2, chance=chance) for chance in CHANCES]
+    each = [planning.width("sd", 400, 5, 2, chance=chance) for chance in CHANCES]
     assert each == sorted(each)
 
 
 def test_power_and_smallest_difference_agree():
-    rule = planning.rule()
-    smallest = rule.smallest(300, 6, 3, power=0.9, level=0.99)
-    assert rule.power(smallest, 300, 6, 3, level=0.99) == pytest.approx(0.9)
+    smallest = planning.smallest(300, 6, 3, power=0.9, level=0.99)
+    assert planning.detected(smallest, 300, 6, 3, level=0.99) == pytest.approx(0.9)
 
 
 def test_the_rule_on_evaluations_that_it_was_not_fitted_to():
-    rule = planning.rule()
     rows = kept("planning").query("purpose == 'check'").to_dict("records")
     worlds = [{name: row[name] for name in ("scatter", "ability", "chance")} for row in rows]
     sizes = [(row["n_items"], row["n_trials"], row["n_languages"]) for row in rows]
     off = [
-        float(rule.sd(*size, **world)) / row["sd"] - 1
+        float(planning.width("sd", *size, **world)) / row["sd"] - 1
         for row, size, world in zip(rows, sizes, worlds, strict=True)
     ]
     miss = [
-        float(rule.power(row["difference"], *size, **world)) - row["detected"]
+        float(planning.detected(row["difference"], *size, **world)) - row["detected"]
         for row, size, world in zip(rows, sizes, worlds, strict=True)
     ]
     assert np.sqrt(np.mean(np.square(off))) < 0.2
@@ -103,9 +89,7 @@ def test_the_rule_on_evaluations_that_it_was_not_fitted_to():
 def test_the_rule_on_the_power_study():
     """Other models, simulated by other code: one language, no scatter."""
     rows = kept("power").query("difference > 0 and n_trials >= 3 and n_items <= 1600")
-    power = planning.rule().power(
-        rows["difference"], rows["n_items"], rows["n_trials"], 1, scatter=0.0
-    )
+    power = planning.detected(rows["difference"], rows["n_items"], rows["n_trials"], 1, scatter=0.0)
     miss = power - rows["detected"]
     assert abs(miss.mean()) < 0.06
     assert miss.abs().mean() < 0.08
@@ -118,10 +102,8 @@ def test_a_design_of_its_own(ability, benchmark):
     )
     row = benchmark.run_design(design, 25, seed=7).iloc[0]
     world = {"scatter": 0.15, "ability": ability, "chance": 0.05}
-    assert planning.rule().sd(320, 7, 2, **world) == pytest.approx(row["sd"], rel=0.25)
-    assert planning.rule().power(0.12, 320, 7, 2, **world) == pytest.approx(
-        row["detected"], abs=0.2
-    )
+    assert planning.width("sd", 320, 7, 2, **world) == pytest.approx(row["sd"], rel=0.25)
+    assert planning.detected(0.12, 320, 7, 2, **world) == pytest.approx(row["detected"], abs=0.2)
 
 
 def test_the_kept_study_is_the_one_that_the_code_runs(benchmark):
