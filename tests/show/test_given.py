@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 import hatlib
-from hatlib import publish
 from hatlib.errors import InputError
 from hatlib.publish.run import load_report
 from hatlib.show.given import NO_ANSWERS
@@ -94,12 +93,3 @@ def test_a_run_reads_answers_and_accuracies_before_it_starts(answers, accuracies
     answers.write_text("model,language,item\n")
     with pytest.raises(InputError, match="n_correct"):
         load_report({"data": [str(accuracies)], "answers": [str(answers)]})
-
-
-@pytest.mark.notebook
-def test_hat_run_takes_answers_as_data(answers, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    run = publish.run_notebook("scaling", {"draws": 20}, data=["answers.csv"])
-    text = run.page.read_text(encoding="utf-8")
-    assert "turned into 6 accuracies" in text
-    assert "Your data have accuracies only" not in text
