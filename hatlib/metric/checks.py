@@ -50,8 +50,7 @@ def halves(counts: Counts, rng: np.random.Generator | int = 0) -> Counts:
     size = n // 2
     right = random.hypergeometric(k, n - k, size)
     if counts.prompted is not None and len(counts.prompted.names) > 1:
-        p = counts.prompted
-        p = p.rows(p.target < 0)
+        p = counts.prompted.rows(counts.prompted.target < 0)
         place = random.permutation(len(p.names))[p.prompting] % 2 == 0
         size, right = (np.zeros(n.shape, dtype=np.int64) for _ in range(2))
         np.add.at(size, (p.model[place], p.item[place]), p.trials[place])
@@ -136,13 +135,11 @@ def excess_log_odds(counts: Counts, parts: Sequence[Part]) -> Floats:
         for m, ledger in enumerate(part.hardness.ledgers):
             h, f = part.hardness.posterior[m], curves[m, 1:]
             own = source[m, ledger.item, None]
-            known, right = np.split(ledger.columns[:, 1:], [n_targets], axis=1)
-            known, right = known[:, 1:], right[:, 1:]
+            known, right = ledger.columns[:, 2 : n_targets + 1], ledger.columns[:, n_targets + 2 :]
+            wrong, cells = known - right, summing(ledger.cell, len(h))
             # Both right, source only, target only, neither: as seen, and as hardness alone has it.
-            four = np.stack([own * right, own * (known - right), (1 - own) * right,
-                             (1 - own) * (known - right)])  # fmt: skip
-            member = summing(ledger.cell, len(h))
-            tables = np.stack([member @ each for each in four])
+            four = (own * right, own * wrong, (1 - own) * right, (1 - own) * wrong)
+            tables = np.stack([cells @ each for each in four])
             n = np.maximum(tables.sum(axis=0), 1e-12)
             p, q, both = (h @ grid)[:, None], h @ f.T, (h * grid) @ f.T
             model = n * np.stack([both, p - both, q - both, 1 - p - q + both])

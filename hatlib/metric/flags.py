@@ -44,7 +44,6 @@ class Remark(StrEnum):
     CORRELATION_FOUND = "correlation estimated"
     PROMPTING_LEFT_OUT = "one prompting left out"
     PROMPTINGS_ADDED = "promptings added up"
-    ONE_PROMPT = "hardness of one prompt"
     UNNAMED_PROMPTS = "promptings not named"
     FEW_ANSWERS = "few answers an item"
     REPEATED = "the same answer repeated"

@@ -230,7 +230,7 @@ def donors(counts: Counts, method: str) -> Bools:
     Raises
     ------
     InputError
-        If the method is not known, or leaves no answers for a model.
+        If it leaves no answers for a model.
 
     Examples
     --------
@@ -241,16 +241,14 @@ def donors(counts: Counts, method: str) -> Bools:
     """
     n = len(counts.models)
     lineages = np.array(counts.lineages or counts.models, dtype=object)
-    if method == "pooled":
-        return np.ones((n, n), dtype=bool)
-    if method == LEAVE_ONE_OUT:
-        return ~np.eye(n, dtype=bool)
-    if method == "other-lineages":
-        found = lineages[:, None] != lineages[None, :]
-    elif method.startswith(LINEAGE):
+    if method.startswith(LINEAGE):
         found = np.tile(lineages == method.removeprefix(LINEAGE), (n, 1))
     else:
-        raise InputError("hardness is not known.", value=method)
+        found = {
+            "pooled": np.ones((n, n), dtype=bool),
+            LEAVE_ONE_OUT: ~np.eye(n, dtype=bool),
+            "other-lineages": lineages[:, None] != lineages[None, :],
+        }[method]
     if not found.any(axis=1).all():
         there = sorted(set(lineages.tolist()))
         raise InputError(

@@ -123,9 +123,8 @@ class Base:
         left = right - 1
         share = (NEARLY_ALWAYS - self.grid[left]) / (self.grid[right] - self.grid[left])
         nearly = (1 - share) * curves[..., left] + share * curves[..., right]
-        return {
-            "hat": pooled if self.name == "pooled" else own, "hat_pooled": pooled, "f95": nearly
-        }  # fmt: skip
+        hat = pooled if self.name == "pooled" else own
+        return {"hat": hat, "hat_pooled": pooled, "f95": nearly}
 
 
 MEASURES = ("hat", "hat_pooled", "f95")
