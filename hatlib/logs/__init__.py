@@ -145,14 +145,9 @@ def import_logs(
         notes.assumed.append(what)
     sizes = (counted(frame[c].nunique(), c) for c in ("benchmark", "model", "language"))
     notes.read.append(f"{', '.join(sizes)}, {frame['n_trials'].sum():,} trials.")
-    report = ImportReport(
-        read=tuple(notes.read),
-        chosen=tuple(dict.fromkeys(notes.chosen)),
-        assumed=tuple(notes.assumed),
-        dropped=tuple(notes.dropped),
-        paired=paired.lines,
-        missing=missing_lines(frame),
-    )
+    told = (notes.read, notes.chosen, notes.assumed, notes.dropped)
+    lines = (tuple(dict.fromkeys(each)) for each in told)
+    report = ImportReport(*lines, paired.lines, missing_lines(frame))
     return Imported(frame, report, trials.inputs)
 
 

@@ -20,7 +20,7 @@ from hatlib.errors import listing
 from hatlib.logs.common import MORE_COLUMNS, TRIAL_COLUMNS, Options
 from hatlib.logs.fields import at, short
 from hatlib.logs.languages import Places, language_in
-from hatlib.logs.reading import File, Found, Notes, clean, same_bytes
+from hatlib.logs.reading import File, Found, Notes, clean, sums
 from hatlib.logs.settings import compare_settings
 from hatlib.words import counted
 
@@ -199,10 +199,10 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
 
 def unlike(runs: Sequence[Run], notes: Notes) -> list[Run]:
     """Runs without copies: those with the bytes of another one of which the same is known."""
-    sums = {file: s for s, files in same_bytes(r.file for r in runs).items() for file in files}
+    bytes_of = sums([run.file for run in runs])
     kept: dict[str, Run] = {}
     for run in runs:
-        known = repr((sums[run.file], run.model, run.task, run.settings, run.about))
+        known = repr((bytes_of[run.file], run.model, run.task, run.settings, run.about))
         if kept.setdefault(known, run) is not run:
             notes.dropped.append(f"{run.file.name}: a copy of {kept[known].file.name}.")
     return list(kept.values())

@@ -207,11 +207,6 @@ def ask_language(text: str) -> Problem:
     return replace(problem, value=text or "nothing")
 
 
-def is_doubtful(text: str) -> bool:
-    """Whether some text is the code of a country, or stands for several languages or none."""
-    return text.lower() in COUNTRIES or text.lower() in NO_LANGUAGE
-
-
 def known_chance(benchmark: str) -> float:
     """Accuracy of a guess at a benchmark that the book or the rules know; nan for others.
 
@@ -285,7 +280,7 @@ class Places:
         for text in (language,) if task else (language, fallback, _spelt(found) if found else ""):
             if not code and text:
                 code, spelt = language_in(text, codes), text
-                if not code and is_doubtful(text):
+                if not code and text.lower() in {*COUNTRIES, *NO_LANGUAGE}:
                     self._doubtful[text] = None
                     return None
         if code:
@@ -310,11 +305,11 @@ class Places:
             "Say where the language stands with --language-from, as in 'riddles_(?P<language>..)', "
             "or which it is with --language."
         )
-        for problem in map(ask_language, self._doubtful):
-            if "--language-code" in problem.remedy:
-                notes.problems.append(problem)
+        for text in self._doubtful:
+            if text.lower() in NO_LANGUAGE:
+                notes.dropped.append(f"Answers in {clean(text)}: {ask_language(text).what}")
             else:
-                notes.dropped.append(f"Answers in {clean(problem.value)}: {problem.what}")
+                notes.problems.append(ask_language(text))
         names, placed = sorted(self._lost), [task for task in self._known.values() if task]
         if names and not self._doubtful:
             lost = counted(sum(self._lost.values()), noun)

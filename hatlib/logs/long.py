@@ -26,11 +26,12 @@ import numpy as np
 import pandas as pd
 
 from hatlib.data.door import Door, Table, importer_of, is_table, line_of, read_problem, sniff, stem
+from hatlib.data.languages import NO_LANGUAGE
 from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.answers import FIELDS, Format, Run
 from hatlib.logs.common import Options
 from hatlib.logs.fields import NAMES, key_of, normalised, score_of
-from hatlib.logs.languages import Places, ask_language, expression, is_doubtful, language_in
+from hatlib.logs.languages import Places, ask_language, expression, language_in
 from hatlib.logs.others import COMPARED
 from hatlib.logs.reading import File, Found, Notes, clean
 from hatlib.words import counted
@@ -285,7 +286,7 @@ class Long(Format):
             spelt = rows["language"].fillna("")
             for text in [text for text in spelt.unique() if not language_in(text, codes)]:
                 bad, problem = spelt.loc[rows.index] == text, ask_language(clean(text))
-                if is_doubtful(text) and "--language-code" not in problem.remedy:
+                if text.lower() in NO_LANGUAGE:
                     n = counted(int(rows.loc[bad, "count"].sum()), "row")
                     told = f"{table.name}: {n} of language {text}: {problem.what}"
                     notes.dropped.append(told)

@@ -7,13 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hatlib.logs.answers import Format, Run
-from hatlib.logs.fields import at, first_of, key_of, mapping, normalised, score_of
-from hatlib.logs.languages import language_in
+from hatlib.logs.fields import WHERE, first_of, key_of, mapping, normalised, score_of
 from hatlib.logs.reading import Found, clean, json_value
 from hatlib.logs.settings import flat
 from hatlib.words import counted
-
-_LANGUAGE = ("language", "lang", "locale", "subset")
 
 
 class Helm(Format):
@@ -21,6 +18,7 @@ class Helm(Format):
 
     files = "per_instance_stats.json files"
     row = "instance"
+    where = WHERE["helm"]
     preferred = ("exact_match", "quasi_exact_match", "final_number_exact_match", "math_equiv")
 
     def wanted(self, name: str) -> bool:
@@ -43,7 +41,7 @@ class Helm(Format):
             rest = [str(args[k]) for k in args if k in ("subject", "task", "dataset")]
             text = r"model(_deployment)?|instructions|\w+_(prefix|suffix|noun)"
             settings = flat({k: v for k, v in adapter.items() if not re.fullmatch(text, k)})
-            language = {"language": first_of(args, *_LANGUAGE)}
+            language = {"language": first_of(args, "language", "lang", "locale", "subset")}
             runs.append(Run(file, model, clean("_".join([name, *rest])), settings, language))
         return runs
 
@@ -54,22 +52,16 @@ class Helm(Format):
             return
         perturbed = 0
         for instance in map(mapping, value):
-            item = first_of(instance, "instance_id")
-            if not item or instance.get("perturbation"):
-                perturbed += bool(item)
+            said = self.said(instance)
+            if not said["item"] or instance.get("perturbation"):
+                perturbed += bool(said["item"])
                 continue
             scores = {}
             for stat in map(mapping, instance.get("stats") or ()):
                 name, mean = mapping(stat.get("name")), score_of(stat.get("mean"))
                 if not name.get("perturbation") and 0 <= mean <= 1:
                     scores[first_of(name, "name")] = mean
-            yield {
-                "item": item,
-                "fallback": run.about["language"],
-                "trial": first_of(instance, "train_trial_index"),
-                "stratum": clean(at(instance, self.options.stratum)),
-                "scores": scores,
-            }
+            yield {**said, "fallback": run.about["language"], "scores": scores}
         if perturbed:
             what = counted(perturbed, "perturbed instance")
             self.notes.dropped.append(f"{run.file.name}: {what}.")
@@ -84,6 +76,7 @@ class OpenCompass(Format):
 
     files = "predictions or results of OpenCompass"
     row = "answer"
+    where = WHERE["opencompass"]
 
     def wanted(self, name: str) -> bool:
         return name.endswith((".json", ".json.gz", ".json.zst"))
@@ -122,10 +115,9 @@ class OpenCompass(Format):
             verdict = _one(answer, "correct", "is_correct", "score", "cascade_correct")
             same = float(bool(said) and said == normalised(gold))
             yield {
+                **self.said(answer),
                 "item": "/".join(filter(None, (run.about["shard"], number))),
                 "key": key_of(gold),
-                "language": language_in(first_of(answer, *_LANGUAGE[:2])),
-                "stratum": clean(at(answer, self.options.stratum)),
                 "parsed": float(bool(said)),
                 "scores": {"correct": same if verdict is None else score_of(verdict)},
             }

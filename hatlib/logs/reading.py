@@ -20,7 +20,7 @@ import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -362,18 +362,16 @@ def is_zip(path: Path) -> bool:
         return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def same_bytes(files: Iterable[File]) -> dict[str, list[File]]:
-    """Files by a sum of their bytes; only those whose size some other file has are read."""
-    sized = [(file, file.path.stat().st_size) for file in files]
-    often = Counter(size for _, size in sized)
-    groups: dict[str, list[File]] = {}
-    for file, size in sized:
-        digest = str(file.path)
-        if often[size] > 1:
+def sums(files: Sequence[File]) -> dict[File, str]:
+    """What tells the bytes of files apart; a file whose size no other has is not read."""
+    often = Counter(file.path.stat().st_size for file in files)
+    found = {}
+    for file in files:
+        found[file] = str(file.path)
+        if often[file.path.stat().st_size] > 1:
             with file.path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        groups.setdefault(digest, []).append(file)
-    return groups
+                found[file] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
 
 
 # JSON -----------------------------------------------------------------------------------------
