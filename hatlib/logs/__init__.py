@@ -146,8 +146,8 @@ def import_logs(
     sizes = (counted(frame[c].nunique(), c) for c in ("benchmark", "model", "language"))
     notes.read.append(f"{', '.join(sizes)}, {frame['n_trials'].sum():,} trials.")
     told = (notes.read, notes.chosen, notes.assumed, notes.dropped)
-    lines = (tuple(dict.fromkeys(each)) for each in told)
-    report = ImportReport(*lines, paired.lines, missing_lines(frame))
+    read, chosen, assumed, dropped = (tuple(dict.fromkeys(lines)) for lines in told)
+    report = ImportReport(read, chosen, assumed, dropped, paired.lines, missing_lines(frame))
     return Imported(frame, report, trials.inputs)
 
 

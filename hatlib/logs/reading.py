@@ -203,7 +203,9 @@ def find_files(
     every = [*files.values(), *near.values()]
     pointers = [file.name for file in every if _is_pointer(file.path)]
     if pointers:
-        told = f"{len(pointers)} of {counted(len(every), 'file')} in Git LFS: pointers, not logs."
+        told = (
+            f"{len(pointers)} of {counted(len(every), 'file')} are pointers of Git LFS, not logs."
+        )
         notes.problem(told, "Fetch the logs themselves: git lfs pull.", listing(pointers, 3))
     notes.stop()
     return Found(tuple(files.values()), tuple(near.values()))

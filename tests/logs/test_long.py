@@ -84,6 +84,13 @@ def test_words_for_right_wrong_and_missing(tmp_path: Path) -> None:
         ({"item": [1], "exact_match": [1], "acc": [0]}, {}, "--metric"),
         ({"item": [1], "correct": [1]}, {"columns": {"thing": "name"}}, "source_language"),
         ({"item": [1], "correct": [1]}, {"columns": {"item": "q"}}, "The columns are item"),
+        ({"item": [1, 1], "epoch": [1, 1], "correct": [1, 0]}, {}, "two results"),
+        ({"item": [1], "n_correct": [6], "n_trials": [5]}, {}, "whole number"),
+        ({"item": [1], "n_correct": [-1], "n_trials": [5]}, {}, "whole number"),
+        ({"item": [1], "n_correct": [0.5], "n_trials": [5]}, {}, "whole number"),
+        ({"item": [1], "n_correct": [1]}, {}, "n_trials"),
+        ({"question_id": [1], "en": [1], "de": [0]}, {}, "wide: en, de are columns"),
+        ({"question_id": [1], "lang": ["de"], "big m": [1], "small": [0]}, {}, "wide: big m"),
     ],
 )
 def test_what_cannot_be_used_is_told_with_its_place(
@@ -134,42 +141,32 @@ def test_columns_of_the_user(tmp_path: Path) -> None:
     assert read([path], Options(**given, metric="ok")).frame["item"].tolist() == ["1"]
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
-def test_wide_tables_are_refused_with_the_remedy(tmp_path: Path, name: str) -> None:
-    frame = pd.DataFrame({"model": ["m"], "question_id": [1], "en": [1], "de": [0]})
-    said = failing([table(tmp_path / name, frame)], Options())
-    assert "this table is wide: en, de" in said
-    assert "table.melt(id_vars=['model', 'question_id']" in said
-    models = pd.DataFrame({"question_id": [1], "lang": ["de"], "big model": [1], "small": [0]})
-    assert "wide: big model, small" in failing([table(tmp_path / name, models)], Options())
-
-
-def test_rows_of_one_item_are_repeats(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"item": [1, 1, 2], "correct": [1, 0, 1]})
-    trials = read([table(tmp_path / "a.csv", frame)], OPTIONS)
-    assert counts(trials) == [["de", "1", 1, 2], ["de", "2", 1, 1]]
-    assert trials.notes.assumed == ["1 item with several rows: taken for repeats."]
-
-
-def test_numbered_trials_are_counted_once(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"item": [1, 1, 1], "epoch": [1, 1, 2], "correct": [1, 1, 0]})
-    trials = read([table(tmp_path / "a.csv", frame)], OPTIONS)
-    assert counts(trials) == [["de", "1", 1, 2]]
-    assert "1 row that repeat" in trials.notes.dropped[-1]
-    torn = frame.assign(correct=[1, 0, 0])
-    assert "two results" in failing([table(tmp_path / "a.csv", torn)], OPTIONS)
-
-
-def test_counts_of_trials(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"item": [1, 2], "n_correct": [3, 0], "n_trials": [5, 5]})
-    trials = read([table(tmp_path / "a.csv", frame)], OPTIONS)
-    assert counts(trials) == [["de", "1", 3, 5], ["de", "2", 0, 5]]
-    for wrong in ([6, 0], [-1, 0], [0.5, 0]):
-        path = table(tmp_path / "a.csv", frame.assign(n_correct=wrong))
-        assert "whole number" in failing([path], OPTIONS)
-    assert "n_trials" in failing(
-        [table(tmp_path / "a.csv", frame.drop(columns="n_trials"))], OPTIONS
-    )
+@pytest.mark.parametrize(
+    ("frame", "found", "told"),
+    [
+        (
+            {"item": [1, 1, 2], "correct": [1, 0, 1]},
+            [["de", "1", 1, 2], ["de", "2", 1, 1]],
+            "1 item with several rows: taken for repeats.",
+        ),
+        (
+            {"item": [1, 1, 1], "epoch": [1, 1, 2], "correct": [1, 1, 0]},
+            [["de", "1", 1, 2]],
+            "a.csv: 1 row that repeat a trial.",
+        ),
+        (
+            {"item": [1, 2], "n_correct": [3, 0], "n_trials": [5, 5]},
+            [["de", "1", 3, 5], ["de", "2", 0, 5]],
+            "",
+        ),
+    ],
+)
+def test_repeats_trials_and_counts(
+    tmp_path: Path, frame: dict[str, Any], found: list[Any], told: str
+) -> None:
+    trials = read([table(tmp_path / "a.csv", pd.DataFrame(frame))], OPTIONS)
+    assert counts(trials) == found
+    assert told in " ".join(trials.notes.assumed + trials.notes.dropped)
 
 
 def test_the_name_of_the_file(tmp_path: Path) -> None:

@@ -93,25 +93,18 @@ def test_an_adapter_is_another_model(tmp_path):
     assert "peft=./a/final" in refused(tmp_path)
 
 
-def test_a_run_of_some_items_does_not_replace_a_complete_one(tmp_path):
-    run(run(tmp_path, "en"), "de")
-    run(tmp_path, "en", n=2, date="2031-01-01T00-00-00.1", config={"limit": 2.0})
-    imported = import_logs("lm-eval", tmp_path)
+def test_limited_and_newer_runs_do_not_replace_others_without_a_word(tmp_path):
+    run(run(tmp_path / "said", "en", config={"limit": 10}, n=10), "de")
+    report = str(import_logs("lm-eval", tmp_path / "said").report)
+    assert "limit=10 (en)" in report and "limit=not set (de)" in report
+    newer = {"date": "2031-01-01T00-00-00.1"}
+    run(run(tmp_path / "logs", "en"), "de")
+    run(tmp_path / "logs", "en", n=2, config={"limit": 2.0}, **newer)
+    imported = import_logs("lm-eval", tmp_path / "logs")
     assert imported.frame["language"].value_counts().to_dict() == {"de": 30, "en": 30}
     assert "some items only (--limit)" in str(imported.report)
-
-
-def test_limits_that_differ_between_languages_are_said(tmp_path):
-    run(run(tmp_path, "en", config={"limit": 10}, n=10), "de")
-    report = str(import_logs("lm-eval", tmp_path).report)
-    assert "limit=10 (en)" in report and "limit=not set (de)" in report
-
-
-def test_a_newer_run_with_other_settings_does_not_replace_an_older_one(tmp_path):
-    run(run(tmp_path, "en"), "de")
-    date = "2031-01-01T00-00-00.1"
-    run(tmp_path, "de", date=date, configs=tasks(num_fewshot=5))
-    assert "num_fewshot=5" in refused(tmp_path)
+    run(tmp_path / "logs", "de", configs=tasks(num_fewshot=5), **newer)
+    assert "num_fewshot=5" in refused(tmp_path / "logs")
 
 
 def test_two_runs_of_one_date_are_no_copies_unless_their_bytes_are(tmp_path):
@@ -139,11 +132,7 @@ def test_two_runs_of_one_date_are_no_copies_unless_their_bytes_are(tmp_path):
 )
 def test_settings_of_inspect_that_differ_are_refused(tmp_path, settings, told):
     for code, more in (("en", {}), ("de", settings)):
-        head = (
-            header(f"mgsm_direct_{code}", task_args={"n": 1})
-            if not more
-            else header(f"mgsm_direct_{code}", **({"task_args": {"n": 1}} | more))
-        )
+        head = header(f"mgsm_direct_{code}", **({"task_args": {"n": 1}} | more))
         write_log(tmp_path / f"{code}.eval", head, [sample(i, "CI"[i % 2]) for i in range(4)])
     assert told in refused(tmp_path, "inspect")
 
