@@ -58,3 +58,14 @@ def chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def built_book() -> Path:
+    """Folder of the HTML: HAT_BOOK_HTML if it is set, else the book is built."""
+    named = os.environ.get("HAT_BOOK_HTML")
+    if named:
+        return Path(named)
+    from hatlib import publish
+
+    return publish.build_book(root=Path(__file__).parents[1]).index.parent

@@ -7,6 +7,7 @@ import difflib
 import json
 import math
 import re
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +16,7 @@ from typing import Any
 from hatlib.errors import InputError, Problem, RunError, listing
 from hatlib.publish.places import PACKAGE, find_root, rendered
 
-MOVED = {
-    "inflation": "fit",
-    "estimator-study": "validation",
-    "independence": "validation",
-    "ablation": "validation",
-    "nuisances": "failure-modes",
-    "limits": "failure-modes",
-    "review": "findings",
-}
-"""Analyses of earlier editions, and where they went."""
+_KNOWN = tomllib.loads(Path(__file__).with_name("parameters.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -158,9 +150,9 @@ def notebook_named(name: str, root: Path | None) -> Notebook:
     if name in paths:
         return _read_notebook(paths[name])
     stem = Path(name.replace("\\", "/")).stem
-    if MOVED.get(stem) in paths:
-        what = f"the analysis {stem} is now part of {MOVED[stem]}."
-        raise InputError(Problem(what, f"Run it with `hat run {MOVED[stem]}`.", value=name))
+    if (moved := _KNOWN["moved"].get(stem)) in paths:
+        what = f"the analysis {stem} is now part of {moved}."
+        raise InputError(Problem(what, f"Run it with `hat run {moved}`.", value=name))
     remedy = f"{_suggestion(stem, paths)}`hat notebooks` lists them."
     raise InputError(Problem("there is no notebook of this name.", remedy, value=name))
 
@@ -223,32 +215,20 @@ Did you mean logit? It is one of linear, logit.
     return values
 
 
-# Parameters that mean the same in every notebook.
-_LEAST = {"draws": 1, "seed": 0}
-
-_KINDS = {
-    "str": ("text", "en"),
-    "int": ("whole number", "200"),
-    "float": ("number", "0.25"),
-    "bool": ("choice of True or False", "True"),
-    "list": ("list", "['de', 'fr'] or de,fr"),
-}
-
-
 def _value(parameter: Parameter, given: Any) -> Any:
     """Read one value; InputError if it is of another type or is not one of the choices."""
-    name, choices = parameter.name, parameter.choices
+    name, choices, least = parameter.name, parameter.choices, _KNOWN["least"]
     try:
         value = _typed(parameter.type, given)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError):
-        kind, example = _KINDS.get(parameter.type, ("literal", repr(parameter.default)))
+        kind, example = _KNOWN["kinds"].get(parameter.type, ("literal", repr(parameter.default)))
         what, remedy = f"is a {kind}.", f"Write it like this: {name}={example}"
     else:
         if choices and value not in choices:
             what = "has no such value."
             remedy = f"{_suggestion(value, choices)}It is one of {listing(choices)}."
-        elif name in _LEAST and value < _LEAST[name]:
-            what = f"is at least {_LEAST[name]}."
+        elif name in least and value < least[name]:
+            what = f"is at least {least[name]}."
             remedy = f"Write it like this: {name}={parameter.default!r}"
         else:
             return value

@@ -16,7 +16,6 @@ from hatlib.publish.places import PACKAGE
 
 VEGALITE, SVG = "application/vnd.vegalite.v5+json", "image/svg+xml"
 WORDS_A_MINUTE, SECONDS_A_CHART = 200, 20
-PROMPTS = {"answer": "the answer", "parameters": "the parameters", "code": "the code"}
 
 
 def outputs(nb: Any) -> Iterator[Any]:
@@ -114,8 +113,8 @@ def _fold(cell: Any, exercises: bool) -> None:
         kind = "answer"
         tags.append("exercise")
     cell.metadata["mystnb"] = {
-        "code_prompt_show": f"Show {PROMPTS[kind]}",
-        "code_prompt_hide": f"Hide {PROMPTS[kind]}",
+        "code_prompt_show": f"Show the {kind}",
+        "code_prompt_hide": f"Hide the {kind}",
     }
 
 

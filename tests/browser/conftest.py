@@ -42,17 +42,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def built_book() -> Path:
-    """Folder of the HTML: HAT_BOOK_HTML if it is set, else the book is built."""
-    named = os.environ.get("HAT_BOOK_HTML")
-    if named:
-        return Path(named)
-    from hatlib import publish
-
-    return Path(publish.build_book(root=ROOT).index).parent
-
-
-@pytest.fixture(scope="session")
 def address(built_book: Path) -> Iterator[str]:
     """Where the book is served."""
 

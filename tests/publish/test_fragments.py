@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from small import repository
 
 import hatlib
 from hatlib.claims.verdict import decide
-from hatlib.publish import landing
+from hatlib.publish import address, landing
 from hatlib.publish.fragments import MAKERS, fragment
 from hatlib.publish.places import Site
 from hatlib.show.conclusion import conclude
@@ -94,3 +96,21 @@ def test_a_book_on_ones_own_data_says_so(tmp_path):
     text = fragment("counts.md", Site(tmp_path, tmp_path, tmp_path, {"data": [str(table)]}))
     assert "your own data" in text
     assert "2 rows." in text
+
+
+def test_a_publisher_names_the_addresses(tmp_path, monkeypatch):
+    config = yaml.safe_load((Path(__file__).parents[2] / "_config.yml").read_text())
+    plain = address.configured(copy.deepcopy(config))
+    assert "colab_url" not in plain["launch_buttons"] and plain["html"]["baseurl"] == ""
+    monkeypatch.setenv("HAT_BOOK_REPOSITORY", "https://example.org/a/b")
+    monkeypatch.setenv("HAT_BOOK_ADDRESS", "https://example.org/book/")
+    named = address.configured(config)
+    assert named["repository"]["url"] == "https://example.org/a/b"
+    assert named["html"]["use_edit_page_button"] and named["launch_buttons"]["colab_url"]
+    for page in ("rerun.html", "search.html", "downloads/x.html", "analyses/fit.html"):
+        (tmp_path / page).parent.mkdir(exist_ok=True)
+        (tmp_path / page).write_text('<a href="/book/analyses/fit.ipynb">')
+    address.finish(tmp_path)
+    listed = re.findall("<loc>(.*)</loc>", (tmp_path / "sitemap.xml").read_text())
+    assert listed == [f"https://example.org/book/{p}.html" for p in ("analyses/fit", "rerun")]
+    assert "/notebooks/fit.ipynb" in (tmp_path / "analyses/fit.html").read_text()
