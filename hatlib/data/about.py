@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,9 @@ import numpy as np
 import pandas as pd
 
 from hatlib.data.book import book, known_models, with_model_columns
-from hatlib.data.loading import Loading
+from hatlib.data.loading import BY_ITEM, Loading
 from hatlib.data.schema import FORMS, MODEL_COLUMNS
 from hatlib.errors import Problem, listing
-
-#: The source language of a benchmark where it varies by item.
-BY_ITEM = "item"
 
 #: The source language where nothing says which it is.
 ENGLISH = "en"
@@ -64,23 +60,8 @@ def own_models(path: str | Path | None, job: Loading) -> pd.DataFrame | None:
 def own_benchmarks(path: str | Path | None, job: Loading) -> pd.DataFrame | None:
     """A user's table of benchmarks, checked; what it does not say is the empty text, or nan."""
     found = job.opened(Path(path)) if path else None
-    if found is None:
-        return None
-    frame, place = found
-    by_item = pd.Series(False, frame.index)
-    if "source_language" in frame:  # is a code, or the word item
-        by_item = frame["source_language"].str.lower() == BY_ITEM
-        frame["source_language"] = frame["source_language"].mask(by_item, "")
-    before = len(job.problems)
-    checked = job.checked(frame, place, "benchmarks")
-    if checked is None:
-        return None
-    what = "the value is neither a language code nor the word item."
-    job.problems[before:] = [
-        replace(p, what=what) if p.column == "source_language" else p for p in job.problems[before:]
-    ]
-    checked.loc[by_item, "source_language"] = BY_ITEM
-    return checked[list(FORMS["benchmarks"].columns)]
+    frame = job.checked(*found, "benchmarks") if found else None
+    return None if frame is None else frame[list(FORMS["benchmarks"].columns)]
 
 
 def describe_models(

@@ -8,65 +8,23 @@ several languages are none, whatever ISO 639 makes of them, and codes of countri
 from __future__ import annotations
 
 import csv
+import tomllib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from pathlib import Path
 
 import langcodes
 
 from hatlib.data import data_folder
 from hatlib.errors import Problem
 
+_WORDS = tomllib.loads(Path(__file__).with_name("languages.toml").read_text(encoding="utf-8"))
 #: Codes of countries where a language should stand, with the language that is probably meant.
-COUNTRIES = {
-    "cn": "zh",
-    "cz": "cs",
-    "dk": "da",
-    "gr": "el",
-    "jp": "ja",
-    "kr": "ko",
-    "se": "sv",
-    "ua": "uk",
-}
-
-#: Languages whose usual code is that of a country, with the code that nobody mistakes.
-_OWN = {"kr": "kau", "se": "sme"}
-
+COUNTRIES: Mapping[str, str] = _WORDS["countries"]
 #: Words that stand for several languages or none.
-NO_LANGUAGE = frozenset(
-    [
-        *(
-            "all",
-            "any",
-            "macro",
-            "micro",
-            "multi",
-            "multilingual",
-            "overall",
-            "sum",
-            "tot",
-            "total",
-        ),
-        *("ave", "average", "avg", "mean", "mis", "mul", "und", "zxx"),
-    ]
-)
-
-#: Codes of FLORES-200 and others for the standard form of a language, by its usual code.
-_USUAL = {
-    "als": "sq",
-    "arb": "ar",
-    "azj": "az",
-    "cmn": "zh",
-    "khk": "mn",
-    "lvs": "lv",
-    "npi": "ne",
-    "ory": "or",
-    "pbt": "ps",
-    "pes": "fa",
-    "swh": "sw",
-    "uzn": "uz",
-    "zsm": "ms",
-}
-
+NO_LANGUAGE = frozenset(_WORDS["none"])
+#: Codes of languages that are usual names of columns.
+COLUMN_NAMES = frozenset(_WORDS["columns"])
 NOT_A_CODE = "Use a code of ISO 639, such as en, de or sw."
 
 
@@ -80,11 +38,7 @@ def is_language(code: object) -> bool:
     >>> is_language("all"), is_language("kr")
     (False, False)
     """
-    if not isinstance(code, str) or not code.isascii():
-        return False
-    if code.lower() in NO_LANGUAGE or code.lower() in COUNTRIES:
-        return False
-    return _is_tag(code)
+    return isinstance(code, str) and not _asked(code) and code.isascii() and _is_tag(code)
 
 
 @lru_cache(maxsize=10_000)
@@ -105,13 +59,13 @@ def language_of(text: str) -> str:
     ['', '', 'kau']
     """
     text = "".join(c for c in text if c.isprintable()).strip()
-    if text.lower() in NO_LANGUAGE or text.lower() in COUNTRIES:
+    if _asked(text):
         return ""
     for form in (text.replace("_", "-"), text.lower().replace("_", "-")):
         language, *rest = form.split("-")
-        tag = "-".join([_USUAL.get(language, language), *rest])
+        tag = "-".join([_WORDS["usual"].get(language, language), *rest])
         if form.isascii() and _is_tag(tag):
-            return _OWN.get(short := _short(tag), short)
+            return _WORDS["own"].get(short := _short(tag), [short])[0]
     return _by_name().get(text.lower().replace("_", " "), "")
 
 
@@ -126,14 +80,11 @@ def no_language(text: str) -> Problem:
     this is the code of a country, or of Kanuri. (found: kr) Write ko if that is meant, or kau.
     """
     small = text.lower()
-    likely, own = COUNTRIES.get(small), _OWN.get(small)
-    if likely and own:
-        name = {"kau": "Kanuri", "sme": "Northern Sami"}[own]
-        what = f"this is the code of a country, or of {name}."
-        return Problem(what, f"Write {likely} if that is meant, or {own}.", value=text)
+    likely, (own, name) = COUNTRIES.get(small), _WORDS["own"].get(small, ("", ""))
     if likely:
-        what = "this is the code of a country, not of a language."
-        return Problem(what, f"Write {likely} if that is meant.", value=text)
+        what = f"this is the code of a country, {f'or of {name}' if own else 'not of a language'}."
+        mend = f"Write {likely} if that is meant{own and f', or {own}'}."
+        return Problem(what, mend, value=text)
     if small in NO_LANGUAGE:
         what = "this stands for several languages or none."
         return Problem(what, "Leave these rows out: they are no answers.", value=text)
@@ -163,6 +114,10 @@ def spellings(texts: Iterable[str]) -> Mapping[str, list[str]]:
     for text in dict.fromkeys(texts):
         found.setdefault(language_of(text), []).append(text)
     return {code: forms for code, forms in found.items() if code and len(forms) > 1}
+
+
+def _asked(text: str) -> bool:
+    return text.lower() in NO_LANGUAGE or text.lower() in COUNTRIES
 
 
 def _is_tag(code: str) -> bool:

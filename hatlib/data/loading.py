@@ -15,6 +15,9 @@ from hatlib.data.languages import NOT_A_CODE, language_of, no_language, spelling
 from hatlib.data.schema import FORMS, MODEL_COLUMNS, check
 from hatlib.errors import InputError, Problem, listing
 
+#: The source language of a benchmark where it varies by item.
+BY_ITEM = "item"
+
 #: A chance level that is not given; notebooks take plain numbers as parameters.
 UNKNOWN = -1.0
 
@@ -132,9 +135,30 @@ class Loading:
         self.problems += sorted(found, key=lambda p: (p.row or 0, p.column))
         return frame
 
+    def need_source(
+        self, codes: Iterable[str], source: str, there: bool | None = None, of: str = ""
+    ) -> None:
+        """See that there is something in the source language, and in another; or stop."""
+        languages = sorted(set(codes))
+        noun = "answer" if of else "figure"
+        there = source in languages if there is None else there
+        if len(languages) == 1 and (there or of):
+            what = f"the only language{of and f' of {of}'} is {languages[0]}: there is no target "
+            remedy = f"Add the {noun}s in other languages."
+            self.problems.append(Problem(f"{what}language.", remedy))
+        elif not there:
+            what = f"no {noun}{of and f' to {of}'} is in the source language {source}."
+            remedy = f"Add the {noun}s in that language, or make another one the source_language "
+            remedy += f"(languages read: {listing(languages, 20)})."
+            self.problems.append(Problem(what, remedy))
+        if not of:
+            self.stop_if_wrong()
+
     def _languages(self, column: pd.Series, place: Place) -> tuple[pd.Series, list[Problem]]:
         """Language codes in their standard form, and what is none."""
         codes = {str(text): language_of(str(text)) for text in column.unique() if text}
+        if column.name == "source_language":  # may vary by item
+            codes |= {text: BY_ITEM for text in codes if text.lower() == BY_ITEM}
         problems = []
         for text in (text for text, code in codes.items() if not code):
             at = np.flatnonzero(column == text)
@@ -192,21 +216,6 @@ def asked_chance(chance: float | None) -> float | None:
         remedy = "Give a number from 0 to below 1."
         raise InputError(Problem("chance is not a share.", remedy, value=str(chance)))
     return chance
-
-
-def no_source(
-    codes: Iterable[str], source: str, there: bool, noun: str, of: str = ""
-) -> list[Problem]:
-    """What is wrong if nothing is in the source language, or in no other."""
-    languages = sorted(set(codes))
-    if len(languages) > 1 and there:
-        return []
-    if len(languages) == 1 and (there or of):
-        what = f"the only language{of} is {languages[0]}: there is no target language."
-        return [Problem(what, f"Add the {noun}s in other languages.")]
-    what = f"no {noun}{of.replace(' of ', ' to ')} is in the source language {source}."
-    remedy = f"Add the {noun}s in that language, or make another one the source_language "
-    return [Problem(what, f"{remedy}(languages read: {listing(languages, 20)}).")]
 
 
 def typed(frame: pd.DataFrame, place: Place) -> tuple[pd.DataFrame, list[Problem]]:

@@ -35,7 +35,6 @@ from hatlib.data.loading import (
     asked_chance,
     asked_language,
     default_benchmark,
-    no_source,
     repeated,
 )
 from hatlib.data.loading import has_items as has_items
@@ -339,7 +338,7 @@ def _bundled(names: Sequence[str] | None, source_language: str, chance: float | 
     ]
     frame = pd.concat(parts, ignore_index=True)
     if source_language:
-        job.problems += _source_problems(frame)
+        _need_sources(frame, job)
         job.stop_if_wrong()
     n_sets = f"{len(wanted)} set{'s' if len(wanted) > 1 else ''}"
     job.read.append(f"{len(frame):,} rows of answers in {n_sets} of the book.")
@@ -408,7 +407,7 @@ def _own(
         job.dropped.append(f"Column chance_level, as {chance:.3g} was given for all benchmarks.")
     about = describe_benchmarks(frame, source_language, chance, job, table)
     frame["source_language"] = source_of_items(frame, about)
-    job.problems += _source_problems(frame)
+    _need_sources(frame, job)
     described = describe_models(frame, described_by, job)
     job.stop_if_wrong()
     return _described(frame, about, described, job)
@@ -476,16 +475,14 @@ def _two_values(frame: pd.DataFrame, column: str) -> list[Problem]:
     ]
 
 
-def _source_problems(frame: pd.DataFrame) -> list[Problem]:
-    """Benchmarks without an answer in the source language, or in no other."""
-    problems = []
+def _need_sources(frame: pd.DataFrame, job: Loading) -> None:
+    """Each benchmark has an answer in its source language, and in another."""
     pairs = frame[["benchmark", "language", "source_language"]].drop_duplicates()
     for benchmark, part in pairs.groupby("benchmark"):
         sources = part["source_language"].unique()
         named = sources[0] if len(sources) == 1 else "of its items"
         there = bool((part["language"] == part["source_language"]).any())
-        problems += no_source(part["language"], named, there, "answer", f" of {benchmark}")
-    return problems
+        job.need_source(part["language"], named, there, str(benchmark))
 
 
 # Both ---------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ everything that is wrong is raised at once as an `InputError`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -20,7 +19,7 @@ from hatlib.data.about import describe_benchmarks, describe_models, own_models
 from hatlib.data.book import BUNDLED as BUNDLED
 from hatlib.data.book import book, bundled, describe_languages, slug
 from hatlib.data.files import Place
-from hatlib.data.languages import COUNTRIES, is_language
+from hatlib.data.languages import COLUMN_NAMES, COUNTRIES, is_language
 from hatlib.data.loading import UNKNOWN as UNKNOWN
 from hatlib.data.loading import (
     Loading,
@@ -29,10 +28,9 @@ from hatlib.data.loading import (
     asked_language,
     default_benchmark,
     has_items,
-    no_source,
     repeated,
 )
-from hatlib.data.responses import load_responses
+from hatlib.data.responses import Responses, load_responses
 from hatlib.data.schema import FORMS, KEY, MODEL_COLUMNS
 from hatlib.errors import InputError, Problem, listing
 
@@ -45,10 +43,6 @@ STUDIES = {
 }
 
 _OWN = "your data"  # the source of a user's figures, unless the file says it
-# Usual column names that happen to be codes of small languages; they are not read as such.
-_NOT_LANGUAGES = re.compile(
-    "api|dev|gap|key|llm|mac|max|med|min|num|org|row|run|src|std|tgt|top|url|val|var"
-)
 
 
 @dataclass(frozen=True)
@@ -173,10 +167,7 @@ def load(
         if models:
             raise InputError("A models table was given without a file of accuracies to describe.")
         tables = _bundled()
-        codes = tables.accuracies["language"]
-        problems = no_source(codes, source_language, source_language in set(codes), "figure")
-        if problems:
-            raise InputError(problems)
+        Loading().need_source(tables.accuracies["language"], source_language)
         benchmarks = tables.benchmarks.assign(source_language=source_language)
         return replace(tables, benchmarks=benchmarks)
     with_items = [path for path in paths if has_items(path)]
@@ -184,9 +175,17 @@ def load(
         what = "the file has answers item by item, and others have accuracies."
         remedy = "Give the two apart: on a page, as answers and as data."
         raise InputError([Problem(what, remedy, file=path.name) for path in with_items])
-    if with_items:
-        return _from_items(paths, models, source_language, chance, benchmark)
-    return _own(paths, models, source_language, chance, benchmark)
+    if not with_items:
+        return _own(paths, models, source_language, chance, benchmark)
+    responses = load_responses(
+        paths,
+        models=models or None,
+        source_language=source_language,
+        chance=chance,
+        benchmark=benchmark,
+        override=True,  # an accuracy is of a language, not of items that start from it
+    )
+    return _from_items(responses)
 
 
 @lru_cache(maxsize=1)
@@ -227,8 +226,7 @@ def _own(
     described = describe_models(frame, described_by, job)
     benchmarks = describe_benchmarks(frame, source_language, chance, job)
     codes = frame["language"].unique()
-    job.problems += no_source(codes, source_language, source_language in codes, "figure")
-    job.stop_if_wrong()
+    job.need_source(codes, source_language)
     return Tables(
         accuracies=frame[[c for c in frame if c not in MODEL_COLUMNS]],
         models=described,
@@ -239,22 +237,8 @@ def _own(
     )
 
 
-def _from_items(
-    paths: Sequence[Path],
-    models: str | Path | None,
-    source_language: str,
-    chance: float | None,
-    benchmark: str,
-) -> Tables:
+def _from_items(responses: Responses) -> Tables:
     """Accuracies made from answers item by item."""
-    responses = load_responses(
-        paths,
-        models=models or None,
-        source_language=source_language,
-        chance=chance,
-        benchmark=benchmark,
-        override=True,  # an accuracy is of a language, not of items that start from it
-    )
     key = ["benchmark", "model", "language"]
     sums = responses.frame.groupby([*key, "item"], sort=False)[["n_correct", "n_trials"]].sum()
     items = (sums["n_correct"] / sums["n_trials"]).groupby(key, sort=False)
@@ -279,15 +263,13 @@ def _own_accuracies(path: Path, benchmark: str, job: Loading) -> tuple[pd.DataFr
     if found is None:
         return None
     frame, place = found
-    file, wide = place.file, _language_columns(frame)
-    as_wide = ""
-    if "model" in frame and not {"language", "accuracy"} & set(frame) and len(wide) >= 2:
-        as_wide = (
-            f" as a wide table with one column for each of {len(wide)} languages "
-            f"({listing(wide, 20)})"
-        )
-    job.read.append(f"{file}: {len(frame)} rows{as_wide}.")
-    if as_wide:
+    file, wide, form = place.file, _language_columns(frame), ""
+    is_wide = "model" in frame and not {"language", "accuracy"} & set(frame) and len(wide) >= 2
+    if is_wide:
+        form = f" as a wide table with one column for each of {len(wide)} languages "
+        form += f"({listing(wide, 20)})"
+    job.read.append(f"{file}: {len(frame)} rows{form}.")
+    if is_wide:
         frame, place = _to_long(frame, wide, place, job)
     if "reasoning" in frame:
         frame["reasoning"] = frame["reasoning"].replace("", "none")
@@ -305,10 +287,10 @@ def _own_accuracies(path: Path, benchmark: str, job: Loading) -> tuple[pd.DataFr
 
 def _language_columns(frame: pd.DataFrame) -> list[str]:
     """Columns whose name is a language code, as in a wide table."""
-    known = {"model", "n_items", *KEY, *MODEL_COLUMNS}
-    # The code of a country is asked about later; but se is a standard error.
-    codes = [c for c in map(str, frame) if is_language(c) or (c in COUNTRIES and c != "se")]
-    return [c for c in codes if c not in known and len(c) <= 8 and not _NOT_LANGUAGES.fullmatch(c)]
+    known = {"model", "n_items", *KEY, *MODEL_COLUMNS, *COLUMN_NAMES}
+    # The code of a country is asked about later.
+    names = [c for c in map(str, frame) if c not in known and len(c) <= 8]
+    return [c for c in names if is_language(c) or c in COUNTRIES]
 
 
 def _to_long(

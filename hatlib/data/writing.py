@@ -38,24 +38,22 @@ def check_free(files: Iterable[Path], force: bool, inputs: Iterable[Path] = ()) 
     """
     files = list(files)
     read = {os.path.realpath(path) for path in inputs}
-    problems = [
-        Problem("this is a file.", "Name a folder.", str(folder))
-        for folder in dict.fromkeys(path.parent for path in files)
-        if folder.exists() and not folder.is_dir()
-    ]
+    folders = dict.fromkeys(path.parent for path in files)
+    wrong = [(f, "this is a file.", "Name a folder.") for f in folders if f.is_file()]
     for path in files:
         if os.path.realpath(path) in read or _is_one_of(path, read):
             what = "this file is an input, and is not overwritten."
-            problems.append(Problem(what, "Choose another name.", str(path)))
         elif path.is_symlink() or path.is_dir():
             what = "this is a link or a folder, and is not overwritten."
-            problems.append(Problem(what, "Choose another name.", str(path)))
         elif path.exists() and not force:
             what = "this file exists and is not overwritten."
-            remedy = "Choose another name, or overwrite with --force."
-            problems.append(Problem(what, remedy, str(path)))
-    if problems:
-        raise InputError(problems)
+            wrong.append((path, what, "Choose another name, or overwrite with --force."))
+            continue
+        else:
+            continue
+        wrong.append((path, what, "Choose another name."))
+    if wrong:
+        raise InputError([Problem(what, remedy, str(path)) for path, what, remedy in wrong])
 
 
 @contextlib.contextmanager

@@ -5,9 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +73,11 @@ def bundled() -> hatlib.Responses:
     return hatlib.load_responses(sets=list(responses.SETS))
 
 
+@pytest.fixture(scope="module")
+def overview(bundled) -> pd.DataFrame:
+    return bundled.table()
+
+
 @pytest.mark.parametrize(
     ("benchmark", "models", "items", "languages", "rows", "correct"),
     [
@@ -99,17 +101,17 @@ def bundled() -> hatlib.Responses:
     ],
 )
 def test_the_sets_hold_every_answer_of_their_source(
-    bundled, benchmark, models, items, languages, rows, correct
+    bundled, overview, benchmark, models, items, languages, rows, correct
 ):
     """Sums over the originals, before they were brought into this form."""
     frame = bundled.frame[bundled.frame["benchmark"] == benchmark]
     assert len(frame) == rows
     assert frame["n_correct"].sum() == correct
-    shape = bundled.table().loc[benchmark, ["models", "items", "languages"]].tolist()
+    shape = overview.loc[benchmark, ["models", "items", "languages"]].tolist()
     assert shape == [models, items, languages]
 
 
-def test_the_sets_keep_the_rules_that_users_must_keep(bundled):
+def test_the_sets_keep_the_rules_that_users_must_keep(bundled, overview):
     typed = bundled.frame.astype(dict.fromkeys(["n_correct", "n_trials", "n_parsed"], "Int64"))
     place = Place("items", range(1, len(typed) + 1))
     assert schema.check(typed, schema.FORMS["responses"].columns, place) == []
@@ -121,7 +123,7 @@ def test_the_sets_keep_the_rules_that_users_must_keep(bundled):
     assert bundled.models["developer"].str.len().min() > 0
     assert set(bundled.benchmarks["reference"].str.len() > 0) == {True}
     known = data.book().benchmarks.set_index("benchmark")["n_items"]
-    found = bundled.table()["items"]
+    found = overview["items"]
     assert (known.loc[found.index] == found).all()
 
 
@@ -159,7 +161,7 @@ def test_mgsm_is_saturated_as_we_say(bundled):
     assert set(counts.source_trials[row]) == {5}
 
 
-def test_published_accuracies_come_out(bundled):
+def test_published_accuracies_come_out(bundled, overview):
     """From the heat map of the COPA benchmark, and TruthfulQA as judged by people."""
     copa = bundled.counts("copa-dialects")
     assert copa.chance == 0.5
@@ -169,7 +171,7 @@ def test_published_accuracies_come_out(bundled):
     target = dict(zip(copa.targets, copa.target_correct.mean(axis=2).T, strict=True))
     assert target["sl"][copa.models.index("gpt-5-2025-08-07")] == 0.998
     assert target["sl-x-cer"][copa.models.index("gams-27b")] == 0.51
-    people = bundled.table().loc["truthfulqa-human"]
+    people = overview.loc["truthfulqa-human"]
     assert (people["source_min"], people["source_max"]) == (0.36, 0.73)
 
 
@@ -181,27 +183,12 @@ def test_hypotheses_of_one_premise_are_a_cluster(bundled):
     assert bundled.counts("copa-dialects").clusters.tolist() == list(range(500))
 
 
-def test_the_large_set_is_loaded_only_when_it_is_named():
-    loaded = hatlib.load_responses()
-    assert "polyglot-facts" not in set(loaded.benchmarks["benchmark"])
-    assert any("polyglot-facts" in line for line in loaded.report.dropped)
-    assert loaded.bundled
-
-
 def test_the_report_says_what_is_missing_and_what_one_trial_forbids():
     lines = hatlib.load_responses().report.read
     assert any("mgsm, s1.1-7b" in line and "te (250)" in line for line in lines)
     (single,) = (line for line in lines if "pooled hardness" in line)
     assert "copa-dialects" in single
     assert "xnli-first200" not in single
-
-
-def test_the_files_read_are_noted_for_the_runner(tmp_path):
-    log = tmp_path / "reads"
-    code = "import hatlib; hatlib.load_responses(sets='xnli-first200')"
-    environment = {**os.environ, "HATLIB_READS": str(log)}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
-    assert "legal-multilingual.parquet" in log.read_text(encoding="utf-8")
 
 
 @everything
@@ -422,7 +409,7 @@ def test_answers_and_the_table_of_benchmarks_do_not_contradict_each_other(tmp_pa
     [
         ("benchmark,", "bench,", "b.csv, line 1: there is no column benchmark."),
         ("y,,item,0.1", "x,,item,0.1", "b.csv, line 3, column benchmark: the value stands in more"),
-        ("y,,item,0.1", "y,,items,0.1", "line 3, column source_language: the value is neither a"),
+        ("y,,item,0.1", "y,,items,0.1", "line 3, column source_language: the value is not a l"),
         ("y,,item,0.1", "y,,item,1", "line 3, column chance_level: the value is not below 1."),
         ("y,,item,0.1", "y,,item,10%", "line 3, column chance_level: the value is not a number."),
         ("y,,item,0.1", ",,item,0.1", "line 3, column benchmark: the value is empty."),
@@ -519,12 +506,6 @@ def test_models_and_benchmarks_that_the_book_knows_are_described(tmp_path):
     assert unknown.benchmarks["chance_level"].tolist() == [0]
 
 
-def test_a_models_table_describes_the_models(tmp_path):
-    table = write(tmp_path, "model,family\na,A\nb,B\n", "models.csv")
-    loaded = hatlib.load_responses(write(tmp_path, COUNTS), models=table)
-    assert loaded.models["family"].tolist() == ["A", "B"]
-
-
 def test_a_model_may_be_described_beside_its_answers(tmp_path):
     text = "model,params_total_b,release_date,language,item,correct\n"
     rows = "a,7,2025-02,en,1,1\na,7,2025-02,de,1,0\n"
@@ -533,12 +514,6 @@ def test_a_model_may_be_described_beside_its_answers(tmp_path):
     assert models["release_date"].tolist() == [pd.Timestamp(2025, 2, 1)]
     found = problems_of(write(tmp_path, text + rows.replace(",7,", ",big,")))
     assert [("not a number" in problem) for problem in found] == [True, True]
-
-
-def test_language_codes_are_standardised_and_reported(tmp_path):
-    loaded = hatlib.load_responses(write(tmp_path, COUNTS.replace(",de,", ",DEU,")))
-    assert loaded.counts("mine").targets == ("de", "fr")
-    assert any("DEU as de" in line for line in loaded.report.assumed)
 
 
 def test_some_of_the_answers(tmp_path):
@@ -593,21 +568,10 @@ def test_one_thing_that_is_wrong_is_said_once_and_clearly(tmp_path, old, new, me
     assert message in found[0]
 
 
-def test_everything_that_is_wrong_is_reported_at_once(tmp_path):
-    text = "model,language,item,n_correct,n_trials\na,en,1,5,4\na,xx,,x,0\na,de,1,1,2\na,de,1,1,2\n"
-    found = "\n".join(problems_of([write(tmp_path, text), write(tmp_path, "", "empty.csv")]))
-    for message in ("more correct", "language code", "is empty", "is zero", "repeats", "whole"):
-        assert message in found
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "the file is empty"),
-        (COUNTS.encode("utf-16"), "UTF-16"),
         (COUNTS.splitlines()[0].encode() + b"\n", "no row below the header"),
-        (b"PAR1 and then nothing", "Parquet file is damaged"),
-        (gzip.compress(COUNTS.encode(), mtime=0)[:-9], "gzip file is damaged"),
         (COUNTS.replace(",de,", ",en,").replace(",fr,", ",en,").encode(), "repeats"),
         (
             b"model,language,item,n_correct,n_trials\na,en,1,1,1\n",
@@ -683,12 +647,6 @@ def test_options_that_make_no_sense_are_refused(options):
     assert problems_of(None, **options)
 
 
-def test_unknown_sets_are_answered_with_those_that_there_are():
-    (problem,) = problems_of(None, sets=["mgsm", "nothing"])
-    assert "nothing" in problem
-    assert "xnli-first200" in problem
-
-
 # Properties --------------------------------------------------------------------------------------
 
 
@@ -704,7 +662,7 @@ cells = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=8)
 @given(cells, st.randoms(use_true_random=False), st.booleans())
 def test_neither_the_order_of_rows_nor_the_files_they_are_in_matter(
     tmp_path_factory, filled, random, as_trials
@@ -733,19 +691,10 @@ def test_neither_the_order_of_rows_nor_the_files_they_are_in_matter(
     assert expected.source_correct.sum() + expected.target_correct.sum() == total
 
 
-@given(st.binary(max_size=200))
-def test_any_bytes_give_answers_or_a_clear_error(tmp_path_factory, content):
-    path = write(tmp_path_factory.mktemp("fuzz"), content)
-    responses.has_items(path)
-    with pytest.raises(hatlib.InputError) as caught:
-        hatlib.load_responses(path)
-    assert all(problem.what for problem in caught.value.problems)
-
-
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=6)
 
 
-@settings(deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(texts, st.sampled_from(["en", "de", ""]), texts, texts, texts)))
 def test_any_cells_give_answers_or_a_clear_error(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("fuzz") / "mine.csv"
@@ -757,21 +706,6 @@ def test_any_cells_give_answers_or_a_clear_error(tmp_path_factory, rows):
         assert error.problems
     else:
         assert (loaded.frame["n_trials"] >= 1).all()
-
-
-# The command line -------------------------------------------------------------------------------
-
-
-def test_hat_check_knows_answers_by_their_columns(tmp_path):
-    good, bad = write(tmp_path, COUNTS), write(tmp_path, COUNTS.replace("3,4", "5,4"), "bad.csv")
-    command = [sys.executable, "-m", "hatlib.cli", "check"]
-    done = subprocess.run([*command, str(good)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "mine: 2 models, 2 items, 3 languages" in done.stdout
-    done = subprocess.run([*command, str(bad)], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "bad.csv, line 2" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_which_files_hold_answers(tmp_path):
