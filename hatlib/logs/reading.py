@@ -171,22 +171,26 @@ def find_files(
             listed += _archived(file.path, scratch, either, notes)
             continue
         listed.append(file)
-        for path in sorted(file.path.parent.iterdir()) if file.named else ():
+        for path in sorted(file.path.parent.glob("*")) if file.named else ():
             if beside(path.name) and path.is_file() and not path.is_symlink():
                 listed.append(File(path, path.name, file.folder, shown(path)))
     files: dict[tuple[int, int], File] = {}
     near: dict[tuple[int, int], File] = {}
     others = 0
     for file in listed:
+        if not (file.named or wanted(file.base) or beside(file.base)):
+            others += 1
+            continue
+        if not os.access(file.path, os.R_OK):
+            notes.problem("it cannot be read: permission denied.", file=file.name)
+            continue
         about = file.path.stat()
         real = (about.st_dev, about.st_ino)  # one also for a link
         if file.named or wanted(file.base):
             if files.setdefault(real, file) is not file:
                 notes.dropped.append(f"{file.name}: named twice, and read once.")
-        elif beside(file.base):
-            near[real] = file
         else:
-            others += 1
+            near[real] = file
     if outside:
         notes.dropped.append(
             f"{counted(len(outside), 'symbolic link')} out of the folder, not followed: "
