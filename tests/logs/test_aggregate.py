@@ -39,7 +39,7 @@ HOSTILE = [
 ]
 
 
-def trials(n: int = 4000, seed: int = 0) -> pd.DataFrame:
+def trials(n: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Trials of three models in four languages, with everything that a trial may have."""
     rng = np.random.default_rng(seed)
     item = rng.integers(40, size=n)
@@ -105,10 +105,6 @@ def test_every_form_gives_what_pandas_and_load_responses_give(tmp_path, end):
     whole, added = hatlib.load_responses(path), hatlib.load_responses(out)
     pd.testing.assert_frame_equal(ordered(added.frame), ordered(whole.frame))
     pd.testing.assert_frame_equal(added.benchmarks, whole.benchmarks)
-    few = write(frame[["model", "language", "item", "correct"]], tmp_path / f"few{end}")
-    aggregate_trials(few, out=out, force=True)
-    whole, added = hatlib.load_responses(few), hatlib.load_responses(out)
-    pd.testing.assert_frame_equal(ordered(added.frame), ordered(whole.frame))
 
 
 def test_many_files_of_all_forms_are_one_log(tmp_path):
@@ -215,11 +211,10 @@ def test_rows_that_cannot_be_used(tmp_path):
 
 
 def test_nothing_that_can_be_used_is_an_error(tmp_path):
-    path = tmp_path / "log.csv"
-    path.write_text("model,language,item,correct\n")
-    assert "no row" in refused(path)
-    path.write_text("model,language,item,correct\nm,en,1,x\n")
-    assert "neither" in refused(path, drop=True)
+    for row, told in (("", "no row"), ("m,en,1,x\n", "neither")):
+        path = tmp_path / "log.csv"
+        path.write_text(f"model,language,item,correct\n{row}")
+        assert told in refused(path, drop=True)
 
 
 # Files that are none ---------------------------------------------------------------------------
@@ -287,12 +282,10 @@ def test_hostile_names_are_names(tmp_path, end):
 
 
 def test_hostile_columns_are_columns(tmp_path):
-    for k, column in enumerate([*HOSTILE, "hat file", "filename", "ok", "raw", "n"]):
-        frame = trials(50)[["model", "language", "correct"]]
-        frame = frame.assign(**{column: "x", "unused'": "y"})
-        found = aggregate_trials(
-            write(frame, tmp_path / f"log{ENDS[k % 5]}"), columns={"item": column}
-        )
+    for k, column in enumerate([*HOSTILE[:5], "hat file", "filename", "ok", "raw", "n"]):
+        frame = trials(50)[["model", "language", "correct"]].assign(**{column: "x", "b'": "y"})
+        path = write(frame, tmp_path / f"log{ENDS[k % 5]}")
+        found = aggregate_trials(path, columns={"item": column})
         assert found.frame["item"].unique().tolist() == ["x"]
 
 
@@ -430,7 +423,7 @@ def test_shards_add_up_to_the_scores_of_the_whole(tmp_path):
     each = each[["benchmark", "model", "language", "item", "correct"]]
     each = each.sample(frac=1, random_state=0)
 
-    def table(frame: pd.DataFrame, name: str):
+    def table(frame, name):
         out = tmp_path / f"{name}-answers.parquet"
         aggregate_trials(write(frame, tmp_path / f"{name}.jsonl"), out=out)
         counts = hatlib.load_responses(out).counts("sim")
@@ -438,27 +431,24 @@ def test_shards_add_up_to_the_scores_of_the_whole(tmp_path):
 
     counts, whole = table(each, "whole")
     shard = pd.util.hash_array(each["item"].to_numpy(dtype=object)) % 3
-    parts = [table(each[shard == k], f"shard{k}")[1] for k in range(3)]
-    merged = hatlib.merge_tables(parts)
-    assert merged.models == whole.models
-    assert merged.targets == whole.targets
+    merged = hatlib.merge_tables([table(each[shard == k], f"shard{k}")[1] for k in range(3)])
+    assert (merged.models, merged.targets) == (whole.models, whole.targets)
     # Cells may come in another order, and empty ones may be absent.
     cells = {cell: k for k, cell in enumerate(zip(merged.trials, merged.correct, strict=True))}
     used = np.flatnonzero(whole.source_items.sum(axis=0) > 0)
     at = [cells[whole.trials[k], whole.correct[k]] for k in used]
-    for name in ("source_items", "items"):  # whole numbers: bit for bit
-        assert np.array_equal(getattr(whole, name)[..., used], getattr(merged, name)[..., at])
-    # Rates of four trials are binary fractions: their sums are exact, too, for one language.
-    for name in ("rates", "squares"):
-        a, b = getattr(whole, name)[:, 1:, used], getattr(merged, name)[:, 1:, at]
+    for name in ("source_items", "items", "rates", "squares"):
+        a, b = getattr(whole, name)[..., used], getattr(merged, name)[..., at]
+        if name in ("rates", "squares"):  # binary fractions, so exact, too, for one language
+            a, b = a[:, 1:], b[:, 1:]
         assert np.array_equal(a, b)
     assert np.array_equal(whole.paired[:, :, 1:], merged.paired[:, :, 1:])
-    of_whole, of_shards = hatlib.score_table(whole), hatlib.score_table(merged)
-    np.testing.assert_allclose(of_shards.hat, of_whole.hat, rtol=0, atol=1e-12)
+    of_shards = hatlib.score_table(merged).hat
+    direct = hatlib.score_counts(counts, hardness="self", draws=0)
+    for other in (hatlib.score_table(whole), direct):
+        np.testing.assert_allclose(of_shards, other.hat, rtol=0, atol=1e-12)
     for name, values in whole.metrics().items():
         np.testing.assert_allclose(merged.metrics()[name], values, rtol=0, atol=1e-12)
-    direct = hatlib.score_counts(counts, hardness="self", draws=0)
-    np.testing.assert_allclose(of_shards.hat, direct.hat, rtol=0, atol=1e-12)
 
 
 # The command -----------------------------------------------------------------------------------
@@ -472,7 +462,7 @@ def test_the_command(tmp_path, monkeypatch):
     write(frame.iloc[1::2].rename(columns={"item": "item_id"}), tmp_path / "b.csv.gz")
     done = hat(["aggregate", "a.jsonl", "b.csv.gz", "-o", "answers.parquet"])
     assert (done.exit_code, done.stdout) == (0, "answers.parquet\n")
-    assert "4,000 trials added up" in done.stderr
+    assert "2,000 trials added up" in done.stderr
     pd.testing.assert_frame_equal(ordered(pd.read_parquet("answers.parquet")), summed(frame))
     with pytest.raises(InputError, match="not overwritten"):
         hat(["aggregate", "a.jsonl", "-o", "answers.parquet"], catch_exceptions=False)
