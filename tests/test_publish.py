@@ -60,26 +60,17 @@ def test_parameters_are_read_as_literals(name, given, value):
     assert type(bound[name]) is type(value)
 
 
+WRONG = {
+    "count": ["2.5", "True", "x", "", "__import__('os').getcwd()"],
+    "share": ["half", "nan", "1e999", "10" * 400],
+    "flag": ["maybe", "1"],
+    "names": ["[[1]]", "[1", "[" * 500],
+    "text": [3, "a\0b"],
+}
+
+
 @pytest.mark.parametrize(
-    ("name", "given"),
-    [
-        ("count", "2.5"),
-        ("count", "True"),
-        ("count", "x"),
-        ("count", ""),
-        ("count", "__import__('os').getcwd()"),
-        ("share", "half"),
-        ("share", "nan"),
-        ("share", "1e999"),
-        ("share", "10" * 400),
-        ("flag", "maybe"),
-        ("flag", "1"),
-        ("names", "[[1]]"),
-        ("names", "[1"),
-        ("names", "[" * 500),
-        ("text", 3),
-        ("text", "a\0b"),
-    ],
+    ("name", "given"), [(name, each) for name in WRONG for each in WRONG[name]]
 )
 def test_a_value_of_the_wrong_type_is_refused(name, given):
     with pytest.raises(InputError, match=f"the parameter {name} is a .*Write it like this"):
@@ -204,31 +195,15 @@ def test_results_are_not_overwritten(place):
     assert "--force" in str(caught.value)
 
 
-def test_links_are_not_written_through(place, tmp_path):
-    precious = tmp_path / "precious"
-    precious.write_text("mine")
-    Path("out").mkdir()
-    Path("out/tiny.html").symlink_to(precious)
-    with pytest.raises(InputError, match="link"):
-        publish.run_notebook("tiny", root=place, out="out", force=True)
-    assert precious.read_text() == "mine"
+UNKNOWN = dict.fromkeys(
+    ["tini", "../tiny", "tiny.ipynb", "notebooks/tiny", "tiny\0"], "Did you mean"
+)
+UNKNOWN |= dict.fromkeys(["", ".", "/", "qqqqqqq"], "no notebook of this name")
 
 
-def test_a_file_is_no_folder(place):
-    Path("out").write_text("")
-    with pytest.raises(InputError, match="Name a folder"):
-        publish.run_notebook("tiny", root=place, out="out")
-
-
-@pytest.mark.parametrize("name", ["tini", "../tiny", "tiny.ipynb", "notebooks/tiny", "tiny\0"])
-def test_an_unknown_notebook_gets_a_suggestion(place, name):
-    with pytest.raises(InputError, match="Did you mean tiny"):
-        publish.run_notebook(name, root=place)
-
-
-@pytest.mark.parametrize("name", ["", ".", "/", "qqqqqqq"])
-def test_a_strange_name_gets_a_message(place, name):
-    with pytest.raises(InputError, match="no notebook of this name"):
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_unknown_notebook_gets_a_message(place, name):
+    with pytest.raises(InputError, match=UNKNOWN[name]):
         publish.run_notebook(name, root=place)
 
 
@@ -262,26 +237,17 @@ def rerun(root: Path, runs: list[str], **options: object) -> list[str]:
     return list(runs)
 
 
-def test_nothing_runs_twice(tmp_path, runs):
+def test_only_what_changed_runs(tmp_path, runs, monkeypatch):
     root = repository(tmp_path, "a", "b")
     assert rerun(root, runs) == ["a", "b"]
     assert rerun(root, runs) == []
     assert rerun(root, runs, force=True, only=["b"]) == ["b"]
-
-
-def test_only_the_changed_notebook_runs(tmp_path, runs):
-    root = repository(tmp_path, "a", "b")
-    rerun(root, runs)
-    notebook(root / "notebooks/a.ipynb", code("1"))
+    path = root / "notebooks/a.ipynb"
+    notebook(path, code("1"))
     assert rerun(root, runs, only=["b"]) == []
     assert rerun(root, runs) == ["a"]
 
-
-def test_outputs_and_counts_do_not_matter(tmp_path, runs):
-    root = repository(tmp_path, "a")
-    rerun(root, runs)
-    path = root / "notebooks/a.ipynb"
-    nb = json.loads(path.read_text())
+    nb = json.loads(path.read_text())  # outputs and counts do not matter
     nb["cells"][-1]["execution_count"] = 3
     nb["cells"][-1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x"}]
     nb["cells"][-1]["source"] = nb["cells"][-1]["source"].splitlines(keepends=True)
@@ -289,38 +255,17 @@ def test_outputs_and_counts_do_not_matter(tmp_path, runs):
     path.write_text(json.dumps(nb, indent=3))
     assert rerun(root, runs) == []
 
-
-def test_changed_data_make_a_run(tmp_path, runs):
-    root = repository(tmp_path, "a")
-    rerun(root, runs)
     (root / "data/other.csv").write_text("not read")
     assert rerun(root, runs) == []
-    (root / "data/table.csv").write_text("1\n3\n")
-    book = publish.build_book(root=root)
-    assert book.executed == {"a": "data/table.csv changed"}
-
-
-def test_only_a_module_that_was_imported_makes_a_run(tmp_path, runs):
-    root = repository(tmp_path, "a", "b")
-    rerun(root, runs)
-    (root / "a.py").write_text("changed = True")
-    assert publish.build_book(root=root).executed == {"a": "a.py changed"}
-
-
-def test_what_hatlib_knows_and_versions_make_a_run(tmp_path, runs, monkeypatch):
-    root = repository(tmp_path, "a")
-    rerun(root, runs)
-    with monkeypatch.context() as change:
-        change.setattr(stale, "sha_tables", lambda: "other")
-        assert publish.build_book(root=root).executed == {"a": "what hatlib knows changed"}
-    rerun(root, runs)
-    monkeypatch.setattr(stale, "sha_versions", lambda: "other")
-    assert publish.build_book(root=root).executed == {"a": "the installed versions changed"}
-
-
-def test_a_missing_result_makes_a_run(tmp_path, runs):
-    root = repository(tmp_path, "a", "b")
-    rerun(root, runs)
+    changes = {"data/table.csv": ["a", "b"], "a.py": ["a"]}
+    for file, due in changes.items():
+        (root / file).write_text("changed = 3")
+        assert publish.build_book(root=root).executed == dict.fromkeys(due, f"{file} changed")
+    for name, what in {"tables": "what hatlib knows", "versions": "the installed versions"}.items():
+        with monkeypatch.context() as change:
+            change.setattr(stale, f"sha_{name}", lambda: "other")
+            assert publish.build_book(root=root).executed["a"] == f"{what} changed"
+        rerun(root, runs)
     (root / "book/_generated/executed/a.ipynb").unlink()
     assert rerun(root, runs, only=["b"]) == ["a"]
 
