@@ -74,27 +74,6 @@ class Tables:
     report: LoadReport = field(default_factory=LoadReport)
     bundled: bool = False
 
-    def table(self) -> pd.DataFrame:
-        """One row a set: how many models, languages and figures it has.
-
-        Examples
-        --------
-        >>> import hatlib
-        >>> counts = hatlib.load().table()
-        >>> int(counts.loc["euroeval/hellaswag/test-split", "models"])
-        167
-        """
-        frame = self.accuracies.assign(set=set_ids(self.accuracies))
-        return frame.groupby("set").agg(
-            source=("source", "first"),
-            benchmark=("benchmark", "first"),
-            version=("version", "first"),
-            models=("model", "nunique"),
-            languages=("language", "nunique"),
-            promptings=("prompting", "nunique"),
-            figures=("accuracy", "size"),
-        )
-
 
 def set_ids(frame: pd.DataFrame) -> pd.Series:
     """Name the set of each row: the source, benchmark and version that make it comparable.

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,20 +134,6 @@ def test_every_source_of_a_set_is_described_and_its_names_lead_to_models(bundled
         published = data.load().accuracies
         published = set(published.loc[published["source"] == source, "model"])
         assert set(names.loc[names["source"] == source, "model"]) == models | published
-
-
-def test_the_files_are_small_and_as_the_data_package_says():
-    package = json.loads((data.data_folder() / "datapackage.json").read_text(encoding="utf-8"))
-    described = {r["path"]: r for r in package["resources"] if r["format"] == "parquet"}
-    files = sorted((data.data_folder() / "items").iterdir())
-    assert sum(path.stat().st_size for path in files) < 1_000_000
-    assert sorted(described) == [f"items/{path.name}" for path in files]
-    for path in files:
-        entry = described[f"items/{path.name}"]
-        assert entry["hash"] == "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
-        fields = [field["name"] for field in entry["schema"]["fields"]]
-        assert fields == parquet.read_schema(path).names
-        assert all(field["description"] for field in entry["schema"]["fields"])
 
 
 def test_mgsm_is_saturated_as_we_say(bundled):
@@ -448,23 +431,6 @@ def test_items_of_one_cluster_share_a_number(tmp_path):
     assert counts.clusters.tolist() == [0, 1, 0, 2]
 
 
-def test_parquet_gzip_semicolons_and_a_byte_order_mark_give_the_same(tmp_path):
-    expected = hatlib.load_responses(write(tmp_path, COUNTS)).counts("mine")
-    frame = pd.read_csv(tmp_path / "mine.csv")
-    frame.to_parquet(tmp_path / "numbers.parquet")
-    frame.astype({"item": str, "model": "category", "n_trials": float}).to_parquet(
-        tmp_path / "text.parquet"
-    )
-    for path in (
-        write(tmp_path, gzip.compress(COUNTS.encode(), mtime=0), "mine.csv.gz"),
-        write(tmp_path, COUNTS.replace(",", ";"), "semicolons.csv"),
-        write(tmp_path, "\ufeff" + COUNTS, "bom.csv"),
-        tmp_path / "numbers.parquet",
-        tmp_path / "text.parquet",
-    ):
-        assert same(hatlib.load_responses(path, benchmark="mine").counts("mine"), expected), path
-
-
 def test_truth_values_in_parquet_are_trials(tmp_path):
     frame = pd.read_csv(write(tmp_path, TRIALS))
     frame["correct"] = frame["correct"].astype(str).str.lower().isin(["1", "true"])
@@ -480,30 +446,6 @@ def test_documented_synonyms_are_read_and_reported_and_others_are_not(tmp_path):
     assert any("item_id as item" in line for line in loaded.report.assumed)
     (problem,) = problems_of(write(tmp_path, TRIALS.replace("correct", "score"), "s.csv"))
     assert "no column n_correct, n_trials" in problem
-
-
-def test_what_is_assumed_is_said(tmp_path):
-    loaded = hatlib.load_responses(write(tmp_path, "Colour," + COUNTS.replace("\n", "\nred,")[:-4]))
-    assumed = "\n".join(loaded.report.assumed)
-    assert "benchmark is mine" in assumed
-    assert "Source language of mine: en, as none was given." in assumed
-    assert "Chance level of mine: 0" in assumed
-    assert any("colour" in line for line in loaded.report.dropped)
-    assert not loaded.bundled
-    read = "\n".join(loaded.report.read)
-    assert "mine, a: items without an answer, of 2: fr (2)." in read
-
-
-def test_models_and_benchmarks_that_the_book_knows_are_described(tmp_path):
-    text = COUNTS.replace("a,", "google/gemma-3-4b-it,")
-    loaded = hatlib.load_responses(write(tmp_path, text), benchmark="copa-dialects")
-    models = loaded.models.set_index("model")
-    assert models.loc["google/gemma-3-4b-it", "family"] == "Gemma 3"
-    assert loaded.benchmarks["chance_level"].tolist() == [0.5]
-    given = hatlib.load_responses(tmp_path / "mine.csv", benchmark="copa-dialects", chance=0.1)
-    assert given.benchmarks["chance_level"].tolist() == [0.1]
-    unknown = hatlib.load_responses(tmp_path / "mine.csv", chance=-1)
-    assert unknown.benchmarks["chance_level"].tolist() == [0]
 
 
 def test_a_model_may_be_described_beside_its_answers(tmp_path):
