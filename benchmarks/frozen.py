@@ -39,8 +39,6 @@ def contrasts() -> Numbers:
     scores = hat_scores(simulated.responses, reference="uniform", profile="adaptive", draws=100)
     for question in contrast.QUESTIONS:
         found[f"{question}, hat"] = contrast.on_scores(scores, question, truth=simulated.truth)
-        lag = contrast.on_scores(scores, question, measure="lag")
-        found[f"{question}, lag"] = lag
     for name, each in found.items():
         for row in each.sets.to_dict("records"):
             for column in ("estimate", "low", "high", "target_gain", "true_gain"):

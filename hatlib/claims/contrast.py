@@ -154,8 +154,6 @@ def on_line(
     threshold: float = BOOK["small"],
     scale: Scale = "linear",
     equal_size: bool = False,
-    keep_all: bool = False,
-    min_steps: int = distance.MIN_STEPS,
     draws: int = 1000,
     seed: int = 0,
 ) -> Contrasts:
@@ -184,10 +182,6 @@ def on_line(
         Scale on which the line is straight.
     equal_size : bool
         Whether the change a year is at equal size, among runs of known size.
-    keep_all : bool
-        Whether unfit runs stay on their ladder.
-    min_steps : int
-        Different sizes that a ladder needs, or dates that a lineage needs.
     draws, seed : int
         Bootstrap draws and seed.
 
@@ -220,16 +214,15 @@ def on_line(
             defines=(part[size] >= threshold).to_numpy() if question == "small" else None,
             control=held.get(question),
             scale=scale,
-            keep_all=keep_all,
             draws=draws,
             rng=resample.seed_of(seed, name),
         )
         runs = line.runs.assign(
             at=np.arange(len(part)),
             y=line.runs["effective_transfer"],
-            left_out="" if keep_all else line.runs["unfit"],
+            left_out=line.runs["unfit"],
         )
-        steps = {"thinking": 2, "small": 1}.get(question, min_steps)
+        steps = {"thinking": 2, "small": 1}.get(question, distance.MIN_STEPS)
         if question == "date":
             dated = runs["release_date"].notna()
             rows = runs.assign(x=_years(runs), group=runs["lineage"].where(dated, ""))
@@ -367,7 +360,6 @@ def on_scores(
     scores: HatScores,
     question: Question,
     *,
-    measure: Literal["hat", "lag"] = "hat",
     size: str = "params_total_b",
     threshold: float = BOOK["small"],
     truth: pd.DataFrame | None = None,
@@ -389,9 +381,6 @@ def on_scores(
         From `hatlib.hat_scores`, with redraws for an interval.
     question : {"size", "date", "thinking", "small"}
         What differs.
-    measure : {"hat", "lag"}
-        The HAT score, or how far target accuracy (above chance, rescaled as HAT is) runs ahead of
-        it.
     size, threshold
         As in `on_line`.
     truth : DataFrame, optional
@@ -434,7 +423,7 @@ def on_scores(
             place = _ladders if question == "size" else _score_small
             placed = place(rows.assign(reasoning="", setup=""), size, threshold)
         rows = _entering(placed)
-        parts.append(_answer_on_scores(rows, b, scores.level, question, measure, truth, generator))
+        parts.append(_answer_on_scores(rows, b, scores.level, question, truth, generator))
     return _contrasts(question, "hat", parts, scores.level)
 
 
@@ -443,7 +432,6 @@ def _answer_on_scores(
     b: BenchmarkScores,
     level: float,
     question: Question,
-    measure: Literal["hat", "lag"],
     truth: pd.DataFrame | None,
     rng: np.random.Generator,
 ) -> Parts:
@@ -454,7 +442,7 @@ def _answer_on_scores(
     mean = Estimate()
     if len(used):
         lineages = groups["lineage"].tolist()
-        mean = _mean_of_scores(slopes, b, used.index.to_numpy(), lineages, level, rng, measure)
+        mean = _mean_of_scores(slopes, b, used.index.to_numpy(), lineages, level, rng)
     answer = {
         "set": b.benchmark,
         "set_name": rows["set_name"].iloc[0],
@@ -486,18 +474,12 @@ def _mean_of_scores(
     lineages: Sequence[str],
     level: float,
     rng: np.random.Generator,
-    measure: Literal["hat", "lag"],
 ) -> Estimate:
     """The common slope: for models in general if there are enough lineages, else for these."""
     values, draws = b.hat[at, 0], None if b.draws is None else b.draws[:, at, 0]
-    if measure == "lag":
-        values = (b.metrics["target_accuracy"][at, 0] - b.chance) / (1 - b.chance) - values
-        if draws is not None and b.metric_draws is not None:
-            target = b.metric_draws["target_accuracy"][:, at]
-            draws = (target - b.chance) / (1 - b.chance) - draws
-    n = len(set(lineages))
+    n, value = len(set(lineages)), float(slopes.common @ values)
     if draws is None:
-        return Estimate(float(slopes.common @ values), n_lineages=n)
+        return Estimate(value, n_lineages=n)
     if n >= resample.FEW_CLUSTERS:
         weights = resample.weights(rng, lineages, len(draws))
         return over_lineages(slopes.weights @ values, draws @ slopes.weights.T, weights, lineages,
@@ -508,7 +490,6 @@ def _mean_of_scores(
     total = float((parts**2 / freedom).sum())
     degrees = float(parts.sum()) ** 2 / total if total > 0 else np.inf
     se = float(np.std(draws @ slopes.common, ddof=1))
-    value = float(slopes.common @ values)
     return student(value, se, degrees, level, general=False, n_lineages=n)
 
 

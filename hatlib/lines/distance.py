@@ -78,7 +78,6 @@ def off_line(
     defines: NDArray[np.bool_] | None = None,
     control: ArrayLike | None = None,
     scale: Scale = "linear",
-    keep_all: bool = False,
     draws: int = 1000,
     rng: np.random.Generator | int = 0,
 ) -> OffLine:
@@ -96,9 +95,6 @@ def off_line(
         the gain off the line would be too small.  Runs without a value draw no line.
     scale : {"linear", "logit", "probit"}
         Scale on which the line is straight.
-    keep_all : bool
-        Whether runs that are `unfit` may draw the line.  Those near chance answer at chance in
-        every language and would bend the line at its lower end.
     draws : int
         Bootstrap draws.
     rng : Generator or int
@@ -120,9 +116,8 @@ def off_line(
     runs = table.reset_index(drop=True)
     n = len(runs)
     runs["unfit"] = unfit(runs)
-    may_define = np.ones(n, bool) if defines is None else np.asarray(defines, bool)
-    if not keep_all:
-        may_define = may_define & (runs["unfit"] == "").to_numpy()
+    # Runs near chance answer at chance in every language and would bend the line.
+    may_define = (runs["unfit"] == "").to_numpy() & (True if defines is None else defines)
     codes = resample.cluster_codes(runs["lineage"].to_numpy(), n)
     weights = resample.weights(generator, codes, draws, n)
     held = np.zeros(n) if control is None else np.asarray(control, float)
