@@ -81,16 +81,16 @@ class SetFits:
 
     def shapes(self) -> pd.DataFrame:
         """One row a set and shape; columns as in `hatlib.lines.shapes.Shapes.table`."""
-        parts = [
-            one.shapes.table.assign(set=one.set, set_name=one.set_name)
-            for one in self.fits.values()
-        ]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        return _below([f.shapes.table.assign(set=f.set, set_name=f.set_name)
+                       for f in self.fits.values()])  # fmt: skip
 
     def residuals(self) -> pd.DataFrame:
         """The models of all fitted sets; columns as in `SetFit.models`."""
-        parts = [one.models for one in self.fits.values()]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        return _below([one.models for one in self.fits.values()])
+
+
+def _below(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def fit_sets(

@@ -446,15 +446,12 @@ def fit_line(
             f" Number of items unknown: {points.n_unknown} models; the fewest known is used for "
             "them."
         )
-    return replace(
-        found,
-        slope_low=min(found.slope_low, full.slope_low),
-        slope_high=max(found.slope_high, full.slope_high),
-        intercept_low=min(found.intercept_low, full.intercept_low),
-        intercept_high=max(found.intercept_high, full.intercept_high),
-        noise_allowed=True,
-        note=note,
-    )
+    wide: dict[str, Any] = {
+        f"{name}_{end}": wider(getattr(line, f"{name}_{end}") for line in (found, full))
+        for name in ("slope", "intercept")
+        for end, wider in (("low", min), ("high", max))
+    }
+    return replace(found, **wide, noise_allowed=True, note=note)
 
 
 def _jackknifed(points: Points, codes: Ints, noisy: bool, level: float, at: Floats) -> Line:
@@ -470,7 +467,12 @@ def _jackknifed(points: Points, codes: Ints, noisy: bool, level: float, at: Floa
     values = np.column_stack([lines.intercept, lines.slope, root, on_line])
     interval, se = resample.jackknife_interval(values[0], values[1:], level)
     drawn = from_scale([values[0, 3:], *interval[:, 3:]], points.scale, chance=points.chance)
-    (a_low, b_low, z_low), (a_high, b_high, z_high) = interval[:, :3].tolist()
+    interval[:, 2] = np.tanh(np.maximum(interval[:, 2], 0)) ** 2
+    bounds: dict[str, Any] = {
+        f"{name}_{end}": float(value)
+        for end, ends in zip(("low", "high"), interval, strict=True)
+        for name, value in zip(("intercept", "slope", "r_squared"), ends, strict=False)
+    }
     residual = points.y - intercept - slope * points.x
     reason = no_line_reason(points)
     if not reason and np.isnan(slope):
@@ -481,19 +483,14 @@ def _jackknifed(points: Points, codes: Ints, noisy: bool, level: float, at: Floa
         reason or ("Two models always lie on a line." if n == 2 else ""),
         resample.few_clusters_flag(size),
         "There is no interval: the line rests on one family."
-        if not reason and n > 2 and np.isnan(b_low)
+        if not reason and n > 2 and np.isnan(bounds["slope_low"])
         else "",
     ]
     return Line(
         slope=slope,
         intercept=intercept,
         r_squared=float(lines.r_squared[0]),
-        slope_low=b_low,
-        slope_high=b_high,
-        intercept_low=a_low,
-        intercept_high=a_high,
-        r_squared_low=np.tanh(max(z_low, 0.0)) ** 2,
-        r_squared_high=np.tanh(max(z_high, 0.0)) ** 2,
+        **bounds,
         slope_se=float(se[1]),
         residual_sd=float(np.sqrt(residual @ residual / (n - 2))) if n > 2 else np.nan,
         n=n,
