@@ -258,7 +258,7 @@ def execute(
 # Run as the kernel starts: after each cell it notes the modules of hatlib in use.
 _NOTE_MODULES = """
 def _note(result, write=open, modules=__import__("sys").modules):
-    ours = [m for name, m in modules.items() if name.partition(".")[0] == "hatlib"]
+    ours = [m for name, m in list(modules.items()) if name.partition(".")[0] == "hatlib"]
     with write({!r}, "w") as file:
         print(*{{m.__file__ for m in ours if getattr(m, "__file__", None)}}, sep="\\n", file=file)
 get_ipython().events.register("post_run_cell", _note); del _note"""
