@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -122,12 +123,12 @@ def test_every_caption_says_what_its_bars_are(built_book: Path) -> None:
     for path in sorted((ROOT / "book/_generated/executed").glob("*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             for output in cell.get("outputs", []):
-                spec = output.get("data", {}).get("application/vnd.vegalite.v5+json", {})
-                rows = [row for rows in spec.get("datasets", {}).values() for row in rows]
-                bars = [v for row in rows for key, v in row.items() if key.endswith("low")]
+                spec = dict(output.get("data", {}).get("application/vnd.vegalite.v5+json", {}))
+                spec.pop("datasets", None)
+                bars = re.search(r'"field": "\w*low\b', json.dumps(spec))
                 caption = output.get("data", {}).get("text/plain", "").split("\n[")[0]
                 told = re.search(r"interval|\bbars?\b|band|area", caption, flags=re.I)
-                if any(v is not None for v in bars) and not told:
+                if bars and not told:
                     silent.append((path.stem, caption))
     assert not silent
 
