@@ -207,6 +207,7 @@ def make_drill(
     """
     if rounds < 1:
         raise InputError(Problem("rounds must be at least 1.", value=str(rounds)))
+    options: dict[str, Any] = {"draws": draws, "level": level, "rng": seed}
     rng = np.random.default_rng([seed, rounds])
     order = np.concatenate([rng.permutation(len(KINDS)) for _ in range(-(-rounds // len(KINDS)))])
     names = rng.permutation(invented_names(max(25, 2 * rounds + _OTHERS))).tolist()
@@ -230,14 +231,7 @@ def make_drill(
             models=pd.DataFrame({"model": [*pair, *others]}),
             rng=rng,
         )
-        scores = hat_scores(
-            simulated.responses,
-            reference="uniform",
-            correlation=0.0,
-            draws=draws,
-            level=level,
-            rng=seed,
-        )
+        scores = hat_scores(simulated.responses, reference="uniform", correlation=0.0, **options)
         says = compare_pairs(scores, simulated.truth, [pair])
         known = simulated.truth.query("target == @MACRO").set_index("model")["hat"]
         about = {

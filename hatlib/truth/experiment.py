@@ -8,7 +8,6 @@ say, and where not, is there a flag?  The designs are rows of ``designs.toml``.
 
 from __future__ import annotations
 
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from hatlib import resample
-from hatlib.data.responses import Responses, load_responses
+from hatlib.data.responses import Responses
 from hatlib.data.tables import STUDIES, data_folder
 from hatlib.errors import InputError, Problem
 from hatlib.metric.score import hat_scores
@@ -67,10 +66,9 @@ class Design:
     flaw, dose : str, float
         A key of `hatlib.truth.flaws.FLAWS`, and how much of it.
     told : mapping
-        Arguments of `hatlib.hat_scores`; ``chance`` replaces the chance level, ``strata`` says
-        whether the score is told the domains.
+        Arguments of `hatlib.hat_scores`; ``strata`` says whether the score is told the domains.
     loaded : bool
-        Whether the answers go through a file, as a user's do, with nothing told.
+        Whether nothing is told of the chance level, as of a user's file.
     judged : tuple of int
         Models that are judged; by default all.
     about : mapping of str to str
@@ -110,16 +108,12 @@ class Design:
             )
             for part in parts
         ]
-        frame = made[0].responses.frame
-        if self.strata:
-            frames = [
-                part.responses.frame.assign(stratum=f"domain {k + 1}")
-                for k, part in enumerate(made)
-            ]
-            frame = pd.concat(frames, ignore_index=True)
-            frame["item"] = frame["stratum"] + " " + frame["item"]
+        names = [f"domain {k + 1}" for k in range(len(parts))]
+        frame = pd.concat(dict(zip(names, (each.responses.frame for each in made), strict=True)))
+        frame = frame.reset_index(0, names="stratum").reset_index(drop=True)
+        frame["item"] = frame["stratum"] + " " + frame["item"]
         if not self.told.get("strata"):
-            frame = frame.drop(columns="stratum", errors="ignore")
+            frame = frame.drop(columns="stratum")
         macro = made[0].truth["target"] == MACRO
         truth = made[0].truth.loc[macro, ["model"]].reset_index(drop=True)
         truth["truth"] = np.mean([part.truth.loc[macro, "hat"] for part in made], axis=0)
@@ -128,19 +122,10 @@ class Design:
         truth["shape"] = np.arange(len(truth)) % len(self.profiles)
         if self.flaw:
             frame = FLAWS[self.flaw](frame, self.dose, rng)
-        if self.loaded:
-            return _through_a_file(frame), truth
         benchmarks = made[0].responses.benchmarks
-        if "chance" in self.told:
-            benchmarks = benchmarks.assign(chance_level=self.told["chance"])
+        if self.loaded:
+            benchmarks = benchmarks.assign(chance_level=0.0, chance_assumed=True)
         return replace(made[0].responses, frame=frame, benchmarks=benchmarks), truth
-
-
-def _through_a_file(frame: pd.DataFrame) -> Responses:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "answers.csv"
-        frame.drop(columns=["benchmark", "cluster"]).to_csv(path, index=False)
-        return load_responses(path)
 
 
 def _in_turn(
@@ -270,7 +255,7 @@ def _scored(
     draws: int,
     replication: int,
 ) -> pd.DataFrame:
-    told = {k: v for k, v in design.told.items() if k not in ("chance", "strata")}
+    told = {k: v for k, v in design.told.items() if k != "strata"}
     if estimator != "default":
         told["profile"] = estimator
     draws = draws if estimator in ("default", "adaptive") else 0

@@ -8,7 +8,6 @@ flaw is a way of asking and has no dose.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -28,11 +27,17 @@ def _own(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(pd.factorize(frame["model"], sort=True)[0] % EVERY == 1, frame.index)
 
 
-def _weakness(frame: pd.DataFrame) -> pd.Series:
-    """0 for the model with the most right answers in the source language, towards 1 for others."""
-    source = frame[_is_source(frame)]
-    right = source.groupby("model")["n_correct"].sum() / source.groupby("model")["n_trials"].sum()
-    return 1 - frame["model"].map(right / right.max())
+def _wrong(frame: pd.DataFrame) -> pd.Series:
+    return frame["n_trials"] - frame["n_correct"]
+
+
+def _readable(
+    frame: pd.DataFrame, of_right: float, of_wrong: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Right and wrong answers that stay where these shares of the target answers are lost."""
+    target = ~_is_source(frame)
+    right = rng.binomial(frame["n_correct"], 1 - of_right * target)
+    return right, rng.binomial(_wrong(frame), 1 - of_wrong * target)
 
 
 def _some_items(frame: pd.DataFrame, dose: float, rng: np.random.Generator) -> pd.Series:
@@ -62,74 +67,67 @@ def greedy_and_sampled(frame: pd.DataFrame, dose: float, rng: np.random.Generato
 
 def judge_errs(frame: pd.DataFrame, dose: float, rng: np.random.Generator) -> pd.DataFrame:
     """A judge rejects this share of the right answers and accepts it of the wrong ones."""
-    return _judged(frame, dose, np.full(len(frame), dose), rng)
+    right = rng.binomial(frame["n_correct"], 1 - dose)
+    return frame.assign(n_correct=right + rng.binomial(_wrong(frame), dose))
 
 
 def judge_prefers(frame: pd.DataFrame, dose: float, rng: np.random.Generator) -> pd.DataFrame:
     """A judge accepts this share of the wrong answers of one family, and errs nowhere else."""
-    return _judged(frame, 0, np.where(_own(frame), dose, 0.0), rng)
+    right = rng.binomial(frame["n_correct"], 1.0)
+    return frame.assign(n_correct=right + rng.binomial(_wrong(frame), dose * _own(frame)))
 
 
-def _judged(
-    frame: pd.DataFrame, rejected: float, accepted: np.ndarray, rng: np.random.Generator
-) -> pd.DataFrame:
-    right = rng.binomial(frame["n_correct"], 1 - rejected)
-    wrong = rng.binomial(frame["n_trials"] - frame["n_correct"], accepted)
-    return frame.assign(n_correct=right + wrong)
+def source_memorised(frame: pd.DataFrame, dose: float, rng: np.random.Generator) -> pd.DataFrame:
+    """One family knows this share of the items in the source language by heart."""
+    known = _own(frame) & _some_items(frame, dose, rng) & _is_source(frame)
+    return frame.assign(n_correct=frame["n_correct"].mask(known, frame["n_trials"]))
 
 
-def memorised(
-    frame: pd.DataFrame, dose: float, rng: np.random.Generator, *, everywhere: bool = False
-) -> pd.DataFrame:
-    """One family knows this share of the items by heart, in the source language or in all."""
+def all_memorised(frame: pd.DataFrame, dose: float, rng: np.random.Generator) -> pd.DataFrame:
+    """One family knows this share of the items by heart, in all languages."""
     known = _own(frame) & _some_items(frame, dose, rng)
-    if not everywhere:
-        known &= _is_source(frame)
     return frame.assign(n_correct=frame["n_correct"].mask(known, frame["n_trials"]))
 
 
 def broken_translations(frame: pd.DataFrame, dose: float, rng: np.random.Generator) -> pd.DataFrame:
     """Nobody can answer this share of the items in a target language; other items in each."""
-    parts = []
-    for _, part in frame.groupby("language", sort=True):
-        broken = _some_items(part, dose, rng) & ~_is_source(part)
-        parts.append(part.assign(n_correct=part["n_correct"].mask(broken, 0)))
-    return pd.concat(parts).sort_index()
+    by_language = [part for _, part in frame.groupby("language", sort=True)]
+    broken = pd.concat([_some_items(part, dose, rng) for part in by_language])
+    return frame.assign(n_correct=frame["n_correct"].mask(broken & ~_is_source(frame), 0))
 
 
-def unreadable(
-    frame: pd.DataFrame, dose: float, rng: np.random.Generator, *, dropped: bool = False
-) -> pd.DataFrame:
-    """A share of the target answers cannot be read: counted as wrong, or dropped in silence."""
-    share = np.where(_is_source(frame), 0.0, dose)
-    right = rng.binomial(frame["n_correct"], 1 - share)
-    wrong = rng.binomial(frame["n_trials"] - frame["n_correct"], 1 - share)
-    if dropped:
-        return frame.assign(n_correct=right, n_trials=right + wrong).query("n_trials > 0")
+def unreadable(frame: pd.DataFrame, dose: float, rng: np.random.Generator) -> pd.DataFrame:
+    """A share of the target answers cannot be read, and counts as wrong."""
+    right, wrong = _readable(frame, dose, dose, rng)
     return frame.assign(n_correct=right, n_parsed=right + wrong)
+
+
+def unreadable_dropped(frame: pd.DataFrame, dose: float, rng: np.random.Generator) -> pd.DataFrame:
+    """A share of the target answers cannot be read, and is dropped in silence."""
+    right, wrong = _readable(frame, dose, dose, rng)
+    return frame.assign(n_correct=right, n_trials=right + wrong).query("n_trials > 0")
 
 
 def unreadable_if_weak(frame: pd.DataFrame, dose: float, rng: np.random.Generator) -> pd.DataFrame:
     """Target answers of weak models cannot be read, and count as wrong."""
-    share = np.where(_is_source(frame), 0.0, dose * _weakness(frame))
+    source = frame[_is_source(frame)].groupby("model")[["n_correct", "n_trials"]].sum()
+    rate = source["n_correct"] / source["n_trials"]
+    weakness = 1 - frame["model"].map(rate / rate.max())
+    share = np.where(_is_source(frame), 0.0, dose * weakness)
     return frame.assign(n_correct=rng.binomial(frame["n_correct"], 1 - share))
 
 
 def hard_items_missing(frame: pd.DataFrame, dose: float, rng: np.random.Generator) -> pd.DataFrame:
     """The fewer answers to an item are right, the likelier it is missing in a target language."""
-    source = frame[_is_source(frame)]
-    rate = source.groupby("item")["n_correct"].sum() / source.groupby("item")["n_trials"].sum()
+    source = frame[_is_source(frame)].groupby("item")[["n_correct", "n_trials"]].sum()
+    rate = source["n_correct"] / source["n_trials"]
     gone = rng.random(len(frame)) < dose * (1 - frame["item"].map(rate))
     return frame[_is_source(frame) | ~gone].reset_index(drop=True)
 
 
-def wrong_answers_missing(
-    frame: pd.DataFrame, dose: float, rng: np.random.Generator
-) -> pd.DataFrame:
+def wrong_missing(frame: pd.DataFrame, dose: float, rng: np.random.Generator) -> pd.DataFrame:
     """A share of the wrong target answers is missing, and a quarter of it of the right ones."""
-    share = np.where(_is_source(frame), 0.0, dose)
-    right = rng.binomial(frame["n_correct"], 1 - share / 4)
-    wrong = rng.binomial(frame["n_trials"] - frame["n_correct"], 1 - share)
+    right, wrong = _readable(frame, dose / 4, dose, rng)
     flawed = frame.assign(n_correct=right, n_trials=right + wrong)
     return flawed.query("n_trials > 0").reset_index(drop=True)
 
@@ -154,14 +152,14 @@ FLAWS: Mapping[str, Flaw] = {
     "greedy and sampled": greedy_and_sampled,
     "judge errs": judge_errs,
     "judge prefers a family": judge_prefers,
-    "source memorised": memorised,
-    "all languages memorised": partial(memorised, everywhere=True),
+    "source memorised": source_memorised,
+    "all languages memorised": all_memorised,
     "broken translations": broken_translations,
     "unreadable answers": unreadable,
-    "unreadable answers dropped": partial(unreadable, dropped=True),
+    "unreadable answers dropped": unreadable_dropped,
     "unreadable if weak": unreadable_if_weak,
     "hard items missing": hard_items_missing,
-    "wrong answers missing": wrong_answers_missing,
+    "wrong answers missing": wrong_missing,
     "items shuffled": items_shuffled,
     "below chance": below_chance,
 }

@@ -349,11 +349,10 @@ def item_scatter(counts: Counts) -> dict[str, float] | None:
     dict or None
         ``models``, ``languages`` and ``answers`` that were used; ``scatter``, the variance of
         target accuracies around a parabola in the source accuracy of the item, less the noise of
-        the answers, as a part of ``f · (1 - f)``; the parts of it that other languages of the model
-        (``common_languages``) and other models (``common_models``) share; and ``own``, which a
-        comparison of models does not cancel. Models and languages of which less than half of the
-        items have two answers, or whose accuracies lie below .05 or above .98, are left out; None
-        if none is left.
+        the answers, as a part of ``f · (1 - f)``; the part of it that other models share
+        (``common_models``); and ``own``, which a comparison of models does not cancel. Models and
+        languages of which less than half of the items have two answers, or whose accuracies lie
+        below .05 or above .98, are left out; None if none is left.
 
     Examples
     --------
@@ -381,21 +380,14 @@ def item_scatter(counts: Counts) -> dict[str, float] | None:
     if not used.any():
         return None
     scatter = float((np.nanmean(left[used] ** 2, axis=1) - noise[:, used].sum(axis=0)).mean())
-    # The languages of a model share the noise of its answers in the source language.
-    of_models = [
-        _common(left[m, used[m]]) - noise[0, m, used[m]].mean()
-        for m in np.flatnonzero(used.any(axis=1))
-    ]
-    of_languages = [_common(left[used[:, t], t]) for t in range(languages)]
-    by_model, by_language = (pd.Series(each).mean() for each in (of_models, of_languages))
+    shared = pd.Series([_common(left[used[:, t], t]) for t in range(languages)]).mean()
     return {
         "models": int(used.any(axis=1).sum()),
         "languages": int(used.any(axis=0).sum()),
         "answers": float(np.median(counts.target_trials[counts.target_trials > 0])),
         "scatter": scatter,
-        "common_languages": float(by_model),
-        "common_models": float(by_language),
-        "own": scatter - float(np.nan_to_num(by_language)),
+        "common_models": float(shared),
+        "own": scatter - float(np.nan_to_num(shared)),
     }
 
 

@@ -9,6 +9,7 @@ is the transfer profile of the model for that language.  Names are invented.
 from __future__ import annotations
 
 import gzip
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -55,8 +56,7 @@ DIFFICULTIES: dict[str, Curve] = {
     "bimodal": lambda u: np.where(u < 0.5, -1.4, 1.4) + 0.5 * stats.norm.ppf((2 * u) % 1),
 }
 
-_TREES = """Alder Aspen Beech Birch Cedar Cherry Elder Elm Fir Hazel Holly Juniper Larch Linden
-    Maple Oak Pine Poplar Rowan Spruce Sycamore Tamarack Walnut Willow Yew"""
+_FACTS: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 #: Source accuracy above chance at which `Simulated.curves` is given.
 GRID: Floats = np.linspace(0, 1, 101)
@@ -131,7 +131,7 @@ def invented_names(n: int) -> list[str]:
     >>> invented_names(2)
     ['Alder', 'Aspen']
     """
-    trees = _TREES.split()
+    trees = _FACTS["trees"].split()
     rounds = [divmod(k, len(trees)) for k in range(n)]
     return [trees[place] + (f" {k + 1}" if k else "") for k, place in rounds]
 
@@ -523,13 +523,6 @@ def _responses(
 
 # What can be wrong --------------------------------------------------------------------------
 
-#: Numbers: the least that they may be, what they must stay below, and what is said of others.
-_RANGES = {
-    ("n_items", "n_trials", "target_trials"): (1, np.inf, "must be at least 1."),
-    ("interaction", "promptings", "prompting_sd"): (0, np.inf, "is below 0."),
-    ("chance", "item_spread", "overdispersion", "favourite"): (0, 1, "is not from 0 to below 1."),
-}
-
 
 def _problems(
     given: Mapping[str, Any],
@@ -539,67 +532,51 @@ def _problems(
     shift: Floats,
 ) -> list[Problem]:
     """Everything that is wrong with the arguments of `simulate_answers`."""
-    found: list[Problem] = []
-
-    def refuse(wrong: Any, what: str, remedy: str = "") -> None:
-        if wrong:
-            value = listing(dict.fromkeys(wrong)) if isinstance(wrong, list) else ""
-            found.append(Problem(what, remedy, value=value))
-
-    for names, (low, high, said) in _RANGES.items():
-        for name in names:
-            value = given[name]
-            beyond = value is not None and not low <= value < high
-            refuse([value] * beyond, f"{name} {said}")
-    n, source, table = len(theta), given["source_language"], given["models"]
-    refuse(not n or not np.isfinite(theta).all(), "abilities are not finite numbers, one a model.")
-    both = given["promptings"] and given["item_spread"]
-    refuse(both, "item_spread does not go with promptings.", "Leave one out.")
-    no_guess = given["favourite"] and not given["chance"]
-    refuse(no_guess, "a favourite letter needs a chance level.", "Use chance=0.25.")
-    for kind, known in (("profile", PROFILES), ("difficulty", DIFFICULTIES)):
-        named = profiles if kind == "profile" else [given[kind]]
-        odd = [name for name in named if not callable(name) and name not in known]
-        refuse(odd, f"{kind} is not known.", f"Use one of {', '.join(known)}.")
-    refuse(
-        [p for p in profiles if callable(p) and not _is_share(p(GRID))],
-        "a profile does not give one number from 0 to 1 for each source accuracy.",
-        "State it above chance: 0 is a guess, 1 is always right.",
-    )
-    wrong = len(profiles) != n
-    refuse(wrong, f"there are {len(profiles)} profiles for {n} abilities.", "Give one each.")
-
-    odd = [code for code in [*codes, source] if code != BY_ITEM and not is_language(code)]
-    refuse(odd, "this is not a language code.", NOT_A_CODE)
-    refuse(_twice(codes), "a target stands twice.", "Keep one.")
-    refuse([source] * (source in codes), "the source language is among the targets.", "Remove it.")
+    odd = [
+        Problem(f"{name} {each['said']}", value=str(given[name]))
+        for each in _FACTS["ranges"]
+        for name in each["names"]
+        if given[name] is not None and not each["least"] <= given[name] < each["below"]
+    ]
+    n, source, shifts = len(theta), given["source_language"], given["target_shift"]
+    table = pd.DataFrame(index=range(n)) if given["models"] is None else given["models"]
+    names = table["model"].astype(str).tolist() if "model" in table else []
+    real = pd.concat([book().models[column] for column in ("model", "display_name")])
+    real_names = set(real.str.casefold()) if names else set()
+    difficulty = [given["difficulty"]]
     least = 2 if source == BY_ITEM else 1
-    counted_codes = counted(len(codes), "language")
-    refuse(len(codes) < least, f"targets has {counted_codes}.", f"Give {least}.")
-    if isinstance(given["target_shift"], Mapping):
-        odd = [code for code in given["target_shift"] if code not in codes]
-        targets = f"Targets: {listing(codes, 30)}."
-        refuse(odd, "target_shift names a language that is no target.", targets)
-    wrong = len(shift) != len(codes)
-    refuse(wrong, f"target_shift has {len(shift)} values for {len(codes)} targets.")
-    refuse(not np.isfinite(shift).all(), "target_shift is not finite.")
-
-    if table is not None:
-        refuse(len(table) != n, f"the models table has {len(table)} rows for {n} abilities.")
-        names = table["model"].astype(str).tolist() if "model" in table else []
-        refuse(_twice(names), "a model stands twice.", "Keep one.")
-        real = pd.concat([book().models[column] for column in ("model", "display_name")])
-        refuse(
-            [name for name in names if name.casefold() in set(real.str.casefold())],
-            "a model that answers by simulation has the name of a real one.",
-            "Invent a name, or leave the column out.",
-        )
-    refuse(not given["benchmark"], "benchmark is empty.", "Give it a name.")
-    return found
-
-
-def _twice(words: Sequence[str]) -> list[str]:
-    return [word for word in words if words.count(word) > 1]
+    wrong: dict[str, Any] = {
+        "abilities": not n or not np.isfinite(theta).all(),
+        "spread": given["promptings"] and given["item_spread"],
+        "favourite": given["favourite"] and not given["chance"],
+        "profile": [p for p in profiles if not callable(p) and p not in PROFILES],
+        "difficulty": [d for d in difficulty if not callable(d) and d not in DIFFICULTIES],
+        "no_share": [p for p in profiles if callable(p) and not _is_share(p(GRID))],
+        "n_profiles": len(profiles) != n,
+        "language": [c for c in [*codes, source] if c != BY_ITEM and not is_language(c)],
+        "twice": [code for code in codes if codes.count(code) > 1],
+        "source": [source] * (source in codes),
+        "few": len(codes) < least,
+        "no_target": [c for c in shifts if c not in codes] if isinstance(shifts, Mapping) else [],
+        "n_shifts": len(shift) != len(codes),
+        "shift": not np.isfinite(shift).all(),
+        "n_rows": len(table) != n,
+        "same_model": [name for name in names if names.count(name) > 1],
+        "real": [name for name in names if name.casefold() in real_names],
+        "benchmark": not given["benchmark"],
+    }
+    told = {
+        "n": n, "n_profiles": len(profiles), "n_targets": counted(len(codes), "target"),
+        "n_shifts": len(shift), "n_rows": len(table), "least": least, "not_a_code": NOT_A_CODE,
+        "profile_names": ", ".join(PROFILES), "difficulty_names": ", ".join(DIFFICULTIES),
+        "targets": listing(codes, 30),
+    }  # fmt: skip
+    for key, found in wrong.items():
+        if found:
+            what, remedy = (text.format(**told) for text in _FACTS["refused"][key])
+            value = listing(dict.fromkeys(found)) if isinstance(found, list) else ""
+            odd.append(Problem(what, remedy, value=value))
+    return odd
 
 
 def _is_share(values: Floats) -> bool:

@@ -174,14 +174,6 @@ def test_domains_have_the_mean_of_their_truths_and_may_be_told():
     assert set(told.frame["stratum"]) == {"domain 1", "domain 2"}
 
 
-def test_answers_through_a_file_are_those_that_were_simulated():
-    responses, _ = NULL.answers(np.random.default_rng(3))
-    loaded, _ = replace(NULL, loaded=True).answers(np.random.default_rng(3))
-    columns = ["model", "language", "item", "n_correct", "n_trials"]
-    a, b = (each.frame.sort_values(columns)[columns] for each in (responses, loaded))
-    pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True))
-
-
 @pytest.mark.parametrize(
     ("change", "word"),
     [

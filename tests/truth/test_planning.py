@@ -212,7 +212,6 @@ def test_scatter_is_found_again(scatter):
     ).responses.counts("sim")
     row = planning.item_scatter(counts)
     assert row["scatter"] == pytest.approx(scatter, abs=0.04)
-    assert row["common_languages"] == pytest.approx(0, abs=0.03)
     assert row["common_models"] == pytest.approx(0, abs=0.03)
 
 
