@@ -141,7 +141,7 @@ def import_logs(
         notes.assumed.append(what)
     unknown = listing(frame.loc[frame["chance_level"].isna(), "benchmark"].unique())
     if unknown:
-        what = f"Chance level of {unknown}: not known, and 0 unless you say it (--chance)."
+        what = f"Chance level of {unknown}: not known; 0 unless hat score is given --chance."
         notes.assumed.append(what)
     sizes = (counted(frame[c].nunique(), c) for c in ("benchmark", "model", "language"))
     notes.read.append(f"{', '.join(sizes)}, {frame['n_trials'].sum():,} trials.")

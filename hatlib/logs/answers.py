@@ -174,6 +174,10 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
         remedy = "Name it with --model, or put the results file of the run beside them."
         notes.problem(what, remedy, listing(nameless, 3))
     rows = place(rows, reader)
+    unnamed = rows.loc[rows["benchmark"] == "", "file"].unique()
+    if len(unnamed):
+        what = "the logs do not say the name of the benchmark."
+        notes.problem(what, "Name it with --benchmark.", listing(unnamed, 3))
     reader.places.settle()
     if rows.empty:
         notes.stop()
