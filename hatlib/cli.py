@@ -7,29 +7,24 @@ the input is wrong, 2 if the command is. What the help says of an option stands 
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
-import os
 import sys
-import time
-import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer.core import TyperCommand
 
 from hatlib.data import writing
 from hatlib.errors import InputError, Problem, RunError, listing
-from hatlib.show.output import printable
+from hatlib.options import command, pairs, split_codes, with_trailing
+from hatlib.show.output import print_notebooks, printable, showing_progress
 
 if TYPE_CHECKING:
     from hatlib.data.responses import Responses
     from hatlib.metric.results import HatScores
-    from hatlib.publish import Notebook
-    from hatlib.publish.places import Progress
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,65 +36,6 @@ app = typer.Typer(
 
 Form = Literal["table", "csv", "json", "md"]
 _PLAIN = ("csv", "json")  # have no place for the meaning of the flags, which are then messages
-_EVERY = 5.0  # seconds between lines of progress
-_WORDS = tomllib.loads(Path(__file__).with_name("options.toml").read_text(encoding="utf-8"))
-
-
-class _Grouped(TyperCommand):
-    """A command whose help lists its options by group."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
-        for param in self.get_params(ctx):
-            kind = "Arguments" if param.param_type_name == "argument" else "Options"
-            name = getattr(param, "rich_help_panel", None) or kind
-            groups.setdefault(name, []).extend(filter(None, [param.get_help_record(ctx)]))
-        for name, records in groups.items():
-            if records:
-                with formatter.section(name):
-                    formatter.write_dl(records)
-
-
-def _command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a command of a function: its parameters are the options, `options.toml` has their words.
-
-    A parameter that is a dataclass stands for the options that are its fields.
-    """
-    words = _WORDS["shared"] | _WORDS.get(name, {})
-    epilog = _WORDS["epilogs"].get(name)
-
-    def option(each: str, kind: Any, default: Any) -> inspect.Parameter:
-        said = dict(words[each])
-        make = typer.Argument if said.pop("argument", False) else typer.Option
-        said["rich_help_panel"] = said.pop("group", None)
-        info: Any = make(*said.pop("flags", ()), **said, callback=_CALLBACKS.get((name, each)))
-        where = inspect.Parameter.KEYWORD_ONLY
-        default = inspect.Parameter.empty if default is MISSING else default
-        return inspect.Parameter(each, where, default=default, annotation=Annotated[kind, info])
-
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        hints, options = get_type_hints(function), []
-        several: dict[str, Any] = {each: kind for each, kind in hints.items() if is_dataclass(kind)}
-        for each in inspect.signature(function).parameters.values():
-            if each.name in several:
-                kind = several[each.name]
-                inner = get_type_hints(kind)
-                options += [option(f.name, inner[f.name], f.default) for f in fields(kind)]
-            else:
-                options.append(option(each.name, hints[each.name], each.default))
-
-        def call(**values: Any) -> None:
-            for each, kind in several.items():
-                values[each] = kind(**{f.name: values.pop(f.name) for f in fields(kind)})
-            function(**values)
-
-        call.__doc__ = function.__doc__
-        call.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
-        call.__annotations__ = {each.name: each.annotation for each in options}
-        app.command(name, cls=_Grouped, epilog=epilog)(call)
-        return function
-
-    return register
 
 
 def _list_tasks(wanted: bool) -> None:
@@ -123,6 +59,9 @@ _CALLBACKS: dict[tuple[str, str], Any] = {
     ("import", "format_"): _known_format,
     ("import", "list_tasks"): _list_tasks,
 }
+
+
+_command = partial(command, app, callbacks=_CALLBACKS)
 
 
 def _version(wanted: bool) -> None:
@@ -219,10 +158,10 @@ class _How:
         options |= {
             "judge": hatlib.Judge(*shares, *labels) if shares else None,
             "reference": _reference(self.reference, names),
-            "targets": _codes(targets) if targets else None,
+            "targets": split_codes(targets) if targets else None,
             "rng": options.pop("seed"),
         }
-        with _progress() as progress:
+        with showing_progress() as progress:
             return hatlib.hat_scores(
                 responses, benchmarks=benchmarks or None, progress=progress, **options
             )
@@ -324,8 +263,8 @@ def book(
     """Rerun the analyses that are out of date, and build the book."""
     from hatlib import publish
 
-    names = _with_trailing("--only", only, more)
-    with _progress() as progress:
+    names = with_trailing("--only", only, more)
+    with showing_progress() as progress:
         built = publish.build_book(data=data, only=names, jobs=jobs, force=force, progress=progress)
     for name, why in built.executed.items():
         _say(f"{name}: run, because {why}")
@@ -346,7 +285,7 @@ def notebooks(format_: Literal["table", "json", "md"] = "table") -> None:
     elif format_ == "md":
         typer.echo(publish.notebooks_markdown(found))
     else:
-        _print_notebooks(found)
+        print_notebooks(found)
 
 
 @_command("run")
@@ -363,9 +302,9 @@ def run(
     """Run one analysis on other data or with other parameters."""
     from hatlib import publish
 
-    values = _pairs(parameter) | ({} if models is None else {"models": models})
-    files = _with_trailing("--data", data, more)
-    with _progress() as progress:
+    values = pairs(parameter) | ({} if models is None else {"models": models})
+    files = with_trailing("--data", data, more)
+    with showing_progress() as progress:
         result = publish.run_notebook(
             name, values, data=files, out=out, force=force, progress=progress
         )
@@ -393,8 +332,8 @@ def report(
     from hatlib import publish
 
     given = {"models": models, "source_language": source, "chance": chance}
-    values = _pairs(parameter) | {k: v for k, v in given.items() if v is not None}
-    with _progress() as progress:
+    values = pairs(parameter) | {k: v for k, v in given.items() if v is not None}
+    with showing_progress() as progress:
         result = publish.report(files, out, values, force=force, progress=progress)
     _say(str(result.report))
     _say(f"report: done in {result.seconds:.1f} s")
@@ -457,10 +396,10 @@ def import_(
 
     check_output(out, force)
     options = asdict(logs) | {
-        "columns": _pairs(logs.columns, "--column item=question_id", "column"),
-        "language_codes": _pairs(logs.language_codes, "--language-code jp=ja", "language"),
+        "columns": pairs(logs.columns, "--column item=question_id", "column"),
+        "language_codes": pairs(logs.language_codes, "--language-code jp=ja", "language"),
     }
-    with _progress() as progress:
+    with showing_progress() as progress:
 
         def show(name: str, done: int, total: int) -> None:
             progress(f"{printable(name)} (KiB)", done >> 10, total >> 10)
@@ -484,7 +423,7 @@ def aggregate(
     """Add up raw trials, however many, to item-level responses."""
     from hatlib.logs.aggregate import aggregate_trials
 
-    columns = _pairs(column, "--column item=question_id", "column")
+    columns = pairs(column, "--column item=question_id", "column")
     limits: dict[str, Any] = {"memory_limit": memory_limit, "threads": threads}
     found = aggregate_trials(
         paths, out=out, columns=columns, benchmark=benchmark, drop=drop, force=force, **limits
@@ -539,7 +478,7 @@ def compare(data: _Data, how: _How, result: _Result, names: list[str]) -> None:
     writing.check_free([result.out] if result.out else [], result.force, data.given(files))
     responses = data.load(files, result.quiet)
     scores = how.score(responses, _with_both(responses, data.benchmark, first, second), data.target)
-    codes = _codes(data.target or [])
+    codes = split_codes(data.target or [])
     target = codes[0] if len(codes) == 1 else "macro"
     found = [
         scoring.comparison(scores, first, second, benchmark=each.benchmark, target=target)
@@ -577,7 +516,7 @@ def simulate(
         "n_items": items,
         # Equal steps of ability; none for no models, which is then refused with the rest.
         "abilities": None if models is None else [-1.5 + 4 * k / max(n - 1, 1) for k in range(n)],
-        "targets": None if targets is None else _codes([targets]),
+        "targets": None if targets is None else split_codes([targets]),
         "profiles": [profile[k % len(profile)] for k in range(n)] if profile else None,
         "chance": chance,
         "difficulty": difficulty,
@@ -630,13 +569,6 @@ def serve(port: int = 8000, open_: bool = False) -> None:
 # Help with options and messages ----------------------------------------------------------------
 
 
-def _with_trailing(option: str, given: list[str] | None, more: list[str] | None) -> list[str]:
-    """Let an option take several words, as in `--data a.csv b.csv` or `--data *.csv`."""
-    if more and not given:
-        raise typer.BadParameter(f"unexpected: {' '.join(more)}. Did you mean {option} {more[0]}?")
-    return [*(given or []), *(more or [])]
-
-
 def _with_both(responses: Responses, asked: Sequence[str] | None, *names: str) -> list[str]:
     """The benchmarks that two models answered, among those that were asked for."""
     known = responses.models.set_index("model")["display_name"]
@@ -664,31 +596,6 @@ def _with_both(responses: Responses, asked: Sequence[str] | None, *names: str) -
     return chosen
 
 
-def _codes(texts: Sequence[str]) -> list[str]:
-    """Words that commas separate, each once."""
-    words = (word.strip() for text in texts for word in text.split(","))
-    return list(dict.fromkeys(word for word in words if word))
-
-
-def _pairs(
-    texts: Sequence[str] | None, example: str = "-p draws=200", what: str = "parameter"
-) -> dict[str, Any]:
-    """Words like name=value."""
-    values: dict[str, Any] = {}
-    problems = []
-    for text in texts or ():
-        name, sign, value = text.partition("=")
-        name = name.strip()
-        if not sign or not name:
-            problems.append(Problem("this is not name=value.", f"Write {example}.", value=text))
-        elif name in values:
-            problems.append(Problem(f"the {what} {name} is given twice.", "Keep one."))
-        values[name] = value
-    if problems:
-        raise InputError(problems)
-    return values
-
-
 def _shown(files: Sequence[Path], open_: bool) -> None:
     """Name the files that were made; open the last one in the browser."""
     for file in files:
@@ -700,53 +607,6 @@ def _shown(files: Sequence[Path], open_: bool) -> None:
 def _say(text: str) -> None:
     """Write a message to standard error, as it stands."""
     typer.echo(printable(text), err=True)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Progress]:
-    """A progress bar on a terminal, a line every few seconds elsewhere."""
-    from rich import progress
-    from rich.console import Console
-
-    console = Console(stderr=True, markup=False, highlight=False)
-    on_terminal = console.is_terminal and not os.environ.get("CI")
-    last = time.monotonic()
-    text = progress.TextColumn("{task.description}", markup=False)
-    columns = (text, progress.BarColumn(), progress.MofNCompleteColumn())
-    with progress.Progress(
-        *columns,
-        progress.TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not on_terminal,
-    ) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def show(message: str, done: int, total: int) -> None:
-            nonlocal last
-            bar.update(task, description=message, completed=done, total=total)
-            if not on_terminal and time.monotonic() - last > _EVERY:
-                last = time.monotonic()
-                _say(f"{message}: {done} of {total}")
-
-        yield show
-
-
-def _print_notebooks(found: Sequence[Notebook]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    for notebook in found:
-        console.print(Text(notebook.name, style="bold"))
-        needs = notebook.needs and f"\n  Needs: {notebook.needs}"
-        console.print(Text(f"  {notebook.question or notebook.title}{needs}"))
-        table = Table("parameter", "type", "default", "what it does", box=None, pad_edge=True)
-        for each in notebook.parameters:
-            table.add_row(*map(Text, (each.name, each.type, repr(each.default), each.help)))
-        console.print(table)
-        console.print()
 
 
 def main() -> None:

@@ -6,12 +6,16 @@ them, a page not run them as HTML, and a spreadsheet not take them for formulas.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import re
 import shlex
 import shutil
+import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +26,8 @@ from hatlib.words import markdown_text
 if TYPE_CHECKING:
     import pandas as pd
 
+
+_EVERY = 5.0  # seconds between lines of progress
 
 #: What stands where there is no number.
 NONE = "–"
@@ -231,3 +237,51 @@ def terminal_width() -> int:
     True
     """
     return max(40, shutil.get_terminal_size((100, 24)).columns)
+
+
+@contextlib.contextmanager
+def showing_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on a terminal, a line every few seconds elsewhere."""
+    import rich.progress as bars
+    from rich.console import Console
+
+    console = Console(stderr=True, markup=False, highlight=False)
+    on_terminal = console.is_terminal and not os.environ.get("CI")
+    last = time.monotonic()
+    text = bars.TextColumn("{task.description}", markup=False)
+    columns = (text, bars.BarColumn(), bars.MofNCompleteColumn())
+    with bars.Progress(
+        *columns,
+        bars.TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not on_terminal,
+    ) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def show(message: str, done: int, total: int) -> None:
+            nonlocal last
+            bar.update(task, description=message, completed=done, total=total)
+            if not on_terminal and time.monotonic() - last > _EVERY:
+                last = time.monotonic()
+                print(printable(f"{message}: {done} of {total}"), file=sys.stderr, flush=True)
+
+        yield show
+
+
+def print_notebooks(found: Sequence[Any]) -> None:
+    """List notebooks with their questions, needs and parameters."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for notebook in found:
+        console.print(Text(notebook.name, style="bold"))
+        needs = notebook.needs and f"\n  Needs: {notebook.needs}"
+        console.print(Text(f"  {notebook.question or notebook.title}{needs}"))
+        table = Table("parameter", "type", "default", "what it does", box=None, pad_edge=True)
+        for each in notebook.parameters:
+            table.add_row(*map(Text, (each.name, each.type, repr(each.default), each.help)))
+        console.print(table)
+        console.print()

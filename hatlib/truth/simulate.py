@@ -567,6 +567,7 @@ def _problems(
     }
     told = {
         "n": n, "n_profiles": len(profiles), "n_targets": counted(len(codes), "target"),
+        "n_languages": counted(len(codes), "language"),
         "n_shifts": len(shift), "n_rows": len(table), "least": least, "not_a_code": NOT_A_CODE,
         "profile_names": ", ".join(PROFILES), "difficulty_names": ", ".join(DIFFICULTIES),
         "targets": listing(codes, 30),
