@@ -26,7 +26,6 @@ _PUBLIC = {
     "claims.contrast": ("Contrasts", "on_line", "on_scores"),
     "claims.itemsets": ("ItemSets", "score_sets"),
     "claims.languages": ("LanguageEffects", "language_effects"),
-    "claims.profiles": ("ProfilePair", "profile_pair"),
     "claims.verdict": ("Verdict", "decide", "decide_together"),
     "data.responses": ("Counts", "Responses", "load_responses"),
     "data.tables": ("LoadReport", "Tables", "load"),

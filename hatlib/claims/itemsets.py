@@ -9,21 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from hatlib.data.responses import Responses
 from hatlib.errors import InputError, Problem
-from hatlib.metric.compare import compare_all
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.score import hat_scores
 from hatlib.resample import seed_of
 from hatlib.thresholds import BOOK
-
-NEAR_CEILING = BOOK["near_ceiling"]
-"""A model that solves this share of the items in the source language has few hard ones."""
-
-ABOVE_PERFECT = BOOK["above_perfect"]
-"""If this share of the scores lies above perfect transfer, interval and all, a set is doubtful."""
 
 
 @dataclass(frozen=True)
@@ -40,77 +34,27 @@ class ItemSets:
         By benchmark, why the others have no scores.
     """
 
-    responses: Responses
     scores: HatScores
     reasons: Mapping[str, str]
 
-    def table(self, benchmark: str = "") -> pd.DataFrame:
-        """One row a model and dataset: HAT, what it rests on, and the traditional metrics.
-
-        If `benchmark` is given, the models of that dataset, the best first. ``n_targets`` is the
-        number of target languages behind the mean: scores over different ones do not compare.
-        """
-        columns = [
-            *("benchmark", "benchmark_name", "model", "display_name", "family"),
-            *("hat", "low", "high", "support", "flag", "n_items", "n_trials"),
-            *("source_accuracy", "target_accuracy", "xlt_gap", "ratio"),
-        ]
-        every = self.scores.table()
-        asked = every[(every["target"] != "macro") & every["target_accuracy"].notna()]
-        targets = asked.groupby(["benchmark", "model"]).size().rename("n_targets")
-        rows = self.scores.macro()[columns].join(targets, on=["benchmark", "model"])
-        if benchmark:
-            rows = rows[rows["benchmark"] == self.scores.benchmark(benchmark).benchmark]
-            rows = rows.sort_values("hat", ascending=False, ignore_index=True)
-        return rows
-
     def sets(self) -> pd.DataFrame:
-        """One row a dataset: how much there is, and what it can tell.
+        """What each dataset with scores can tell.
 
         Returns
         -------
         DataFrame
-            ``benchmark``, ``benchmark_name``; numbers of ``models``, of models ``scored``, and of
-            those with ``support`` (no flag weakens them); ``trials`` an item; target
-            ``languages``; share of cells ``missing``; share of models ``at_ceiling``; ``pairs``
-            of scored models, and how
-            many are ``told_apart``; ``above_perfect``, the scores whose interval lies above 1, and
-            whether there are so many that the dataset is ``doubtful``; ``reason``, why it has no
-            scores.
+            One row a dataset, by ``benchmark``: ``benchmark_name``, numbers of models ``scored``
+            and of those with ``support`` (no flag weakens them), of scores ``above_perfect``
+            (whose interval lies above 1), and whether these are so many that the dataset is
+            ``doubtful``.
         """
-        facts = self.responses.table()
-        frame = self._brief()
-        frame.insert(2, "models", facts["models"].astype(int))
-        frame["trials"] = facts["trials_median"].astype(float)
-        frame["languages"] = facts["languages"].astype(int) - 1
-        frame["missing"] = facts["missing"].astype(float)
-        strong = self.scores.macro().set_index("benchmark")["source_accuracy"] >= NEAR_CEILING
-        frame["at_ceiling"] = strong.groupby(level=0).mean()
-        frame["pairs"] = frame["scored"] * (frame["scored"] - 1) // 2
-        compared = self.scores.benchmarks if self.scores.n_draws else ()
-        apart = {
-            b.benchmark: compare_all(self.scores, benchmark=b.benchmark).pairs["told_apart"].sum()
-            for b in compared
-        }
-        frame["told_apart"] = frame["benchmark"].map(apart).fillna(0).astype(int)
-        frame["reason"] = [self.reasons.get(name, "") for name in frame["benchmark"]]
-        return frame.reset_index(drop=True)
-
-    def _brief(self) -> pd.DataFrame:
-        """One row a dataset: its scores, and how many lie above perfect transfer."""
-        names = self.responses.benchmarks.set_index("benchmark")["name"].astype(str)
-        frame = names.rename("benchmark_name").reset_index().set_index("benchmark", drop=False)
-        macro = self.scores.macro().set_index("benchmark")
-        sound = {b.benchmark: int(b.sound[:, 0].sum()) for b in self.scores.benchmarks}
-        counts = {
-            "scored": macro["hat"].groupby(level=0).count(),
-            "support": pd.Series(sound),
-            "above_perfect": (macro["low"] > 1).groupby(level=0).sum(),
-        }
-        frame = frame.assign(**counts).fillna(dict.fromkeys(counts, 0))
-        frame = frame.astype(dict.fromkeys(counts, int)).rename_axis(None)
-        doubtful = frame["above_perfect"] > ABOVE_PERFECT * frame["scored"]
-        return frame.assign(doubtful=doubtful)
+        macro = self.scores.macro()
+        macro["support"] = np.concatenate([b.sound[:, 0] for b in self.scores.benchmarks])
+        rows = macro.assign(scored=macro["hat"].notna(), above_perfect=macro["low"] > 1)
+        counts = ["scored", "support", "above_perfect"]
+        frame = rows.groupby(["benchmark", "benchmark_name"], sort=False)[counts].sum()
+        doubtful = frame["above_perfect"] > BOOK["above_perfect"] * frame["scored"]
+        return frame.assign(doubtful=doubtful).reset_index("benchmark_name")
 
     def lead(self, wanted: str = "") -> str:
         """The dataset to show in full: the one asked for, or the one with most supported scores.
@@ -123,15 +67,13 @@ class ItemSets:
         InputError
             If the dataset that is asked for has no scores.
         """
+        if wanted in self.reasons:
+            raise InputError(self.reasons[wanted], "Choose another lead.", value=wanted)
         if wanted:
-            if wanted in self.reasons:
-                problem = Problem(self.reasons[wanted], "Choose another lead.", value=wanted)
-                raise InputError(problem)
             return self.scores.benchmark(wanted).benchmark
-        rows = self._brief().loc[[b.benchmark for b in self.scores.benchmarks]]
         order = ["doubtful", "support", "scored"]
-        ranked = rows.sort_values(order, ascending=[True, False, False], kind="stable")
-        return str(ranked["benchmark"].iloc[0])
+        ranked = self.sets().sort_values(order, ascending=[True, False, False], kind="stable")
+        return str(ranked.index[0])
 
 
 def score_sets(
@@ -171,7 +113,7 @@ def score_sets(
     >>> sets = score_sets(load_responses(sets=["mgsm", "truthfulqa-human"]), draws=50)
     >>> sets.lead()
     'mgsm'
-    >>> int(sets.sets().set_index("benchmark").loc["truthfulqa-human", "scored"])
+    >>> int(sets.sets().loc["truthfulqa-human", "scored"])
     0
     """
     found: list[BenchmarkScores] = []
@@ -190,4 +132,4 @@ def score_sets(
     if not found:
         raise InputError(list(dict.fromkeys(problems)))
     scores = replace(some, benchmarks=tuple(found), seed=seed)
-    return ItemSets(responses, scores, reasons)
+    return ItemSets(scores, reasons)

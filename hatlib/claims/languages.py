@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hatlib.metric.compare import p_values
 from hatlib.metric.flags import Flag
-from hatlib.metric.results import BenchmarkScores, HatScores
+from hatlib.metric.results import HatScores
 from hatlib.metric.score import interval_quantile
 from hatlib.resample import with_q_values
 
@@ -42,30 +42,23 @@ class LanguageEffects:
         One row a language, best first: ``language``, ``name``, ``script``, ``family``; ``hat``
         with ``low``, ``high`` and ``se``; ``from_others`` (minus the mean of the other languages)
         with ``from_others_low``, ``from_others_high``, ``p_value`` and ``q_value`` (Benjamini and
-        Hochberg); ``target_accuracy`` of the same models; ``n_models`` with answers in the
-        language, and ``accuracy_of_all``, the mean over those.
-    cells : DataFrame
-        One row a model × language: ``hat``, ``flag``, ``weak`` (extrapolated), ``n_items`` and
-        ``averaged``.
+        Hochberg); and ``target_accuracy`` of the same models.  It is empty where there are no two
+        languages in which some model has scores.
     draws : ndarray, shape (n_draws, n_languages)
         Redrawn means, in the order of `languages`.
     effective : ndarray, shape (n_languages,)
         Effective items of the model that has fewest.
     level : float
         Nominal coverage of the intervals.
-    reason : str
-        Why there is no answer; empty if there is one.
     """
 
     benchmark: str
     benchmark_name: str
     models: tuple[str, ...]
     languages: pd.DataFrame
-    cells: pd.DataFrame
     draws: Floats
     effective: Floats
     level: float
-    reason: str
 
     def differences(self, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
         """Differences of languages, within the same models and items.
@@ -81,19 +74,15 @@ class LanguageEffects:
             One row a pair: ``first`` and ``second`` (names), ``difference`` with ``low`` and
             ``high``, ``p_value``, and ``q_value`` (Benjamini and Hochberg).
         """
-        place = {code: i for i, code in enumerate(self.languages["language"])}
-        chosen = np.array([(place[a], place[b]) for a, b in pairs], dtype=int).reshape(-1, 2)
-        names = self.languages["name"].to_numpy()[chosen]
-        each = np.eye(len(place))
-        found = _contrasts(
-            self.languages["hat"].to_numpy(float),
-            self.draws,
-            (each[chosen[:, 0]] - each[chosen[:, 1]]).T,
-            self.effective[chosen].min(axis=1),
-            self.level,
-        )
+        codes, names = (self.languages[column].tolist() for column in ("language", "name"))
+        at = np.array([(codes.index(a), codes.index(b)) for a, b in pairs], int).reshape(-1, 2)
+        weights = np.eye(len(codes))[:, at[:, 0]] - np.eye(len(codes))[:, at[:, 1]]
+        hat, effective = self.languages["hat"].to_numpy(float), self.effective[at].min(axis=1)
+        found = _contrasts(hat, self.draws, weights, effective, self.level)
         found = found.drop(columns="se").rename(columns={"value": "difference"})
-        return pd.concat([pd.DataFrame(names, columns=["first", "second"]), found], axis=1)
+        for side in (1, 0):
+            found.insert(0, ("first", "second")[side], np.array(names, dtype=object)[at[:, side]])
+        return found
 
     def dialects(self) -> list[tuple[str, str]]:
         """Codes of each dialect and its standard language, as far as both are there."""
@@ -142,73 +131,32 @@ def language_effects(
     chosen = supported if supported.any() else scored
     if models is not None:
         chosen = np.isin(b.models, list(models)) & scored
-    reason = ""
-    if len(b.targets) < 3:
-        reason = "Two target languages are needed, and there is one. Add answers in another."
-    elif not chosen.any():
-        reason = "No model has a score in every language, so there is no mean to compare."
-    at = np.flatnonzero(chosen & (not reason))
-    kept = tuple(b.models[m] for m in at)
-    rows = scores.table()
-    rows = rows[(rows["benchmark"] == b.benchmark) & rows["target"].isin(b.targets[1:])]
-    cells = rows[["model", "display_name", "target", "target_name", "hat", "flag", "n_items"]]
-    cells = cells.rename(columns={"target": "language", "target_name": "name"})
-    weak = cells["flag"].str.contains(Flag.EXTRAPOLATED.value, regex=False)
-    cells = cells.assign(weak=weak, averaged=cells["model"].isin(kept)).reset_index(drop=True)
-    name = scores.names.get(b.benchmark, b.benchmark)
-    if reason:
-        nothing = pd.DataFrame(columns=list(_COLUMNS)), cells, np.zeros((0, 0)), np.zeros(0)
-        return LanguageEffects(b.benchmark, name, (), *nothing, scores.level, reason)
-    draws = np.zeros((0, len(b.targets) - 1))
-    if b.draws is not None:
-        draws = b.draws[:, at, 1:].mean(axis=1)
-    effective = b.effective_items[at, 1:].min(axis=0)
-    table = _averages(scores, b, at, draws, effective)
-    order = np.argsort(-table["hat"].to_numpy(), kind="stable")
-    table = table.iloc[order].reset_index(drop=True)[list(_COLUMNS)]
-    draws, effective = draws[:, order], effective[order]
-    return LanguageEffects(
-        b.benchmark, name, kept, table, cells, draws, effective, scores.level, ""
-    )
-
-
-_COLUMNS = (
-    *("language", "name", "script", "family", "hat", "low", "high", "se"),
-    *("from_others", "from_others_low", "from_others_high", "p_value", "q_value"),
-    *("target_accuracy", "n_models", "accuracy_of_all"),
-)
-
-
-def _averages(
-    scores: HatScores, b: BenchmarkScores, at: NDArray[np.intp], draws: Floats, effective: Floats
-) -> pd.DataFrame:
-    """One row a language: what is known of it, and its means over the chosen models."""
-    codes = pd.DataFrame({"language": b.targets[1:]})
-    known = scores.languages.reindex(columns=["language", "name", "script", "family"])
-    frame = codes.merge(known, "left").fillna("").astype(str)
-    frame["name"] = frame["name"].where(frame["name"] != "", frame["language"])
-    n, hat = len(frame), b.hat[at, 1:].mean(axis=0)
+    n = len(b.targets) - 1 if len(b.targets) > 2 and chosen.any() else 0
+    at = np.flatnonzero(chosen) if n else np.arange(len(b.models))
+    hat = b.hat[at, 1 : n + 1].mean(axis=0)
+    order = 1 + np.argsort(-hat, kind="stable")
+    draws = np.zeros((0, n)) if b.draws is None else b.draws[:, at][:, :, order].mean(axis=1)
+    effective, hat = b.effective_items[at][:, order].min(axis=0), hat[order - 1]
     own = _contrasts(hat, draws, np.eye(n), effective, scores.level)
-    others = np.eye(n) - (1 - np.eye(n)) / (n - 1)
+    others = np.eye(n) - (1 - np.eye(n)) / max(n - 1, 1)
     apart = _contrasts(hat, draws, others, effective, scores.level).drop(columns="se")
-    apart = apart.rename(columns={"value": "from_others"} | {e: f"from_others_{e}" for e in _ENDS})
-    accuracy = pd.DataFrame(b.metrics["target_accuracy"][:, 1:])
-    counted = {
-        "target_accuracy": accuracy.iloc[at].mean(skipna=False),
-        "n_models": accuracy.count(),
-        "accuracy_of_all": accuracy.mean(),
-    }
-    own = own[["value", *_ENDS, "se"]].rename(columns={"value": "hat"})
-    return pd.concat([frame, own, apart], axis=1).assign(**counted)
-
-
-_ENDS = ("low", "high")
+    named = {"value": "from_others", "low": "from_others_low", "high": "from_others_high"}
+    codes = pd.DataFrame({"language": np.array(b.targets)[order]}, dtype=str)
+    known = scores.languages.reindex(columns=["language", "name", "script", "family"])
+    table = codes.merge(known, "left").fillna("").astype(str)
+    table["name"] = table["name"].mask(table["name"] == "", table["language"])
+    table[["hat", "low", "high", "se"]] = own[["value", "low", "high", "se"]]
+    table = table.join(apart.rename(columns=named))
+    table["target_accuracy"] = b.metrics["target_accuracy"][at][:, order].mean(axis=0)
+    models = tuple(b.models[m] for m in at) if n else ()
+    name = scores.names.get(b.benchmark, b.benchmark)
+    return LanguageEffects(b.benchmark, name, models, table, draws, effective, scores.level)
 
 
 def _contrasts(
     hat: Floats, draws: Floats, weights: Floats, effective: Floats, level: float
 ) -> pd.DataFrame:
-    """Weighted sums of the languages, a column of weights each, with their intervals."""
+    """Weighted sums of means (one column of `weights` each), with intervals."""
     value = hat @ weights
     se = (draws @ weights).std(axis=0, ddof=1) if len(draws) else np.full(len(value), np.nan)
     reach = interval_quantile(effective, level) * se

@@ -19,33 +19,12 @@ from hatlib.claims.rankings import METRICS, compare_rankings, ranking
 from hatlib.data.responses import Responses
 from hatlib.errors import InputError
 from hatlib.metric.pooled import donors
-from hatlib.metric.results import BenchmarkScores, HatScores
+from hatlib.metric.results import HatScores
 from hatlib.metric.score import hat_scores
 from hatlib.resample import seed_of
 from hatlib.thresholds import BOOK, Thresholds
 
-AS_SHOWN = "as shown"
-
 Options = Mapping[str, Any]
-
-HARDNESS: Mapping[str, Options] = {
-    name: {"hardness": name} for name in ("self", "pooled", "leave-one-out", "other-lineages")
-}
-"""Measures of hardness: from the model's own answers, those of all models, of all others, and of
-all other families."""
-
-CHOICES: Mapping[str, Options] = {
-    AS_SHOWN: {},
-    "profile direct": {"profile": "direct"},
-    "profile shared": {"profile": "shared"},
-    "profile adaptive": {"profile": "adaptive"},
-    "reference uniform": {"reference": "uniform"},
-    "reference pooled": {"reference": "pooled"},
-    "hardness self": {"hardness": "self"},
-    "hardness pooled": {"hardness": "pooled"},
-    "hardness leave-one-out": {"hardness": "leave-one-out"},
-}
-"""What "does it hold?" tries: other estimators, references and measures of hardness."""
 
 
 @dataclass(frozen=True)
@@ -54,30 +33,22 @@ class Variants:
 
     Attributes
     ----------
-    benchmark, benchmark_name : str
+    benchmark : str
     scores : mapping of str to HatScores
         By choice; the first is the usual one.
-    table : DataFrame
-        One row a choice × model: ``choice``, and the columns of `HatScores.macro`.
     reasons : mapping of str to str
         Why other choices are not possible, or which they repeat.
     """
 
     benchmark: str
-    benchmark_name: str
     scores: Mapping[str, HatScores]
-    table: pd.DataFrame
     reasons: Mapping[str, str]
-
-    def under(self, choice: str) -> BenchmarkScores:
-        """The scores under one choice."""
-        return self.scores[choice].benchmark(self.benchmark)
 
 
 def variants(
     responses: Responses,
     benchmark: str,
-    choices: Mapping[str, Options] = CHOICES,
+    choices: Mapping[str, Options],
     *,
     usual: HatScores | None = None,
     draws: int = 300,
@@ -93,8 +64,8 @@ def variants(
     benchmark : str
         Which benchmark.
     choices : mapping of str to mapping
-        Options of `hatlib.hat_scores` by the name of the choice, such as `CHOICES` or `HARDNESS`.
-        One that comes to the same as an earlier one is left out.
+        Options of `hatlib.hat_scores` by the name of the choice.  One that comes to the same as an
+        earlier one is left out.
     usual : HatScores, optional
         Scores under the first choice, if there are any, as from `hatlib.score_sets` with the same
         redraws and seed; they are not computed again.
@@ -112,12 +83,13 @@ def variants(
     --------
     >>> from hatlib import simulate_answers
     >>> simulated = simulate_answers([0, 0.5, 1, 0, 0.5], profiles="linear", n_items=100)
-    >>> found = variants(simulated.responses, "sim", HARDNESS, draws=50)
+    >>> names = ("self", "leave-one-out", "other-lineages")
+    >>> choices = {name: {"hardness": name} for name in names}
+    >>> found = variants(simulated.responses, "sim", choices, draws=50)
     >>> list(found.scores), found.reasons["other-lineages"]
-    (['self', 'pooled', 'leave-one-out'], 'It comes to the same as leave-one-out.')
+    (['self', 'leave-one-out'], 'It comes to the same as leave-one-out.')
     """
     counts = responses.counts(benchmark)
-    names = responses.benchmarks.set_index("benchmark")["name"].astype(str)
     scores: dict[str, HatScores] = {}
     reasons: dict[str, str] = {}
     done: dict[tuple[Any, ...], str] = {}
@@ -137,10 +109,7 @@ def variants(
             scores[choice] = found
         else:
             reasons[choice] = f"It comes to the same as {same}."
-    parts = [each.macro().assign(choice=choice) for choice, each in scores.items()]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"benchmark": []})
-    table = table[table["benchmark"] == benchmark].reset_index(drop=True)
-    return Variants(benchmark, names[benchmark], scores, table, reasons)
+    return Variants(benchmark, scores, reasons)
 
 
 def agreements(found: Variants, rules: Thresholds = BOOK) -> pd.DataFrame:
@@ -165,7 +134,8 @@ def agreements(found: Variants, rules: Thresholds = BOOK) -> pd.DataFrame:
     >>> from hatlib import simulate_answers
     >>> profiles = ["linear", "square", "steep", "flat", "shift", "strong shift"]
     >>> simulated = simulate_answers([0, 0.5, 1, 0, 0.5, 1], profiles=profiles, n_items=400)
-    >>> found = variants(simulated.responses, "sim", HARDNESS, draws=100)
+    >>> choices = {name: {"hardness": name} for name in ("self", "pooled", "leave-one-out")}
+    >>> found = variants(simulated.responses, "sim", choices, draws=100)
     >>> agreements(found).query("kind == 'choice'")["verdict"].tolist()
     ['agree', 'agree', 'agree']
     """
@@ -175,11 +145,11 @@ def agreements(found: Variants, rules: Thresholds = BOOK) -> pd.DataFrame:
         both = np.abs(a.estimates - b.estimates)[a.sound & b.sound]
         change = both.max(initial=-np.inf) if both.size else np.nan
         rows.append(compare_rankings(a, b, rules).assign(kind="choice", largest_change=change))
-    for choice, scores in list(found.scores.items())[:1]:
-        metrics = [ranking(scores, found.benchmark, measure=measure) for measure in METRICS]
-        rows += [
-            compare_rankings(rankings[choice], m, rules).assign(kind="metric") for m in metrics
-        ]
+    for usual in list(found.scores)[:1]:
+        for measure in METRICS:
+            by_metric = ranking(found.scores[usual], found.benchmark, measure=measure)
+            row = compare_rankings(rankings[usual], by_metric, rules)
+            rows.append(row.assign(kind="metric"))
     columns = ["first", "second", "models", "tau", "low", "high", "reliable", "pairs", "reversed",
                "clearly", "verdict", "kind", "largest_change"]  # fmt: skip
     return pd.concat(rows or [pd.DataFrame()], ignore_index=True).reindex(columns=columns)

@@ -75,23 +75,17 @@ def test_languages_are_averaged_over_the_same_models(simulated):
     found = hatlib.language_effects(hatlib.hat_scores(part, draws=50))
     assert first not in found.models
     assert len(found.models) == 3
-    table = found.languages.set_index("language")
-    assert table.loc[["mk", "sr"], "n_models"].tolist() == [3, 4]
-    cells = found.cells[found.cells["model"] == first]
-    assert not cells["averaged"].any()
-    assert cells.set_index("language").loc["mk", "n_items"] == 0
 
 
 def test_one_target_or_no_score_is_a_result(simulated):
     one = hatlib.hat_scores(simulated.responses, targets=["mk"], draws=50)
     found = hatlib.language_effects(one)
-    assert "Two target languages" in found.reason
+    none = hatlib.language_effects(hatlib.hat_scores(simulated.responses, draws=50), models=[])
     assert found.languages.empty
-    assert found.models == ()
+    assert none.languages.empty
+    assert found.models == none.models == ()
     assert found.dialects() == []
     assert found.differences([]).empty
-    none = hatlib.language_effects(hatlib.hat_scores(simulated.responses, draws=50), models=[])
-    assert "No model has a score in every language" in none.reason
 
 
 def test_known_language_effects_are_recovered(scores, simulated):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 import hatlib
-from hatlib.claims.profiles import items_near, profile_difference, profile_pair, widest
+from hatlib.claims.profiles import items_near, profile_difference, profile_pairs, stretches
 from hatlib.errors import InputError
-from hatlib.metric.flags import Flag
 from hatlib.metric.results import thinned
 
 DRAWS = 150
@@ -64,56 +61,31 @@ def test_items_near_a_point_are_counted_by_their_distribution(scores):
     np.testing.assert_allclose(items_near(b)[0], expected)
 
 
-def test_models_are_chosen_by_difference_and_shared_range_and_names_are_kept(scores):
+def test_pairs_have_the_higher_score_first_and_the_range_that_both_share(scores, simulated):
     b = scores.benchmark()
-    enough = items_near(b) >= 10
-    size = {
-        (i, j): (enough[i] & enough[j]).mean() * (b.hat[i, 0] - b.hat[j, 0])
-        for i in range(4)
-        for j in range(4)
-    }
-    first, second = max(size, key=size.get)
-    assert profile_pair(scores).models == (b.models[first], b.models[second])
-    one, other = b.models[second], b.models[first]
-    assert profile_pair(scores, one, other).models == (one, other)
-    assert profile_pair(scores, one).models[0] == one
-    assert profile_pair(scores, "", one).models[1] == one
-
-
-def test_scores_without_support_are_not_chosen(scores):
-    b = scores.benchmark()
-    best = b.models.index(profile_pair(scores).models[0])
-    marks = {flag: mark.copy() for flag, mark in b.marks.items()}
-    marks[Flag.EXTRAPOLATED][best, 0] = True
-    weak = replace(scores, benchmarks=(replace(b, marks=marks),))
-    assert b.models[best] not in profile_pair(weak).models
-
-
-def test_wrong_names_and_missing_redraws_are_errors(scores, simulated):
-    first = scores.benchmark().models[0]
-    with pytest.raises(InputError, match="nobody"):
-        profile_pair(scores, "nobody")
-    with pytest.raises(InputError, match="itself"):
-        profile_pair(scores, first, first)
-    with pytest.raises(InputError, match="redraws"):
-        profile_pair(hatlib.hat_scores(simulated.responses, draws=0))
-
-
-def test_one_model_is_a_result_and_not_an_error():
+    enough, pairs = items_near(b) >= 10, profile_pairs(scores)
+    assert len(pairs) == 6
+    for pair in pairs.itertuples():
+        assert (b.models[pair.i], b.models[pair.j]) == (pair.model_a, pair.model_b)
+        assert pair.lead == pytest.approx(b.hat[pair.i, 0] - b.hat[pair.j, 0])
+        assert pair.lead > 0
+        assert pair.shared == pytest.approx((enough[pair.i] & enough[pair.j]).mean())
+        assert pair.sound == b.sound[[pair.i, pair.j], 0].all()
     alone = hatlib.hat_scores(hatlib.simulate_answers([0.0], n_items=100).responses, draws=50)
-    pair = profile_pair(alone)
-    assert "Two models" in pair.reason
-    assert pair.points.empty
-    assert pair.stretches.empty
-    assert widest(alone) == "sim"
+    assert profile_pairs(alone).empty
+    with pytest.raises(InputError, match="redraws"):
+        bare = hatlib.hat_scores(simulated.responses, draws=0).benchmark()
+        profile_difference(bare, 0, 1, level=0.95)
 
 
 def test_stretches_are_where_the_profiles_truly_differ():
     crossing = hatlib.simulate_answers([0.5, 0.5], profiles=["steep", "flat"], n_items=1500)
-    found = profile_pair(hatlib.hat_scores(crossing.responses, draws=DRAWS), "Alder", "Aspen")
-    assert found.stretches["better"].tolist() == ["Aspen", "Alder"]
-    low, high = found.stretches.iloc[0], found.stretches.iloc[1]
+    b = hatlib.hat_scores(crossing.responses, draws=DRAWS).benchmark()
+    points = profile_difference(b, 0, 1, level=0.95)
+    low, high = stretches(points).to_dict("records")
+    assert low["difference"] < 0 < high["difference"]
     assert low["end"] < high["start"]
+    assert stretches(points.head(0)).empty
 
 
 def test_bands_hold_the_truth_of_simulated_profiles(simulated, scores):
