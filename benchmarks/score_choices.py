@@ -15,16 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 
 from hatlib import resample
-from hatlib.metric.hardness import em_steps, self_hardness
-from hatlib.metric.profile import fit_profiles, profile_values
-from hatlib.metric.reference import adjusted, uniform_reference
+from hatlib.metric import hardness
 from hatlib.metric.score import score_counts
-from hatlib.metric.sufficient import tabulate
 from hatlib.truth.simulate import simulate_answers, true_transfer
 
 ABILITIES = np.linspace(-2.5, 2.5, 11)
@@ -75,16 +73,13 @@ def steps(replications):
             errors = {step: [] for step in STEPS}
             for seed in range(n):
                 counts = simulated("shift", n_items, n_trials, 0.0, seed)
+                default = score_counts(counts, draws=0).hardness.steps
                 for step in STEPS:
-                    hard = self_hardness(counts, steps=step)
-                    fit = fit_profiles(tabulate(counts, hard), hard)
-                    weight = uniform_reference(hard.grid, 0.0)
-                    found = adjusted(profile_values(fit), weight, hard.grid, 0.0)[:, 0]
+                    with mock.patch.object(hardness, "EM_STEPS", (step, step)):
+                        found = score_counts(counts, profile="adaptive", draws=0).hat[:, 0]
                     errors[step].append(found - true_transfer("shift"))
             root = {f"{s} steps": np.sqrt(np.mean(np.square(e))) for s, e in errors.items()}
-            rows.append(
-                {"answers": n_trials, "items": n_items, **root, "default": em_steps(n_items)}
-            )
+            rows.append({"answers": n_trials, "items": n_items, **root, "default": default})
     return pd.DataFrame(rows)
 
 

@@ -14,25 +14,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hatlib import resample
-from hatlib.data.responses import Counts
-from hatlib.errors import InputError, Problem
+from hatlib.data.responses import BY_ITEM, Counts
+from hatlib.errors import InputError, Problem, listing
 from hatlib.metric.answers import once, repeated, told_by_promptings
 from hatlib.metric.flags import Note, Remark
-from hatlib.metric.hardness import Hardness, self_hardness
+from hatlib.metric.hardness import Hardness, onto_grid, self_hardness
 from hatlib.metric.judge import Judge
-from hatlib.metric.marks import UNREAD, basic_marks, below_chance, unread, withheld
 from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE, MIN_MODELS, pooled_hardness
-from hatlib.metric.profile import PROFILE_NAMES, ProfileFit, Shape, fit_profiles, profile_values
-from hatlib.metric.reference import Base, Standard, uniform_reference
-from hatlib.metric.sufficient import Bools, Floats, SufficientTable, leave_one_out, tabulate
+from hatlib.metric.profile import PROFILE_NAMES, ProfileFit, Shape, fit_profiles
+from hatlib.metric.reference import Reference, Standard, uniform_reference
+from hatlib.metric.sufficient import (
+    Bools,
+    Cells,
+    Floats,
+    SufficientTable,
+    cells_of,
+    leave_one_out,
+    tabulate,
+)
 
 MIN_STRATUM = 20
 """Smaller strata are put together."""
 
-
 FEW_ANSWERS = 5
 """Fewer answers an item show its hardness only roughly."""
 
+MOST_DRAWN = 20_000_000
+"""Redraws × models × languages that are kept; half a gigabyte of them."""
 
 HARDNESS_NAMES = ("auto", "self", "pooled", LEAVE_ONE_OUT, "other-lineages")
 REFERENCE_NAMES = ("auto", "uniform", "pooled")
@@ -41,7 +49,11 @@ PROFILES = ("auto", *PROFILE_NAMES)
 
 @dataclass(frozen=True)
 class Settings:
-    """How to score, see `hat_scores`."""
+    """How to score, see `hat_scores`.
+
+    What was left open is decided by `choose`, which also adds the models for which one prompting is
+    left out. The interaction is that of pooled hardness.
+    """
 
     hardness: str = "auto"
     profile: str = "auto"
@@ -50,21 +62,20 @@ class Settings:
     judge: Judge | None = None
     draws: int = 2000
     level: float = resample.LEVEL
-
-    @property
-    def start(self) -> Shape | None:
-        """The common shape of a frozen standard."""
-        return self.reference.shape if isinstance(self.reference, Standard) else None
+    one_out: Bools | None = None
+    interaction: float = 0.0
 
     def __post_init__(self) -> None:
+        allowed = {
+            "hardness": HARDNESS_NAMES,
+            "profile": PROFILES,
+            "reference": (*REFERENCE_NAMES, "a frozen standard"),
+        }
         problems = [
-            Problem(f"{what} is not known.", f"Use one of {', '.join(known)}.", value=str(value))
-            for what, value, known in (
-                ("hardness", self.hardness, HARDNESS_NAMES),
-                ("profile", self.profile, PROFILES),
-                ("reference", self.reference, (*REFERENCE_NAMES, "a frozen standard")),
-            )
-            if not (isinstance(value, Standard) or value in known or value.startswith(LINEAGE))
+            Problem(f"{name} is not known.", f"Use one of {', '.join(known)}.", value=str(value))
+            for name, known in allowed.items()
+            if not isinstance(value := getattr(self, name), Standard)
+            and not (value in known or value.startswith(LINEAGE))
         ]
         wrong = (
             ("draws", 0 < self.draws < 20 or self.draws < 0, "below 20 and not 0", "2000, or 0"),
@@ -79,33 +90,13 @@ class Settings:
         if problems:
             raise InputError(problems)
 
+    @property
+    def start(self) -> Shape | None:
+        """The common shape of a frozen standard."""
+        return self.reference.shape if isinstance(self.reference, Standard) else None
 
-@dataclass(frozen=True)
-class Method:
-    """How the profiles of a benchmark are estimated.
 
-    Attributes
-    ----------
-    hardness : str
-        "self", or one of `hatlib.metric.pooled.donors`.
-    one_out : ndarray of bool, shape (n_models,)
-        Models for which one prompting is left out.
-    correlation : float
-        Of the answers to one item.
-    interaction : float
-        Of pooled hardness.
-    profile : str
-        One of `hatlib.metric.profile.PROFILE_NAMES`.
-    start : Shape or None
-        A frozen common shape.
-    """
-
-    hardness: str
-    one_out: Bools
-    correlation: float = 0.0
-    interaction: float = 0.0
-    profile: str = "adaptive"
-    start: Shape | None = None
+# Fitting ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -122,35 +113,70 @@ class Part:
 
     items: NDArray[np.intp]
     share: float
-    hardness: Hardness
+    cells: Cells
     table: SufficientTable
+    hardness: Hardness
     fit: ProfileFit
 
 
-def measured(counts: Counts, method: Method) -> tuple[Hardness, SufficientTable]:
-    """Hardness, and the table of its cells."""
-    if method.hardness != "self":
-        pooled = pooled_hardness(counts, method.hardness, interaction=method.interaction)
-        return pooled, tabulate(counts, pooled)
-    plain = self_hardness(counts, correlation=method.correlation)
-    if not method.one_out.any():
-        return plain, tabulate(counts, plain)
-    left = self_hardness(counts, correlation=method.correlation, one_out=method.one_out)
-    return left, replace(tabulate(counts, left), whole=tabulate(counts, plain))
+@dataclass(frozen=True)
+class Fitted:
+    """A benchmark whose strata were fitted.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+        The strata; one if there are none.
+    table : SufficientTable
+        Of all items.
+    hardness : Hardness
+        Of all items.
+    curves : ndarray, shape (n_models, n_targets + 1, n_grid)
+        Transfer profiles.
+    distribution : ndarray, shape (n_models, n_grid)
+        Distribution of *h* over the items of each model.
+    """
+
+    parts: tuple[Part, ...]
+    table: SufficientTable
+    hardness: Hardness
+    curves: Floats
+    distribution: Floats
 
 
-def fitted(counts: Counts, method: Method) -> list[Part]:
-    """Every stratum fitted by itself; one part if there are no strata."""
+def joined(parts: Sequence[Part], table: SufficientTable, hardness: Hardness) -> Fitted:
+    """Average the profiles of strata; table and hardness are those of all items."""
+    curves = np.sum([part.share * part.fit.values(part.fit.parameters) for part in parts], axis=0)
+    distribution = np.sum([part.share * part.hardness.distribution for part in parts], axis=0)
+    return Fitted(tuple(parts), table, hardness, curves, distribution)
+
+
+def fitted(counts: Counts, settings: Settings) -> Fitted:
+    """Every stratum fitted by itself; all items together if there are no strata."""
     strata = np.zeros(len(counts.items)) if counts.strata is None else grouped_strata(counts.strata)
     names, at = np.unique(strata, return_inverse=True)
     parts = []
     for place in range(len(names)):
         items = np.flatnonzero(at == place)
-        some = counts if len(names) == 1 else some_items(counts, items)
-        hardness, table = measured(some, method)
-        fit = fit_profiles(table, hardness, method.profile, start=method.start)
-        parts.append(Part(items, len(items) / len(at), hardness, table, fit))
-    return parts
+        cells, table, hardness = measured(some_items(counts, items), settings)
+        fit = fit_profiles(table, hardness, settings.profile, start=settings.start)
+        parts.append(Part(items, len(items) / len(at), cells, table, hardness, fit))
+    if len(parts) > 1:
+        _, table, hardness = measured(counts, settings)
+    return joined(parts, table, hardness)
+
+
+def measured(counts: Counts, settings: Settings) -> tuple[Cells, SufficientTable, Hardness]:
+    """Items in cells, what is known of the cells, and how hard their items are."""
+    if settings.hardness != "self":
+        method, interaction = settings.hardness, settings.interaction
+        hardness, cells = pooled_hardness(counts, method, interaction=interaction)
+        return cells, tabulate(counts, cells), hardness
+    cells = cells_of(counts, settings.one_out)
+    table = tabulate(counts, cells)
+    if settings.one_out is not None and settings.one_out.any():
+        table = replace(table, whole=tabulate(counts))
+    return cells, table, self_hardness(table, correlation=settings.correlation or 0)
 
 
 def grouped_strata(strata: NDArray[np.str_]) -> NDArray[np.str_]:
@@ -172,6 +198,8 @@ def grouped_strata(strata: NDArray[np.str_]) -> NDArray[np.str_]:
 
 def some_items(counts: Counts, items: NDArray[np.intp]) -> Counts:
     """The answers to some items."""
+    if len(items) == len(counts.items):
+        return counts
     place = np.full(len(counts.items), -1)
     place[items] = np.arange(len(items))
     prompted = counts.prompted
@@ -184,93 +212,114 @@ def some_items(counts: Counts, items: NDArray[np.intp]) -> Counts:
         items=tuple(counts.items[i] for i in items),
         clusters=counts.clusters[items],
         prompted=prompted,
-        strata=None,
         **{name: getattr(counts, name)[..., items] for name in arrays},
     )
 
 
-def curves_of(parts: Sequence[Part]) -> Floats:
-    """Transfer profiles, (n_models, n_targets + 1, n_grid)."""
-    return np.asarray(sum(part.share * profile_values(part.fit) for part in parts))
+def reference_of(found: Fitted, settings: Settings, scored: Bools) -> Reference:
+    """The reference that was asked for, and the pooled one beside it.
 
-
-def distribution_of(parts: Sequence[Part]) -> Floats:
-    """Distribution of *h* over the items of each model, (n_models, n_grid)."""
-    return np.asarray(sum(part.share * part.hardness.distribution for part in parts))
-
-
-def base_of(table: SufficientTable, parts: Sequence[Part], settings: Settings) -> Base:
-    """The reference that was asked for, and the pooled one beside it."""
-    reference = settings.reference
-    grid, distribution = parts[0].hardness.grid, distribution_of(parts)
-    # Models without a score, such as those at chance, are no population to compare others at.
-    members = (~withheld(basic_marks(table, parts))).max(axis=1)
+    Models without a score (models × targets), such as those at chance, are no population to compare
+    others at.
+    """
+    table, grid, asked = found.table, found.hardness.grid, settings.reference
+    members = np.asarray(scored.any(axis=1))
     if not members.any():
         members = table.source_items.sum(axis=1) > 0
-    pooled = distribution[members].mean(axis=0)
+    pooled = found.distribution[members].mean(axis=0)
     name, weight = "uniform", uniform_reference(grid, table.chance)
-    if reference == "pooled":
+    if asked == "pooled":
         name, weight = "pooled", pooled
-    if isinstance(reference, Standard):
-        if reference.chance != table.chance:
+    if isinstance(asked, Standard):
+        if asked.chance != table.chance:
             raise InputError(
-                f"the standard was made with chance level {reference.chance:g}, and "
+                f"the standard was made with chance level {asked.chance:g}, and "
                 f"{table.benchmark} has {table.chance:g}.",
                 "Use the standard of this benchmark.",
             )
-        name, weight = "standard", reference.on(grid)
-    return Base(name, grid, table.chance, weight, pooled, members)
+        name, weight = "standard", asked.weight @ onto_grid(asked.grid, grid)
+    return Reference(name, grid, table.chance, weight, pooled, members)
 
 
 # What nobody has said -----------------------------------------------------------------------------
 
 
-def choose(counts: Counts, settings: Settings) -> tuple[Counts, Method, list[Note]]:
-    """The method to use, with what there is to say of it.
+def check(counts: Counts, settings: Settings) -> None:
+    """Refuse what would not fit into memory, and a judge of other languages."""
+    size = settings.draws * len(counts.models) * (len(counts.targets) + 1)
+    if size > MOST_DRAWN:
+        fewer = MOST_DRAWN * settings.draws // size // 100 * 100
+        raise InputError(
+            f"{len(counts.models):,} models in {len(counts.targets)} target languages are too "
+            f"many for {settings.draws} redraws in memory.",
+            f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time.",
+        )
+    judged = settings.judge.languages if settings.judge else {}
+    refuse_unknown(
+        f"{counts.benchmark} has no language of this name.",
+        list(judged),
+        sorted({counts.source_language, *counts.targets}),
+    )
+    if judged and counts.source_language == BY_ITEM:
+        what = "the judge differs by language, and the source language by item."
+        raise InputError(what, "Give one judge for all languages.")
 
-    Parameters
-    ----------
-    counts : Counts
-        Answers to one benchmark.
-    settings : Settings
-        What was asked for.
+
+def refuse_unknown(what: str, asked: Sequence[str], there: Sequence[str]) -> None:
+    """Refuse names that are not there."""
+    remedy = f"There are: {listing(there, 40)}."
+    if problems := [Problem(what, remedy, value=name) for name in asked if name not in there]:
+        raise InputError(problems)
+
+
+def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[Note]]:
+    """Decide what was left open.
 
     Returns
     -------
     counts : Counts
         With answers that only repeat counted once.
-    method : Method
+    settings : Settings
+        Without "auto" for hardness and profile.
     notes : list of Note
+        What there is to say of it.
     """
     notes: list[Note] = []
     same = repeated(counts)
     if same.any():
         counts = once(counts, same)
-        notes.append(Note(Remark.REPEATED, {"models": _names(counts, same)}))
-    method = _hardness(counts, settings, same, notes)
+        notes.append(Note(Remark.REPEATED, {"models": named(counts, same)}))
+    settings, more = _hardness(counts, settings, same)
+    notes += more
     if isinstance(settings.reference, Standard):
         notes.append(Note(Remark.STANDARD, {"origin": settings.reference.origin}))
-    profile = settings.profile
-    if profile == "auto":
-        alone = settings.start is None and _lenders(counts, method.hardness) == 1
-        profile = "direct" if alone else "adaptive"
+    if settings.profile == "auto":
+        # Who has a profile that others can borrow from? One answer an item shows none.
+        answered = counts.source_trials > 0
+        lend = answered.any(axis=1)
+        if settings.hardness == "self":
+            several = (counts.source_trials >= 2).sum(axis=1) >= answered.sum(axis=1) / 2
+            lend = lend & several if (lend & several).any() else lend
+        alone = settings.start is None and lend.sum() == 1
+        settings = replace(settings, profile="direct" if alone else "adaptive")
         notes += [Note(Remark.LONE_MODEL)] if alone else []
-    method = replace(method, profile=profile, start=settings.start)
-    return counts, method, [*notes, *_seen(counts)]
+    return counts, settings, notes
 
 
-def _names(counts: Counts, chosen: Bools) -> list[str]:
+def named(counts: Counts, chosen: Bools) -> list[str]:
+    """Names of some models."""
     return [name for name, each in zip(counts.models, chosen, strict=True) if each]
 
 
-def _hardness(counts: Counts, settings: Settings, same: Bools, notes: list[Note]) -> Method:
-    """Where the hardness comes from; notes are added to."""
+def _hardness(counts: Counts, settings: Settings, same: Bools) -> tuple[Settings, list[Note]]:
+    """Where the hardness comes from."""
     hardness, correlation = settings.hardness, settings.correlation
+    notes: list[Note] = []
     trials = counts.source_trials[counts.source_trials > 0]
     if not len(trials):
         what = f"{counts.benchmark} has no answer in the source language {counts.source_language}."
         raise InputError(what)
-    several, none = np.median(trials) >= 2, np.zeros(len(counts.models), dtype=bool)
+    several = np.median(trials) >= 2
     if hardness == "self" and not several:
         again = " (those that only repeat one another count once)" if same.any() else ""
         raise InputError(
@@ -281,21 +330,22 @@ def _hardness(counts: Counts, settings: Settings, same: Bools, notes: list[Note]
     if hardness == "auto" and not several:
         models = {"models": len(counts.models)}
         if len(counts.models) < MIN_MODELS:  # the flag of one answer an item withholds every score
-            notes.append(Note(Remark.NO_HARDNESS, models | {"needed": MIN_MODELS}))
-            return Method("self", none)
+            return replace(settings, hardness="self", correlation=0.0), [
+                Note(Remark.NO_HARDNESS, models | {"needed": MIN_MODELS})
+            ]
         notes.append(Note(Remark.ONE_ANSWER, models))
         hardness = LEAVE_ONE_OUT
     if hardness not in ("auto", "self"):
         if counts.prompted is not None and several:
             notes.append(Note(Remark.PROMPTINGS_ADDED, {"method": hardness}))
-        return Method(hardness, none)
+        return replace(settings, hardness=hardness), notes
     # From a model's own answers: what the promptings say of it.
     one_out = leave_one_out(counts) & ~same
-    if one_out.any() and counts.prompted:
-        data = {"promptings": len(counts.prompted.names), "models": _names(counts, one_out)}
-        notes.append(Note(Remark.PROMPTING_LEFT_OUT, data))
-    elif counts.prompted is None:
+    if counts.prompted is None:
         notes.append(Note(Remark.UNNAMED_PROMPTS))
+    elif one_out.any():
+        data = {"promptings": len(counts.prompted.names), "models": named(counts, one_out)}
+        notes.append(Note(Remark.PROMPTING_LEFT_OUT, data))
     elif len(counts.prompted.names) > 1:
         notes.append(Note(Remark.PROMPTINGS_ADDED, {"method": "self"}))
     usual = int(np.median(trials[trials >= 2]))
@@ -308,29 +358,4 @@ def _hardness(counts: Counts, settings: Settings, same: Bools, notes: list[Note]
             notes.append(Note(Remark.CORRELATION_FOUND, data))
     elif correlation:
         notes.append(Note(Remark.CORRELATION_GIVEN, {"correlation": correlation}))
-    return Method("self", one_out, correlation)
-
-
-def _lenders(counts: Counts, hardness: str) -> int:
-    """How many models have a profile that others can borrow from."""
-    answered = counts.source_trials > 0
-    lend = answered.any(axis=1)
-    if hardness == "self":  # one answer an item shows no profile that could be lent
-        several = lend & ((counts.source_trials >= 2).sum(axis=1) >= answered.sum(axis=1) / 2)
-        lend = several if several.any() else lend
-    return int(lend.sum())
-
-
-def _seen(counts: Counts) -> list[Note]:
-    """What the answers themselves show to be wrong, by model and language."""
-    notes, models, targets = [], counts.models, counts.targets
-    low = np.argwhere(below_chance(counts)[:, 1:])
-    if len(low):
-        where = [(models[m], targets[t]) for m, t in low]
-        notes.append(Note(Remark.BELOW_CHANCE, {"where": where, "chance": counts.chance}))
-    gaps = np.argwhere(np.abs(unread(counts)[:, 1:]) > UNREAD)
-    if len(gaps) and counts.unparsed is not None:
-        share = counts.unparsed
-        rows = [(models[m], targets[t], share[m, t + 1], share[m, 0]) for m, t in gaps]
-        notes.append(Note(Remark.UNPARSED, {"where": rows}))
-    return notes
+    return replace(settings, hardness="self", one_out=one_out, correlation=correlation), notes

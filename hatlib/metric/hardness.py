@@ -12,7 +12,8 @@ to get one:
   from helping to define the hardness that it is judged by, *other-lineages* keeps its relatives
   from it, too, and *lineage:NAME* takes the hardness from the models of one lineage.
 
-Both give the same thing: items sorted into *cells* that share a posterior on a grid of *h*.
+Both give the same thing: for each cell of items (`hatlib.metric.sufficient`) a posterior on a grid
+of *h*.
 """
 
 from __future__ import annotations
@@ -24,17 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from hatlib.data.responses import Counts
-from hatlib.metric.judge import Judge
-from hatlib.metric.sufficient import (
-    Bools,
-    Floats,
-    Ints,
-    Ledger,
-    count_cells,
-    plain_ledgers,
-    prompted_cells,
-)
+from hatlib.metric.sufficient import Floats, SufficientTable
 
 Expect = Callable[[Floats], Floats]
 """From functions on the grid, (n_models, n_functions, n_grid), to their means in the cells."""
@@ -43,7 +34,11 @@ GRID_POINTS = 41
 """Points of the grid from chance to 1."""
 
 EM_STEPS = (40, 1500)
-"""Fewest and most steps of expectation and maximisation, see `em_steps`."""
+"""Fewest and most steps of expectation and maximisation: one for every ten items.
+
+Stopping early keeps the distribution smooth where few items cannot say better. Many items can, and
+there the same number of steps would leave an avoidable error (`benchmarks/score_choices.py`).
+"""
 
 
 @dataclass(frozen=True)
@@ -56,10 +51,6 @@ class Hardness:
         "self", or one of `hatlib.metric.pooled.donors`.
     grid : ndarray, shape (n_grid,)
         Probabilities *h*, from 0 to 1.
-    ledgers : tuple of Ledger
-        The items of each model in its cells.
-    correct, trials : ndarray of int, shape (n_cells,)
-        Counts that define the cells, for "self"; empty otherwise.
     posterior : ndarray, shape (n_models, n_cells, n_grid)
         P(h | cell); rows sum to 1.
     distribution : ndarray, shape (n_models, n_grid)
@@ -77,19 +68,12 @@ class Hardness:
 
     method: str
     grid: Floats
-    ledgers: tuple[Ledger, ...]
-    correct: Ints
-    trials: Ints
     posterior: Floats
     distribution: Floats
     likelihood: Floats | None = None
     steps: int = 0
     influence: Floats | None = None
     drift: Floats | None = None
-
-    def mean(self) -> Floats:
-        """Posterior mean of *h* in each cell, shape (n_models, n_cells)."""
-        return self.posterior @ self.grid
 
     def redrawn(self, models: slice, weights: Floats, source: Floats) -> tuple[Floats, Expect]:
         """Some models when items are drawn again.
@@ -112,7 +96,14 @@ class Hardness:
         if self.likelihood is not None:
             likelihood = self.likelihood
             distribution = mixing_distribution(source, likelihood, self.steps)
-            return distribution, lambda f: _expected(distribution, likelihood, f)
+
+            def bayes(f: Floats) -> Floats:  # without the posterior of every redraw
+                joint = f[:, :, None] * likelihood  # models × functions × cells × grid
+                flat = joint.reshape(len(f), -1, joint.shape[3]).swapaxes(1, 2)
+                total = (distribution @ flat).reshape(*distribution.shape[:2], *joint.shape[1:3])
+                return np.asarray(total / (distribution @ likelihood.T)[:, :, None])
+
+            return distribution, bayes
         # Other items give the model another ability, and its items another place.
         assert self.influence is not None and self.drift is not None
         move = ((weights - 1) @ self.influence[models].T).T
@@ -120,11 +111,11 @@ class Hardness:
         share = source / np.maximum(source.sum(axis=2, keepdims=True), 1)
         distribution = share @ posterior + move[..., None] * (share @ drift)
 
-        def expect(f: Floats) -> Floats:
+        def shift(f: Floats) -> Floats:
             still, moved = (f @ part.swapaxes(1, 2) for part in (posterior, drift))
             return np.asarray(still[:, None] + move[..., None, None] * moved[:, None])
 
-        return distribution, expect
+        return distribution, shift
 
 
 def hardness_grid(chance: float = 0.0, points: int = GRID_POINTS) -> Floats:
@@ -189,21 +180,6 @@ def binomial_likelihood(
     return mixed
 
 
-def em_steps(n_items: float) -> int:
-    """How many steps of the EM algorithm to take: one for every ten items.
-
-    Stopping early keeps the distribution smooth where few items cannot say better. Many items
-    can, and there the same number of steps would leave an avoidable error
-    (`benchmarks/score_choices.py`).
-
-    Examples
-    --------
-    >>> em_steps(250), em_steps(5000), em_steps(10**6)
-    (40, 500, 1500)
-    """
-    return int(np.clip(n_items / 10, *EM_STEPS))
-
-
 def mixing_distribution(items: ArrayLike, likelihood: Floats, steps: int) -> Floats:
     """The distribution of *h* over items that best explains how many items each cell has.
 
@@ -246,153 +222,44 @@ def mixing_distribution(items: ArrayLike, likelihood: Floats, steps: int) -> Flo
         np.divide(share, expected, out=expected)
         pi *= np.matmul(back, expected, out=factor)
     pi[:, total == 0] = 1 / n_grid
+    np.maximum(pi, 1e-200, out=pi)  # what is ruled out here keeps a posterior: its likelihood
     return pi.T.reshape(*items.shape[:-1], n_grid)
 
 
-def posterior_of(distribution: Floats, likelihood: Floats) -> Floats:
-    """P(h | cell) by Bayes' rule.
+def self_hardness(table: SufficientTable, *, correlation: float = 0.0) -> Hardness:
+    """Hardness from how many items each cell of right answers and trials has.
 
     Parameters
     ----------
-    distribution : ndarray, shape (..., n_grid)
-        Distribution of *h* over the items.
-    likelihood : ndarray, shape (n_cells, n_grid)
-        P(cell | h).
-
-    Returns
-    -------
-    ndarray, shape (..., n_cells, n_grid)
-
-    Examples
-    --------
-    >>> likelihood = binomial_likelihood([1], [1], np.array([0.2, 0.8]))
-    >>> posterior_of(np.array([0.5, 0.5]), likelihood).tolist()
-    [[0.2, 0.8]]
-    """
-    joint = distribution[..., None, :] * likelihood
-    evidence = joint.sum(axis=-1, keepdims=True)
-    # A cell that the distribution rules out keeps its likelihood, which is no worse a guess.
-    found = joint / np.maximum(evidence, _IMPOSSIBLE)
-    return np.where(evidence > _IMPOSSIBLE, found, _normalised(likelihood))
-
-
-_IMPOSSIBLE = 1e-200
-
-
-def _normalised(likelihood: Floats) -> Floats:
-    return likelihood / np.maximum(likelihood.sum(axis=-1, keepdims=True), 1e-300)
-
-
-def _expected(distribution: Floats, likelihood: Floats, f: Floats) -> Floats:
-    """Posterior means of functions, without the posterior of every redraw."""
-    joint = f[:, :, None] * likelihood  # models × functions × cells × grid
-    n_models, n_functions, n_cells, n_grid = joint.shape
-    total = distribution @ joint.reshape(n_models, -1, n_grid).swapaxes(1, 2)
-    total = total.reshape(*total.shape[:2], n_functions, n_cells)
-    evidence = (distribution @ likelihood.T)[:, :, None]
-    if evidence.min(initial=1) > _IMPOSSIBLE:
-        return np.asarray(total / evidence)
-    alone = f @ _normalised(likelihood).T
-    found = total / np.maximum(evidence, _IMPOSSIBLE)
-    return np.where(evidence > _IMPOSSIBLE, found, alone[:, None])
-
-
-def self_hardness(
-    counts: Counts,
-    *,
-    steps: int | None = None,
-    correlation: float = 0.0,
-    one_out: Bools | None = None,
-) -> Hardness:
-    """Hardness of each item for a model from the model's own answers in the source language.
-
-    Parameters
-    ----------
-    counts : Counts
-        Answers to one benchmark.
-    steps : int, optional
-        Steps of the EM algorithm; by default `em_steps` of the items that a model usually has.
+    table : SufficientTable
+        From `hatlib.tabulate`. If it is corrected for a judge, the judge's errors enter the
+        likelihood, and the grid stays that of right answers.
     correlation : float
         Correlation of the answers to one item, see `binomial_likelihood`.
-    one_out : ndarray of bool, shape (n_models,), optional
-        Models for which one prompting is left out (`hatlib.metric.sufficient.prompted_cells`).
 
     Returns
     -------
     Hardness
-        One cell for each pair of correct answers and trials that occurs.
 
     Examples
     --------
-    >>> from hatlib import simulate_answers
+    >>> from hatlib import simulate_answers, tabulate
     >>> counts = simulate_answers(abilities=[0.0], n_items=50, n_trials=4).responses.counts("sim")
-    >>> self_hardness(counts).trials.tolist()
-    [4, 4, 4, 4, 4]
+    >>> self_hardness(tabulate(counts)).posterior.shape
+    (1, 5, 41)
     """
-    if one_out is not None and one_out.any():
-        correct, trials, ledgers = prompted_cells(counts, one_out)
-    else:
-        cell, correct, trials = count_cells(counts.source_correct, counts.source_trials)
-        ledgers = plain_ledgers(counts, cell)
-    every = np.ones((1, len(counts.items)))
-    items = np.stack([ledger.sums(every, len(trials))[0, 0] for ledger in ledgers])
-    judge = counts.judge.of(counts.source_language) if counts.judge else None
-    return hardness_of_cells(
-        correct, trials, items, counts.chance,
-        steps=steps, correlation=correlation, judge=judge, ledgers=ledgers,
-    )  # fmt: skip
-
-
-def hardness_of_cells(
-    correct: Ints,
-    trials: Ints,
-    items: Floats,
-    chance: float,
-    *,
-    steps: int | None = None,
-    correlation: float = 0.0,
-    judge: Judge | None = None,
-    ledgers: tuple[Ledger, ...] = (),
-) -> Hardness:
-    """Hardness from how many items each cell has, which is all that it needs to know.
-
-    Parameters
-    ----------
-    correct, trials : ndarray of int, shape (n_cells,)
-        Counts that define the cells.
-    items : ndarray, shape (n_models, n_cells)
-        Items of each model in each cell.
-    chance : float
-        Accuracy of a guess.
-    steps, correlation
-        As in `self_hardness`.
-    judge : Judge, optional
-        Who accepted the answers in the source language. The grid stays that of right answers.
-    ledgers : tuple of Ledger
-        The items in the cells, for redraws.
-
-    Returns
-    -------
-    Hardness
-    """
-    grid = hardness_grid(chance)
-    accepted = judge.observed(grid) if judge else grid
-    likelihood = binomial_likelihood(correct, trials, accepted, correlation)
-    if steps is None:
-        steps = em_steps(float(np.median(items.sum(axis=1))))
-    distribution = mixing_distribution(items, likelihood, steps)
-    posterior = posterior_of(distribution, likelihood)
-    return Hardness(
-        "self", grid, ledgers, correct, trials, posterior, distribution, likelihood, steps
-    )
+    grid = hardness_grid(table.chance)
+    accepted = table.judge.observed(grid, table.source_language) if table.judge else grid
+    likelihood = binomial_likelihood(table.correct, table.trials, accepted, correlation)
+    steps = int(np.clip(np.median(table.source_items.sum(axis=1)) / 10, *EM_STEPS))
+    distribution = mixing_distribution(table.source_items, likelihood, steps)
+    joint = distribution[:, None, :] * likelihood
+    posterior = joint / joint.sum(axis=2, keepdims=True)
+    return Hardness("self", grid, posterior, distribution, likelihood, steps)
 
 
 def onto_grid(points: Floats, grid: Floats) -> Floats:
-    """The matrix that moves mass from points onto the grid and keeps its mean.
-
-    Returns
-    -------
-    ndarray, shape (n_points, n_grid)
+    """The matrix (n_points, n_grid) that moves mass from points onto the grid and keeps its mean.
 
     Examples
     --------

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hatlib.data.responses import Counts
-from hatlib.metric.flags import Flag
-from hatlib.metric.reference import effective_items, items_in_slices, support_of
+from hatlib.metric.estimate import Fitted
+from hatlib.metric.flags import Flag, Note, Remark
+from hatlib.metric.reference import items_in_slices, support_of
 from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable, target_rates
 from hatlib.thresholds import BOOK
-
-if TYPE_CHECKING:
-    from hatlib.metric.estimate import Part
 
 Marks = dict[Flag, Bools]
 
@@ -39,37 +35,36 @@ def paired_items(table: SufficientTable) -> Floats:
     return n
 
 
-def support(parts: Sequence[Part], weight: Floats) -> tuple[Floats, Floats]:
+def support(found: Fitted, weight: Floats) -> tuple[Floats, Floats]:
     """Share of the reference where there are items, and the items that count; models × targets."""
-    shares, variance, n_items = np.zeros((3, *parts[0].table.paired.shape[1:]))
-    for part in parts:
+    shares, variance, n_items = np.zeros((3, *found.table.paired.shape[1:]))
+    for part in found.parts:
         n = paired_items(part.table)
         slices = items_in_slices(weight, part.hardness.distribution[:, None, :], n)
-        shares += part.share * support_of(slices)
-        variance += part.share**2 / np.maximum(np.minimum(effective_items(slices), n), 1e-9)
+        share, effective = support_of(slices)
+        shares += part.share * share
+        variance += part.share**2 / np.maximum(np.minimum(effective, n), 1e-9)
         n_items += n
     return shares, np.minimum(1 / variance, n_items)
 
 
-def withheld(marks: Mapping[Flag, Bools]) -> Bools:
+def withheld(marks: Marks) -> Bools:
     """Where there is no score."""
     return np.asarray(np.any([mark for flag, mark in marks.items() if flag.withholds], axis=0))
 
 
-def basic_marks(table: SufficientTable, parts: Sequence[Part]) -> Marks:
+def basic_marks(found: Fitted) -> Marks:
     """What withholds a score, and which means are over other languages than most."""
-    n, source, _, _ = table.paired
-    own = parts[0].hardness.likelihood is not None
+    table, (n, source, _, _) = found.table, found.table.paired
     marks: Marks = {flag: np.zeros(n.shape, dtype=bool) for flag in Flag}
     few = marks[Flag.FEW_ITEMS]
-    for part_table in [table, *(part.table for part in parts)]:
-        few |= paired_items(part_table) < MIN_ITEMS
-        if own:
-            marks[Flag.ONE_ANSWER] |= part_table.answered_once()[:, None]
+    for each in [table, *(part.table for part in found.parts)]:
+        few |= paired_items(each) < MIN_ITEMS
+        marks[Flag.ONE_ANSWER] |= each.answered_once()[:, None]
     marks[Flag.NO_SUCCESS] = source <= 0  # below 0 by the correction for a judge
     with np.errstate(invalid="ignore", divide="ignore"):
         above = source / n - table.chance
-    marks[Flag.NEAR_CHANCE] = above < CLEAR_OF_CHANCE * _source_error(table, own)[:, None]
+    marks[Flag.NEAR_CHANCE] = above < CLEAR_OF_CHANCE * _source_error(table)[:, None]
     # One reason is enough: no items before no success before one answer before chance.
     taken = few.copy()
     for flag in (Flag.NO_SUCCESS, Flag.ONE_ANSWER, Flag.NEAR_CHANCE):
@@ -84,11 +79,11 @@ def basic_marks(table: SufficientTable, parts: Sequence[Part]) -> Marks:
     return marks
 
 
-def _source_error(table: SufficientTable, own: bool) -> Floats:
+def _source_error(table: SufficientTable) -> Floats:
     """Standard error of source accuracy over items, shape (n_models,)."""
     table = table.whole or table
     n = np.maximum(table.source_items.sum(axis=1), 1)
-    if own:
+    if len(table.trials):
         rate = table.correct / table.trials
         if table.judge:
             rate = table.judge.corrected(rate, table.source_language)
@@ -99,45 +94,36 @@ def _source_error(table: SufficientTable, own: bool) -> Floats:
     return np.sqrt(np.maximum(variance, 0) / n)
 
 
-def weak_marks(counts: Counts, trials: Ints, own: bool) -> Marks:
+def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> Marks:
     """What the answers show to weaken a score, models × (macro + targets)."""
-    return {
-        Flag.BELOW_CHANCE: below_chance(counts),
-        Flag.UNPARSED: np.abs(unread(counts)) > UNREAD,
-        Flag.TWO_ANSWERS: own & (trials == 2)[:, None],
-        Flag.ONE_PROMPT: own & one_prompt(counts, trials)[:, None],
-    }
+    marks = {Flag.BELOW_CHANCE: _below_chance(counts)}
+    if counts.unparsed is not None:
+        gap = counts.unparsed[:, 1:] - counts.unparsed[:, :1]
+        known, gap = np.isfinite(gap).sum(axis=1), np.nan_to_num(gap)
+        gap = np.column_stack([gap.sum(axis=1) / np.maximum(known, 1), gap])
+        marks[Flag.UNPARSED] = np.abs(gap) > UNREAD
+    if found.hardness.likelihood is None:
+        return marks
+    every = np.ones(len(found.table.targets), dtype=bool)
+    marks[Flag.TWO_ANSWERS] = np.outer(trials == 2, every)
+    if (p := counts.prompted) is not None:
+        asked = np.zeros((len(counts.models), len(p.names)), dtype=bool)
+        source = (p.target < 0) & (p.trials > 0)
+        asked[p.model[source], p.prompting[source]] = True
+        marks[Flag.ONE_PROMPT] = np.outer((asked.sum(axis=1) == 1) & (trials >= 2), every)
+    grid, chance = found.hardness.grid, counts.chance
+    guesses = repeated_guesses(found.distribution, grid, chance)
+    return marks | {Flag.REPEATED_GUESSES: np.outer(guesses, every)}
 
 
-def below_chance(counts: Counts) -> Bools:
-    """Where target accuracy is clearly below chance, models × (macro + targets)."""
+def _below_chance(counts: Counts) -> Bools:
+    """Where target accuracy is clearly below chance."""
     rates = target_rates(counts)
     n = np.isfinite(rates).sum(axis=2)
     some, filled = np.maximum(n, 1), np.nan_to_num(rates)
     mean = filled.sum(axis=2) / some
     error = np.sqrt(np.maximum((filled**2).sum(axis=2) / some - mean**2, 0) / some)
     return (mean + CLEAR_OF_CHANCE * np.maximum(error, 1e-9) < counts.chance) & (n > 1)
-
-
-def unread(counts: Counts) -> Floats:
-    """How much larger a share of the answers could not be read in the target than in the source."""
-    if counts.unparsed is None:
-        return np.zeros((len(counts.models), len(counts.targets) + 1))
-    gap = counts.unparsed[:, 1:] - counts.unparsed[:, :1]
-    known = np.isfinite(gap).sum(axis=1)
-    gap = np.nan_to_num(gap)
-    return np.column_stack([gap.sum(axis=1) / np.maximum(known, 1), gap])
-
-
-def one_prompt(counts: Counts, trials: Ints) -> Bools:
-    """Models that answered each item several times under one named prompting."""
-    p = counts.prompted
-    if p is None:
-        return np.zeros(len(counts.models), dtype=bool)
-    asked = np.zeros((len(counts.models), len(p.names)), dtype=bool)
-    source = (p.target < 0) & (p.trials > 0)
-    asked[p.model[source], p.prompting[source]] = True
-    return np.asarray((asked.sum(axis=1) == 1) & (trials >= 2))
 
 
 def repeated_guesses(distribution: Floats, grid: Floats, chance: float) -> Bools:
@@ -155,3 +141,16 @@ def repeated_guesses(distribution: Floats, grid: Floats, chance: float) -> Bools
     wrong = distribution[:, grid <= chance / 2 + 1e-9].sum(axis=1)
     known = (distribution @ grid - chance) / (1 - chance)
     return np.asarray((chance > 0) & (wrong > np.maximum(known, SURELY_WRONG)))
+
+
+def notes_of(marks: Marks, counts: Counts) -> list[Note]:
+    """What the answers themselves show to be wrong, by model and language."""
+    notes, models, targets = [], counts.models, counts.targets
+    if len(low := np.argwhere(marks[Flag.BELOW_CHANCE][:, 1:])):
+        where = [(models[m], targets[t]) for m, t in low]
+        notes.append(Note(Remark.BELOW_CHANCE, {"where": where, "chance": counts.chance}))
+    share, gaps = counts.unparsed, np.argwhere(marks[Flag.UNPARSED][:, 1:])
+    if len(gaps) and share is not None:
+        rows = [(models[m], targets[t], share[m, t + 1], share[m, 0]) for m, t in gaps]
+        notes.append(Note(Remark.UNPARSED, {"where": rows}))
+    return notes

@@ -7,8 +7,10 @@ from what the others show; the *interaction* says by how much (standard deviatio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +19,10 @@ from scipy import sparse, special, stats
 from hatlib.data.responses import Counts
 from hatlib.errors import InputError, listing
 from hatlib.metric.hardness import Hardness, hardness_grid, onto_grid
-from hatlib.metric.sufficient import Bools, Floats, Ints, plain_ledgers
+from hatlib.metric.sufficient import Bools, Cells, Floats, Ints, plain_ledgers, source_rates
+
+if TYPE_CHECKING:
+    from hatlib.metric.estimate import Part
 
 MIN_MODELS = 5
 """Fewest models from which the pooled hardness is estimated."""
@@ -29,6 +34,9 @@ LINEAGE = "lineage:"
 """Hardness from the models of one lineage is called by this and the lineage's name."""
 
 LEAVE_ONE_OUT = "leave-one-out"
+
+INTERACTIONS = (0.0, 1.0, 2.0)
+"""Standard deviations (logits) of what is hard for one model only, for which scores are given."""
 
 _STEP = 0.1  # logits, over which the change of a posterior is measured
 _DIFFICULTIES = np.linspace(-8.0, 8.0, 81)
@@ -63,13 +71,9 @@ class ItemResponse:
     interaction: float
 
     def influence(self) -> Floats:
-        """By how much one more copy of an item would move each ability (logits).
+        """By how much one more copy of an item would move each ability (logits); models × items.
 
         Scores of the marginal likelihood times the inverse of their information.
-
-        Returns
-        -------
-        ndarray, shape (n_models, n_items)
         """
         p, slope = _solves(self.ability, self.chance, 0.0)
         slope = slope / (p * (1 - p))
@@ -80,17 +84,7 @@ class ItemResponse:
         return np.asarray(move - move.mean(axis=0), dtype=np.float64)
 
     def posterior(self, of: ArrayLike | None = None) -> Floats:
-        """P(difficulty | answers) of each item, from all models or from some.
-
-        Parameters
-        ----------
-        of : array_like of bool, shape (n_models,), optional
-            The models whose answers count.
-
-        Returns
-        -------
-        ndarray, shape (n_items, n_grid)
-        """
+        """P(difficulty | answers) of each item, (n_items, n_grid), from all models or some."""
         logs = self._evidence
         if of is not None:  # mostly, few are left out
             out = ~np.asarray(of, dtype=bool)
@@ -99,12 +93,7 @@ class ItemResponse:
         return _normalised(logs + np.log(self.share))
 
     def onto(self, ability: float, grid: Floats) -> Floats:
-        """Where items of each difficulty lie on a grid for a model of some ability.
-
-        Returns
-        -------
-        ndarray, shape (n_difficulties, n_grid)
-        """
+        """Where items of each difficulty lie on a grid for a model; (n_difficulties, n_grid)."""
         logit = ability - self.difficulty
         nodes, weights = (_NODES, _NODE_WEIGHTS) if self.interaction else (np.zeros(1), np.ones(1))
         s = special.expit(logit + self.interaction * nodes[:, None])
@@ -158,6 +147,7 @@ def fit_item_response(
     # Items that the same models were asked, as often, are counted together.
     asked, group = np.unique(trials, axis=1, return_inverse=True)
     of_group = summing(group, asked.shape[1])
+    held = 1 / _ABILITY_SD**2
     for _ in range(steps):
         p, slope = _solves(ability, counts.chance, interaction)
         weight = _normalised(_log_likelihood(p, right, asked, group) + np.log(share))
@@ -167,7 +157,6 @@ def fit_item_response(
         # One Fisher step for the abilities, given expected counts at each difficulty.
         score = ((solved - tried * p) * slope / (p * (1 - p))).sum(axis=1)
         information = (tried * slope**2 / (p * (1 - p))).sum(axis=1)
-        held = 1 / _ABILITY_SD**2
         ability = ability + np.clip((score - held * ability) / (information + held), -1, 1)
         ability -= ability.mean()
     return ItemResponse(ability, _DIFFICULTIES, share, right, trials, counts.chance, interaction)
@@ -250,18 +239,17 @@ def donors(counts: Counts, method: str) -> Bools:
             "other-lineages": lineages[:, None] != lineages[None, :],
         }[method]
     if not found.any(axis=1).all():
-        there = sorted(set(lineages.tolist()))
         raise InputError(
             f"{counts.benchmark} has no answers from which hardness {method} could come.",
-            f"Lineages there: {listing(there)}. Fill in the column lineage of the models "
-            "table, or use hardness pooled.",
+            f"Lineages there: {listing(sorted(set(lineages.tolist())))}. Fill in the column "
+            "lineage of the models table, or use hardness pooled.",
         )
     return found
 
 
 def pooled_hardness(
     counts: Counts, method: str = "pooled", *, interaction: float = 0.0
-) -> Hardness:
+) -> tuple[Hardness, Cells]:
     """Hardness of each item for a model from the answers of several models.
 
     Parameters
@@ -275,8 +263,9 @@ def pooled_hardness(
 
     Returns
     -------
-    Hardness
-        At most `MAX_CELLS` cells a model, of items of similar difficulty.
+    hardness : Hardness
+    cells : Cells
+        At most `MAX_CELLS` a model, of items of similar difficulty.
 
     Raises
     ------
@@ -287,8 +276,8 @@ def pooled_hardness(
     --------
     >>> from hatlib import simulate_answers
     >>> simulated = simulate_answers(abilities=[-1, -0.5, 0, 0.5, 1], n_items=200, n_trials=1)
-    >>> hardness = pooled_hardness(simulated.responses.counts("sim"))
-    >>> easy, hard = hardness.mean()[2][[0, hardness.ledgers[2].cell.max()]]
+    >>> hardness, cells = pooled_hardness(simulated.responses.counts("sim"))
+    >>> easy, hard = (hardness.posterior @ hardness.grid)[2][[0, cells.ledgers[2].cell.max()]]
     >>> bool(easy > hard)
     True
     """
@@ -299,45 +288,33 @@ def pooled_hardness(
             "Add models, or give several answers an item and use hardness self.",
         )
     if counts.judge:
-        raise InputError(
-            "the correction for a judge needs hardness self.",
-            "Give several answers an item, or leave the correction out.",
-        )
-    whose = donors(counts, method)
-    fit = fit_item_response(counts, interaction=interaction)
-    grid = hardness_grid(counts.chance)
-    n_models, n_items = counts.source_trials.shape
-    cell = np.full((n_models, n_items), -1, dtype=np.int64)
-    posterior = np.full((n_models, MAX_CELLS, len(grid)), 1 / len(grid))
+        remedy = "Give several answers an item, or leave the correction out."
+        raise InputError("the correction for a judge needs hardness self.", remedy)
+    fit, grid = fit_item_response(counts, interaction=interaction), hardness_grid(counts.chance)
+    answered = counts.source_trials > 0
+    cell = np.full(answered.shape, -1, dtype=np.int64)
+    posterior = np.full((len(answered), MAX_CELLS, len(grid)), 1 / len(grid))
     drift = np.zeros_like(posterior)
-    distribution = np.full((n_models, len(grid)), 1 / len(grid))
-    donor, same = np.unique(whose, axis=0, return_inverse=True)
-    for group, of in enumerate(donor):  # models with the same donors know the same of items
+    distribution = np.full((len(answered), len(grid)), 1 / len(grid))
+    groups, same = np.unique(donors(counts, method), axis=0, return_inverse=True)
+    for group, of in enumerate(groups):  # models with the same donors know the same of items
         items = fit.posterior(of)
-        for m in np.flatnonzero((same == group) & (counts.source_trials > 0).any(axis=1)):
-            has = counts.source_trials[m] > 0
-            codes = cell[m, has] = _slices(items[has] @ fit.difficulty)
+        for m in np.flatnonzero((same == group) & answered.any(axis=1)):
+            mine = items[answered[m]]
+            codes = cell[m, answered[m]] = _slices(mine @ fit.difficulty)
             size = np.bincount(codes, minlength=MAX_CELLS)
             filled = size > 0
-            shares = (summing(codes, MAX_CELLS) @ items[has])[filled] / size[filled, None]
+            shares = (summing(codes, MAX_CELLS) @ mine)[filled] / size[filled, None]
             here, higher, lower = (
                 fit.onto(float(fit.ability[m]) + step, grid) for step in (0.0, _STEP, -_STEP)
             )
             posterior[m, filled] = shares @ here
             drift[m, filled] = shares @ (higher - lower) / (2 * _STEP)
-            distribution[m] = items[has].mean(axis=0) @ here
+            distribution[m] = mine.mean(axis=0) @ here
     none = np.array([], dtype=np.int64)
-    return Hardness(
-        method,
-        grid,
-        plain_ledgers(counts, cell),
-        none,
-        none,
-        posterior,
-        distribution,
-        influence=fit.influence(),
-        drift=drift,
-    )
+    cells = Cells(MAX_CELLS, none, none, tuple(plain_ledgers(counts, cell)))
+    influence = fit.influence()
+    return Hardness(method, grid, posterior, distribution, None, 0, influence, drift), cells
 
 
 def _slices(values: Floats) -> Ints:
@@ -345,3 +322,33 @@ def _slices(values: Floats) -> Ints:
     _, index, size = np.unique(values.round(9), return_inverse=True, return_counts=True)
     middle = np.cumsum(size) - size / 2
     return np.minimum((middle / len(values) * MAX_CELLS).astype(np.int64), MAX_CELLS - 1)[index]
+
+
+def excess_log_odds(counts: Counts, parts: Sequence[Part]) -> Floats:
+    """What a model's own answer says of its target answers, beyond what other models' answers say.
+
+    The log odds ratio of own source answer and target answer within cells of equal hardness (Mantel
+    and Haenszel), minus what hardness itself leads one to expect, (n_models,). It is 0 if models
+    find the same items hard.
+    """
+    n_targets = len(counts.targets) + 1
+    seen, expected = np.zeros((2, 2, len(counts.models)))
+    for part in parts:
+        source, curves = source_rates(counts)[:, part.items], part.fit.values(part.fit.parameters)
+        grid = part.hardness.grid
+        for m, ledger in enumerate(part.cells.ledgers):
+            h, f = part.hardness.posterior[m], curves[m, 1:]
+            own = source[m, ledger.item, None]
+            known, right = ledger.columns[:, 2 : n_targets + 1], ledger.columns[:, n_targets + 2 :]
+            wrong, cells = known - right, summing(ledger.cell, len(h))
+            # Both right, source only, target only, neither: as seen, and as hardness alone has it.
+            four = (own * right, own * wrong, (1 - own) * right, (1 - own) * wrong)
+            tables = np.stack([cells @ each for each in four])
+            n = np.maximum(tables.sum(axis=0), 1e-12)
+            p, q, both = (h @ grid)[:, None], h @ f.T, (h * grid) @ f.T
+            model = n * np.stack([both, p - both, q - both, 1 - p - q + both])
+            for odds, each in ((seen, tables), (expected, model)):
+                odds[:, m] += (each[0] * each[3] / n).sum(), (each[1] * each[2] / n).sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.log(seen[0] / seen[1]) - np.log(expected[0] / expected[1])
+    return np.where(np.isfinite(found), found, np.nan)

@@ -19,11 +19,11 @@ adaptive   As shared, but each model's shape may deviate; deviations are shrunk 
            models, taken together, say (empirical Bayes).
 ========== ==================================================================================
 
-A fit has ``parameters``, one row of numbers a model and target.  A redraw goes through three steps,
-so that a few models are visited at a time: ``evidence(models, items, rates, expect)`` boils the
-redrawn cells of some models, (n_models, n_draws, n_targets + 1, n_cells), down to a few numbers;
-``update(evidence, rng)`` turns those of all models into parameters; ``values(models, parameters)``
-gives the profiles on the grid.
+A fit has ``parameters``, one row of numbers a model and target, and ``values(parameters)`` gives
+the profiles on the grid.  A redraw goes through two steps before that, so that a few models are
+visited at a time: ``evidence(models, items, rates, expect)`` boils the redrawn cells of some
+models, (n_models, n_draws, n_targets + 1, n_cells), down to a few numbers, and
+``update(evidence, rng)`` turns those of all models into parameters.
 """
 
 from __future__ import annotations
@@ -40,11 +40,6 @@ from hatlib.metric.hardness import Expect, Hardness
 from hatlib.metric.sufficient import Bools, Floats, SufficientTable
 
 PROFILE_NAMES = ("adaptive", "direct", "shared", "plugin", "quadratic", "logit")
-
-
-def profile_values(fit: ProfileFit) -> Floats:
-    """The fitted profiles on the grid, shape (n_models, n_targets + 1, n_grid)."""
-    return fit.values(slice(None), fit.parameters)
 
 
 def fit_profiles(
@@ -75,25 +70,30 @@ def fit_profiles(
     Raises
     ------
     InputError
-        If `profile` is not known, or cannot be used with the data.
+        If `profile` cannot be used with the data.
 
     Examples
     --------
-    >>> from hatlib import simulate_answers
+    >>> from hatlib import simulate_answers, tabulate
     >>> from hatlib.metric.hardness import self_hardness
-    >>> from hatlib.metric.sufficient import tabulate
-    >>> counts = simulate_answers(abilities=[0.0], n_items=400).responses.counts("sim")
-    >>> hardness = self_hardness(counts)
-    >>> fit = fit_profiles(tabulate(counts, hardness), hardness, "direct")
-    >>> bool((np.diff(profile_values(fit)[0, 0]) >= 0).all())
+    >>> table = tabulate(simulate_answers([0.0], n_items=400).responses.counts("sim"))
+    >>> fit = fit_profiles(table, self_hardness(table), "direct")
+    >>> bool((np.diff(fit.values(fit.parameters)) >= 0).all())
     True
     """
-    if profile not in PROFILE_NAMES:
-        known = ", ".join(PROFILE_NAMES)
-        raise InputError("profile is not known.", f"Use one of {known}.", value=profile)
-    if profile in ALONE:
-        return fit_alone(table, hardness, profile)
-    return _fit_mixed(table, hardness, profile, None if profile == "logit" else start)
+    if profile not in ALONE:
+        return _fit_mixed(table, hardness, profile, None if profile == "logit" else start)
+    if profile != "direct" and hardness.likelihood is None:
+        remedy = "Use adaptive, direct, shared or logit with pooled hardness."
+        raise InputError(f"profile {profile} needs several answers an item.", remedy)
+    basis, solve, blank = ALONE[profile](table, hardness)
+
+    def expect(f: Floats) -> Floats:
+        return np.asarray(f @ hardness.posterior.swapaxes(1, 2))[:, None]
+
+    items, rates = table.items[:, None], np.nan_to_num(table.means())[:, None]
+    parameters = solve(items, rates, expect, blank[:, None])[:, 0]
+    return Alone(profile, parameters, basis, solve)
 
 
 # Each model by itself -----------------------------------------------------------------------------
@@ -112,7 +112,7 @@ class Alone:
     solve: Solve
     wanted: Bools | None = None  # (n_models, n_targets + 1): what is fitted anew, by default all
 
-    def values(self, models: slice, parameters: Floats) -> Floats:
+    def values(self, parameters: Floats) -> Floats:
         """*f* on the grid."""
         f = parameters @ self.basis
         return np.clip(f, 0, 1) if self.name == "direct" else f
@@ -128,20 +128,6 @@ class Alone:
         return evidence
 
 
-def fit_alone(table: SufficientTable, hardness: Hardness, profile: str) -> Alone:
-    """One of the profiles of `ALONE`."""
-    if profile != "direct" and hardness.likelihood is None:
-        remedy = "Use adaptive, direct, shared or logit with pooled hardness."
-        raise InputError(f"profile {profile} needs several answers an item.", remedy)
-    basis, solve, blank = ALONE[profile](table, hardness)
-
-    def expect(f: Floats) -> Floats:
-        return np.asarray(f @ hardness.posterior.swapaxes(1, 2))[:, None]
-
-    items, rates = table.items[:, None], np.nan_to_num(table.means())[:, None]
-    return Alone(profile, solve(items, rates, expect, blank[:, None])[:, 0], basis, solve)
-
-
 def _plugin(table: SufficientTable, hardness: Hardness) -> tuple[Floats, Solve, Floats]:
     """*f* at *k/K* is the mean rate of the items seen at *k/K*, with straight lines between."""
     rate = table.correct / table.trials
@@ -151,77 +137,66 @@ def _plugin(table: SufficientTable, hardness: Hardness) -> tuple[Floats, Solve, 
     hats = np.stack([np.interp(hardness.grid, known, unit) for unit in np.eye(len(known))])
     # Cells of the same rate (2 of 4, 3 of 6) share its place evenly.
     basis = hats[where] / np.bincount(where)[where][:, None]
-    filled = np.full(table.items.shape, np.nan)
+    filled, means = np.full(table.items.shape, np.nan), table.means()
     for m, t in np.argwhere(table.items.any(axis=2)):
         # A cell without items takes its rate from its neighbours.
         here = np.flatnonzero(table.items[m, t] > 0)
         at = here[np.argsort(rate[here], kind="stable")]
-        filled[m, t] = np.interp(rate, rate[at], table.means()[m, t, at])
+        filled[m, t] = np.interp(rate, rate[at], means[m, t, at])
     return basis, lambda items, rates, _, fitted: np.where(items > 0, rates, fitted), filled
 
 
 def _quadratic(table: SufficientTable, hardness: Hardness) -> tuple[Floats, Solve, Floats]:
-    """A parabola from unbiased factorial moments, which needs no posterior."""
+    """A parabola from unbiased factorial moments, which needs no posterior.
+
+    ``E[k (k-1) … (k-a+1)] / (K (K-1) … (K-a+1)) = h^a``, so sums of falling factorials estimate
+    sums of powers without error in the mean, and solve the normal equations of rate on 1, h, h².
+    """
     if table.judge:
         what = "profile quadratic cannot be corrected for a judge."
         raise InputError(what, "Use adaptive.")
     if (fewest := table.trials.min()) < 4:
         what = "profile quadratic needs at least four answers an item."
         raise InputError(what, "Use adaptive.", value=f"{fewest} answers")
-    k, n = table.correct.astype(float), table.trials.astype(float)
-    falling = [np.ones_like(k)]
-    for a in range(4):
-        falling.append(falling[-1] * (k - a) / (n - a))
-    moments = np.stack(falling, axis=1)
-    basis = np.stack([hardness.grid**a for a in range(3)])
-    blank = np.zeros((*table.items.shape[:2], 3))
-    return basis, lambda items, rates, *_: _parabola(moments, items, rates), blank
+    steps = np.arange(4)
+    falling = (table.correct[:, None] - steps) / (table.trials[:, None] - steps)
+    moments = np.cumprod(np.column_stack([np.ones(len(falling)), falling]), axis=1)
 
+    def solve(items: Floats, rates: Floats, expect: Expect, fitted: Floats) -> Floats:
+        powers = items @ moments
+        left = np.stack([powers[..., a : a + 3] for a in range(3)], axis=-2)
+        right = (items * np.nan_to_num(rates)) @ moments[:, :3]
+        ridge = 1e-9 * np.maximum(powers[..., :1, None], 1) * np.eye(3)
+        return np.asarray(np.linalg.solve(left + ridge, right[..., None])[..., 0])
 
-def _parabola(moments: Floats, items: Floats, rates: Floats) -> Floats:
-    """Solve the normal equations of rate on 1, h, h², each moment of h unbiased.
-
-    ``E[k (k-1) … (k-a+1)] / (K (K-1) … (K-a+1)) = h^a``, so sums of falling factorials estimate
-    sums of powers without error in the mean.
-    """
-    totals = items * np.where(items > 0, np.nan_to_num(rates), 0)
-    powers = items @ moments
-    left = np.stack([powers[..., a : a + 3] for a in range(3)], axis=-2)
-    right = totals @ moments[:, :3]
-    ridge = 1e-9 * np.maximum(powers[..., :1, None], 1) * np.eye(3)
-    return np.asarray(np.linalg.solve(left + ridge, right[..., None])[..., 0], dtype=np.float64)
+    basis = hardness.grid ** np.arange(3)[:, None]
+    return basis, solve, np.zeros((*table.items.shape[:2], 3))
 
 
 KNOTS = 12
 SMOOTHNESS = 0.3
 """Penalty on changes of slope, in items per ten items of the data."""
 
-_BENDS = np.diff(np.eye(KNOTS, KNOTS + 1, k=1), axis=0)
-
 
 def _direct(table: SufficientTable, hardness: Hardness) -> tuple[Floats, Solve, Floats]:
     """Non-decreasing and piecewise linear: a level at 0 and a rise between each two knots."""
     knots = np.linspace(0, 1, KNOTS + 1)[:-1, None]
     basis = np.vstack([np.ones(len(hardness.grid)), np.clip((hardness.grid - knots) * KNOTS, 0, 1)])
-    blank = np.full((*table.items.shape[:2], KNOTS + 1), np.nan)
+    bends = np.diff(np.eye(KNOTS, KNOTS + 1, k=1), axis=0)
 
     def solve(items: Floats, rates: Floats, expect: Expect, fitted: Floats) -> Floats:
         # Fitted anew: near the bounds, one step from the fit would go astray.
         mixed = expect(np.broadcast_to(basis, (len(items), *basis.shape))).swapaxes(2, 3)
         parameters = np.repeat(fitted, items.shape[1], axis=1)
         for m, b, t in np.argwhere(items.any(axis=3)):
-            parameters[m, b, t] = _monotone(mixed[m, b], items[m, b, t], rates[m, b, t])
+            n = items[m, b, t]
+            penalty = np.sqrt(SMOOTHNESS * n.sum() / 10) * bends
+            left = np.concatenate([np.sqrt(n)[:, None] * mixed[m, b], penalty])
+            right = np.concatenate([np.sqrt(n) * rates[m, b, t], np.zeros(len(bends))])
+            parameters[m, b, t] = optimize.nnls(left, right, maxiter=300)[0]
         return parameters
 
-    return basis, solve, blank
-
-
-def _monotone(mixed: Floats, items: Floats, rates: Floats) -> Floats:
-    """Level and rises, none below 0, that fit the rates of the cells best."""
-    root = np.sqrt(items)
-    left = np.concatenate([root[:, None] * mixed, np.sqrt(SMOOTHNESS * items.sum() / 10) * _BENDS])
-    right = np.concatenate([root * rates, np.zeros(len(_BENDS))])
-    return optimize.nnls(left, right, maxiter=300)[0]
+    return basis, solve, np.full((*table.items.shape[:2], KNOTS + 1), np.nan)
 
 
 ALONE = {"plugin": _plugin, "quadratic": _quadratic, "direct": _direct}
@@ -286,6 +261,7 @@ class Mixed:
     Attributes
     ----------
     name : str
+    scale : Scale
     parameters : ndarray, shape (n_models, n_targets + 1, n_terms)
         Coefficients, common and own together.
     shape : Shape
@@ -295,23 +271,23 @@ class Mixed:
     """
 
     name: str
+    scale: Scale
     parameters: Floats
     shape: Shape
     covariance: Floats
-    scale: Scale
     weight: Floats  # (n_models, n_targets + 1, n_cells): one over the variance of an item's rate
     jacobian: Floats  # (n_models, n_targets + 1, n_cells, n_terms)
     information: Floats  # (n_models, n_targets + 1, n_terms, n_terms)
     common_covariance: Floats  # (n_targets + 1, n_terms, n_terms)
     common_sd: Floats  # (n_terms,); 0 where the common shape is frozen
 
-    def values(self, models: slice, parameters: Floats) -> Floats:
+    def values(self, parameters: Floats) -> Floats:
         """*f* on the grid."""
-        return self.scale.profile(self.scale.sigmoid(parameters))
+        return self.scale.profile(self.scale.share(parameters))
 
     def evidence(self, models: slice, items: Floats, rates: Floats, expect: Expect) -> Floats:
         """The score: how far, and with what weight, the redraw departs from the fit."""
-        expected = expect(self.values(models, self.parameters[models]))
+        expected = expect(self.values(self.parameters[models]))
         residual = np.where(items > 0, rates - expected, 0) * items
         weighted = self.jacobian[models] * self.weight[models][..., None]
         return np.matmul(residual.swapaxes(1, 2), weighted).swapaxes(1, 2)
@@ -348,17 +324,7 @@ class Scale:
     line: Floats  # (n_targets + 1, n_grid), logits
     below: Floats  # (n_targets + 1, n_grid): what the profile has below chance
 
-    @staticmethod
-    def of(hardness: Hardness, chance: float, level: Floats, n_terms: int, perfect: bool) -> Scale:
-        """With lines of these levels, or from perfect transfer."""
-        u = np.clip((hardness.grid - chance) / (1 - chance), 0, 1)
-        odds = np.log((u + SOFT) / (1 - u + SOFT))
-        basis = legendre.legvander(odds / np.log((1 + SOFT) / SOFT), n_terms - 1)
-        line = special.logit((level[:, None] * u + TINY) / (1 + 2 * TINY))
-        below = np.clip(level, 0, 1)[:, None] * np.minimum(hardness.grid - chance, 0)
-        return Scale(chance, basis, np.tile(odds, (len(level), 1)) if perfect else line, below)
-
-    def sigmoid(self, parameters: Floats) -> Floats:
+    def share(self, parameters: Floats) -> Floats:
         """The profile between chance and 1, as a share; (..., n_targets + 1, n_grid)."""
         g = parameters @ self.basis.T
         g += self.line
@@ -384,11 +350,15 @@ def _fit_mixed(
     bends: Floats = DECAY ** np.arange(n_terms - 2, dtype=np.float64)
     common_sd = np.array([*COMMON_SD[:2], *(COMMON_SD[2] * bends)])
     spread = np.tile(np.array([SHIFT_SD, SLOPE_SD, *(BEND_SD * bends)]), (n_targets, 1))
-    silent = np.zeros(n_models, dtype=bool)
-    if hardness.likelihood is not None:  # one answer an item shows no profile to lend to others
-        silent = table.answered_once() & ~table.answered_once().all()
-    level = _level(table, ~silent)
     prior = np.zeros((n_targets, n_terms))
+    # One answer an item shows no profile to lend to others.
+    once = table.answered_once()
+    silent = once & ~once.all()
+    # The straight line from (chance, chance) that all models together follow.
+    c, (n, source, target, _) = table.chance, table.paired[:, ~silent].sum(axis=1)
+    level = (target - c * n) / np.maximum(source - c * n, 1e-3 * np.maximum(n, 1))
+    level[0] = np.mean(level[1:])
+    level = np.clip(level, 0.002, 1.0)
     if profile == "shared":
         spread[:, 1:] = 1e-3
     if profile == "logit":
@@ -398,7 +368,14 @@ def _fit_mixed(
         at = [start.targets.index(t) if t in start.targets else 0 for t in table.targets]
         prior, spread, level = start.common[at], start.spread[at], start.offset[at]
         common_sd = np.full(n_terms, 1e-6)
-    scale = Scale.of(hardness, table.chance, level, n_terms, profile == "logit")
+    u = np.clip((hardness.grid - c) / (1 - c), 0, 1)
+    odds = np.log((u + SOFT) / (1 - u + SOFT))
+    basis = legendre.legvander(odds / np.log((1 + SOFT) / SOFT), n_terms - 1)
+    line = special.logit((level[:, None] * u + TINY) / (1 + 2 * TINY))
+    if profile == "logit":
+        line = np.tile(odds, (n_targets, 1))
+    below = np.clip(level, 0, 1)[:, None] * np.minimum(hardness.grid - c, 0)
+    scale = Scale(c, basis, line, below)
 
     items = np.where(silent[:, None, None], 0, table.items)
     rates, factor = np.nan_to_num(table.means()), _overdispersion(table)[..., None]
@@ -407,8 +384,8 @@ def _fit_mixed(
     held = 1 / common_sd**2
     for step in range(_STEPS):
         precision = 1 / spread**2
-        g = scale.sigmoid(parameters)
-        slope = (1 - table.chance) * g * (1 - g)
+        g = scale.share(parameters)
+        slope = (1 - c) * g * (1 - g)
         expected = scale.profile(g) @ hardness.posterior.swapaxes(1, 2)
         expected = expected.clip(1e-6, 1 - 1e-6)
         weight = 1 / (factor * expected * (1 - expected) + 1e-4)
@@ -432,18 +409,11 @@ def _fit_mixed(
         if size.max() < 1e-7:
             break
     weight[silent] = 0  # nor in redraws
+    shape = Shape(table.targets, level, common, spread)
     return Mixed(
-        profile,
-        parameters,
-        Shape(table.targets, level, common, spread),
-        covariance,
-        scale,
-        weight,
-        jacobian,
-        information,
-        common_covariance,
-        common_sd,
-    )
+        profile, scale, parameters, shape, covariance,
+        weight, jacobian, information, common_covariance, common_sd,
+    )  # fmt: skip
 
 
 def _inverse(matrices: Floats) -> Floats:
@@ -452,16 +422,6 @@ def _inverse(matrices: Floats) -> Floats:
 
 def _times(matrices: Floats, vectors: Floats) -> Floats:
     return np.asarray((matrices @ vectors[..., None])[..., 0])
-
-
-def _level(table: SufficientTable, lend: Bools) -> Floats:
-    """Slope of the straight line from (chance, chance) that all models together follow."""
-    n, source, target, _ = table.paired[:, lend].sum(axis=1)
-    c = table.chance
-    above = np.maximum(source - c * n, 1e-3 * np.maximum(n, 1))
-    level = (target - c * n) / above
-    level[0] = np.mean(level[1:])
-    return np.clip(level, 0.002, 1.0)
 
 
 def _overdispersion(table: SufficientTable) -> Floats:
@@ -474,9 +434,8 @@ def _overdispersion(table: SufficientTable) -> Floats:
     items = whole.items
     plain = whole.rates / np.maximum(items, 1)
     within = np.maximum(whole.squares - items * plain**2, 0).sum(axis=2)
-    lost = (items > 0).sum(axis=2)  # a mean a cell was fitted
     n = items.sum(axis=2)
-    within *= n / np.maximum(n - lost, 1)
+    within *= n / np.maximum(n - (items > 0).sum(axis=2), 1)  # a mean a cell was fitted
     # Corrected for a judge, a mean may lie outside [0, 1].
     possible = (items * np.clip(plain * (1 - plain), 0, None)).sum(axis=2)
     return np.asarray((within + 0.01) / (possible + 0.02))
@@ -485,13 +444,11 @@ def _overdispersion(table: SufficientTable) -> Floats:
 def _spread(spread: Floats, own: Floats, covariance: Floats, bends: Floats) -> Floats:
     """How much models differ: one step of EM, with the assumed differences as a few models more."""
     second = own**2 + np.diagonal(covariance, axis1=2, axis2=3)
-    n = len(own)
-    slope = (PRIOR_MODELS * SLOPE_SD**2 + second[..., 1].sum(axis=0)) / (PRIOR_MODELS + n)
-    scaled = (second[..., 2:] / bends**2).mean(axis=2).sum(axis=0)
-    bend = (PRIOR_MODELS * BEND_SD**2 + scaled) / (PRIOR_MODELS + n)
-    new = spread.copy()
-    new[:, 1] = np.sqrt(slope)
-    new[:, 2:] = np.sqrt(bend)[:, None] * bends
+    scaled = (second[..., 2:] / bends**2).mean(axis=2)
+    new, models = spread.copy(), PRIOR_MODELS + len(own)
+    new[:, 1] = np.sqrt((PRIOR_MODELS * SLOPE_SD**2 + second[..., 1].sum(axis=0)) / models)
+    bend = np.sqrt((PRIOR_MODELS * BEND_SD**2 + scaled.sum(axis=0)) / models)
+    new[:, 2:] = bend[:, None] * bends
     return new
 
 

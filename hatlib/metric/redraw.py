@@ -16,9 +16,9 @@ import numpy as np
 
 from hatlib import resample
 from hatlib.data.responses import Counts
-from hatlib.metric.estimate import Part
-from hatlib.metric.reference import MEASURES, Base
-from hatlib.metric.sufficient import Floats, RedrawnMetrics, mean_over
+from hatlib.metric.estimate import Fitted, Part
+from hatlib.metric.reference import MEASURES, Reference
+from hatlib.metric.sufficient import Floats, mean_over, paired_sums, traditional
 
 _CHUNK = 500  # redraws at a time, so that their arrays fit into the processor's cache
 _WEIGHTS = 4_000_000  # weights at a time, to bound memory
@@ -38,7 +38,7 @@ class Redrawn:
     curves : ndarray, shape (n_draws, n_models, n_grid), or None
         Macro profiles; None if there are too many to be kept.
     metrics : mapping of str to ndarray, shape (n_draws, n_models)
-        The traditional metrics.
+        The macro average of the traditional metrics.
     """
 
     values: Mapping[str, Floats]
@@ -47,37 +47,23 @@ class Redrawn:
 
 
 def redraw(
-    counts: Counts, parts: Sequence[Part], base: Base, draws: int, rng: np.random.Generator
+    counts: Counts, found: Fitted, reference: Reference, draws: int, rng: np.random.Generator
 ) -> Redrawn:
-    """Redraw the items of a benchmark, whose strata were fitted.
-
-    Parameters
-    ----------
-    counts : Counts
-        All answers.
-    parts : sequence of Part
-        Its strata.
-    base : Base
-        The references.
-    draws : int
-        How many redraws.
-    rng : numpy.random.Generator
-        Random numbers.
-
-    Returns
-    -------
-    Redrawn
-    """
-    n_models, n_targets, n_grid = len(counts.models), len(counts.targets) + 1, len(base.grid)
+    """Redraw the items of a benchmark that was fitted."""
+    n_models, n_targets, n_grid = found.curves.shape
+    sums = paired_sums(counts)
+    known = sums[0] > 0
+    # With no gaps, all languages share their items, and their mean rate is enough.
+    targets = slice(0, 1) if (known[:, 1:] == known[:, :1]).all() else slice(1, None)
+    sums = np.ascontiguousarray(sums[:, :, targets])
+    size = n_models * n_targets * found.parts[0].fit.parameters.shape[-1]
     n_clusters = int(counts.clusters.max()) + 1
-    size = n_models * n_targets * parts[0].fit.parameters.shape[-1]
     step = max(20, min(draws, _CHUNK, _WEIGHTS // n_clusters, _EVIDENCE // size))
     some = max(1, _ROWS // step)
     batches = [slice(m, min(m + some, n_models)) for m in range(0, n_models, some)]
-    metrics = RedrawnMetrics(counts)
-    found = {name: np.empty((draws, n_models, n_targets)) for name in MEASURES}
+    values = {name: np.empty((draws, n_models, n_targets)) for name in MEASURES}
     curves = np.empty((draws, n_models, n_grid)) if draws * n_models * n_grid <= _CURVES else None
-    measured = []
+    metrics: dict[str, Floats] = {}
     with ThreadPoolExecutor(min(len(batches), os.cpu_count() or 1)) as pool:
         for start in range(0, draws, step):
             here = slice(start, min(start + step, draws))
@@ -86,42 +72,40 @@ def redraw(
             # Noise is drawn here and not in the threads, whose order is left to chance.
             noise = np.random.default_rng(rng.integers(2**63))
             parameters, pooled = [], np.zeros((n, n_grid))
-            for part in parts:
+            for part in found.parts:
                 seen = list(pool.map(partial(_evidence, part, weights[:, part.items]), batches))
                 parameters.append(part.fit.update(np.concatenate([e for e, _ in seen]), noise))
                 hardness = np.concatenate([distribution for _, distribution in seen])
-                pooled += part.share * hardness[base.members].mean(axis=0)
-            again = partial(_scores, parts, parameters, replace(base, pooled=pooled))
-            for models, (values, macro) in zip(batches, pool.map(again, batches), strict=True):
-                for name, each in values.items():
-                    found[name][here, models] = each.swapaxes(0, 1)
+                pooled += part.share * hardness[reference.members].mean(axis=0)
+            again = partial(_scores, found.parts, parameters, replace(reference, pooled=pooled))
+            for models, (scores, macro) in zip(batches, pool.map(again, batches), strict=True):
+                for name, each in scores.items():
+                    values[name][here, models] = each.swapaxes(0, 1)
                 if curves is not None:
                     curves[here, models] = macro.swapaxes(0, 1)
-            measured.append(metrics.of(weights))
-    together = {name: np.concatenate([each[name] for each in measured]) for name in measured[0]}
-    return Redrawn(found, curves, together)
+            again_paired = np.moveaxis(np.tensordot(sums, weights, axes=(3, 1)), 3, 1)
+            for name, each in traditional(again_paired).items():
+                metrics.setdefault(name, np.empty((draws, n_models)))[here] = each[..., 0]
+    return Redrawn(values, curves, metrics)
 
 
 def _evidence(part: Part, weights: Floats, models: slice) -> tuple[Floats, Floats]:
     """Evidence of the profiles and distribution of hardness of some models in the redraws."""
-    hardness, fit = part.hardness, part.fit
-    n_cells, n_targets = hardness.posterior.shape[1], part.table.items.shape[1]
-    sums = np.stack([x.sums(weights, n_cells) for x in hardness.ledgers[models]])
-    distribution, expect = hardness.redrawn(models, weights, sums[:, 0])
+    n_targets = part.table.items.shape[1]
+    sums = np.stack([x.sums(weights, part.cells.number) for x in part.cells.ledgers[models]])
+    distribution, expect = part.hardness.redrawn(models, weights, sums[:, 0])
     items = sums[:, 1 : n_targets + 1].swapaxes(1, 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         rates = sums[:, n_targets + 1 :].swapaxes(1, 2) / items
     rates[:, :, 0] = mean_over(rates[:, :, 1:], axis=2)
-    return fit.evidence(models, items, np.nan_to_num(rates), expect), distribution
+    return part.fit.evidence(models, items, np.nan_to_num(rates), expect), distribution
 
 
 def _scores(
-    parts: Sequence[Part], parameters: Sequence[Floats], base: Base, models: slice
+    parts: Sequence[Part], parameters: Sequence[Floats], reference: Reference, models: slice
 ) -> tuple[dict[str, Floats], Floats]:
     """The measures and the macro profiles of some models in the redraws."""
-    curves = sum(
-        part.share * part.fit.values(models, p[models])
-        for part, p in zip(parts, parameters, strict=True)
-    )
-    curves = np.asarray(curves)
-    return base.scores(curves), curves[:, :, 0]
+    curves = np.zeros(())
+    for part, mine in zip(parts, parameters, strict=True):
+        curves = curves + part.share * part.fit.values(mine[models])
+    return reference.scores(curves), curves[:, :, 0]

@@ -49,6 +49,9 @@ NEARLY_ALWAYS = 0.95
 NEARBY = 0.85
 """From here on, items count as nearly always solved; *f(.95)* needs `ENOUGH_ITEMS` of them."""
 
+MEASURES = ("hat", "hat_pooled", "f95")
+"""The score over its reference, over the pooled one, and *f(.95)*."""
+
 
 def uniform_reference(grid: Floats, chance: float) -> Floats:
     """Weights of the even distribution from chance to 1, exact for functions linear between points.
@@ -58,46 +61,19 @@ def uniform_reference(grid: Floats, chance: float) -> Floats:
     >>> uniform_reference(np.array([0.0, 0.5, 1.0]), 0.0).tolist()
     [0.25, 0.5, 0.25]
     """
-    weight = np.zeros(len(grid))
-    start = int(np.searchsorted(grid, chance - 1e-12))
-    widths = np.diff(grid[start:])
-    weight[start:-1] += widths / 2
-    weight[start + 1 :] += widths / 2
+    widths = np.diff(grid) * (grid[:-1] >= chance - 1e-12)
+    weight = np.append(widths, 0) + np.append(0, widths)
     return weight / weight.sum()
 
 
-def adjusted(curves: Floats, weight: Floats, grid: Floats, chance: float) -> Floats:
-    """Average *f* over a reference, so that perfect transfer is 1 and none is 0.
-
-    Parameters
-    ----------
-    curves : ndarray, shape (..., n_targets + 1, n_grid)
-        Profiles.
-    weight : ndarray, shape (n_grid,) or (n_draws, n_grid)
-        The reference; if it was redrawn, the profiles have this axis before their targets.
-    grid : ndarray, shape (n_grid,)
-        Probabilities *h*.
-    chance : float
-        Accuracy of a guess.
-
-    Examples
-    --------
-    >>> grid = np.array([0.0, 0.5, 1.0])
-    >>> adjusted(0.7 * grid[None], uniform_reference(grid, 0.0), grid, 0.0).round(9).tolist()
-    [0.7]
-    """
-    mean = np.matmul(curves, weight[..., None])[..., 0]
-    return np.asarray((mean - chance) / (weight @ grid - chance)[..., None])
-
-
 @dataclass(frozen=True)
-class Base:
+class Reference:
     """What the profiles of a benchmark are averaged over.
 
     Attributes
     ----------
     name : str
-        Of the reference of the score.
+        "uniform", "pooled" or "standard".
     grid : ndarray, shape (n_grid,)
     chance : float
     weight : ndarray, shape (n_grid,)
@@ -116,19 +92,18 @@ class Base:
     members: Bools
 
     def scores(self, curves: Floats) -> dict[str, Floats]:
-        """The numbers of `MEASURES` for profiles (..., n_targets + 1, n_grid)."""
-        pooled = adjusted(curves, self.pooled, self.grid, self.chance)
-        own = adjusted(curves, self.weight, self.grid, self.chance)
-        right = int(np.searchsorted(self.grid, NEARLY_ALWAYS))
-        left = right - 1
-        share = (NEARLY_ALWAYS - self.grid[left]) / (self.grid[right] - self.grid[left])
-        nearly = (1 - share) * curves[..., left] + share * curves[..., right]
-        hat = pooled if self.name == "pooled" else own
-        return {"hat": hat, "hat_pooled": pooled, "f95": nearly}
+        """The numbers of `MEASURES` for profiles (..., n_targets + 1, n_grid).
 
-
-MEASURES = ("hat", "hat_pooled", "f95")
-"""The score over its reference, over the pooled one, and *f(.95)*."""
+        If the pooled weights were redrawn, profiles have the axis of draws before their targets.
+        """
+        found = {}
+        for name, weight in (("hat", self.weight), ("hat_pooled", self.pooled)):
+            mean = np.matmul(curves, weight[..., None])[..., 0]
+            # Perfect transfer is 1, and none is 0.
+            found[name] = (mean - self.chance) / (weight @ self.grid - self.chance)[..., None]
+        if self.name == "pooled":
+            found["hat"] = found["hat_pooled"]
+        return found | {"f95": curves @ onto_grid(np.array([NEARLY_ALWAYS]), self.grid)[0]}
 
 
 def items_in_slices(reference: Floats, distribution: Floats, n_items: Floats | float) -> Floats:
@@ -163,29 +138,24 @@ def items_in_slices(reference: Floats, distribution: Floats, n_items: Floats | f
     return np.asarray(n_items)[..., None] * (distribution @ share)
 
 
-def support_of(slices: Floats) -> Floats:
-    """Share of the reference weight where the model has items: a fifth with ten counts fully.
+def support_of(slices: Floats) -> tuple[Floats, Floats]:
+    """Share of the reference weight where there are items, and how many items that comes to.
+
+    A fifth with ten items counts fully. The second number is how many evenly spread items would
+    weigh as much (Kish): ``1 / sum(w² / n)``.
 
     Examples
     --------
-    >>> float(support_of(np.array([10, 90, 5, 0, 0])))
-    0.5
+    >>> [float(x.round(2)) for x in support_of(np.array([10, 90, 5, 0, 0]))]
+    [0.5, 0.0]
+    >>> [float(x.round(2)) for x in support_of(np.full(5, 20.0))]
+    [1.0, 100.0]
     """
-    return np.minimum(slices / ENOUGH_ITEMS, 1).mean(axis=-1)
+    share = np.minimum(slices / ENOUGH_ITEMS, 1).mean(axis=-1)
+    return share, SLICES**2 / (1 / np.maximum(slices, 1e-9)).sum(axis=-1)
 
 
-def effective_items(slices: Floats) -> Floats:
-    """How many evenly spread items would weigh as much as these (Kish): ``1 / sum(w² / n)``.
-
-    Examples
-    --------
-    >>> round(float(effective_items(np.full(5, 20.0))), 1)
-    100.0
-    >>> round(float(effective_items(np.array([1.0, 99, 99, 99, 99]))), 1)
-    24.0
-    """
-    share = 1 / slices.shape[-1]
-    return 1 / (share**2 / np.maximum(slices, 1e-9)).sum(axis=-1)
+# Frozen standards ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -211,27 +181,21 @@ class Standard:
     shape: Shape
     origin: str
 
-    def on(self, grid: Floats) -> Floats:
-        """The weights on another grid, with the same mean."""
-        return self.weight @ onto_grid(self.grid, grid)
-
     def to_json(self) -> str:
         """As text, to be kept in a file."""
-        return json.dumps(
-            {
-                "hat_standard": 1,
-                "benchmark": self.benchmark,
-                "chance": self.chance,
-                "origin": self.origin,
-                "source_probability": self.grid.round(6).tolist(),
-                "weight": self.weight.round(8).tolist(),
-                "targets": list(self.shape.targets),
-                "level": self.shape.offset.round(6).tolist(),
-                "common": self.shape.common.round(6).tolist(),
-                "spread": self.shape.spread.round(6).tolist(),
-            },
-            indent=1,
-        )
+        document = {
+            "hat_standard": 1,
+            "benchmark": self.benchmark,
+            "chance": self.chance,
+            "origin": self.origin,
+            "source_probability": self.grid.round(6).tolist(),
+            "weight": self.weight.round(8).tolist(),
+            "targets": list(self.shape.targets),
+            "level": self.shape.offset.round(6).tolist(),
+            "common": self.shape.common.round(6).tolist(),
+            "spread": self.shape.spread.round(6).tolist(),
+        }
+        return json.dumps(document, indent=1)
 
     def write(self, path: str | Path, *, force: bool = False) -> Path:
         """Keep it in a file.
@@ -266,19 +230,18 @@ class Standard:
 
 def _standard(raw: Any) -> Standard:
     """What a file says, if all of it makes sense."""
-    if raw["hat_standard"] != 1:
-        raise ValueError(raw["hat_standard"])
     names = ("source_probability", "weight", "level", "common", "spread")
-    grid, weight, level, common, spread = (np.array(raw[name], dtype=float) for name in names)
+    grid, weight, level, common, spread = arrays = [np.array(raw[n], dtype=float) for n in names]
     targets, chance = tuple(map(str, raw["targets"])), float(raw["chance"])
     sound = (
-        0 <= chance < 1
+        raw["hat_standard"] == 1
+        and 0 <= chance < 1
         and targets[:1] == (MACRO,)
         and grid.ndim == 1
         and weight.shape == grid.shape
         and level.shape == (len(targets),)
         and common.shape == spread.shape == (len(targets), TERMS)
-        and all(np.isfinite(values).all() for values in (grid, weight, level, common, spread))
+        and all(np.isfinite(values).all() for values in arrays)
         and ((grid >= 0) & (grid <= 1)).all()
         and (weight >= 0).all()
         and weight @ (grid - chance) > 0
@@ -293,11 +256,6 @@ def _standard(raw: Any) -> Standard:
 
 STANDARDS = ("mgsm", "copa-dialects", "truthfulqa-bleu")
 """Sets whose models can be scored over the hardness that they meet."""
-
-
-def standard_file(benchmark: str) -> Path:
-    """Where the standard of a benchmark is kept."""
-    return data_folder() / f"standards/{benchmark}.json"
 
 
 def bundled_standard(benchmark: str) -> Standard:
@@ -326,9 +284,7 @@ def bundled_standard(benchmark: str) -> Standard:
     '4 models on 250 items of mgsm'
     """
     if benchmark not in STANDARDS:
-        raise InputError(
-            "the book has no frozen standard of this benchmark.",
-            f"It has: {', '.join(STANDARDS)}. Make one with `hat score … --save-standard`.",
-            value=benchmark,
-        )
-    return Standard.read(standard_file(benchmark))
+        what = "the book has no frozen standard of this benchmark."
+        remedy = f"It has: {', '.join(STANDARDS)}. Make one with `hat score … --save-standard`."
+        raise InputError(what, remedy, value=benchmark)
+    return Standard.read(data_folder() / f"standards/{benchmark}.json")

@@ -326,7 +326,9 @@ class HatScores:
                 source_rate=np.tile(rate, b.hat.size),
                 n_items=table.items.ravel(),
                 target_rate=table.means().ravel(),
-                source_probability=np.repeat(b.hardness.mean(), shape[1], axis=0).ravel(),
+                source_probability=np.repeat(
+                    b.hardness.posterior @ b.hardness.grid, shape[1], axis=0
+                ).ravel(),
             )
             parts.append(frame[frame["n_items"] > 0])
         return pd.concat(parts, ignore_index=True)

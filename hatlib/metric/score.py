@@ -7,7 +7,7 @@ average over a reference distribution of hardness (`hatlib.metric.reference`),
 
 so that perfect transfer is 1 and no transfer is 0.  Intervals come from redrawing items: every
 model and every language is redrawn with the same weights, so that noise which models share cancels
-in their differences.
+in their differences.  Last comes what may be wrong with each score (`hatlib.metric.marks`).
 """
 
 from __future__ import annotations
@@ -23,29 +23,48 @@ from scipy import stats
 from threadpoolctl import ThreadpoolController
 
 from hatlib import resample
-from hatlib.data.responses import BY_ITEM, Counts, Responses
-from hatlib.errors import InputError, Problem, listing
-from hatlib.metric import estimate
+from hatlib.data.responses import Counts, Responses
 from hatlib.metric import marks as weak
 from hatlib.metric.answers import check_chance
-from hatlib.metric.checks import excess_log_odds, halves, sensitivity
-from hatlib.metric.estimate import Method, Part, Settings
+from hatlib.metric.estimate import (
+    Fitted,
+    Part,
+    Settings,
+    check,
+    choose,
+    fitted,
+    joined,
+    reference_of,
+    refuse_unknown,
+)
 from hatlib.metric.flags import Flag, Note, Remark
-from hatlib.metric.hardness import hardness_of_cells
+from hatlib.metric.hardness import self_hardness
 from hatlib.metric.judge import Judge
-from hatlib.metric.profile import Mixed, fit_alone, fit_profiles
+from hatlib.metric.pooled import INTERACTIONS, excess_log_odds
+from hatlib.metric.profile import Alone, Mixed, fit_profiles
 from hatlib.metric.redraw import Redrawn, redraw
-from hatlib.metric.reference import ENOUGH_ITEMS, MEASURES, NEARBY, SUPPORTED, Base, Standard
+from hatlib.metric.reference import (
+    ENOUGH_ITEMS,
+    MEASURES,
+    NEARBY,
+    SUPPORTED,
+    Reference,
+    Standard,
+)
 from hatlib.metric.results import BenchmarkScores, Estimate, HatScores, thinned
-from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable
+from hatlib.metric.sufficient import (
+    Bools,
+    Cells,
+    Floats,
+    Ints,
+    SufficientTable,
+    traditional,
+)
 
 Progress = Callable[[str, int, int], None]
 
 MANY = 200
 """With more models the sensitivity of single answers is left out, and what takes as long."""
-
-MOST_DRAWN = 20_000_000
-"""Redraws × models × languages that are kept; half a gigabyte of them."""
 
 DISAGREE = 2.0
 """Standard errors by which the adaptive and the direct score may differ without a flag."""
@@ -135,9 +154,11 @@ def hat_scores(
     settings = Settings(hardness, profile, reference, correlation, judge, draws, level)
     if targets is not None:
         responses = responses.subset(benchmarks=benchmarks, languages=targets)
-    chosen = _chosen(responses, benchmarks)
-    generator, results = resample.generator(rng), []
     about = responses.benchmarks.set_index("benchmark")
+    there = about.index.astype(str).tolist()
+    chosen = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks or there)
+    refuse_unknown("there is no such benchmark.", chosen, there)
+    generator, results = resample.generator(rng), []
     for done, name in enumerate(chosen):
         if progress:
             progress(name, done, len(chosen))
@@ -177,40 +198,6 @@ def score_counts(
     return _score(counts, Settings(**options), resample.generator(rng))
 
 
-def identity_control(
-    counts: Counts, *, draws: int = 200, rng: np.random.Generator | int = 0
-) -> Estimate | None:
-    """Score one half of the source answers as the target of the other half: it must be 1.
-
-    Parameters
-    ----------
-    counts : Counts
-        Answers to one benchmark.
-    draws, rng
-        As in `hat_scores`.
-
-    Returns
-    -------
-    Estimate or None
-        For each model and the one target ``half`` (with the macro average first); None with fewer
-        than four source answers an item.
-
-    Examples
-    --------
-    >>> from hatlib import simulate_answers
-    >>> counts = simulate_answers([0.0, 1.0], n_items=400).responses.counts("sim")
-    >>> found = identity_control(counts)
-    >>> bool(((found.low < 1) & (found.high > 1)).all())
-    True
-    """
-    split = halves(counts, rng)
-    trials = split.source_trials[split.source_trials > 0]
-    if not len(trials) or np.median(trials) < 2:
-        return None
-    found = score_counts(split, draws=draws, rng=rng)
-    return found.score if found.hardness.method == "self" else None
-
-
 def score_table(
     table: SufficientTable,
     *,
@@ -225,7 +212,7 @@ def score_table(
     Parameters
     ----------
     table : SufficientTable
-        From `hatlib.metric.sufficient.tabulate` with hardness "self", or merged from several.
+        From `hatlib.tabulate`, or merged from several.
     profile, reference, correlation
         As in `hat_scores`.
 
@@ -235,96 +222,58 @@ def score_table(
 
     Examples
     --------
-    >>> from hatlib import simulate_answers
-    >>> from hatlib.metric.hardness import self_hardness
-    >>> from hatlib.metric.sufficient import tabulate
+    >>> from hatlib import simulate_answers, tabulate
     >>> counts = simulate_answers(abilities=[-1, 0, 1], n_items=400).responses.counts("sim")
-    >>> table = tabulate(counts, self_hardness(counts))
     >>> whole = score_counts(counts, draws=0)
-    >>> bool(np.allclose(score_table(table).hat, whole.hat, equal_nan=True))
+    >>> bool(np.allclose(score_table(tabulate(counts)).hat, whole.hat, equal_nan=True))
     True
     """
     settings = Settings("self", profile, reference, correlation, None, 0)
-    hardness = hardness_of_cells(
-        table.correct,
-        table.trials,
-        table.source_items,
-        table.chance,
-        correlation=correlation,
-        judge=table.judge.of(table.source_language) if table.judge else None,
-    )
+    hardness = self_hardness(table, correlation=correlation)
     fit = fit_profiles(table, hardness, profile, start=settings.start)
-    part = Part(np.array([], dtype=np.intp), 1.0, hardness, table, fit)
-    return _result(part, [part], estimate.base_of(table, [part], settings), settings, None, None)
-
-
-# Choices ------------------------------------------------------------------------------------------
-
-
-def _chosen(responses: Responses, benchmarks: str | Sequence[str] | None) -> list[str]:
-    there = responses.benchmarks["benchmark"].astype(str).tolist()
-    asked = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks or there)
-    _refuse("there is no such benchmark.", asked, there)
-    return asked
-
-
-def _refuse(what: str, asked: Sequence[str], there: Sequence[str]) -> None:
-    """Refuse names that are not there."""
-    remedy = f"There are: {listing(there, 40)}."
-    if problems := [Problem(what, remedy, value=name) for name in asked if name not in there]:
-        raise InputError(problems)
-
-
-def _check(counts: Counts, settings: Settings) -> None:
-    """Refuse what would not fit into memory, and a judge of other languages."""
-    size = settings.draws * len(counts.models) * (len(counts.targets) + 1)
-    if size > MOST_DRAWN:
-        fewer = MOST_DRAWN * settings.draws // size // 100 * 100
-        raise InputError(
-            f"{len(counts.models):,} models in {len(counts.targets)} target languages are too "
-            f"many for {settings.draws} redraws in memory.",
-            f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time.",
-        )
-    judged = settings.judge.languages if settings.judge else {}
-    languages = sorted({counts.source_language, *counts.targets})
-    _refuse(f"{counts.benchmark} has no language of this name.", list(judged), languages)
-    if judged and counts.source_language == BY_ITEM:
-        what = "the judge differs by language, and the source language by item."
-        raise InputError(what, "Give one judge for all languages.")
-
-
-# One benchmark ------------------------------------------------------------------------------------
+    cells = Cells(len(table.trials), table.correct, table.trials, ())
+    part = Part(np.array([], dtype=np.intp), 1.0, cells, table, hardness, fit)
+    found = joined([part], table, hardness)
+    marks = weak.basic_marks(found)
+    weights = reference_of(found, settings, ~weak.withheld(marks))
+    trials = table.trials[table.source_items.argmax(axis=1)]
+    return _result(found, marks, weights, settings, trials, None)
 
 
 def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> BenchmarkScores:
-    """Hardness and profiles, the references, redraws, and what there is to say of them."""
-    _check(given, settings)
-    judge = settings.judge
+    """Hardness and profiles, the reference, redraws, and what there is to say of them."""
+    check(given, settings)
     # Threads of the matrix library only wait for one another with arrays of this size.
     with _controller().limit(limits=1, user_api="blas"):
-        counts, method, notes = estimate.choose(replace(given, judge=judge), settings)
-        parts = estimate.fitted(counts, method)
-        whole = parts[0]
-        if judge:
-            notes.append(Note(Remark.JUDGE, {"judge": judge}))
-        if len(parts) > 1:
-            items = [str(len(part.items)) for part in parts]
-            notes.append(Note(Remark.STRATA, {"strata": len(parts), "items": items}))
-            hardness, table = estimate.measured(counts, method)
-            whole = replace(whole, hardness=hardness, table=table)
-        base = estimate.base_of(whole.table, parts, settings)
+        counts, settings, notes = choose(replace(given, judge=settings.judge), settings)
+        found = fitted(counts, settings)
+        trials = _usual_trials(counts)
+        marks = weak.basic_marks(found) | weak.weak_marks(found, counts, trials)
+        reference = reference_of(found, settings, ~weak.withheld(marks))
+        notes += weak.notes_of(marks, counts)
+        if settings.judge:
+            notes.append(Note(Remark.JUDGE, {"judge": settings.judge}))
+        if len(found.parts) > 1:
+            items = [str(len(part.items)) for part in found.parts]
+            notes.append(Note(Remark.STRATA, {"strata": len(found.parts), "items": items}))
         redrawn = None
         if settings.draws:
-            redrawn = redraw(counts, parts, base, settings.draws, rng)
-            if judge:
-                _add_judge_errors(redrawn, counts, judge, method, base, rng)
-        found = _result(whole, parts, base, settings, counts, redrawn)
-        if method.hardness != "self":
-            notes.append(Note(Remark.INTERACTION, {"excess": excess_log_odds(counts, parts)}))
-            if len(counts.models) <= MANY:
-                hat = base.scores(found.curves)["hat"]
-                found = replace(found, sensitivity=sensitivity(counts, method, base, hat))
-    return replace(found, n_trials=_usual_trials(given), notes=tuple(notes))
+            redrawn = redraw(counts, found, reference, settings.draws, rng)
+            _add_judge_errors(redrawn, counts, settings, reference, rng)
+        scores = _result(found, marks, reference, settings, trials, redrawn)
+        if scores.profile == "adaptive":
+            differ = {Flag.ESTIMATORS_DIFFER: _disagree(counts, found, reference, scores)}
+            scores = replace(scores, marks={**scores.marks, **differ})
+        sensitivity = {}
+        if settings.hardness != "self":
+            excess = excess_log_odds(counts, found.parts)
+            notes.append(Note(Remark.INTERACTION, {"excess": excess}))
+            for sd in INTERACTIONS if len(counts.models) <= MANY else ():
+                if sd:
+                    found = fitted(counts, replace(settings, interaction=sd))
+                sensitivity[sd] = reference.scores(found.curves)["hat"]
+    n_trials = _usual_trials(given)  # before repeats counted once
+    return replace(scores, n_trials=n_trials, notes=tuple(notes), sensitivity=sensitivity)
 
 
 @cache
@@ -333,25 +282,29 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def _usual_trials(counts: Counts) -> Ints:
+    """The usual number of answers an item of each model in the source language."""
+    rows = (row[row > 0] for row in counts.source_trials)
+    return np.array([np.bincount(row).argmax() if len(row) else 0 for row in rows])
+
+
 def _add_judge_errors(
     redrawn: Redrawn,
     counts: Counts,
-    judge: Judge,
-    method: Method,
-    base: Base,
+    settings: Settings,
+    reference: Reference,
     rng: np.random.Generator,
 ) -> None:
     """Add what not knowing the judge exactly adds to redrawn scores (delta method).
 
     The errors are the same for all models, so that they cancel in differences as far as they can.
     """
-    for *ends, steps in judge.unknowns():
-        moved = [estimate.fitted(replace(counts, judge=each), method) for each in ends]
+    for *ends, steps in settings.judge.unknowns() if settings.judge else ():
         low, high = (
-            replace(base, pooled=estimate.distribution_of(parts)[base.members].mean(axis=0)).scores(
-                estimate.curves_of(parts)
+            replace(reference, pooled=found.distribution[reference.members].mean(axis=0)).scores(
+                found.curves
             )
-            for parts in moved
+            for found in (fitted(replace(counts, judge=judge), settings) for judge in ends)
         )
         noise = rng.standard_normal((len(redrawn.values["hat"]), 1, 1)) / steps
         for name, values in redrawn.values.items():
@@ -359,71 +312,55 @@ def _add_judge_errors(
 
 
 def _result(
-    whole: Part,
-    parts: Sequence[Part],
-    base: Base,
+    found: Fitted,
+    marks: weak.Marks,
+    reference: Reference,
     settings: Settings,
-    counts: Counts | None,
+    trials: Ints,
     redrawn: Redrawn | None,
 ) -> BenchmarkScores:
     """Scores with their intervals and marks."""
-    table, fit = whole.table, whole.fit
-    curves, distribution = estimate.curves_of(parts), estimate.distribution_of(parts)
+    table, fit = found.table, found.parts[0].fit
     n_items = weak.paired_items(table)
-    marks = weak.basic_marks(table, parts)
     supported, effective = (
-        np.where(marks[Flag.ONE_ANSWER], 0, values) for values in weak.support(parts, base.weight)
+        np.where(marks[Flag.ONE_ANSWER], 0, values)
+        for values in weak.support(found, reference.weight)
     )  # items that were answered once support nothing
-    values = base.scores(curves)
+    values = reference.scores(found.curves)
     none = weak.withheld(marks) | ~np.isfinite(values["hat"])
-    near = distribution[:, base.grid >= NEARBY].sum(axis=1)[:, None] * n_items
-    missing = {"hat": none, "hat_pooled": none, "f95": none | (near < ENOUGH_ITEMS)}
-    found = {
-        name: _estimate(
-            np.where(missing[name], np.nan, values[name]),
-            None if redrawn is None else redrawn.values[name],
-            effective if name == "hat" else n_items,
-            settings.level,
-        )
-        for name in MEASURES
-    }
-    marks[Flag.EXTRAPOLATED] = supported < SUPPORTED
-    trials = (
-        table.trials[table.source_items.argmax(axis=1)] if counts is None else _usual_trials(counts)
-    )
-    if counts is not None:
-        own = whole.hardness.likelihood is not None
-        marks |= weak.weak_marks(counts, trials, own)
-        if own:
-            repeated = weak.repeated_guesses(distribution, base.grid, base.chance)
-            marks[Flag.REPEATED_GUESSES] = repeated[:, None]
-        if fit.name == "adaptive":
-            marks[Flag.ESTIMATORS_DIFFER] = _disagree(counts, parts, base, found["hat"])
+    near = found.distribution[:, reference.grid >= NEARBY].sum(axis=1)[:, None] * n_items
+    estimates = {}
+    for name in MEASURES:
+        missing = none | (near < ENOUGH_ITEMS) if name == "f95" else none
+        values[name][missing] = np.nan
+        draws = None if redrawn is None else redrawn.values[name]
+        enough = effective if name == "hat" else n_items
+        estimates[name] = _estimate(values[name], draws, enough, settings.level)
+    marks = marks | {Flag.EXTRAPOLATED: supported < SUPPORTED}
     always = [flag for flag in Flag if flag.withholds or flag is Flag.OTHER_LANGUAGES]
-    marks = {flag: mark if flag in always else mark & ~none for flag, mark in marks.items()}
     bands = curve_draws = None
     if redrawn is not None and redrawn.curves is not None:
         bands = resample.percentile_interval(redrawn.curves, settings.level)
-        curve_draws = redrawn.curves[:, :, thinned(base.grid, base.chance)]
+        curve_draws = redrawn.curves[:, :, thinned(reference.grid, reference.chance)]
     return BenchmarkScores(
         table=table,
-        hardness=replace(whole.hardness, ledgers=()),
+        hardness=found.hardness,
         profile=fit.name,
-        reference=base.name,
-        weight=base.weight,
+        reference=reference.name,
+        weight=reference.weight,
         shape=fit.shape if isinstance(fit, Mixed) and fit.name != "logit" else None,
-        curves=curves,
+        curves=found.curves,
         bands=bands,
-        score=found["hat"],
-        hat_pooled=found["hat_pooled"],
-        f95=found["f95"],
+        score=estimates["hat"],
+        hat_pooled=estimates["hat_pooled"],
+        f95=estimates["f95"],
         support=supported,
         effective_items=effective,
-        marks=marks,
+        marks={flag: mark if flag in always else mark & ~none for flag, mark in marks.items()},
         n_items=n_items,
         n_trials=trials,
-        metrics=table.metrics(),
-        distribution=distribution,
+        metrics=traditional(table.paired[..., 1:]),
+        distribution=found.distribution,
         curve_draws=curve_draws,
         metric_draws=redrawn.metrics if redrawn else None,
     )
@@ -437,26 +374,6 @@ def _estimate(value: Floats, draws: Floats | None, effective: Floats, level: flo
     se = draws.std(axis=0, ddof=1)
     reach = interval_quantile(effective, level) * se
     return Estimate(value, value - reach, value + reach, se, draws)
-
-
-def _disagree(counts: Counts, parts: Sequence[Part], base: Base, hat: Estimate) -> Bools:
-    """Where what is borrowed from other models moves a score by more than it can vary."""
-    if hat.draws is None or not 1 < len(hat.value) <= MANY:
-        return np.zeros(hat.value.shape, dtype=bool)
-    fits = [fit_alone(p.table, p.hardness, "direct") for p in parts]
-    alone = [replace(p, fit=fit) for p, fit in zip(parts, fits, strict=True)]
-    with np.errstate(invalid="ignore"):
-        gap = np.abs(base.scores(estimate.curves_of(alone))["hat"] - hat.value)
-        suspect = np.asarray(gap > DISAGREE * hat.se)
-        if not suspect.any():
-            return suspect
-        # What the direct score varies by beyond the adaptive one (Hausman 1978).
-        alone = [
-            replace(p, fit=replace(fit, wanted=suspect)) for p, fit in zip(parts, fits, strict=True)
-        ]
-        again = redraw(counts, alone, base, CHECKS, np.random.default_rng(0)).values["hat"]
-        more = np.sqrt(np.maximum(again.std(axis=0, ddof=1) ** 2 - hat.se**2, 0))
-        return suspect & (gap > DISAGREE * more)
 
 
 def interval_quantile(effective: ArrayLike, level: float) -> Floats:
@@ -474,7 +391,24 @@ def interval_quantile(effective: ArrayLike, level: float) -> Floats:
     return stats.t.ppf((1 + level) / 2, freedom)
 
 
-def _usual_trials(counts: Counts) -> Ints:
-    """The usual number of answers an item of each model in the source language."""
-    rows = (row[row > 0] for row in counts.source_trials)
-    return np.array([np.bincount(row).argmax() if len(row) else 0 for row in rows])
+def _disagree(counts: Counts, found: Fitted, base: Reference, scores: BenchmarkScores) -> Bools:
+    """Where what is borrowed from other models moves a score by more than it can vary."""
+    if scores.draws is None or not 1 < len(scores.hat) <= MANY:
+        return np.zeros(scores.hat.shape, dtype=bool)
+    alone = [replace(p, fit=fit_profiles(p.table, p.hardness, "direct")) for p in found.parts]
+    direct = joined(alone, found.table, found.hardness)
+    with np.errstate(invalid="ignore"):
+        gap = np.abs(base.scores(direct.curves)["hat"] - scores.hat)
+        suspect = np.asarray(gap > DISAGREE * scores.se)
+        if not suspect.any():
+            return suspect
+        # What the direct score varies by beyond the adaptive one (Hausman 1978).
+        alone = [
+            replace(p, fit=replace(p.fit, wanted=suspect))
+            for p in alone
+            if isinstance(p.fit, Alone)
+        ]
+        direct = replace(direct, parts=tuple(alone))
+        again = redraw(counts, direct, base, CHECKS, np.random.default_rng(0)).values["hat"]
+        more = np.sqrt(np.maximum(again.std(axis=0, ddof=1) ** 2 - scores.se**2, 0))
+        return suspect & (gap > DISAGREE * more)

@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +27,85 @@ from hatlib.data.responses import Counts
 from hatlib.errors import InputError
 from hatlib.metric.judge import Judge
 
-if TYPE_CHECKING:
-    from hatlib.metric.hardness import Hardness
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 MOST_ITEMS = 0.5
 """Share of a model's items that need enough promptings for one to be left out."""
+
+MACRO = "macro"
+"""Name of the target that stands for the mean over all target languages."""
+
+# Rates of items -----------------------------------------------------------------------------------
+
+
+def mean_over(values: Floats, axis: int) -> Floats:
+    """Mean over an axis, leaving out nan.
+
+    Examples
+    --------
+    >>> mean_over(np.array([[1.0, np.nan], [3.0, 5.0]]), axis=0).tolist()
+    [2.0, 5.0]
+    """
+    known = np.isfinite(values)
+    n = known.sum(axis=axis)
+    total = np.where(known, values, 0).sum(axis=axis)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def source_rates(counts: Counts) -> Floats:
+    """Source rate of each item, corrected for a judge; 0 where unanswered; models × items."""
+    rates = counts.source_correct / np.maximum(counts.source_trials, 1)
+    return counts.judge.corrected(rates, counts.source_language) if counts.judge else rates
+
+
+def target_rates(counts: Counts) -> Floats:
+    """Target rate of each item, corrected for a judge; nan where source or target has no answer.
+
+    Returns
+    -------
+    ndarray, shape (n_models, n_targets + 1, n_items)
+        The mean over targets first.
+    """
+    trials = counts.target_trials
+    paired = (trials > 0) & (counts.source_trials > 0)[:, None, :]
+    rates = np.where(paired, counts.target_correct / np.maximum(trials, 1), np.nan)
+    if counts.judge:
+        for place, language in enumerate(counts.targets):
+            rates[:, place] = counts.judge.corrected(rates[:, place], language)
+    return np.concatenate([mean_over(rates, axis=1)[:, None], rates], axis=1)
+
+
+def paired_sums(counts: Counts) -> Floats:
+    """What each item adds to `SufficientTable.paired`, (4, n_models, n_targets + 1, n_items)."""
+    rates = target_rates(counts)
+    known, source = np.isfinite(rates), source_rates(counts)[:, None]
+    target = np.where(known, rates, 0)
+    return np.stack([known, known * source, target, target * source])
+
+
+def traditional(sums: Floats) -> dict[str, Floats]:
+    """The traditional metrics from sums (4, ..., n_targets) as in `SufficientTable.paired`.
+
+    ``source_accuracy``, ``target_accuracy``, ``xlt_gap``, ``ratio`` and ``conditional_transfer``,
+    the mean target rate weighted by the source rate; each (..., n_targets + 1), the macro average
+    first, whose accuracies are the means over the target languages.
+    """
+    n, source, target, both = sums
+    with np.errstate(invalid="ignore", divide="ignore"):
+        each = np.stack([source / n, target / n, both / source])
+        s, t, conditional = np.concatenate([mean_over(each, axis=-1)[..., None], each], axis=-1)
+        return {
+            "source_accuracy": s,
+            "target_accuracy": t,
+            "xlt_gap": s - t,
+            "ratio": t / s,
+            "conditional_transfer": conditional,
+        }
+
+
+# Cells --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -74,77 +143,39 @@ class Ledger:
         return found
 
 
-def mean_over(values: Floats, axis: int) -> Floats:
-    """Mean over an axis, leaving out nan.
+@dataclass(frozen=True)
+class Cells:
+    """The items of each model in cells.
 
-    Examples
-    --------
-    >>> mean_over(np.array([[1.0, np.nan], [3.0, 5.0]]), axis=0).tolist()
-    [2.0, 5.0]
+    Attributes
+    ----------
+    number : int
+        Of cells.
+    correct, trials : ndarray of int, shape (n_cells,)
+        Counts in the source language that define the cells; empty for pooled hardness.
+    ledgers : tuple of Ledger
+        One a model.
     """
-    known = np.isfinite(values)
-    n = known.sum(axis=axis)
-    total = np.where(known, values, 0).sum(axis=axis)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+    number: int
+    correct: Ints
+    trials: Ints
+    ledgers: tuple[Ledger, ...]
 
 
-def source_rates(counts: Counts) -> Floats:
-    """Source rate of each item, corrected for the judge if there is one; 0 where unanswered.
-
-    Returns
-    -------
-    ndarray, shape (n_models, n_items)
-    """
-    rates = counts.source_correct / np.maximum(counts.source_trials, 1)
-    return counts.judge.corrected(rates, counts.source_language) if counts.judge else rates
-
-
-def target_rates(counts: Counts) -> Floats:
-    """Target rate of each item, nan where source or target has no answer; macro first.
-
-    Rates are corrected for the judge, if there is one.
-
-    Returns
-    -------
-    ndarray, shape (n_models, n_targets + 1, n_items)
-    """
-    trials = counts.target_trials
-    paired = (trials > 0) & (counts.source_trials > 0)[:, None, :]
-    rates = np.where(paired, counts.target_correct / np.maximum(trials, 1), np.nan)
-    if counts.judge:
-        for place, language in enumerate(counts.targets):
-            rates[:, place] = counts.judge.corrected(rates[:, place], language)
-    return np.concatenate([mean_over(rates, axis=1)[:, None], rates], axis=1)
-
-
-def count_cells(correct: Ints, trials: Ints) -> tuple[Ints, Ints, Ints]:
-    """Number the pairs of correct answers and trials that occur; -1 for no trial."""
-    base = int(trials.max(initial=0)) + 1
-    answered = trials > 0
-    known, index = np.unique((trials * base + correct)[answered], return_inverse=True)
-    cell = np.full(trials.shape, -1, dtype=np.int64)
-    cell[answered] = index
-    return cell, known % base, known // base
-
-
-def plain_ledgers(counts: Counts, cell: Ints) -> tuple[Ledger, ...]:
+def plain_ledgers(counts: Counts, cell: Ints) -> list[Ledger]:
     """Each item in one cell, by its number; -1 where the model has no answer in the source."""
     ledgers = []
     for row, rates in zip(cell, target_rates(counts), strict=True):
         item = np.flatnonzero(row >= 0)
         mine = rates[1:, item]
-        known = np.isfinite(mine)
-        filled = np.where(known, mine, 0.0)
-        ledgers.append(Ledger.of(item, row[item], np.ones(len(item)), known.astype(float), filled))
-    return tuple(ledgers)
+        known, filled = np.isfinite(mine).astype(float), np.nan_to_num(mine)
+        ledgers.append(Ledger.of(item, row[item], np.ones(len(item)), known, filled))
+    return ledgers
 
 
 def leave_one_out(counts: Counts) -> Bools:
     """Which models share named promptings between source and target, with others to learn from.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_models,)
 
     Examples
     --------
@@ -169,38 +200,28 @@ def leave_one_out(counts: Counts) -> Bools:
     return np.asarray(several & shared)
 
 
-def prompted_cells(counts: Counts, whose: Bools) -> tuple[Ints, Ints, tuple[Ledger, ...]]:
-    """Cells with one prompting left out, for some models; the others' items stay whole.
+def cells_of(counts: Counts, one_out: Bools | None = None) -> Cells:
+    """A cell for each pair of right answers and trials in the source language that occurs.
 
-    A target answer under a prompting that the source language lacks is related to all promptings
-    of the source. An item with one prompting in the source, which is the target's too, is left
-    out: nothing shows its hardness but the prompting itself.
-
-    Parameters
-    ----------
-    counts : Counts
-        With `Counts.prompted`.
-    whose : ndarray of bool, shape (n_models,)
-        From `leave_one_out`.
-
-    Returns
-    -------
-    correct, trials : ndarray of int, shape (n_cells,)
-        Counts in the source language that define the cells.
-    ledgers : tuple of Ledger
-        One a model.
+    For the models of `one_out`, entries are promptings, in the cell of what the source has of the
+    item without the prompting. A target answer under a prompting that the source language lacks is
+    related to all promptings of the source. An item with one prompting in the source, which is the
+    target's too, is left out: nothing shows its hardness but the prompting itself.
     """
-    assert counts.prompted is not None
-    p = counts.prompted.rows((counts.prompted.trials > 0) & whose[counts.prompted.model])
-    n_models, n_items = counts.source_trials.shape
-    base = int(counts.source_trials.max()) + 1
+    base = int(counts.source_trials.max(initial=0)) + 1
     whole = counts.source_trials * base + counts.source_correct
+    if one_out is None or not one_out.any() or counts.prompted is None:
+        codes = np.unique(whole[whole > 0])
+        cell = np.where(whole > 0, np.searchsorted(codes, whole), -1)
+        ledgers = plain_ledgers(counts, cell)
+        return Cells(len(codes), codes % base, codes // base, tuple(ledgers))
+    p = counts.prompted.rows((counts.prompted.trials > 0) & one_out[counts.prompted.model])
+    n_models, n_items = whole.shape
     owner = p.model * n_items + p.item
     # What the source has of each row's own prompting is taken away from what it has of the item.
     code, mine = owner * len(p.names) + p.prompting, p.target < 0
-    own = np.bincount(
-        code[mine], (p.trials * base + p.correct)[mine], n_models * n_items * len(p.names)
-    )
+    size = n_models * n_items * len(p.names)
+    own = np.bincount(code[mine], (p.trials * base + p.correct)[mine], size)
     left = whole.ravel()[owner] - own[code].astype(np.int64)
     usable = left >= base
     p, owner, left = p.rows(usable), owner[usable], left[usable]
@@ -211,31 +232,25 @@ def prompted_cells(counts: Counts, whose: Bools) -> tuple[Ints, Ints, tuple[Ledg
     if counts.judge:
         for t, name in enumerate(counts.targets):
             rates[p.target == t] = counts.judge.corrected(rates[p.target == t], name)
-
-    others = (counts.source_trials > 0) & ~whose[:, None]
+    others = (whole > 0) & ~one_out[:, None]
     codes = np.unique(np.concatenate([left, whole[others]]))
-    ledgers = list(plain_ledgers(counts, np.where(others, np.searchsorted(codes, whole), -1)))
+    ledgers = plain_ledgers(counts, np.where(others, np.searchsorted(codes, whole), -1))
     # Rows of one item in one cell are one entry.
-    entry = owner * len(codes) + np.searchsorted(codes, left)
-    keys, where = np.unique(entry, return_inverse=True)
+    keys, where = np.unique(owner * len(codes) + np.searchsorted(codes, left), return_inverse=True)
     spot, shape = language * len(keys) + where, (len(counts.targets) + 1, len(keys))
     weight, sums = (
         np.bincount(spot, each, np.prod(shape)).astype(float).reshape(shape)
         for each in (share, share * rates)
     )
     model, item = np.divmod(keys // len(codes), n_items)
-    for m in np.flatnonzero(whose):
+    cell = keys % len(codes)
+    for m in np.flatnonzero(one_out):
         at = model == m
-        ledgers[m] = Ledger.of(
-            item[at], keys[at] % len(codes), weight[0, at], weight[1:, at], sums[1:, at]
-        )
-    return codes % base, codes // base, tuple(ledgers)
+        ledgers[m] = Ledger.of(item[at], cell[at], weight[0, at], weight[1:, at], sums[1:, at])
+    return Cells(len(codes), codes % base, codes // base, tuple(ledgers))
 
 
-# The table --------------------------------------------------------------------------------------
-
-MACRO = "macro"
-"""Name of the target that stands for the mean over all target languages."""
+# The table ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -282,96 +297,31 @@ class SufficientTable:
     whole: SufficientTable | None = None
 
     def answered_once(self) -> Bools:
-        """Models that answered most items once, shape (n_models,)."""
-        single = self.source_items[:, self.trials == 1].sum(axis=1)
+        """Models that answered most items once, shape (n_models,); nobody for pooled hardness."""
+        single = self.source_items[:, : len(self.trials)] @ (self.trials == 1)
         return np.asarray(single > self.source_items.sum(axis=1) / 2)
 
     def means(self) -> Floats:
-        """Mean target rate in each cell, nan where it has no item.
+        """Mean target rate in each cell, nan where it has no item; models × targets × cells.
 
         The macro average is the mean of the languages' means, so that languages with missing
         items still count alike.
-
-        Returns
-        -------
-        ndarray, shape (n_models, n_targets + 1, n_cells)
         """
         with np.errstate(invalid="ignore"):
             means = self.rates / self.items
         means[:, 0] = mean_over(means[:, 1:], axis=1)
         return means
 
-    def metrics(self) -> dict[str, Floats]:
-        """The traditional metrics, each of shape (n_models, n_targets + 1).
 
-        ``source_accuracy``, ``target_accuracy``, ``xlt_gap``, ``ratio`` and
-        ``conditional_transfer``, the mean target rate weighted by the source rate.
-        The macro value of an accuracy is the mean over the target languages.
-        """
-        return traditional(self.paired[..., 1:])
-
-
-def traditional(sums: Floats) -> dict[str, Floats]:
-    """The traditional metrics from sums (4, ..., n_targets) as in `SufficientTable.paired`.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (..., n_targets + 1)
-        The macro average first.
-    """
-    n, source, target, both = sums
-    with np.errstate(invalid="ignore", divide="ignore"):
-        each = np.stack([source / n, target / n, both / source])
-        s, t, conditional = np.concatenate([mean_over(each, axis=-1)[..., None], each], axis=-1)
-        return {
-            "source_accuracy": s,
-            "target_accuracy": t,
-            "xlt_gap": s - t,
-            "ratio": t / s,
-            "conditional_transfer": conditional,
-        }
-
-
-class RedrawnMetrics:
-    """The macro average of the traditional metrics when items are drawn again.
+def tabulate(counts: Counts, cells: Cells | None = None) -> SufficientTable:
+    """Sum the answers to one benchmark within cells of equal hardness.
 
     Parameters
     ----------
     counts : Counts
         Answers to one benchmark.
-    """
-
-    def __init__(self, counts: Counts) -> None:
-        rates = target_rates(counts)
-        known = np.isfinite(rates)
-        here = known.max(axis=1, keepdims=True)
-        # With no gaps, all languages share their items, and their mean rate is enough.
-        targets = slice(0, 1) if (known[:, 1:] == here).all() else slice(1, None)
-        self._pieces = _pieces(known[:, targets], source_rates(counts), rates[:, targets])
-
-    def of(self, weights: Floats) -> dict[str, Floats]:
-        """The metrics for weights (n_draws, n_items) of the items, each (n_draws, n_models)."""
-        shape = (len(weights), *self._pieces.shape[1:3])
-        flat = self._pieces.reshape(4, -1, weights.shape[1])
-        sums = np.stack([(weights @ piece.T).reshape(shape) for piece in flat])
-        return {name: values[..., 0] for name, values in traditional(sums).items()}
-
-
-def _pieces(known: Bools, source: Floats, rates: Floats) -> Floats:
-    """What is summed for the traditional metrics, (4, n_models, n_targets, n_items)."""
-    target = np.where(known, rates, 0)
-    return np.stack([known, known * source[:, None], target, target * source[:, None]])
-
-
-def tabulate(counts: Counts, hardness: Hardness) -> SufficientTable:
-    """Sum the answers to one benchmark within the cells of its hardness.
-
-    Parameters
-    ----------
-    counts : Counts
-        Answers to one benchmark.
-    hardness : Hardness
-        Its cells.
+    cells : Cells, optional
+        By default one for each count of right answers among trials in the source language.
 
     Returns
     -------
@@ -380,33 +330,30 @@ def tabulate(counts: Counts, hardness: Hardness) -> SufficientTable:
     Examples
     --------
     >>> from hatlib import simulate_answers
-    >>> from hatlib.metric.hardness import self_hardness
     >>> counts = simulate_answers(abilities=[0.0], n_items=50, n_trials=4).responses.counts("sim")
-    >>> table = tabulate(counts, self_hardness(counts))
-    >>> int(table.items[0, 0].sum())
-    50
+    >>> table = tabulate(counts)
+    >>> int(table.items[0, 0].sum()), table.trials.tolist()
+    (50, [4, 4, 4, 4, 4])
     """
-    n_cells, n = hardness.posterior.shape[1], len(counts.targets) + 1
-    every = np.ones((1, len(counts.items)))
+    cells = cells or cells_of(counts)
+    every, n = np.ones((1, len(counts.items))), len(counts.targets) + 1
     sums, squares = (
-        np.stack([ledger.sums(every, n_cells, power)[:, 0] for ledger in hardness.ledgers])
+        np.stack([ledger.sums(every, cells.number, power)[:, 0] for ledger in cells.ledgers])
         for power in (1, 2)
     )
-    rates = target_rates(counts)
-    pieces = _pieces(np.isfinite(rates), source_rates(counts), rates)
     return SufficientTable(
         counts.benchmark,
         counts.source_language,
         counts.chance,
         counts.models,
         (MACRO, *counts.targets),
-        hardness.correct,
-        hardness.trials,
+        cells.correct,
+        cells.trials,
         source_items=sums[:, 0],
         items=sums[:, 1 : n + 1],
         rates=sums[:, n + 1 :],
         squares=squares[:, n + 1 :],
-        paired=pieces.sum(axis=3),
+        paired=paired_sums(counts).sum(axis=3),
         judge=counts.judge,
     )
 
@@ -419,7 +366,7 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
     Parameters
     ----------
     tables : sequence of SufficientTable
-        From `tabulate` with hardness "self".
+        From `tabulate`.
 
     Returns
     -------
@@ -435,32 +382,32 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
     first = tables[0]
     facts = {(t.benchmark, t.source_language, t.chance) for t in tables}
     if len(facts) > 1 or any(t.judge != first.judge for t in tables):
-        raise InputError(
-            "the tables differ in benchmark, source language, chance level or judge.",
-            "Merge the tables of one benchmark only.",
-        )
+        what = "the tables differ in benchmark, source language, chance level or judge."
+        raise InputError(what, "Merge the tables of one benchmark only.")
     if any(len(t.trials) != t.items.shape[2] for t in tables):
-        raise InputError(
-            "tables of pooled hardness do not add up.", "Use hardness self for shards."
-        )
-    models = tuple(dict.fromkeys(name for t in tables for name in t.models))
-    targets = (MACRO, *sorted({name for t in tables for name in t.targets[1:]}))
-    cells = sorted({cell for t in tables for cell in _cells_of(t)})
-    shape = (len(models), len(targets), len(cells))
-    source_items, paired = np.zeros((shape[0], shape[2])), np.zeros((4, *shape[:2]))
-    sums = np.zeros((3, *shape))
-    for t in tables:
-        m = np.array([models.index(name) for name in t.models])
-        at = np.array([targets.index(name) for name in t.targets])
-        c = np.array([cells.index(cell) for cell in _cells_of(t)])
+        what = "tables of pooled hardness do not add up."
+        raise InputError(what, "Use hardness self for shards.")
+    counts = [list(zip(t.trials.tolist(), t.correct.tolist(), strict=True)) for t in tables]
+    models = list(dict.fromkeys(name for t in tables for name in t.models))
+    targets = [MACRO, *sorted({name for t in tables for name in t.targets[1:]})]
+    cells = sorted({cell for each in counts for cell in each})
+    source_items, paired = (
+        np.zeros((len(models), len(cells))),
+        np.zeros((4, len(models), len(targets))),
+    )
+    sums = np.zeros((3, len(models), len(targets), len(cells)))
+    for t, own in zip(tables, counts, strict=True):
+        m, at = [models.index(x) for x in t.models], [targets.index(x) for x in t.targets]
+        c = [cells.index(x) for x in own]
         source_items[np.ix_(m, c)] += t.source_items
-        paired[np.ix_(np.arange(4), m, at)] += t.paired
-        sums[np.ix_(np.arange(3), m, at, c)] += np.stack([t.items, t.rates, t.squares])
+        paired[np.ix_(range(4), m, at)] += t.paired
+        sums[np.ix_(range(3), m, at, c)] += [t.items, t.rates, t.squares]
     trials, correct = np.array(cells, dtype=np.int64).T
+    whole = None if first.whole is None else merge_tables([t.whole or t for t in tables])
     return replace(
         first,
-        models=models,
-        targets=targets,
+        models=tuple(models),
+        targets=tuple(targets),
         correct=correct,
         trials=trials,
         source_items=source_items,
@@ -468,9 +415,5 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
         rates=sums[1],
         squares=sums[2],
         paired=paired,
-        whole=None if first.whole is None else merge_tables([t.whole or t for t in tables]),
+        whole=whole,
     )
-
-
-def _cells_of(table: SufficientTable) -> list[tuple[int, int]]:
-    return list(zip(table.trials.tolist(), table.correct.tolist(), strict=True))

@@ -14,11 +14,10 @@ import pandas as pd
 from hatlib.data.responses import Responses
 from hatlib.data.writing import csv_text
 from hatlib.metric.answers import excess_agreement
-from hatlib.metric.checks import sibtest
+from hatlib.metric.checks import identity_control, sibtest
 from hatlib.metric.compare import compare_all, compare_models
 from hatlib.metric.flags import Flag, Remark
 from hatlib.metric.results import BenchmarkScores, HatScores
-from hatlib.metric.score import identity_control
 from hatlib.metric.sufficient import MACRO
 from hatlib.show.output import NONE, estimate, number, probability, terminal_width, titled
 from hatlib.show.remarks import FLAGS, SHORT, note_text

@@ -20,7 +20,6 @@ from hatlib.data.door import Door, sniff
 from hatlib.data.responses import COLUMNS
 from hatlib.errors import InputError
 from hatlib.logs.aggregate import aggregate_trials, trials_expression
-from hatlib.metric.hardness import self_hardness
 from hatlib.metric.sufficient import tabulate
 
 KEYS = [c for c in COLUMNS if c not in ("n_correct", "n_trials")]
@@ -427,7 +426,7 @@ def test_shards_add_up_to_the_scores_of_the_whole(tmp_path):
         out = tmp_path / f"{name}-answers.parquet"
         aggregate_trials(write(frame, tmp_path / f"{name}.jsonl"), out=out)
         counts = hatlib.load_responses(out).counts("sim")
-        return counts, tabulate(counts, self_hardness(counts))
+        return counts, tabulate(counts)
 
     counts, whole = table(each, "whole")
     shard = pd.util.hash_array(each["item"].to_numpy(dtype=object)) % 3
@@ -447,8 +446,9 @@ def test_shards_add_up_to_the_scores_of_the_whole(tmp_path):
     direct = hatlib.score_counts(counts, hardness="self", draws=0)
     for other in (hatlib.score_table(whole), direct):
         np.testing.assert_allclose(of_shards, other.hat, rtol=0, atol=1e-12)
-    for name, values in whole.metrics().items():
-        np.testing.assert_allclose(merged.metrics()[name], values, rtol=0, atol=1e-12)
+    for name, values in hatlib.score_table(whole).metrics.items():
+        found = hatlib.score_table(merged).metrics[name]
+        np.testing.assert_allclose(found, values, rtol=0, atol=1e-12)
 
 
 # The command -----------------------------------------------------------------------------------

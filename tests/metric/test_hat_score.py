@@ -19,7 +19,6 @@ from hatlib.metric.hardness import (
     binomial_likelihood,
     hardness_grid,
     mixing_distribution,
-    posterior_of,
     self_hardness,
 )
 from hatlib.metric.pooled import fit_item_response, pooled_hardness
@@ -32,10 +31,8 @@ from hatlib.metric.profile import (
     SOFT,
     TERMS,
     fit_profiles,
-    profile_values,
 )
 from hatlib.metric.reference import (
-    effective_items,
     items_in_slices,
     support_of,
     uniform_reference,
@@ -131,6 +128,11 @@ def point(counts, profile="adaptive", reference="uniform", **options):
     return score_counts(counts, profile=profile, reference=reference, draws=0, **options)
 
 
+def bayes(distribution, likelihood):
+    joint = distribution[..., None, :] * likelihood
+    return joint / joint.sum(axis=-1, keepdims=True)
+
+
 # --- hardness, against direct optimisation ---------------------------------------------------
 
 
@@ -154,7 +156,7 @@ def test_the_distribution_of_hardness_is_the_most_likely_one(mixture):
     assert oracle.mixture_loglik(ours, cells, items, grid) == pytest.approx(best, abs=1e-3)
     assert oracle.mixture_loglik(slow, cells, items, grid) == pytest.approx(best, abs=1e-3)
     assert ours == pytest.approx(slow, abs=2e-3)
-    assert posterior_of(ours, likelihood) @ grid == pytest.approx(
+    assert bayes(ours, likelihood) @ grid == pytest.approx(
         oracle.posterior_means(slow, cells, grid), abs=2e-3
     )
 
@@ -192,8 +194,8 @@ def test_the_mixed_model_is_at_the_minimum_of_its_objective(profile, chance):
     counts, _ = simulated(
         [-1, 0.5, 2], ["linear", "steep", "shift"], n_items=200, chance=chance, rng=5
     )
-    hard = self_hardness(counts)
-    table = tabulate(counts, hard)
+    table = tabulate(counts)
+    hard = self_hardness(table)
     fit = fit_profiles(table, hard, profile)
     common_sd = [COMMON_SD[0], COMMON_SD[1], *(COMMON_SD[2] * DECAY**j for j in range(TERMS - 2))]
     weight = uniform_reference(hard.grid, chance)
@@ -207,7 +209,7 @@ def test_the_mixed_model_is_at_the_minimum_of_its_objective(profile, chance):
         assert fit.shape.common[t] == pytest.approx(common, abs=2e-2)
         assert fit.parameters[:, t] == pytest.approx(beta, abs=2e-2)
         curves = oracle.mixed_profiles(hard.grid, chance, level, beta, SOFT)
-        assert profile_values(fit)[:, t] @ weight == pytest.approx(curves @ weight, abs=1e-3)
+        assert fit.values(fit.parameters)[:, t] @ weight == pytest.approx(curves @ weight, abs=1e-3)
 
 
 @pytest.mark.parametrize("profiles", [["linear"] * 4, ["linear", "steep", "flat", "square"]])
@@ -236,10 +238,10 @@ def expected_table(items, rates, chance=0.0):
     """A sufficient table of one model and target with these sums in the cells 0, 1, …, K."""
     n_trials = len(items) - 1
     blank = answers(np.arange(n_trials + 1), np.arange(n_trials + 1), n_trials, chance)
-    hard = self_hardness(blank)
-    table = tabulate(blank, hard)
+    table = tabulate(blank)
+    hard = self_hardness(table)
     distribution = mixing_distribution(items[None], hard.likelihood, steps=200)
-    posterior = posterior_of(distribution, hard.likelihood)
+    posterior = bayes(distribution, hard.likelihood)
     rate = np.arange(n_trials + 1) / n_trials
     pieces = np.array([items.sum(), items @ rate, rates.sum(), rates @ rate])
     filled = replace(
@@ -256,10 +258,11 @@ def expected_table(items, rates, chance=0.0):
 @pytest.mark.parametrize("chance", [0.0, 0.25])
 def test_the_direct_profile_agrees_with_another_parametrisation(chance):
     counts = random_answers(8, n_models=2, n_items=150, n_trials=6, chance=chance)
-    hard = self_hardness(counts)
-    table = tabulate(counts, hard)
+    table = tabulate(counts)
+    hard = self_hardness(table)
     weight = uniform_reference(hard.grid, chance)
-    values = profile_values(fit_profiles(table, hard, "direct")) @ weight
+    fit = fit_profiles(table, hard, "direct")
+    values = fit.values(fit.parameters) @ weight
     for m, t in np.ndindex(2, 3):
         slow = oracle.monotone_mean(
             hard.posterior[m], table.items[m, t], np.nan_to_num(table.means()[m, t]),
@@ -287,7 +290,7 @@ def test_support_agrees_with_dropping_items_one_by_one(reference, chance):
 def test_effective_items_are_the_precision_of_a_weighted_mean():
     slices = np.array([4, 10, 30, 50, 20])
     found = oracle.kish_by_sampling(slices, np.random.default_rng(10))
-    assert effective_items(slices.astype(float)) == pytest.approx(found, rel=0.04)
+    assert support_of(slices)[1] == pytest.approx(found, rel=0.04)
 
 
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=30), st.integers(0, 10**6))
@@ -297,8 +300,9 @@ def test_slices_hold_no_more_items_than_there_are(weights, seed):
     slices = items_in_slices(reference / reference.sum(), distribution, 70.0)
     assert (slices >= 0).all()
     assert slices.sum() == pytest.approx(70)
-    assert 0 <= support_of(slices) <= 1
-    assert effective_items(slices) <= 70 + 1e-6
+    share, effective = support_of(slices)
+    assert 0 <= share <= 1
+    assert effective <= 70 + 1e-6
 
 
 # --- redraws, against refitting each resample -------------------------------------------------
@@ -364,7 +368,8 @@ def test_a_straight_profile_without_noise(profile, transfer, chance):
         mean = oracle.expected_cells(h, share, h, 10)[1]
     rates = items * (chance + transfer * (mean - chance))
     table, hard = expected_table(items, rates, chance)
-    values = profile_values(fit_profiles(table, hard, profile))[0, 1]
+    fit = fit_profiles(table, hard, profile)
+    values = fit.values(fit.parameters)[0, 1]
     weight = uniform_reference(grid, chance)
     hat = (values @ weight - chance) / (weight @ grid - chance)
     # On the logit scale a straight line is met nearly, and with two parameters only if perfect.
@@ -457,7 +462,7 @@ def test_shards_merge_into_the_whole(seed, profile, chance):
     counts = without(counts, target=rng.uniform(size=counts.target_trials.shape) < 0.1)
     shard = rng.integers(0, 3, 90)
     pieces = [some_items(counts, np.flatnonzero(shard == s)) for s in range(3)]
-    tables = [tabulate(piece, self_hardness(piece)) for piece in pieces]
+    tables = [tabulate(piece) for piece in pieces]
     whole = point(counts, profile, "auto")
     for order in ((0, 1, 2), (2, 0, 1)):
         merged = score_table(merge_tables([tables[s] for s in order]), profile=profile)
@@ -475,7 +480,7 @@ def test_shards_may_hold_other_models_targets_and_numbers_of_trials():
     a = random_answers(16, n_models=3, n_targets=2, n_trials=5)
     b = some_models(random_answers(17, n_models=3, n_targets=2, n_trials=8), np.array([2, 0]))
     b = some_targets(b, [1])
-    tables = [tabulate(c, self_hardness(c)) for c in (a, b)]
+    tables = [tabulate(c) for c in (a, b)]
     one, two = merge_tables(tables), merge_tables(tables[::-1])
     assert set(zip(one.trials, one.correct, strict=True)) == {
         *((5, k) for k in range(6)), *((8, k) for k in range(9))
@@ -676,9 +681,8 @@ def test_one_answer_an_item():
     for profile in ("plugin", "quadratic"):
         with pytest.raises(InputError, match=f"profile {profile} needs several answers"):
             point(five, profile)
-    for table in (tabulate(five, pooled_hardness(five)),):
-        with pytest.raises(InputError, match="tables of pooled hardness do not add up"):
-            merge_tables([table, table])
+    with pytest.raises(InputError, match="tables of pooled hardness do not add up"):
+        merge_tables([tabulate(five, pooled_hardness(five)[1])])
 
 
 def test_everything_wrong_with_the_options_is_said_at_once(responses):

@@ -134,8 +134,8 @@ def test_metrics_are_corrected_as_rogan_and_gladen_say():
 def test_hardness_stays_that_of_right_answers():
     judge = Judge(0.9, 0.8)
     counts, _ = answers(n_items=4000)
-    honest = self_hardness(counts)
-    found = self_hardness(replace(judged(counts, judge), judge=judge))
+    honest = self_hardness(tabulate(counts))
+    found = self_hardness(tabulate(replace(judged(counts, judge), judge=judge)))
     # Mean and spread of the hardness, not those of what the judge accepts.
     for power in (1, 2):
         moment = found.distribution @ found.grid**power
@@ -176,11 +176,11 @@ def test_a_frozen_standard_keeps_its_shape_under_an_uncertain_judge():
 def test_tables_of_a_judge_add_up_and_score_the_same():
     counts, _ = answers()
     seen = replace(counts, judge=Judge(0.95, 0.9))
-    table = tabulate(seen, self_hardness(seen))
+    table = tabulate(seen)
     whole = score_counts(counts, judge=Judge(0.95, 0.9), draws=0)
     assert score_table(table).hat == pytest.approx(whole.hat)
     with pytest.raises(InputError, match="chance level or judge"):
-        merge_tables([table, tabulate(counts, self_hardness(counts))])
+        merge_tables([table, tabulate(counts)])
 
 
 def test_what_a_judge_does_not_go_with():

@@ -21,9 +21,10 @@ from hatlib.metric.answers import (
     excess_agreement,
     guessed_options,
 )
+from hatlib.metric.checks import identity_control
 from hatlib.metric.flags import Flag, Remark
-from hatlib.metric.score import identity_control, score_counts
-from hatlib.metric.sufficient import leave_one_out, prompted_cells
+from hatlib.metric.score import score_counts
+from hatlib.metric.sufficient import cells_of, leave_one_out
 
 ABILITY = np.linspace(-2, 2.5, 7)
 H = (np.arange(4000) + 0.5) / 4000
@@ -142,17 +143,17 @@ def test_the_table_without_one_prompting_by_hand():
     rng = np.random.default_rng(3)
     x, y = (rng.integers(0, 2, (2, 6, 4)) for _ in range(2))
     given = prompted(x, y)
-    correct, trials, ledgers = prompted_cells(given, np.array([True, True]))
-    assert set(trials) == {3}
+    cells = cells_of(given, np.array([True, True]))
+    assert set(cells.trials) == {3}
     for m in range(2):
         expected = np.zeros((4, 2))
         for i in range(6):
             for b in range(4):
                 left = x[m, i].sum() - x[m, i, b]
                 expected[left] += 0.25, 0.25 * y[m, i, b]
-        sums = ledgers[m].sums(np.ones((1, 6)), len(trials))[:, 0]  # source, known, rates
+        sums = cells.ledgers[m].sums(np.ones((1, 6)), cells.number)[:, 0]  # source, known, rates
         for k, (n, right) in enumerate(expected):
-            here = sums[:, correct == k].sum(axis=1)
+            here = sums[:, cells.correct == k].sum(axis=1)
             assert here == pytest.approx([n, n, n, right, right])
 
 
@@ -165,7 +166,7 @@ def test_promptings_missing_in_one_language_and_unequal_numbers():
     p = p.rows(keep)
     some = with_rows(given, p)
     found = score_counts(some, draws=50)
-    for ledger in prompted_cells(some, np.ones(7, dtype=bool))[2]:
+    for ledger in cells_of(some, np.ones(7, dtype=bool)).ledgers:
         weight = np.bincount(ledger.item, ledger.columns[:, 2], minlength=500)
         assert ((weight == 0) | np.isclose(weight, 1)).all()
     assert spread(found, truth) < 0.15
