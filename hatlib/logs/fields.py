@@ -82,11 +82,25 @@ def normalised(value: object) -> str:
     ['1080', 'B', 'são paulo', '', '', 'true']
     """
     text = "" if value is None else str(value).rsplit(MARK, 1)[-1].strip()
-    if text.lower() in UNREADABLE:
-        return ""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    letters = (" " if unicodedata.category(c)[0] in "PSZC" else c for c in folded)
-    return key_of(text) or " ".join("".join(letters).split())
+    return "" if text.lower() in UNREADABLE else key_of(text) or folded(text)
+
+
+def folded(text: str) -> str:
+    """Text without case, punctuation and signs, with digits 0 to 9; accents stay.
+
+    Examples
+    --------
+    >>> folded(" «São  Paulo», १९६९! ")
+    'são paulo 1969'
+    """
+    text = ascii_digits(unicodedata.normalize("NFKC", text).casefold())
+    kinds = ((c, unicodedata.category(c)) for c in text)
+    return " ".join("".join(" " if k[0] in "PS" else c for c, k in kinds if k != "Cf").split())
+
+
+def ascii_digits(text: str) -> str:
+    """Text with the digits 0 to 9 in place of those of other scripts."""
+    return re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), text)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -3,7 +3,6 @@
 import gc
 import io
 import json
-import sys
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -17,16 +16,9 @@ import hatlib
 from hatlib import cli
 from hatlib.errors import InputError
 from hatlib.logs import import_logs
-from hatlib.logs.collect.items import read_items, read_labels
-from hatlib.logs.collect.judging import (
-    JUDGE_PROMPT,
-    agreement,
-    agreement_text,
-    judge_prompt,
-    verdict_of,
-)
-from hatlib.logs.collect.prompts import promptings
-from hatlib.logs.collect.rules import letter_in, number_in, same_fact
+from hatlib.logs.collect.items import promptings, read_items, read_labels
+from hatlib.logs.collect.judging import agreement, agreement_text, judge_prompt, verdict_of
+from hatlib.logs.collect.rules import judged, letter_in, number_in
 
 SUMS = {
     "en": "How much is {} and {}?",
@@ -78,74 +70,77 @@ def write(path, rows):
 # Rules --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("reply", "number"),
-    [
-        ("First 3, then 5.\nANSWER: 18", "18"),
-        ("ANSWER: 7\nNo, wait.\n**ANSWER:** **18**", "18"),
-        ("ANSWER：१८", "18"),
-        ("উত্তর: ১,২৩৪", "1234"),
-        ("الجواب ١٢٫٥", "12.5"),
-        ("結果は１８です", "18"),
-        ("共18個", "18"),
-        ("ANSWER: $1,234,567.50", "1234567.50"),
-        ("1.234.567 Euro", "1234567"),
-        ("1.234,5 kg", "1234.5"),
-        ("12 345 roubles", "12345"),
-        ("12\u202f345,6", "12345.6"),
-        ("1,00,000 रुपये", "100000"),
-        ("0.125", "0.125"),
-        ("ein Viertel, also 0,250", "0.250"),
-        ("2,5", "2.5"),
-        ("1'250", "1250"),
-        ("−5 degrees", "-5"),
-        ("from 10-18", "18"),
-        ("H2O and 3", "3"),
-        (r"so \boxed{1{,}080}", "1080"),
-        ("ANSWER: 6 * 3 = 18 (per day)", "18"),
-        ("ANSWER: 18 dollars for 3 days", "18"),
-        ("ANSWER:\n18", "18"),
-        ("The answer is 18.", "18"),
-        ("ANSWER: eighteen, of 20", "20"),
-        ("ANSWER: eighteen", None),
-        ("no idea", None),
-        ("", None),
-    ],
-)
+NUMBERS = r"""
+First 3, then 5.\nANSWER: 18            | 18
+ANSWER: 7\nNo, wait.\n**ANSWER:** **18** | 18
+ANSWER：१८                              | 18
+উত্তর: ১,২৩৪                             | 1234
+الجواب ١٢٫٥                             | 12.5
+結果は１８です                            | 18
+共18個                                  | 18
+ANSWER: $1,234,567.50                   | 1234567.50
+1.234.567 Euro                          | 1234567
+1.234,5 kg                              | 1234.5
+12 345 roubles                          | 12345
+12\u202f345,6                           | 12345.6
+1,00,000 रुपये                          | 100000
+0.125                                   | 0.125
+ein Viertel, also 0,250                 | 0.250
+2,5                                     | 2.5
+1'250                                   | 1250
+−5 degrees                              | -5
+from 10-18                              | 18
+H2O and 3                               | 3
+so \boxed{1{,}080}                     | 1080
+ANSWER: 6 * 3 = 18 (per day)            | 18
+ANSWER: 18 dollars for 3 days           | 18
+ANSWER:\n18                             | 18
+The answer is 18.                       | 18
+ANSWER: eighteen, of 20                 | 20
+ANSWER: eighteen                        | None
+no idea                                 | None
+                                        | None
+"""
+LETTERS = r"""
+A is wrong.\nANSWER: J     | J
+ANSWER: (b)                | B
+**ANSWER: C) red**         | C
+ANSWER: Ｄ                 | D
+ANSWER: \boxed{E}         | E
+ANSWER: option F.          | F
+the answer is (G)          | G
+I                          | I
+red                        | C
+ANSWER: C red              | C
+Some thoughts.\nH          | H
+I cannot tell              | None
+A car is red               | None
+ANSWER: K                  | None
+"""
+
+
+def table(text):
+    lines = text.replace(r"\u202f", "\u202f").strip("\n").splitlines()
+    rows = ([part.strip() for part in line.rsplit("|", 1)] for line in lines)
+    return [(a.replace(r"\n", "\n"), None if b == "None" else b) for a, b in rows]
+
+
+@pytest.mark.parametrize(("reply", "number"), table(NUMBERS))
 def test_numbers(reply, number):
     assert number_in(reply) == (None if number is None else Decimal(number))
 
 
-@pytest.mark.parametrize(
-    ("reply", "letter"),
-    [
-        ("A is wrong.\nANSWER: J", "J"),
-        ("ANSWER: (b)", "B"),
-        ("**ANSWER: C) red**", "C"),
-        ("ANSWER: Ｄ", "D"),
-        (r"ANSWER: \boxed{E}", "E"),
-        ("ANSWER: option F.", "F"),
-        ("the answer is (G)", "G"),
-        ("I", "I"),
-        ("red", "C"),
-        ("ANSWER: C red", "C"),
-        ("Some thoughts.\nH", "H"),
-        ("I cannot tell", None),
-        ("A car is red", None),
-        ("ANSWER: K", None),
-        ("", None),
-    ],
-)
+@pytest.mark.parametrize(("reply", "letter"), table(LETTERS))
 def test_letters(reply, letter):
-    options = ["car", "sky", "red", *"defghij"]
-    assert letter_in(reply, options) == letter
+    assert letter_in(reply, ["car", "sky", "red", *"defghij"]) == letter
 
 
 def test_facts():
-    assert same_fact("Thinking…\nANSWER: **São Paulo.**", ["Rio", "são paulo"])
-    assert same_fact("ANSWER: ۱۹۶۹", ["1969"])
-    assert not same_fact("Sao Paulo", ["São Paulo"])  # for the judge to say
-    assert not same_fact("", ["", "x"]) and not same_fact("ANSWER: Rio or Bern", ["Rio"])
+    right = lambda reply, *answers: judged("fact", reply, answers)[1]  # noqa: E731
+    assert right("Thinking…\nANSWER: **São Paulo.**", "Rio", "são paulo")
+    assert right("ANSWER: ۱۹۶۹", "1969")
+    assert not right("Sao Paulo", "São Paulo")  # for the judge to say
+    assert not right("", "", "x") and not right("ANSWER: Rio or Bern", "Rio")
 
 
 # Items --------------------------------------------------------------------------------------
@@ -174,7 +169,7 @@ def test_csv_columns_languages(tmp_path):
         "nr,language,question,answer,options\n1,en,q,B,x|y\n1,de,f,y,w|y\n1,fr,f,B,w|y\n"
     )
     items = read_items(path, "option", languages=["de"], columns={"id": "nr"})
-    assert [(i.language, i.answers, i.options) for i in items] == [
+    assert [(i.language, i.answer, i.options) for i in items] == [
         ("en", ("B",), ("x", "y")),
         ("de", ("B",), ("w", "y")),
     ]
@@ -229,8 +224,7 @@ def test_an_answer_cannot_leave_its_tags():
 def test_agreement_is_that_of_judge_of():
     right, accepted = [1, 1, 1, 0, 0], [1, 1, 0, 0, 1]
     judge, found = hatlib.judge_of(right, accepted), agreement(right, accepted)
-    assert found["sensitivity"] == judge.sensitivity
-    assert found["specificity"] == judge.specificity
+    assert (found["sensitivity"], found["specificity"]) == (judge.sensitivity, judge.specificity)
     assert "--judge 0.6667 0.5 --judge-labels 3 2" in agreement_text("j", found)
     for useless in (agreement([1, 1, 0, 0], [1, 0, 1, 0]), agreement([1], [1])):
         assert "cannot be corrected" in agreement_text("j", useless)
@@ -238,19 +232,17 @@ def test_agreement_is_that_of_judge_of():
 
 def test_labels(tmp_path):
     items = read_items(write(tmp_path / "a.jsonl", capitals()), "fact")
-    rows = [
-        {"item": "lum-0", "language": "de", "answer": "x", "label": label} for label in ("right", 0)
-    ]
-    labels = read_labels(write(tmp_path / "b.jsonl", rows), items)
-    assert [(item.id, answer, right) for item, answer, right in labels] == [
+    row = {"item": "lum-0", "language": "de", "answer": "x"}
+    read = lambda *rows: read_labels(write(tmp_path / "b.jsonl", rows), items)  # noqa: E731
+    labels = read(row | {"label": "right"}, row | {"label": 0})
+    assert [(item.id, *rest) for item, *rest in labels] == [
         ("lum-0", "x", True),
         ("lum-0", "x", False),
     ]
     with pytest.raises(InputError, match="right answers and wrong ones"):
-        read_labels(write(tmp_path / "b.jsonl", rows[:1]), items)
-    rows = [{"item": "?", "language": "de", "answer": "x", "label": "maybe"}]
+        read(row | {"label": 1})
     with pytest.raises(InputError) as error:
-        read_labels(write(tmp_path / "b.jsonl", rows), items)
+        read(row | {"item": "?", "label": "maybe"})
     assert len(error.value.problems) == 2
 
 
@@ -340,7 +332,7 @@ def hat(tmp_path, monkeypatch):
 def test_from_a_model_to_its_hat(run, hat, tmp_path):
     items = write(tmp_path / "items.jsonl", choices())
     log = run("mmlu_prox_lite", "strong", "weak", items=items, promptings=2, languages="de,sw")
-    assert log.eval.task == "mmlu-prox-lite" and log.eval.metadata["temperature"] == 1.0
+    assert log.eval.task == "mmlu-prox-lite"
     assert log.plan.config.temperature == 1.0 and len(log.samples) == 12 * 3 * 2
     named = {"benchmark", "item", "language", "source_language", "prompting"}
     assert named <= set(log.samples[0].metadata)
@@ -364,8 +356,7 @@ def test_facts_with_a_judge_whose_verdict_may_be_missing(run, hat, tmp_path):
     items = write(tmp_path / "items.jsonl", capitals())
     log = run("facts", "chatty", "weak", items=items, judge="invented/mute-judge", promptings=1)
     about, scores = log.eval.metadata, [s.scores["fact"] for s in log.samples]
-    assert about["judge"] == "invented/mute-judge" and about["judge_prompt"] == JUDGE_PROMPT
-    assert len(about["judge_prompt_sha256"]) == 64
+    assert about["judge"] == "invented/mute-judge" and "VERDICT" in about["judge_prompt"]
     assert {score.metadata["by"] for score in scores} == {"judge"}
     assert 0.4 < sum(score.value == "C" for score in scores) / len(scores) < 0.9
     lost = sum(score.reason == "grader_failed" for score in scores)
@@ -415,19 +406,23 @@ def test_a_judge_with_known_errors(run, tmp_path):
 
 
 def test_tasks_as_they_are_asked(inspect_ai, tmp_path):
+    from inspect_ai._util.registry import registry_lookup
+
     from hatlib.logs.collect import tasks
 
+    assert registry_lookup("task", "hatlib/mgsm") is tasks.mgsm  # however the package is installed
     items = write(tmp_path / "items.jsonl", sums(1))
     task = tasks.mgsm(items=items, instructions="item", promptings=2)
-    told = {s.metadata["language"]: s.metadata["instruction_language"] for s in task.dataset}
-    assert told == {"en": "en", "de": "de", "sw": "en", "hi": "en"}
     assert task.metadata["instructions_in_english"] == ["hi", "sw"]
-    facts = write(tmp_path / "facts.jsonl", capitals())
-    task = tasks.facts(items=facts, judge="none", languages=["de", False], promptings=1)
+    assert [s.input.split(".")[0] for s in task.dataset][:4:2] == [
+        "Solve this problem",
+        "Löse diese Aufgabe",
+    ]
+    items = write(tmp_path / "facts.jsonl", capitals())
+    task = tasks.facts(items=items, judge="none", languages=["de", False], promptings=1)
     assert task.metadata["judge"] == "none" and "judge_prompt" not in task.metadata
-    assert {tuple(s.metadata["references"]) for s in task.dataset if s.id.startswith("oak-1")} == {
-        ("Oakham Fell 1", "Oakham Fell 1")
-    }
+    told = {tuple(s.metadata["references"]) for s in task.dataset if s.id.startswith("oak-1")}
+    assert told == {("Oakham Fell 1", "Oakham Fell 1")}
 
 
 @pytest.mark.parametrize(
@@ -437,7 +432,7 @@ def test_tasks_as_they_are_asked(inspect_ai, tmp_path):
         ("mgsm", {"items": "s.jsonl", "repeats": 2, "temperature": 0}, ["same answer again"]),
         ("mgsm", {"items": "s.jsonl", "instructions": "sw"}, ["no wordings"]),
         ("facts", {"items": "s.jsonl"}, ["judge=none"]),
-        ("mgsm", {"items": "c.jsonl"}, ["the answer is no number"]),
+        ("mgsm", {"items": "c.jsonl"}, ["the answer is no number", "14 more problems"]),
         ("mgsm", {"items": "owner/name"}, ["no such file"]),
     ],
 )
@@ -450,13 +445,3 @@ def test_wrong_options(inspect_ai, tmp_path, monkeypatch, task, options, told):
     with pytest.raises(InputError) as error:
         getattr(tasks, task)(**options)
     assert all(text in error.value.message for text in told)
-
-
-def test_nothing_needs_inspect_before_a_task(monkeypatch):
-    for name in list(sys.modules):
-        if name.split(".")[0] == "inspect_ai" or name.startswith("hatlib.logs.collect"):
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "inspect_ai", None)
-    from hatlib.logs.collect import items, judging, prompts, rules
-
-    assert rules.number_in("18") == 18 and all((items, judging, prompts))

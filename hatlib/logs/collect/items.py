@@ -1,60 +1,56 @@
-"""Items to ask, from a file of the user, checked before a call is paid for."""
+"""Items to ask, and ways to ask them, checked before a call is paid for.
+
+The wordings stand in ``prompts.toml``. They are our own, in English and a few more languages.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from hatlib.data.files import read_table
+from hatlib.data.files import Place, read_table
 from hatlib.data.languages import is_language, standard_language
-from hatlib.errors import InputError, Problem
-from hatlib.logs.collect.rules import LETTERS, letter_in, number_in
-from hatlib.logs.fields import score_of
-from hatlib.logs.reading import Notes, clean, value_of
-
-Kind = Literal["number", "option", "fact"]
-
-#: More problems than this are not listed.
-MOST_PROBLEMS = 50
+from hatlib.errors import InputError, listing
+from hatlib.logs.collect.rules import LETTERS, Kind, letter_in, number_in
+from hatlib.logs.fields import listed, mapping, score_of
+from hatlib.logs.reading import clean, parsed
 
 _NEEDED = ["id", "language", "question", "answer"]
 _COLUMNS = [*_NEEDED, "options", "source_language"]
 
 
 @dataclass(frozen=True)
-class Item:
-    """One question in one language.
+class Prompting:
+    """One way to ask.
 
     Attributes
     ----------
-    id : str
-        The same in every language.
-    language, source_language : str
-        Codes.
-    question : str
-    answers : tuple of str
-        Any of them is right; for options the letter.
-    options : tuple of str
-        In the order of the letters; empty if the question is open.
+    name : str
+        Number of the wording, and whether it stands before or after the question.
+    texts : mapping of str to str
+        Language of the instruction to the instruction.
+    before : bool
     """
 
-    id: str
-    language: str
-    question: str
-    answers: tuple[str, ...]
-    options: tuple[str, ...]
-    source_language: str
+    name: str
+    texts: Mapping[str, str]
+    before: bool
 
-    @property
-    def is_source(self) -> bool:
-        """Whether this is the item in its source language."""
-        return self.language == self.source_language
+    def ask(self, item: Any, instructions: str = "en") -> str:
+        """The prompt for an item, in English where there is no wording in the item's language."""
+        language = item.language if instructions == "item" else instructions
+        options = [f"{a}) {text}" for a, text in zip(LETTERS, item.options, strict=False)]
+        question = "\n".join([item.question, *(["", *options] if options else [])])
+        parts = [self.texts.get(language, self.texts["en"]), question]
+        return "\n\n".join(parts if self.before else parts[::-1])
 
 
 def read_items(
@@ -64,7 +60,7 @@ def read_items(
     languages: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
     most: int = 0,
-) -> tuple[Item, ...]:
+) -> list[Any]:
     r"""Read items, all languages of one after the other.
 
     Parameters
@@ -86,7 +82,10 @@ def read_items(
 
     Returns
     -------
-    tuple of Item
+    list of namedtuple
+        Items with the fields ``id``, ``language``, ``question``, ``answer`` (a tuple: any of them
+        is right; for options the letter), ``options`` (a tuple), ``source_language``, and
+        ``references``: the right answers in the language and in the source language.
 
     Raises
     ------
@@ -101,58 +100,61 @@ def read_items(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "sums.jsonl"
     ...     _ = path.write_text("\n".join(map(json.dumps, rows)))
-    ...     [(item.id, item.language, item.answers) for item in read_items(path, "number")]
+    ...     [(item.id, item.language, item.answer) for item in read_items(path, "number")]
     [('1', 'en', ('3',)), ('1', 'de', ('3',))]
     """
     unknown = [code for code in (source, *languages) if not is_language(code)]
-    _raise([Problem("this is no language code.", value=code) for code in unknown])
-    given = _table(items, _COLUMNS, columns)
-    rows = given.copy()
-    rows["id"] = rows["id"].map(clean)
-    rows["source_language"] = rows["source_language"].replace("", source)
-    filled = (rows[_NEEDED] != "").all(axis=1)
-    checks = [(rows[name] == "", f"there is no {name}.", name, "") for name in _NEEDED]
-    for name in ("language", "source_language"):
-        bad = ~rows[name].map(is_language) & (rows[name] != "")
-        checks.append((bad, "this is no language code.", name, "Write a code such as de."))
-        rows[name] = rows[name].map(standard_language)
-    rows["answer"] = [_texts(cell, kind == "fact") for cell in rows["answer"]]
-    rows["options"] = rows["options"].map(_texts)
+    if unknown:
+        raise InputError("this is no language code.", value=listing(unknown))
+    given, place = _table(items, _COLUMNS, columns)
+    rows = given.assign(
+        id=given["id"].map(clean),
+        language=given["language"].map(standard_language),
+        source_language=given["source_language"].replace("", source).map(standard_language),
+        answer=given["answer"].map(lambda cell: _texts(cell, kind == "fact")),
+        options=given["options"].map(_texts),
+    )
     rows["key"] = [_key(*row, kind) for row in zip(rows["answer"], rows["options"], strict=True)]
-    is_right = rows["key"].notna() | ~filled
     if kind == "option":
-        many = rows["options"].map(len).between(2, len(LETTERS)) | ~filled
-        checks.append((~many, f"there are not 2 to {len(LETTERS)} options.", "options", ""))
-        checks.append((many & ~is_right, "the answer is none of the options.", "answer", ""))
         rows["answer"] = [(letter,) for letter in rows["key"]]
-    else:
-        checks.append((~is_right, f"the answer is no {kind}.", "answer", ""))
-    again = rows.duplicated(["id", "language"]) & filled
-    checks.append((again, "this item stands twice in one language.", "id", "Give each one id."))
-    good = ~pd.concat([bad for bad, *_ in checks], axis=1).any(axis=1)
+    filled = (given[_NEEDED] != "").all(axis=1)
+    many = rows["options"].map(len).between(2, len(LETTERS)) | (kind != "option")
+    again = rows.duplicated(["id", "language"])
+    checks = [(given[name] == "", f"there is no {name}.", name, "") for name in _NEEDED]
+    checks += [
+        (~rows[name].map(is_language) & (rows[name] != ""), "this is no language code.", name, "")
+        for name in ("language", "source_language")
+    ]
+    checks += [
+        (filled & ~many, f"there are not 2 to {len(LETTERS)} options.", "options", ""),
+        (filled & many & rows["key"].isna(), f"the answer is no {kind}.", "answer", ""),
+        (filled & again, "this item stands twice in one language.", "id", "Give each one id."),
+    ]
+    name = rows["id"].mask(np.logical_or.reduce([bad for bad, *_ in checks]))
     rows["home"] = rows["language"] == rows["source_language"]
-    by, first = rows[good].groupby("id"), ~rows[good].duplicated("id")
+    by, first = rows.groupby(name), name.notna() & ~name.duplicated()
     several = by["source_language"].transform("nunique") > 1
+    astray = (by["home"].transform("sum") == 0) & ~several
     differ = by["key"].transform("nunique") > 1
-    astray = ~by["home"].transform("any") & ~several
     for bad, what, remedy in (
         (several, "this item has several source languages.", ""),
         (astray, "this item is not there in its source language.", "Add it: a HAT needs it."),
         (differ, "its right answer is not the same in all languages.", "An id is one question."),
     ):
         checks.append((first & bad, what, "id", remedy))
-    _raise(_wrong(given, checks))
-    if rows.empty:
-        raise InputError("there are no items.", file=str(items))
-    wanted = [standard_language(code) for code in languages] or rows["language"].unique()
-    rows = rows.assign(order=pd.factorize(rows["id"])[0], away=~rows["home"])
-    rows = rows[rows["home"] | rows["language"].isin(wanted)]
+    _refuse(given, place, checks)
+    rows["order"] = pd.factorize(rows["id"])[0]
+    asked = [standard_language(code) for code in languages] or rows["language"]
+    rows["references"] = rows["answer"] + rows["id"].map(
+        rows[rows["home"]].set_index("id")["answer"]
+    )
+    rows = rows[rows["home"] | rows["language"].isin(asked)]
     rows = rows[rows["order"] < (most or len(given))]
-    kept = rows.sort_values(["order", "away"], kind="stable")[_COLUMNS]
-    return tuple(Item(*row) for row in kept.itertuples(index=False, name=None))
+    rows = rows.sort_values(["order", "home"], ascending=[True, False], kind="stable")
+    return [*rows[[*_COLUMNS, "references"]].itertuples(index=False, name="Item")]
 
 
-def read_labels(path: str | Path, items: Sequence[Item]) -> list[tuple[Any, str, bool]]:
+def read_labels(path: str | Path, items: Sequence[Any]) -> list[tuple[Any, str, bool]]:
     """Read answers that people have labelled: the item, the answer, whether it is right.
 
     Parameters
@@ -160,7 +162,7 @@ def read_labels(path: str | Path, items: Sequence[Item]) -> list[tuple[Any, str,
     path : path
         A JSONL, CSV or Parquet file with the columns ``item``, ``language``, ``answer`` and
         ``label`` (right or wrong, 1 or 0, yes or no).
-    items : sequence of Item
+    items : sequence of namedtuple
         To which the answers are.
 
     Raises
@@ -168,65 +170,103 @@ def read_labels(path: str | Path, items: Sequence[Item]) -> list[tuple[Any, str,
     InputError
         Listing everything that is wrong.
     """
-    rows = _table(path, ["item", "language", "answer", "label"])
+    rows, place = _table(path, ["item", "language", "answer", "label"])
     known = {(item.id, item.language): item for item in items}
     places = zip(rows["item"].map(clean), rows["language"].map(standard_language), strict=True)
     asked = pd.Series([known.get(place) for place in places], rows.index, dtype=object)
     right = rows["label"].map(score_of)
-    checks = [
-        (asked.isna(), "there is no such item.", "item", ""),
-        (~right.isin([0, 1]), "this is no label.", "label", "Write right or wrong."),
-    ]
-    _raise(_wrong(rows, checks))
+    checks = [(asked.isna(), "there is no such item.", "item", "")]
+    checks += [(~right.isin([0, 1]), "this is no label.", "label", "Write right or wrong.")]
+    _refuse(rows, place, checks)
     if right.nunique() < 2:
         what = "the labels must hold right answers and wrong ones."
         raise InputError(what, "Label some of either kind.", file=str(path))
-    return [*zip(asked, rows["answer"].map(str), right == 1, strict=True)]
+    return [*zip(asked, rows["answer"], right == 1, strict=True)]
+
+
+def promptings(kind: Kind, n: int = 10, file: str | Path = "") -> tuple[Prompting, ...]:
+    """The first `n` ways to ask: the same wordings for every item and language.
+
+    Parameters
+    ----------
+    kind : {"number", "option", "fact"}
+        What an answer is.
+    n : int
+        At most twice the number of wordings.
+    file : path
+        Own wordings, laid out as ``prompts.toml``; empty: those of this package.
+
+    Raises
+    ------
+    InputError
+        If there are not so many, or the file cannot be used.
+
+    Examples
+    --------
+    >>> ways = promptings("number", 3)
+    >>> [way.name for way in ways], sorted(ways[0].texts)
+    (['1-before', '2-after', '3-before'], ['de', 'en', 'es', 'fr'])
+    """
+    path = Path(file or Path(__file__).with_name("prompts.toml"))
+    try:
+        found = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"the wordings cannot be read: {error}", file=str(path)) from None
+    parts = {code: mapping(mapping(part).get(kind)) for code, part in found.items()}
+    texts = {
+        code: [f"{text} {part.get('mark', '')}".strip() for text in listed(part.get("wordings"))]
+        for code, part in parts.items()
+        if part
+    }
+    size = len(texts.get("en", ()))
+    uneven = [code for code, wordings in texts.items() if len(wordings) != size]
+    if not size or uneven:
+        what = f"each language needs as many wordings for a {kind} as English, and English one."
+        raise InputError(what, file=str(path), value=listing(uneven))
+    if not 1 <= n <= 2 * size:
+        raise InputError(f"there are {2 * size} promptings.", "Use repeats.", value=str(n))
+    ways = []
+    for turn, wording in (divmod(k, size) for k in range(n)):
+        before = (turn + wording) % 2 == 0
+        name = f"{wording + 1}-{'before' if before else 'after'}"
+        ways.append(Prompting(name, {code: each[wording] for code, each in texts.items()}, before))
+    return tuple(ways)
 
 
 def _table(
     path: str | Path, names: Sequence[str], columns: Mapping[str, str] | None = None
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, Place]:
     """Some columns of a file as text, empty if they are not there, and where each row stands."""
     here = Path(path).expanduser()
     if not here.exists():  # Inspect changes the folder while it loads a task from a file
         here = Path(os.environ.get("PWD", ".")) / here
     rows, place = read_table(here)
     rows = rows.assign(**{ours: rows.get(theirs, "") for ours, theirs in (columns or {}).items()})
-    rows = rows.reindex(columns=list(names), fill_value="")
-    return rows.assign(file=here.name, line=[place.line(row) for row in range(len(rows))])
+    return rows.reindex(columns=list(names), fill_value=""), place
 
 
 def _texts(cell: str, several: bool = True) -> tuple[str, ...]:
     """The texts in a cell: those of a JSON list, or with ``|`` between."""
-    found = value_of(cell.encode(), "", Notes()) if cell.startswith("[") else None
+    found = parsed(cell) if cell.startswith("[") else None
     texts = found if isinstance(found, list) else cell.split("|") if several else [cell]
     return tuple(text for each in texts if each is not None and (text := str(each).strip()))
 
 
 def _key(answers: tuple[str, ...], options: tuple[str, ...], kind: Kind) -> Any:
     """What must be the same in all languages: a number or a letter; None if it is neither."""
-    if kind == "fact":
-        return "" if answers else None
-    if len(answers) != 1:
-        return None
+    if kind == "fact" or len(answers) != 1:
+        return "" if kind == "fact" and answers else None
     if kind == "option":
         return letter_in(answers[0], options)
     return None if re.search(r"[^\W\d_]", answers[0]) else number_in(answers[0])
 
 
-def _wrong(rows: pd.DataFrame, checks: Iterable[tuple[pd.Series, str, str, str]]) -> list[Problem]:
-    """A problem for each row that fails a check: which rows, what, in which column, the remedy."""
-    return [
-        Problem(what, remedy, row["file"], int(row["line"]), column, str(row[column]))
+def _refuse(rows: pd.DataFrame, place: Place, checks: Sequence[tuple[Any, str, str, str]]) -> None:
+    """Refuse rows that fail a check: which rows, what, in which column, the remedy."""
+    problems = [
+        problem
         for bad, what, column, remedy in checks
-        for row in rows.loc[bad[bad].index].to_dict("records")
+        for problem in place.problems(bad, what, remedy, column, rows[column])
     ]
-
-
-def _raise(problems: list[Problem]) -> None:
-    """Raise what is wrong, if anything is."""
-    more = len(problems) - MOST_PROBLEMS
     if problems:
-        last = [Problem(f"and {more} problems more.")] if more > 0 else []
-        raise InputError([*problems[:MOST_PROBLEMS], *last])
+        raise InputError(problems)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 
 from hatlib.errors import InputError
 from hatlib.metric.judge import Judge
@@ -18,8 +17,6 @@ JUDGE_PROMPT = Path(__file__).with_name("judge.txt").read_text("utf-8")
 
 #: An answer is cut to so many characters for the judge.
 MOST_CHARACTERS = 4000
-
-_VERDICT = re.compile(r"\s*VERDICT: (RIGHT|WRONG)\s*")
 
 
 def fingerprint(text: str) -> str:
@@ -49,19 +46,7 @@ def verdict_of(reply: str) -> bool | None:
     >>> [verdict_of(t) for t in ("VERDICT: RIGHT", "VERDICT: WRONG\n", "I think it is RIGHT.")]
     [True, False, None]
     """
-    found = _VERDICT.fullmatch(reply)
-    return None if found is None else found[1] == "RIGHT"
-
-
-def same_model(judge: str, model: str) -> bool:
-    """Whether two names are of one model, perhaps by two providers.
-
-    Examples
-    --------
-    >>> same_model("openai/o9", "openrouter/openai/o9"), same_model("a/o9", "a/o9-mini")
-    (True, False)
-    """
-    return judge.rsplit("/", 1)[-1].lower() == model.rsplit("/", 1)[-1].lower()
+    return {"VERDICT: RIGHT": True, "VERDICT: WRONG": False}.get(reply.strip())
 
 
 def agreement(right: Sequence[bool], accepted: Sequence[bool]) -> dict[str, float]:
@@ -74,13 +59,12 @@ def agreement(right: Sequence[bool], accepted: Sequence[bool]) -> dict[str, floa
     >>> agreement([1, 1, 1, 1, 0, 0], [1, 1, 1, 0, 0, 0])
     {'sensitivity': 0.75, 'specificity': 1.0, 'labelled_right': 4, 'labelled_wrong': 2}
     """
-    truth, said = np.asarray(right, dtype=bool), np.asarray(accepted, dtype=bool)
-    accepts, rejects = said[truth], ~said[~truth]
+    truth, said = pd.Series(right, dtype=bool), pd.Series(accepted, dtype=bool)
     return {
-        "sensitivity": float(accepts.mean()) if accepts.size else math.nan,
-        "specificity": float(rejects.mean()) if rejects.size else math.nan,
-        "labelled_right": accepts.size,
-        "labelled_wrong": rejects.size,
+        "sensitivity": float(said[truth].mean()),
+        "specificity": float((~said)[~truth].mean()),
+        "labelled_right": int(truth.sum()),
+        "labelled_wrong": int((~truth).sum()),
     }
 
 
@@ -93,17 +77,13 @@ def agreement_text(judge: str, found: Mapping[str, float]) -> str:
     a/judge accepts 75.0 % of 4 right answers and rejects 100.0 % of 2 wrong ones. Correct \
 scores for it: hat score --judge 0.75 1 --judge-labels 4 2
     """
-    accepts, rejects = found["sensitivity"], found["specificity"]
-    n_right, n_wrong = int(found["labelled_right"]), int(found["labelled_wrong"])
-    text = (
-        f"{judge} accepts {accepts:.1%} of {counted(n_right, 'right answer')} "
-        f"and rejects {rejects:.1%} of {n_wrong} wrong ones."
-    ).replace("%", " %")
+    accepts, rejects, n_right, n_wrong = found.values()
+    right = counted(int(n_right), "right answer")
+    text = f"{judge} accepts {accepts:.1%} of {right} and rejects {rejects:.1%} of {n_wrong} wrong"
+    text = text.replace("%", " %")
     try:
-        Judge(accepts, rejects, n_right, n_wrong)
+        Judge(accepts, rejects, int(n_right), int(n_wrong))
     except InputError as error:  # too bad a judge is a finding, not a mistake
-        return f"{text} Scores cannot be corrected for it: {error}"
-    return (
-        f"{text} Correct scores for it: hat score --judge {accepts:.4g} {rejects:.4g} "
-        f"--judge-labels {n_right} {n_wrong}"
-    )
+        return f"{text} ones. Scores cannot be corrected for it: {error}"
+    option = f"--judge {accepts:.4g} {rejects:.4g} --judge-labels {n_right} {n_wrong}"
+    return f"{text} ones. Correct scores for it: hat score {option}"

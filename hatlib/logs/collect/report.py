@@ -27,8 +27,7 @@ def lines(log: EvalLog) -> Iterator[str]:
     told = [score.metadata or {} for score in scores]
     yield f"{log.eval.task}, {log.eval.model}: {counted(len(samples), 'answer')}, {log.status}."
     by = Counter(each.get("by") for each in told)
-    if by["rule"] + by["judge"]:
-        yield f"Scored by rule: {by['rule']:,}; by a judge: {by['judge']:,}."
+    yield f"Scored by rule: {by['rule']:,}; by a judge: {by['judge']:,}."
     for reason, n in Counter(str(score.reason) for score in scores if score.reason).items():
         yield f"{counted(n, 'answer')} {_REASONS.get(reason, reason)}."
     if about.get("instructions_in_english"):

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any, Literal
+
+from hatlib.logs.fields import ascii_digits, folded
+
+Kind = Literal["number", "option", "fact"]
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -24,6 +29,27 @@ _SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")
 _SIGNS = str.maketrans({"٬": ",", "，": ",", "٫": ".", "．": ".", "−": "-", "’": "'"}) | _SPACES
 
 
+def judged(
+    kind: Kind, reply: str, answers: Sequence[str], options: Sequence[str] = ()
+) -> tuple[str | None, bool]:
+    """What a reply answers, None if nothing, and whether the rule calls that right.
+
+    A fact is right if it is one of the answers, but for case and punctuation.
+
+    Examples
+    --------
+    >>> judged("fact", "ANSWER: «Paris».", ["paris"]), judged("number", "18.0", ["18"])
+    (('«Paris».', True), ('18.0', True))
+    """
+    if kind == "fact":
+        answer = marked(reply)
+        text = (reply if answer is None else answer).strip()
+        return text or None, folded(text) in {folded(each) for each in answers} - {""}
+    right: Any = number_in(answers[0]) if kind == "number" else answers[0]
+    found: Any = number_in(reply) if kind == "number" else letter_in(reply, options)
+    return (None, False) if found is None else (str(found), found == right)
+
+
 def marked(reply: str) -> str | None:
     r"""What a reply marks as its answer; None if it marks nothing.
 
@@ -32,11 +58,8 @@ def marked(reply: str) -> str | None:
     >>> marked("Three times six.\n**ANSWER:** 18"), marked(r"so \boxed{18}"), marked("18")
     ('18', '18', None)
     """
-    for pattern in (_MARK, _BOXED):
-        found = pattern.findall(reply)
-        if found:
-            return str(found[-1]).strip(" \t*_`")
-    return None
+    found = _MARK.findall(reply) or _BOXED.findall(reply)
+    return str(found[-1]).strip(" \t*_`") if found else None
 
 
 def number_in(reply: str) -> Decimal | None:
@@ -54,8 +77,7 @@ def number_in(reply: str) -> Decimal | None:
     reply = reply.replace("\\,", " ").replace("{,}", ",")  # of LaTeX
     answer = marked(reply)
     text = reply if answer is None else answer.rsplit("=", 1)[-1]
-    text = _ascii_digits(text.translate(_SIGNS))
-    found = list(_NUMBER.finditer(text))
+    found = list(_NUMBER.finditer(ascii_digits(text.translate(_SIGNS))))
     if not found:
         return None
     one = found[-1] if answer is None else found[0]
@@ -75,15 +97,14 @@ def letter_in(reply: str, options: Sequence[str]) -> str | None:
     >>> [letter_in(t, options) for t in ("ANSWER: (B)", "b", "It is\nC.", "Paris", "I am not sure")]
     ['B', 'B', 'C', 'B', None]
     """
-    answer = marked(reply)
+    answer, texts = marked(reply), [folded(option) for option in options]
+    known = dict(zip(LETTERS, texts, strict=False))
     lines = reply.strip().splitlines() or [""]
     for text in [answer] if answer is not None else [reply, lines[-1]]:
         text = re.sub(r"\\[a-z]+", "", unicodedata.normalize("NFKC", text)).strip()
-        texts = [normalised(option) for option in options]
-        known = dict(zip(LETTERS, texts, strict=False))
+        said = folded(text)
         for letter, option in known.items():
-            alone = texts.count(option) == 1 and normalised(text) == option
-            if alone or normalised(text) == f"{letter.lower()} {option}":
+            if said == f"{letter.lower()} {option}" or (said == option and texts.count(option) < 2):
                 return letter
         found = _LETTER.match(text)
         if found and found[1].upper() in known:
@@ -91,48 +112,11 @@ def letter_in(reply: str, options: Sequence[str]) -> str | None:
     return None
 
 
-def same_fact(reply: str, answers: Iterable[str]) -> bool:
-    """Whether the answer of a reply is one of some answers, but for case and punctuation.
-
-    Examples
-    --------
-    >>> same_fact("ANSWER: «Paris».", ["paris"]), same_fact("In १९६९", ["1969"])
-    (True, False)
-    """
-    answer = marked(reply)
-    given = normalised(reply if answer is None else answer)
-    return bool(given) and given in {normalised(text) for text in answers}
-
-
-def normalised(text: str) -> str:
-    """Text without case, punctuation and signs, with digits 0 to 9; accents stay.
-
-    Examples
-    --------
-    >>> normalised(" «São  Paulo», १९६९! ")
-    'são paulo 1969'
-    """
-    text = _ascii_digits(unicodedata.normalize("NFKC", text).casefold())
-    kinds = ((c, unicodedata.category(c)) for c in text)
-    return " ".join("".join(" " if k[0] in "PS" else c for c, k in kinds if k != "Cf").split())
-
-
-def _ascii_digits(text: str) -> str:
-    return re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), text)
-
-
 def _value(token: str) -> Decimal:
     """The number that some digits with separators stand for."""
-    token = token.replace(" ", "").replace("'", "")
-    last = max(token.rfind(","), token.rfind("."))
-    if last < 0:
-        return Decimal(token)
-    head, tail = token[:last], token[last + 1 :]
-    digits = re.sub(r"[.,]", "", head)
-    if token[last] in head:
-        decimal = False  # 1,234,567
-    elif digits != head:
-        decimal = True  # 1.234,5
-    else:
-        decimal = len(tail) != 3 or len(head) > 3 or set(head) == {"0"}
-    return Decimal(f"{digits}.{tail}") if decimal else Decimal(digits + tail)
+    token = re.sub("[ ']", "", token)
+    parts, signs = re.split("[.,]", token), re.findall("[.,]", token)
+    alone = len(signs) == 1 and len(parts[1]) == 3 and len(parts[0]) <= 3 and parts[0].strip("0")
+    if not signs or signs.count(signs[-1]) > 1 or alone:  # 1,234,567
+        return Decimal("".join(parts))
+    return Decimal(f"{''.join(parts[:-1])}.{parts[-1]}")

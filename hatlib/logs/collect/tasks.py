@@ -5,51 +5,38 @@ Each takes the options of `Collection` with ``-T``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from functools import cache
+from functools import wraps
 from logging import getLogger
 from typing import Annotated, Any
 
 from inspect_ai import Epochs, Task, task
 from inspect_ai import scorer as scoring
 from inspect_ai._util.error import PrerequisiteError
+from inspect_ai._util.logger import warn_once
+from inspect_ai._util.package import get_installed_package_name
 from inspect_ai.dataset import Sample
 from inspect_ai.model import GenerateConfig, get_model
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, accuracy, metric, scorer
 from inspect_ai.solver import TaskState
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic.dataclasses import dataclass
 from rich.markup import escape
 
 from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.collect import judging
-from hatlib.logs.collect.items import Item, Kind, read_items, read_labels
-from hatlib.logs.collect.judging import fingerprint, judge_prompt
-from hatlib.logs.collect.prompts import promptings
-from hatlib.logs.collect.rules import letter_in, marked, number_in, same_fact
+from hatlib.logs.collect.items import promptings, read_items, read_labels
+from hatlib.logs.collect.judging import fingerprint, judge_prompt, verdict_of
+from hatlib.logs.collect.rules import Kind, judged
 
+_LOG = getLogger(__name__)
 _ABOUT_JUDGE = {
     "judge_prompt": judging.JUDGE_PROMPT,
     "judge_prompt_sha256": fingerprint(judging.JUDGE_PROMPT),
 }
-
-
 #: How a judge answers.
 JUDGING = GenerateConfig(temperature=0.0)
-_BY_LANGUAGE = scoring.grouped(accuracy(), "language")
-
-
-@metric
-def agreement() -> Metric:
-    """Sensitivity and specificity of a judge, and the answers behind them."""
-
-    def of(scores: list[SampleScore]) -> Any:
-        told = [each.score.metadata or {} for each in scores]
-        return judging.agreement([t["label"] for t in told], [t["verdict"] for t in told])
-
-    return of
 
 
 class RefusedError(PrerequisiteError, InputError):
@@ -57,16 +44,39 @@ class RefusedError(PrerequisiteError, InputError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         InputError.__init__(self, problems)
-        self.message = escape(str(self))
+        lines = str(self).splitlines()
+        lines[50:] = [f"… and {len(lines) - 50} more problems."] * (len(lines) > 50)
+        self.message = escape("\n".join(lines))
 
 
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """Have Inspect show errors of the input as its own."""
-    try:
-        yield
-    except InputError as error:
-        raise RefusedError(error.problems) from None
+def asked(make: Callable[..., Task]) -> Callable[..., Task]:
+    """Register a task as ``hatlib/…``, and have Inspect show errors of its input as its own."""
+
+    @wraps(make)
+    def made(**options: Any) -> Task:
+        try:
+            return make(**{k: v for k, v in options.items() if k != "model"})  # of Inspect's own
+        except ValidationError as error:
+            known = f"There are: {listing((each.name for each in fields(Collection)), 20)}."
+            said = [f"option {e['loc'][0]}: {e['msg'].lower()}." for e in error.errors()]
+            raise RefusedError([Problem(each, known) for each in said]) from None
+        except InputError as error:
+            raise RefusedError(error.problems) from None
+
+    # Inspect adds the package only where a distribution has its name; ours has another one.
+    known = get_installed_package_name(make)
+    return task(name=make.__name__ if known else f"hatlib/{make.__name__}")(made)
+
+
+def _listed(value: Any) -> list[str]:
+    """Words that Inspect may have read as YAML, where no is False: the code of Norwegian."""
+    values = value.split(",") if isinstance(value, str) else value
+    values = values if isinstance(values, Iterable) else [values]
+    return ["no" if v is False else text for v in values if (text := str(v).strip())]
+
+
+_Words = Annotated[list[str], BeforeValidator(_listed), Field(validate_default=True)]
+_Code = Annotated[str, BeforeValidator(lambda value: "".join(_listed(value)[:1]))]
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})
@@ -76,7 +86,7 @@ class Collection:
     Attributes
     ----------
     items : str
-        File or hub name, as `hatlib.logs.collect.items.read_items` takes it.
+        File, as `hatlib.logs.collect.items.read_items` takes it.
     source : str
         Source language of items that name none.
     languages : str or sequence of str
@@ -102,125 +112,80 @@ class Collection:
     """
 
     items: str
-    source: Any = "en"
-    languages: Any = ""
+    source: _Code = "en"
+    languages: _Words = Field(default_factory=list)
     promptings: int = 10
-    instructions: Any = "en"
+    instructions: _Code = "en"
     prompts: str = ""
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
     repeats: Annotated[int, Field(ge=1)] = 1
     most_items: int = 0
-    columns: Any = ""
+    columns: _Words = Field(default_factory=list)
     benchmark: str = ""
 
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Collection:
-        """From options by name; those that there are not are refused."""
-        try:
-            self = cls(**{k: v for k, v in options.items() if k != "model"})  # Inspect may pass it
-        except ValidationError as error:
-            known = f"There are: {listing((each.name for each in fields(cls)), 20)}."
-            said = [f"option {e['loc'][0]}: {e['msg'].lower()}." for e in error.errors()]
-            raise InputError([Problem(each, known) for each in said]) from None
-        if self.repeats > 1 and self.temperature == 0:
-            raise InputError(
-                "with temperature 0 a repeated prompt brings the same answer again.",
-                "Raise the temperature, or leave repeats at 1.",
-            )
-        return self
-
-    def read(self, kind: Kind) -> tuple[Item, ...]:
+    def read(self, kind: Kind) -> list[Any]:
         """The items."""
-        columns = dict(pair.split("=", 1) for pair in _listed(self.columns) if "=" in pair)
-        (source,) = _listed(self.source)[:1]
-        return read_items(
-            self.items, kind, source, _listed(self.languages), columns, self.most_items
-        )
+        columns = dict(pair.split("=", 1) for pair in self.columns if "=" in pair)
+        where = (self.items, kind, self.source, self.languages)
+        return read_items(*where, columns, self.most_items)
 
-    def task(self, kind: Kind, benchmark: str, scorer: Scorer, **about: Any) -> Task:
+    def task(self, kind: Kind, benchmark: str, judge: str = "none") -> Task:
         """The task that asks every item in every language and prompting."""
         items, ways = self.read(kind), promptings(kind, self.promptings, self.prompts)
-        known, (instructions,) = ways[0].texts, _listed(self.instructions)[:1]
-        if instructions != "item" and instructions not in known:
+        known, name = ways[0].texts, self.benchmark or benchmark
+        if self.instructions not in ("item", *known):
             remedy = f"There are: item, {listing(known, 30)}."
             what = "there are no wordings in the language of the instructions."
-            raise InputError(what, remedy, value=instructions)
-        in_english = sorted({i.language for i in items} - set(known)) * (instructions == "item")
-        if in_english:
-            getLogger(__name__).warning(
-                "Instructions are in English for %s.", listing(in_english, 30)
-            )
-        name = self.benchmark or benchmark
+            raise InputError(what, remedy, value=self.instructions)
+        in_english = sorted({i.language for i in items} - set(known))
+        in_english *= self.instructions == "item"
+        if self.repeats > 1 and self.temperature == 0:
+            what = "with temperature 0 a repeated prompt brings the same answer again."
+            raise InputError(what, "Raise the temperature, or leave repeats at 1.")
         samples = [
             Sample(
                 id=f"{item.id} {item.language} {way.name}",
-                input=way.ask(item, instructions),
+                input=way.ask(item, self.instructions),
                 choices=list(item.options) or None,
-                target=list(item.answers) if len(item.answers) > 1 else item.answers[0],
+                target=list(item.answer),
                 metadata={
                     "benchmark": name,
                     "item": item.id,
                     "language": item.language,
                     "source_language": item.source_language,
                     "prompting": way.name,
-                    "instruction_language": way.language(item, instructions),
                     "question": item.question,
-                    "references": references,
+                    "references": list(item.references),
                 },
             )
-            for item, references in _with_references(items)
+            for item in items
             for way in ways
         ]
-        wordings = [(way.name, sorted(way.texts.items())) for way in ways]
+        told = {"benchmark": name, "instructions_in_english": in_english, "judge": judge}
+        told |= {} if judge == "none" else _ABOUT_JUDGE
         return Task(
             name=name,
             dataset=samples,
-            scorer=scorer,
+            scorer=SCORERS[kind](judge),
             config=GenerateConfig(temperature=self.temperature),
             epochs=Epochs(self.repeats),
-            metadata={
-                "benchmark": name,
-                # Tells whether two runs asked the same items, wherever their file is.
-                "items_sha256": fingerprint(repr([sorted(vars(item).items()) for item in items])),
-                "promptings": [way.name for way in ways],
-                "wordings_sha256": fingerprint(repr(wordings)),
-                "instructions": instructions,
-                "instructions_in_english": in_english,
-                "temperature": self.temperature,
-                **about,
-            },
+            metadata=told,
         )
 
 
-def _listed(value: Any) -> list[str]:
-    """Words that Inspect may have read as YAML, where no is False: the code of Norwegian."""
-    values = value.split(",") if isinstance(value, str) else value
-    values = values if isinstance(values, Iterable) else [values]
-    return ["no" if v is False else text for v in values if (text := str(v).strip())]
-
-
-def _with_references(items: Sequence[Item]) -> Iterator[tuple[Item, list[str]]]:
-    """Items with their right answers, in their language and in the source language."""
-    sources = {item.id: item.answers for item in items if item.is_source}
-    return ((item, [*item.answers, *sources[item.id]]) for item in items)
-
-
-@task
-@_refusing()
+@asked
 def mgsm(**options: Any) -> Task:
     """Problems whose answer is a number, such as MGSM."""
-    return Collection.of(options).task("number", "mgsm", number())
+    return Collection(**options).task("number", "mgsm")
 
 
-@task
-@_refusing()
+@asked
 def mmlu_prox_lite(**options: Any) -> Task:
     """Questions with up to ten options, such as MMLU-ProX-Lite, in the order of the file."""
-    return Collection.of(options).task("option", "mmlu-prox-lite", option())
+    return Collection(**options).task("option", "mmlu-prox-lite")
 
 
-@task
-@_refusing()
+@asked
 def facts(judge: str = "", **options: Any) -> Task:
     """Questions of fact whose source language varies by item, such as ECLeKTic.
 
@@ -232,17 +197,15 @@ def facts(judge: str = "", **options: Any) -> Task:
     **options
         Those of `Collection`.
     """
-    collection = Collection.of(options)
+    collection = Collection(**options)
     if not judge:
         what = "no judge is named for answers in free words."
         remedy = "Name one: judge=provider/model. With judge=none only exact answers count."
         raise InputError(what, remedy)
-    about = {} if judge == "none" else _ABOUT_JUDGE
-    return collection.task("fact", "facts", fact(judge), judge=judge, **about)
+    return collection.task("fact", "facts", judge)
 
 
-@task
-@_refusing()
+@asked
 def judge_check(labels: str, **options: Any) -> Task:
     """How far a judge agrees with people: the judge is the model that is run.
 
@@ -255,62 +218,66 @@ def judge_check(labels: str, **options: Any) -> Task:
     **options
         Those of `Collection`; only the ones about items matter.
     """
-    items = Collection.of(options).read("fact")
-    references = dict(_with_references(items))
-    samples = [
-        Sample(
-            id=i,
-            input=judge_prompt(item.question, references[item], _to_judge(answer)),
-            target="RIGHT" if right else "WRONG",
-            # Other names than those of a collection: these answers are not the model's own.
-            metadata={
-                "labelled_item": item.id,
-                "labelled_language": item.language,
-                "by_rule": same_fact(answer, item.answers),
-            },
+    samples: list[Sample] = []
+    for item, reply, right in read_labels(labels, Collection(**options).read("fact")):
+        answer, by_rule = judged("fact", reply, item.answer)
+        samples.append(
+            Sample(
+                id=len(samples) + 1,
+                input=judge_prompt(item.question, item.references, answer or ""),
+                target="RIGHT" if right else "WRONG",
+                metadata={"labelled_language": item.language, "by_rule": by_rule},
+            )
         )
-        for i, (item, answer, right) in enumerate(read_labels(labels, items), 1)
-    ]
     return Task(dataset=samples, scorer=agrees(), config=JUDGING, metadata=_ABOUT_JUDGE)
 
 
 # Scorers --------------------------------------------------------------------------------------
 
 
-@scorer(metrics=[_BY_LANGUAGE])
-def number() -> Scorer:
-    """Right if the number is that of the item."""
-    return _by_rule(lambda state: number_in(state.output.completion), number_in)
+def _scorer(kind: Kind) -> Callable[..., Scorer]:
+    """The scorer of a kind of answers: by rule, and what that calls wrong by a judge, if any."""
+
+    @scorer(metrics=[scoring.grouped(accuracy(), "language")], name=kind)
+    def make(judge: str = "none") -> Scorer:
+        model = None if judge == "none" else get_model(judge, config=JUDGING)
+
+        async def score(state: TaskState, target: Target) -> Score:
+            reply = state.output.completion
+            answer, right = judged(kind, reply, target, [c.value for c in state.choices])
+            if model is None or answer is None or right:
+                cut = state.output.stop_reason in ("max_tokens", "model_length")
+                why = None if answer is not None else "cut_off" if cut else "no_answer_found"
+                return Score(
+                    value=_VALUES[right], answer=answer, reason=why, metadata={"by": "rule"}
+                )
+            about = state.metadata
+            asking = judge_prompt(about["question"], about["references"], answer)
+            said = (await model.generate(asking)).completion
+            itself = judge.lower().split("/")[-1] == str(state.model).lower().split("/")[-1]
+            if itself:
+                warn_once(_LOG, f"{judge} judges its own answers. Use another judge.")
+            told = {"by": "judge", "judge": judge, "judged_by_itself": itself}
+            return _verdict(verdict_of(said), said, told, answer)
+
+        return score
+
+    return make
 
 
-@scorer(metrics=[_BY_LANGUAGE])
-def option() -> Scorer:
-    """Right if the letter is that of the item."""
-    return _by_rule(
-        lambda state: letter_in(state.output.completion, [c.value for c in state.choices]), str
-    )
+_VALUES = {True: scoring.CORRECT, False: scoring.INCORRECT}
+SCORERS = {kind: _scorer(kind) for kind in ("number", "option", "fact")}
 
 
-@scorer(metrics=[_BY_LANGUAGE])
-def fact(judge: str = "none") -> Scorer:
-    """Right if the answer is one of the item, word for word, or by a judge; missing if it fails."""
-    model = None if judge == "none" else get_model(judge, config=JUDGING)
+@metric
+def agreement() -> Metric:
+    """Sensitivity and specificity of a judge, and the answers behind them."""
 
-    async def score(state: TaskState, target: Target) -> Score:
-        reply = state.output.completion
-        answer, same = _to_judge(reply), same_fact(reply, target)
-        if model is None or not answer or same:
-            return _ruled(state, same, answer or None)
-        about = state.metadata
-        asked = judge_prompt(about["question"], about["references"], answer)
-        said = (await model.generate(asked)).completion
-        itself = judging.same_model(judge, str(state.model))
-        if itself:
-            _warn_of_itself(judge)
-        told = {"by": "judge", "judge": judge, "judged_by_itself": itself}
-        return _verdict(judging.verdict_of(said), said, told, answer)
+    def of(scores: list[SampleScore]) -> Any:
+        told = [each.score.metadata or {} for each in scores]
+        return judging.agreement([t["label"] for t in told], [t["verdict"] for t in told])
 
-    return score
+    return of
 
 
 @scorer(metrics=[accuracy(), agreement()])
@@ -318,9 +285,12 @@ def agrees() -> Scorer:
     """Right if the verdict is that of people; missing if it cannot be read."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        said, label = state.output.completion, target.text == "RIGHT"
-        by_rule = bool(state.metadata["by_rule"])
-        verdict = True if by_rule else judging.verdict_of(said)
+        said, label, by_rule = (
+            state.output.completion,
+            target.text == "RIGHT",
+            state.metadata["by_rule"],
+        )
+        verdict = True if by_rule else verdict_of(said)
         told = {"label": label, "verdict": verdict, "by": "rule" if by_rule else "judge"}
         return _verdict(None if verdict is None else verdict == label, said, told)
 
@@ -334,38 +304,4 @@ def _verdict(
     about: Any = {"answer": answer, "explanation": said, "metadata": dict(told)}
     if right is None:
         return Score.unscored(reason="grader_failed", **about)
-    return Score(value=scoring.CORRECT if right else scoring.INCORRECT, **about)
-
-
-def _by_rule(find: Callable[[TaskState], Any], read: Callable[[str], Any]) -> Scorer:
-    """Right if what is found in a reply is what the item says."""
-
-    async def score(state: TaskState, target: Target) -> Score:
-        found = find(state)
-        right = found is not None and found == read(target.text)
-        return _ruled(state, right, None if found is None else str(found))
-
-    return score
-
-
-def _ruled(state: TaskState, right: bool, answer: str | None) -> Score:
-    """What a rule found as a score; an answer that is not there is wrong."""
-    cut = state.output.stop_reason in ("max_tokens", "model_length")
-    return Score(
-        value=scoring.CORRECT if right else scoring.INCORRECT,
-        answer=answer,
-        reason=None if answer is not None else "cut_off" if cut else "no_answer_found",
-        metadata={"by": "rule"},
-    )
-
-
-def _to_judge(reply: str) -> str:
-    """What a reply marks as its answer, else all of it."""
-    answer = marked(reply)
-    return (reply if answer is None else answer).strip()
-
-
-@cache
-def _warn_of_itself(judge: str) -> None:
-    """Say, once, that a model judges its own answers."""
-    getLogger(__name__).warning("%s judges its own answers. Use another judge.", judge)
+    return Score(value=_VALUES[right], **about)
