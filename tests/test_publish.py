@@ -215,15 +215,15 @@ def runs(monkeypatch) -> list[str]:
     """Record which notebooks would run, in place of running them."""
     ran: list[str] = []
 
-    def run_all(stale_ones, sources):
-        root = stale_ones.site.root
+    def run_all(site, sources, jobs, tell):
         for path in sources:
             ran.append(path.stem)
-            nb = nbformat.read(path, as_version=4)
-            write_notebook(nb, stale_ones.site.executed / path.name)
-            table, module = "data/table.csv", f"{path.stem}.py"
-            shas = {file: stale.sha_file(root / file) for file in (table, module)}
-            yield path.stem, {"reads": {table: shas[table]}, "modules": {module: shas[module]}}
+            write_notebook(nbformat.read(path, as_version=4), site.executed / path.name)
+            files = ["data/table.csv", f"{path.stem}.py"]
+            if path.stem == "findings":
+                files.append("book/_generated/executed/one.ipynb")
+            used = {file: stale.sha_file(site.root / file) for file in files}
+            yield path.stem, stale.inputs_of(path, site) | used
 
     monkeypatch.setattr(building, "_run_all", run_all)
     monkeypatch.setattr(building, "_build_pages", lambda site, tell: False)
@@ -277,7 +277,7 @@ def test_findings_run_last_and_again_when_another_page_changed(tmp_path, runs):
     notebook(root / "notebooks/one.ipynb", code("1 + 1"))
     again = publish.build_book(root=root).executed
     assert list(again) == ["one", "findings"]
-    assert again["findings"] == "what other pages found changed"
+    assert again["findings"] == "book/_generated/executed/one.ipynb changed"
 
 
 def test_pages_of_deleted_notebooks_go(tmp_path, runs):
@@ -305,12 +305,21 @@ def test_versions_cover_what_hatlib_needs():
 
 # The book --------------------------------------------------------------------------------------
 
+IMPORTING = """\
+import itertools, sys, threading
+def import_on():
+    for i in itertools.count():
+        sys.modules[f"made.{i % 50_000}"] = sys
+        sys.modules.pop(f"made.{(i + 99) % 50_000}", None)
+threading.Thread(target=import_on, daemon=True).start()
+"""
+
 
 @pytest.mark.book
 @pytest.mark.notebook
 def test_a_book_from_start_to_failure_and_back(tmp_path):
     root = repository(tmp_path / "a {b} c", "one", "two")
-    notebook(root / "notebooks/two.ipynb", code("import hatlib.errors"))
+    notebook(root / "notebooks/two.ipynb", code("import hatlib.errors"), code(IMPORTING))
     book = publish.build_book(root=root)
     assert book.index.is_file()
     assert set(book.executed) == {"one", "two"}
@@ -326,8 +335,9 @@ def test_a_book_from_start_to_failure_and_back(tmp_path):
     assert (again.executed, again.reused, again.built) == ({}, ("one", "two"), False)
     assert time.perf_counter() - started < 3
     state = json.loads((root / "book/_generated/state.json").read_text())
-    modules = {n: [Path(m).name for m in each["modules"]] for n, each in state["notebooks"].items()}
-    assert modules == {"one": [], "two": ["__init__.py", "errors.py"]}
+    used = {name: {Path(file).name for file in kept} for name, kept in state["notebooks"].items()}
+    assert used["one"] ^ used["two"] == {"table.csv", "__init__.py", "errors.py"}
+    assert not any("publish" in file for file in state["notebooks"]["two"])
 
     good = (root / "book/analyses/one.ipynb").read_text()
     notebook(root / "notebooks/one.ipynb", code("1 / 0"))

@@ -121,8 +121,8 @@ def write_text(path: Path, text: str, *, force: bool, inputs: Iterable[Path] = (
 
 
 @contextlib.contextmanager
-def sole_writer(folder: Path) -> Iterator[None]:
-    """Hold a folder while a run writes to it; a second run into it is refused.
+def sole_writer(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold a folder while a run writes to it; a second run into it waits or is refused.
 
     Where the system cannot lock a folder (Windows), it is not held.
 
@@ -147,7 +147,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
     held = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             what = "another run writes to this folder."
             remedy = "Wait for it, or name another folder."

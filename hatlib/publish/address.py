@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hatlib.publish.places import rendered, write_text
+from hatlib.publish.places import rendered, write
 
 _PLAIN = re.compile(r"https://[\w.-]+(?:/[\w.~-]+)*/?")
 
@@ -56,9 +56,9 @@ def finish(folder: Path) -> None:
     if repository:  # pages of analyses are made from notebooks/
         for page in [*(folder / "analyses").glob("*.html"), folder / "rerun.html"]:
             text = page.read_text(encoding="utf-8").replace("/book/analyses/", "/notebooks/")
-            write_text(page, text.replace("https://REPOSITORY", repository))
+            write(page, text.replace("https://REPOSITORY", repository))
     if address := named("HAT_BOOK_ADDRESS"):
         hidden = re.compile(r"(_static|_sources|downloads)/|(search|genindex)\.html$")
         pages = sorted(page.relative_to(folder).as_posix() for page in folder.rglob("*.html"))
         places = [f"{address}/{page}" for page in pages if not hidden.match(page)]
-        write_text(folder / "sitemap.xml", rendered("sitemap.xml", {"places": places}))
+        write(folder / "sitemap.xml", rendered("sitemap.xml", {"places": places}))

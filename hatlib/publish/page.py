@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import functools
 import importlib.metadata
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,6 +121,8 @@ def web_page(nb: Any, title: str, code: bool = True) -> str:
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
+    from hatlib.show.figures import javascript_bundle
+
     removed = {
         "enabled": True,
         "remove_cell_tags": ("remove-cell",) if code else ("remove-cell", "hide-cell"),
@@ -138,7 +138,7 @@ def web_page(nb: Any, title: str, code: bool = True) -> str:
     exporter.exclude_input = not code
     scripts = []
     if any(charts(nb)):
-        scripts += [_chart_libraries(), _asset("hat-charts.js")]
+        scripts += [javascript_bundle(), _asset("hat-charts.js")]
     if any('class="hat-drill"' in o.get("data", {}).get("text/html", "") for o in outputs(nb)):
         scripts.append(_asset("hat-drill.js"))
     texts = (cell.source for cell in nb.cells if cell.cell_type == "markdown")
@@ -155,15 +155,6 @@ def web_page(nb: Any, title: str, code: bool = True) -> str:
     # Keep the text but not the link where a page of the book is meant.
     link = re.compile(r"<a\b[^>]*\bhref=\"(?![a-z]+:|#)[^\"]*\"[^>]*>(.*?)</a>", re.DOTALL)
     return link.sub(r"\1", html)
-
-
-@functools.cache
-def _chart_libraries() -> str:
-    """Vega and its kin as one script."""
-    from hatlib.show import figures
-
-    with tempfile.TemporaryDirectory(prefix="hat-") as scratch:
-        return figures.javascript_bundle(Path(scratch) / "vega.js").read_text(encoding="utf-8")
 
 
 def _asset(name: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hatlib.data.writing import write_text
 from hatlib.errors import InputError, Problem
 from hatlib.words import counted, markdown_text
 
@@ -108,31 +108,22 @@ def _templates() -> Any:
 
 def rendered(template: str, about: Mapping[str, Any]) -> str:
     """A template of the folder `templates`, filled in."""
-    return str(_templates().get_template(f"{template}.j2").render(about)).rstrip() + "\n"
+    return str(_templates().get_template(f"{template}.j2").render(about)).rstrip()
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step; leave it alone if it says the same already."""
-    if path.is_file() and path.read_bytes() == text.encode():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+def write(path: Path, text: str) -> None:
+    """Write a file of the book, in place of the last one."""
+    write_text(path, text, force=True)
 
 
 def write_notebook(nb: Any, path: Path) -> None:
-    """Write a notebook in one step."""
+    """Write a notebook of the book."""
     import nbformat
 
-    write_text(path, f"{nbformat.writes(nb)}\n")
+    write(path, nbformat.writes(nb))
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file unless the same one is there."""
-    if not target.is_file() or target.read_bytes() != source.read_bytes():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+    """Copy a file into a folder, which is made."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hatlib.data import note_read
 from hatlib.publish.places import find_root
 from hatlib.show.conclusion import read_verdicts
 
@@ -45,6 +46,7 @@ def read_records(pages: Sequence[str], folder: str | Path = "") -> pd.DataFrame:
     rows = []
     for page in pages:
         for path in sorted(place.rglob(f"{page}.ipynb"))[:1]:
+            note_read(path)
             found = read_verdicts(nbformat.read(path, as_version=4))
             rows += [{**record, "page": page} for record in found]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import html
-import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from hatlib.data.writing import check_free, sole_writer, write_text
 from hatlib.errors import InputError, Problem, RunError
@@ -198,11 +196,10 @@ def load_report(values: Mapping[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class Executed:
-    """An executed notebook, the data files that it read, and the modules of hatlib it imported."""
+    """An executed notebook, and the files that it used: data, and modules of hatlib."""
 
     notebook: Any
-    reads: list[Path]
-    modules: list[Path]
+    used: list[Path]
 
 
 def execute(
@@ -217,10 +214,12 @@ def execute(
     import nbformat
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from traitlets.config import Config
+
+    from hatlib.publish.kernels import Manager
 
     code = [c for c in nbformat.read(source, as_version=4).cells if c.cell_type == "code"]
     total, done = len(code) + bool(parameters), 0
-
     tell: Progress = progress or (lambda message, done, total: None)
 
     def step(**_: Any) -> None:
@@ -229,10 +228,9 @@ def execute(
         tell(source.stem, done, total)
 
     tell(source.stem, 0, total)
-    with contextlib.ExitStack() as stack:
-        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hat-")))
-        stack.enter_context(patch.dict(os.environ, _surroundings(work)))
-        target, noted = work / source.name, work / "modules.txt"
+    with tempfile.TemporaryDirectory(prefix="hat-") as folder:
+        work = Path(folder)
+        target = work / source.name
         try:
             nb = papermill.execute_notebook(
                 literal_path(source),
@@ -241,43 +239,18 @@ def execute(
                 kernel_name="python3",
                 language="python",
                 progress_bar=False,
-                cwd=cwd or work,
+                kernel_manager_class=Manager,
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+                config=Config({"Manager": {"connection_file": str(work / "kernel.json")}}),
+                resources={"metadata": {"path": str(cwd or work)}},
                 on_cell_executed=step,
-                extra_arguments=[
-                    "--IPKernelApp.log_level=CRITICAL",
-                    f"--IPKernelApp.exec_lines={_NOTE_MODULES.format(str(noted))}",
-                ],
             )
         except papermill.PapermillExecutionError as error:
             raise _failure(error, target, keep) from None
         except (DeadKernelError, CellTimeoutError, RuntimeError) as error:
             raise RunError(f"{source.stem}: the Python that ran it stopped: {error}") from error
-        return Executed(with_pictures(_neutral(nb)), _listed(work / "reads.txt"), _listed(noted))
-
-
-# Run as the kernel starts: after each cell it notes the modules of hatlib in use.
-_NOTE_MODULES = """
-def _note(result, write=open, modules=__import__("sys").modules):
-    ours = [m for name, m in list(modules.items()) if name.partition(".")[0] == "hatlib"]
-    with write({!r}, "w") as file:
-        print(*{{m.__file__ for m in ours if getattr(m, "__file__", None)}}, sep="\\n", file=file)
-get_ipython().events.register("post_run_cell", _note); del _note"""
-
-
-def _surroundings(work: Path) -> dict[str, str]:
-    """Run this Python, whatever kernels, profiles and start-up files the user has."""
-    return {
-        "HATLIB_READS": str(work / "reads.txt"),
-        "HATLIB_PICTURES": "later",
-        "IPYTHONDIR": str(work / "ipython"),
-        "JUPYTER_RUNTIME_DIR": str(work / "runtime"),
-        "JUPYTER_PREFER_ENV_PATH": "1",
-        "JUPYTER_PATH": "",
-        "PYTHONSTARTUP": "",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        # Scores have threads of their own; those of the matrix library would get in their way.
-        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
-    }
+        lines = (work / "used.txt").read_text(encoding="utf-8").splitlines()
+        return Executed(with_pictures(_neutral(nb)), sorted({Path(line) for line in lines}))
 
 
 def _failure(error: Any, target: Path, keep: Path | None) -> Exception:
@@ -291,12 +264,6 @@ def _failure(error: Any, target: Path, keep: Path | None) -> Exception:
         f"{target.stem}: cell {error.exec_count} failed: {why}\n"
         f"The notebook up to there is in {kept}"
     )
-
-
-def _listed(paths: Path) -> list[Path]:
-    """The files that a list names, each once."""
-    lines = paths.read_text(encoding="utf-8").splitlines() if paths.is_file() else ()
-    return sorted({Path(line) for line in lines if line})
 
 
 def _neutral(nb: Any) -> Any:

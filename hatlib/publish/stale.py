@@ -14,33 +14,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hatlib.publish.places import PACKAGE, Site, write_text
+from hatlib.publish.places import PACKAGE, Site, write
 
 
-def sha_of(*parts: bytes | str) -> str:
-    """The sha256 of several parts; where one ends matters."""
-    digest = hashlib.sha256()
-    for part in parts:
-        part = part.encode() if isinstance(part, str) else part
-        digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.hexdigest()
+def sha(thing: Any) -> str:
+    """The sha256 of bytes, or of anything that JSON can say."""
+    data = thing if isinstance(thing, bytes) else json.dumps(thing, sort_keys=True).encode()
+    return hashlib.sha256(data).hexdigest()
 
 
 def sha_file(path: Path) -> str:
     """The sha256 of a file; empty if there is none."""
-    return sha_of(path.read_bytes()) if path.is_file() else ""
+    return sha(path.read_bytes()) if path.is_file() else ""
 
 
 def sha_tree(*roots: Path, skip: Sequence[Path] = ()) -> str:
     """The sha256 of the names and the contents of all files that are not hidden."""
-    parts: list[bytes | str] = []
+    found = {}
     for root in roots:
-        for path in sorted([root] if root.is_file() else root.rglob("*")):
+        for path in [root] if root.is_file() else root.rglob("*"):
             inner = path.relative_to(root).parts
             hidden = any(part.startswith(".") or part == "__pycache__" for part in inner)
             if path.is_file() and not hidden and not any(map(path.is_relative_to, skip)):
-                parts += [f"{root.name}/{'/'.join(inner)}", path.read_bytes()]
-    return sha_of(*parts)
+                found["/".join((root.name, *inner))] = sha_file(path)
+    return sha(found)
 
 
 def _sha_notebook(path: Path) -> str:
@@ -51,7 +48,7 @@ def _sha_notebook(path: Path) -> str:
         for made in ("outputs", "execution_count"):
             cell.pop(made, None)
         cell["source"] = "".join(cell["source"])
-    return sha_of(json.dumps(nb, sort_keys=True))
+    return sha(nb)
 
 
 def sha_package() -> str:
@@ -77,39 +74,37 @@ def versions() -> dict[str, str]:
 @functools.cache
 def sha_versions() -> str:
     """The sha256 of the installed versions."""
-    return sha_of(json.dumps(versions()))
+    return sha(versions())
 
 
-def inputs_of(source: Path, parameters: Mapping[str, Any]) -> dict[str, str]:
-    """What a run depends on, apart from the data that it reads and the modules that it imports."""
+def inputs_of(source: Path, site: Site) -> dict[str, str]:
+    """What a run depends on, apart from the files that it uses: data and modules of hatlib."""
     return {
         "its text": _sha_notebook(source),
-        "its parameters": sha_of(json.dumps(dict(parameters), sort_keys=True)),
+        "its parameters": sha(dict(site.parameters)),
         "what hatlib knows": sha_tables(),
         "the installed versions": sha_versions(),
     }
 
 
-def why_stale(inputs: Mapping[str, str], record: Mapping[str, Any], site: Site) -> str:
+def why_stale(inputs: Mapping[str, str], record: Mapping[str, str] | None, site: Site) -> str:
     """Say why a notebook must run again; empty if it need not."""
-    if not record:
+    if record is None:
         return "it has not run yet"
-    files = record["reads"] | record["modules"]
-    now = {**inputs, **{file: sha_file(site.root / file) for file in files}}
-    known = record["inputs"] | files
-    return next((f"{what} changed" for what, sha in now.items() if known.get(what) != sha), "")
+    now = {file: sha_file(site.root / file) for file in record} | {**inputs}
+    return next((f"{what} changed" for what in now if now[what] != record.get(what)), "")
 
 
 def read_state(site: Site) -> dict[str, Any]:
     """The record of the last run; an empty one if there is none that we can read."""
-    empty: dict[str, Any] = {"schema": 3, "notebooks": {}, "site": "", "scripts": ""}
     try:
         state = json.loads((site.generated / "state.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return empty
-    return state if isinstance(state, dict) and state.get("schema") == 3 else empty
+        state = None
+    known = isinstance(state, dict) and state.get("schema") == 4
+    return state if known else {"schema": 4, "notebooks": {}, "site": "", "scripts": ""}
 
 
 def write_state(site: Site, state: Mapping[str, Any]) -> None:
     """Keep the record of the last runs."""
-    write_text(site.generated / "state.json", json.dumps(state, indent=1, sort_keys=True) + "\n")
+    write(site.generated / "state.json", json.dumps(state, indent=1, sort_keys=True))

@@ -6,6 +6,7 @@ Text that comes from data (model names, above all) is hostile: it is escaped whe
 from __future__ import annotations
 
 import csv as csvlib
+import functools
 import html
 import io
 import json
@@ -370,27 +371,14 @@ def _lighter(tag: re.Match[str]) -> str:
     return text if "'" in text else text.replace('"', "'")  # which a web address need not escape
 
 
-def javascript_bundle(path: str | Path) -> Path:
-    """Write Vega, Vega-Lite and Vega-Embed as one script, for charts without a network.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file to write; its folder is made.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+@functools.cache
+def javascript_bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, for charts without a network."""
     import vl_convert
 
     code = vl_convert.javascript_bundle(vl_version=_VL_VERSION)  # type: ignore[call-arg]
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     # Wrapped, so that its many top-level names do not meet those of the theme.
-    target.write_text(f"(function(){{\n{code}\n}})();\n", encoding="utf-8")
-    return target
+    return f"(function(){{\n{code}\n}})();"
 
 
 def _on_paper(spec: dict[str, Any]) -> dict[str, Any]:

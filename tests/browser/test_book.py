@@ -185,7 +185,8 @@ def test_hostile_names_run_nothing(page: Any, troubles: list[str], tmp_path: Pat
         alt.layer(dots.properties(name="dots"), written, data=frame),
         name="names", caption=names[1], alt=names[1],
     )  # fmt: skip
-    javascript_bundle(tmp_path / "vendor" / "vega-bundle.js")
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor" / "vega-bundle.js").write_text(javascript_bundle())
     script = Path(__file__).parents[2] / "book" / "assets" / "hat-charts.js"
     (tmp_path / "hat-charts.js").write_text(script.read_text())
     body = figure.html() + show.show_table(frame, names[0])._repr_html_()  # type: ignore[union-attr]
