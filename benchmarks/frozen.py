@@ -22,7 +22,6 @@ import pandas as pd
 import hatlib
 from hatlib.claims import contrast
 from hatlib.data.responses import Responses
-from hatlib.lines import fits
 from hatlib.metric.score import hat_scores
 
 RECORD = Path(__file__).with_name("frozen.json")
@@ -47,14 +46,25 @@ def contrasts() -> Numbers:
 
 def lines() -> Numbers:
     """One line and other shapes through every published set."""
-    metrics = hatlib.summarise(hatlib.load())
-    found = fits.fit_sets(metrics.table(), draws=2)
     columns = ["slope", "slope_low", "slope_high", "r_squared", "slope_if_binomial", "residual_sd"]
-    for row in found.table.to_dict("records"):
-        yield from ((f"{row['set']} | {column}", float(row[column])) for column in columns)
-    for row in found.shapes().to_dict("records"):
-        for column in ("lr", "bic"):
-            yield f"{row['set']} | {row['shape']} | {column}", float(row[column])
+    table = hatlib.summarise(hatlib.load()).table()
+    for name, runs in table.groupby("set", sort=False):
+        part = runs.dropna(subset=["source_accuracy", "target_accuracy"])
+        x, y = part["source_accuracy"], part["target_accuracy"]
+        if len(part) < 5 or x.nunique() < 2:
+            continue
+        same = {"clusters": part["family"], "n_items": part["n_items"]}
+        line = hatlib.fit_line(x, y, **same)
+        yield from ((f"{name} | {column}", float(getattr(line, column))) for column in columns)
+        newer = (part["release_date"] > part["release_date"].median()).astype(str)
+        groups = {
+            "thinking": part["reasoning"] == "none",
+            "way of asking": part["setup"],
+            "generation": newer.mask(part["release_date"].isna(), None),
+        }
+        for row in hatlib.compare_shapes(x, y, groups=groups, draws=2, **same).table.itertuples():
+            for column in ("lr", "bic"):
+                yield f"{name} | {row.shape} | {column}", float(getattr(row, column))
 
 
 SETS = {  # and where their hardness comes from

@@ -95,7 +95,7 @@ def intervals(rng, x, y, codes, n_items, draws):
     """Every candidate interval for the slope of one simulated table."""
     points = lines.usable_points(x, y)
     n, size = x.size, codes.max() + 1
-    fit = lines.fit_line(x, y, noise="none")
+    fit = lines.fit_line(x, y)
     b = fit.slope
     left = lines.weighted_lines(points, lines.without_each(codes)).slope
     w = resample.weights(rng, codes, draws)
@@ -134,7 +134,7 @@ def intervals(rng, x, y, codes, n_items, draws):
     left_upper = lines.weighted_lines(noisy, lines.without_each(codes), noisy=True).slope
     corrected = resample.jackknife_interval(upper, left_upper, LEVEL)[0]
     out["jackknife, binomial EIV"] = corrected
-    found = lines.fit_line(x, y, clusters=codes, n_items=n_items, level=LEVEL)
+    found = lines.fit_line(x, y, clusters=codes, n_items=n_items)
     out["jackknife, noise bounds"] = (found.slope_low, found.slope_high)
     w = resample.weights(rng, codes, draws)
     again = [

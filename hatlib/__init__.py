@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hatlib.data.responses import Counts, Responses, load_responses  # noqa: F401
     from hatlib.data.tables import LoadReport, Tables, load  # noqa: F401
     from hatlib.errors import InputError, Problem  # noqa: F401
-    from hatlib.lines.fits import SetFits, fit_sets  # noqa: F401
+    from hatlib.lines.lines import Line, fit_line  # noqa: F401
     from hatlib.lines.metrics import Metrics, summarise  # noqa: F401
     from hatlib.show.given import Given, answers_of  # noqa: F401
     from hatlib.truth.design import paper_design  # noqa: F401
@@ -30,8 +30,9 @@ _PUBLIC = {
     "data.responses": ("Counts", "Responses", "load_responses"),
     "data.tables": ("LoadReport", "Tables", "load"),
     "errors": ("InputError", "Problem"),
-    "lines.fits": ("SetFits", "fit_sets"),
+    "lines.lines": ("Line", "fit_line"),
     "lines.metrics": ("Metrics", "summarise"),
+    "lines.shapes": ("Shapes", "compare_shapes"),
     "logs": ("Imported", "import_logs"),
     "logs.aggregate": ("Aggregated", "aggregate_trials"),
     "metric.answers": ("answer_correlation",),

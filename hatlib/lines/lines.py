@@ -1,8 +1,7 @@
 """Line fits across models: target accuracy on source accuracy, from accuracy tables alone.
 
 A *set* is a group of models that are comparable. Each model has a source accuracy `x` and a target
-accuracy `y`. This module fits one line; `lines.shapes` asks whether another shape fits better,
-and `hatlib.lines.fits` does both for every set of a table.
+accuracy `y`. This module fits one line; `lines.shapes` asks whether another shape fits better.
 
 Scales
     On the logit and probit scales an accuracy of 0 or 1 has no place. An accuracy below
@@ -53,7 +52,7 @@ Which interval
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -67,7 +66,6 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Scale = Literal["linear", "logit", "probit"]
-Noise = Literal["none", "all", "bounds"]
 
 CLIP = 0.001
 """Nearest an accuracy may come to 0 or 1 on the logit and probit scales, if n is unknown."""
@@ -198,7 +196,6 @@ class Points:
     position: NDArray[np.int64]
     n_given: int
     n_moved: int
-    n_unknown: int
     scale: Scale
     chance: float
 
@@ -216,10 +213,8 @@ def usable_points(
     n = resample.as_float(np.nan if n_items is None else n_items)
     if xs.ndim != 1 or xs.shape != ys.shape or n.shape not in ((), xs.shape) or (n < 1).any():
         raise InputError(
-            Problem(
-                f"x has shape {xs.shape}, y {ys.shape} and n_items {n.shape}.",
-                "Give one source and one target accuracy a model, and 1 item or more.",
-            )
+            f"x has shape {xs.shape}, y {ys.shape} and n_items {n.shape}.",
+            "Give one source and one target accuracy a model, and 1 item or more.",
         )
     n = np.broadcast_to(n, xs.shape)
     (u, v), moved = to_scale(np.stack([xs, ys]), scale, n_items=n, chance=chance)
@@ -228,10 +223,8 @@ def usable_points(
     filled = np.where(np.isfinite(n), n, known.min() if known.size else np.inf)
     share = np.clip(xs, 0, 1)
     variance = share * (1 - share) / filled * (_steepness(u, scale) / (1 - chance)) ** 2
-    return Points(
-        u[at], v[at], xs[at], variance[at], at, len(xs), int(moved[:, at].sum()),
-        int(np.isnan(n[at]).sum()), scale, chance,
-    )  # fmt: skip
+    n_moved = int(moved[:, at].sum())
+    return Points(u[at], v[at], xs[at], variance[at], at, len(xs), n_moved, scale, chance)
 
 
 def family_codes(points: Points, clusters: ArrayLike | None) -> Ints:
@@ -305,30 +298,24 @@ class Line:
         Share of the variance of y that the line explains, on the scale.
     slope_low, slope_high, intercept_low, intercept_high, r_squared_low, r_squared_high : float
         Intervals. The estimand is the line of accuracies without sampling noise, over families
-        like these.
-    slope_se : float
-        Standard error of the slope between families.
+        like these; those of slope and intercept hold whatever share of the binomial variance of x
+        is noise, where the number of items is known.
     residual_sd : float
         Standard deviation of the models around the line, `sqrt(RSS / (n - 2))`, on the scale.
     n, n_clusters : int
         Models that define the line, and their families.
-    slope_if_binomial, reliability_if_binomial : float
-        The slope if the full binomial variance of x were noise, and the share of the spread of x
-        that would not be; nan if no number of items is known.
     band : DataFrame
         The line for drawing: `x`, `y`, `low`, `high`, as accuracies. The band is for one x at a
         time. Its estimand is the mean target accuracy at an *observed* source accuracy, so it
         needs no correction for noise in x.
-    x_low, x_high : float
-        Range of the source accuracy.
-    n_moved, n_dropped : int
-        Accuracies that the zero/one rule moved, and models without both accuracies.
-    scale, chance, level
+    n_moved : int
+        Accuracies that the zero/one rule moved.
+    scale : {"linear", "logit", "probit"}
         As asked for.
-    noise_allowed : bool
-        Whether the interval holds for any share of binomial noise in x.
-    note, flag : str
-        What the interval does and does not hold; what a reader must know. Or empty.
+    slope_if_binomial : float
+        The slope if the full binomial variance of x were noise; nan if no number of items is known.
+    flag : str
+        What a reader must know, or empty.
     """
 
     slope: float
@@ -340,32 +327,14 @@ class Line:
     intercept_high: float
     r_squared_low: float
     r_squared_high: float
-    slope_se: float
     residual_sd: float
     n: int
     n_clusters: int
-    slope_if_binomial: float
-    reliability_if_binomial: float
     band: pd.DataFrame = field(repr=False)
-    x_low: float
-    x_high: float
     n_moved: int
-    n_dropped: int
     scale: Scale
-    chance: float
-    level: float
-    noise_allowed: bool = False
-    note: str = ""
+    slope_if_binomial: float = np.nan
     flag: str = ""
-
-    def predict(self, x: ArrayLike) -> Floats:
-        """Target accuracy on the line at source accuracies `x` (both on the accuracy scale)."""
-        values, _ = to_scale(x, self.scale, chance=self.chance)
-        return from_scale(self.intercept + self.slope * values, self.scale, chance=self.chance)
-
-    def record(self) -> dict[str, Any]:
-        """The line with its intervals, a row of a table."""
-        return {name: value for name, value in vars(self).items() if name != "band"}
 
 
 def fit_line(
@@ -376,33 +345,25 @@ def fit_line(
     scale: Scale = "linear",
     n_items: ArrayLike | None = None,
     chance: float = 0.0,
-    noise: Noise = "bounds",
-    level: float = resample.LEVEL,
-    grid: ArrayLike | None = None,
 ) -> Line:
     """Fit one line of target accuracy on source accuracy, with intervals.
 
-    The intervals leave out one family at a time (jackknife); the head of this module says why.
+    The line is that of least squares.  The intervals leave out one family at a time (jackknife);
+    the head of this module says why.
 
     Parameters
     ----------
     x, y : array_like of shape (n,)
-        Source and target accuracy of each model. Missing values are dropped and counted.
+        Source and target accuracy of each model. Missing values are dropped.
     clusters : array_like of shape (n,), optional
         Family of each model. Models of one family are not independent.
     scale : {"linear", "logit", "probit"}
         Scale of both accuracies.
     n_items : array_like of shape (n,) or scalar, optional
-        Number of items, for the zero/one rule and the binomial variance; nan where unknown.
+        Number of items, for the zero/one rule and the binomial variance; where it is not known,
+        the fewest known.
     chance : float
         Accuracy of a guess; accuracies are rescaled relative to it.
-    noise : {"none", "all", "bounds"}
-        How much of the binomial variance of x is noise: none (least squares), all (errors in
-        variables), or least squares with intervals that hold from none to all.
-    level : float
-        Nominal coverage.
-    grid : array_like, optional
-        Source accuracies at which the band is given.
 
     Returns
     -------
@@ -423,89 +384,67 @@ def fit_line(
     """
     points = usable_points(x, y, scale=scale, n_items=n_items, chance=chance)
     codes = family_codes(points, clusters)
-    ends = points.x_raw if len(points.x) else np.full(1, np.nan)
-    evenly = np.linspace(ends.min(), ends.max(), GRID_POINTS)
-    at = evenly if grid is None else resample.as_float(grid)
-    found = _jackknifed(points, codes, noise == "all", level, at)
-    if noise != "bounds":
-        return found
+    found = _jackknifed(points, codes)
     if not (points.x_var > 0).any():
-        known = "The noise in the source accuracy is unknown and left out."
-        return replace(found, note=known if np.isfinite(found.slope_low) else "")
-    full = _jackknifed(points, codes, True, level, at)
-    own = {name: getattr(full, name) for name in ("slope_if_binomial", "reliability_if_binomial")}
-    found = replace(found, **own)
+        return found
+    full = _jackknifed(points, codes, noisy=True)
+    found = replace(found, slope_if_binomial=full.slope)
     if not np.isfinite(found.slope_low):
         return found
     if not np.isfinite(full.slope_low):
         text = "Noise in the source accuracy could explain its spread; the slope may be steeper."
         return replace(found, flag=f"{found.flag} {text}".strip())
-    note = "The interval holds whatever share of the binomial variance of x is noise."
-    if points.n_unknown:
-        note += (
-            f" Number of items unknown: {points.n_unknown} models; the fewest known is used for "
-            "them."
-        )
-    wide: dict[str, Any] = {
-        f"{name}_{end}": wider(getattr(line, f"{name}_{end}") for line in (found, full))
-        for name in ("slope", "intercept")
-        for end, wider in (("low", min), ("high", max))
-    }
-    return replace(found, **wide, noise_allowed=True, note=note)
+    return replace(
+        found,
+        slope_low=min(found.slope_low, full.slope_low),
+        slope_high=max(found.slope_high, full.slope_high),
+        intercept_low=min(found.intercept_low, full.intercept_low),
+        intercept_high=max(found.intercept_high, full.intercept_high),
+    )
 
 
-def _jackknifed(points: Points, codes: Ints, noisy: bool, level: float, at: Floats) -> Line:
-    """The line of all models, with intervals from the lines without each family."""
+def _jackknifed(points: Points, codes: Ints, noisy: bool = False) -> Line:
+    """One line with its interval, by leaving out one family at a time."""
     n, size = len(points.x), int(codes.max(initial=-1)) + 1
     lines = weighted_lines(points, np.vstack([np.ones((1, n)), without_each(codes)]), noisy)
     slope, intercept = float(lines.slope[0]), float(lines.intercept[0])
     # What gets an interval. The explained share is bounded and skewed; its square root on
     # Fisher's scale is nearly normal.
     root = np.arctanh(np.sqrt(np.clip(lines.r_squared, 0, 1 - 1e-12)))
+    ends = points.x_raw if n else np.full(1, np.nan)
+    at = np.linspace(ends.min(), ends.max(), GRID_POINTS)
     scaled = to_scale(at, points.scale, chance=points.chance)[0]
     on_line = lines.intercept[:, None] + lines.slope[:, None] * scaled
     values = np.column_stack([lines.intercept, lines.slope, root, on_line])
-    interval, se = resample.jackknife_interval(values[0], values[1:], level)
+    interval = resample.jackknife_interval(values[0], values[1:])[0]
     drawn = from_scale([values[0, 3:], *interval[:, 3:]], points.scale, chance=points.chance)
     interval[:, 2] = np.tanh(np.maximum(interval[:, 2], 0)) ** 2
-    bounds: dict[str, Any] = {
-        f"{name}_{end}": float(value)
-        for end, ends in zip(("low", "high"), interval, strict=True)
-        for name, value in zip(("intercept", "slope", "r_squared"), ends, strict=False)
-    }
+    low, high = interval[:, :3].tolist()
     residual = points.y - intercept - slope * points.x
-    reason = no_line_reason(points)
-    if not reason and np.isnan(slope):
-        reason = (
-            f"No line: less than {LEAST_RELIABILITY:.0%} of the spread of x is more than noise."
-        )
-    flags = [
-        reason or ("Two models always lie on a line." if n == 2 else ""),
-        resample.few_clusters_flag(size),
-        "There is no interval: the line rests on one family."
-        if not reason and n > 2 and np.isnan(bounds["slope_low"])
-        else "",
-    ]
+    flag = no_line_reason(points)
+    if not flag and np.isnan(slope):
+        flag = f"No line: less than {LEAST_RELIABILITY:.0%} of the spread of x is more than noise."
+    elif not flag and n == 2:
+        flag = "Two models always lie on a line."
+    elif not flag and size == 1:
+        flag = "There is no interval: the line rests on one family."
     return Line(
         slope=slope,
         intercept=intercept,
         r_squared=float(lines.r_squared[0]),
-        **bounds,
-        slope_se=float(se[1]),
+        slope_low=low[1],
+        slope_high=high[1],
+        intercept_low=low[0],
+        intercept_high=high[0],
+        r_squared_low=low[2],
+        r_squared_high=high[2],
         residual_sd=float(np.sqrt(residual @ residual / (n - 2))) if n > 2 else np.nan,
         n=n,
         n_clusters=size,
-        slope_if_binomial=slope if noisy else np.nan,
-        reliability_if_binomial=float(lines.reliability[0]) if noisy else np.nan,
         band=pd.DataFrame({"x": at, "y": drawn[0], "low": drawn[1], "high": drawn[2]}),
-        x_low=float(points.x_raw.min(initial=np.inf)) if n else np.nan,
-        x_high=float(points.x_raw.max(initial=-np.inf)) if n else np.nan,
         n_moved=points.n_moved,
-        n_dropped=points.n_given - n,
         scale=points.scale,
-        chance=points.chance,
-        level=level,
-        flag=" ".join(filter(None, flags)),
+        flag=" ".join(filter(None, [flag, resample.few_clusters_flag(size)])),
     )
 
 

@@ -124,14 +124,12 @@ class Shapes:
     def curves(self, name: str) -> pd.DataFrame:
         """The lines of a shape for drawing: `shape`, `line`, `x` and `y`."""
         parts = [pd.DataFrame(columns=["shape", "line", "x", "y"])]
-        lines = self.fits[name].lines
-        for line in lines.index:
-            numbers = lines.loc[line, ["intercept", "slope", "x_low", "x_high"]].to_numpy(float)
-            at = np.linspace(numbers[2], numbers[3], GRID_POINTS)
-            on_scale = numbers[0] + numbers[1] * to_scale(at, self.scale, chance=self.chance)[0]
-            y = from_scale(on_scale, self.scale, chance=self.chance)
-            own = {"shape": name, "line": lines.loc[line, "line"], "x": at, "y": y}
-            parts.append(pd.DataFrame(own))
+        for line in self.fits[name].lines.to_dict("records"):
+            x = np.linspace(line["x_low"], line["x_high"], GRID_POINTS)
+            scaled = to_scale(x, self.scale, chance=self.chance)[0]
+            y = line["intercept"] + line["slope"] * scaled
+            y = from_scale(y, self.scale, chance=self.chance)
+            parts.append(pd.DataFrame({"shape": name, "line": line["line"], "x": x, "y": y}))
         return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
@@ -171,7 +169,7 @@ def _by_line(names: Sequence[str], parallel: bool = False) -> Columns:
     return columns
 
 
-def _pair(points: Points, left: Floats, least: int, rng: np.random.Generator) -> Shape:
+def _pair(points: Points, left: Floats, rng: np.random.Generator) -> Shape:
     """Two lines with the membership that fits best.
 
     The BIC charges memberships, which are chosen to fit and so not free. A partition with shares
@@ -180,10 +178,10 @@ def _pair(points: Points, left: Floats, least: int, rng: np.random.Generator) ->
     counted: two slopes, two intercepts, the share, the variance.
     """
     n, name = len(points.x), "pair of lines"
-    if n < 2 * least:
-        few = f"Two lines need {2 * least} models, {least} on each."
+    if n < 2 * MODELS_PER_LINE:
+        few = f"Two lines need {2 * MODELS_PER_LINE} models, {MODELS_PER_LINE} on each."
         return _not_fitted(name, points, few)
-    rss, second = pair_search(points.x, left, rng, least)
+    rss, second = pair_search(points.x, left, rng, MODELS_PER_LINE)
     if not np.isfinite(rss[0]):
         none = "No partition into two lines has enough spread on both."
         return _not_fitted(name, points, none)
@@ -198,12 +196,12 @@ def _pair(points: Points, left: Floats, least: int, rng: np.random.Generator) ->
     return replace(fit, n_parameters=6, cost=cost)
 
 
-def _stick(points: Points, left: Floats, least: int) -> Shape:
+def _stick(points: Points, left: Floats) -> Shape:
     """One line with a bend, where it fits best."""
     x = points.x
-    knots = _knots(x, least)
+    knots = _knots(x)
     if not knots.size:
-        none = f"No knot leaves {least} models and some spread on each side."
+        none = f"No knot leaves {MODELS_PER_LINE} models and some spread on each side."
         return _not_fitted("broken stick", points, none)
     # For each knot the unit vector that a bend there adds to a line.
     bend = project_line(x, np.maximum(x - knots[:, None], 0.0))
@@ -222,14 +220,14 @@ def _stick(points: Points, left: Floats, least: int) -> Shape:
     return replace(fit, lines=fit.lines.assign(**ends), n_parameters=5)
 
 
-def _knots(x: Floats, least: int) -> Floats:
+def _knots(x: Floats) -> Floats:
     """Where a stick may bend: enough models and enough range on both sides."""
     ordered = np.sort(x)
-    if len(ordered) < 2 * least:
+    if len(ordered) < 2 * MODELS_PER_LINE:
         return np.empty(0)
     reach = LEAST_SIDE_SHARE * np.ptp(x)
-    low = max(ordered[least - 1], ordered[0] + reach)
-    high = min(ordered[-least], ordered[-1] - reach)
+    low = max(ordered[MODELS_PER_LINE - 1], ordered[0] + reach)
+    high = min(ordered[-MODELS_PER_LINE], ordered[-1] - reach)
     inner = ordered[(ordered >= low) & (ordered <= high)]
     grid = np.linspace(low, high, 101) if high >= low else np.empty(0)
     knots = np.unique(np.concatenate([inner, (inner[1:] + inner[:-1]) / 2, grid]))
@@ -237,20 +235,20 @@ def _knots(x: Floats, least: int) -> Floats:
     return np.asarray(knots[np.array(sides, dtype=bool)])
 
 
-def _known_groups(
-    points: Points, left: Floats, labels: ArrayLike, name: str, least: int
-) -> Iterator[Shape]:
+def _known_groups(points: Points, left: Floats, labels: ArrayLike, name: str) -> Iterator[Shape]:
     """A line for each known group, parallel and separate; small groups are joined."""
     given = pd.Series(np.asarray(labels, dtype=object)).iloc[points.position]
     text = given.where(given.isna(), given.astype(str)).fillna("").str.strip()
-    text = text.mask((text.map(text.value_counts()) < least) | (text == ""), "other")
+    text = text.mask((text.map(text.value_counts()) < MODELS_PER_LINE) | (text == ""), "other")
     counts = text.value_counts()
-    if counts.get("other", least) < least and len(counts) > 1:
+    if counts.get("other", MODELS_PER_LINE) < MODELS_PER_LINE and len(counts) > 1:
         largest = str(counts.drop("other").idxmax())
         text = text.mask(text.isin(["other", largest]), f"{largest} or other")
     member = text.to_numpy(dtype=object)
     names = pd.unique(member).tolist()
-    few = f"Fewer than two groups of {name} have {least} models." if len(names) < 2 else ""
+    few = (
+        f"Fewer than two groups of {name} have {MODELS_PER_LINE} models." if len(names) < 2 else ""
+    )
     flat = any(np.ptp(points.x[member == each]) <= SMALLEST_SPREAD for each in names)
     for parallel in (True, False):
         shape = f"{'parallel' if parallel else 'separate'} lines by {name}"
@@ -276,8 +274,6 @@ def compare_shapes(
     scale: Scale = "linear",
     n_items: ArrayLike | None = None,
     chance: float = 0.0,
-    min_models: int = MODELS_PER_LINE,
-    uneven: bool = True,
     draws: int = 500,
     rng: np.random.Generator | int = 0,
 ) -> Shapes:
@@ -302,10 +298,6 @@ def compare_shapes(
         Known groupings by name, for example {"thinking": labels}.
     clusters : array_like of shape (n,), optional
         Family of each model; models of one family share part of their scatter.
-    min_models : int
-        Least number of models on a line, side or group.
-    uneven : bool
-        Let the scatter in the simulation depend on x.
     draws : int
         Simulated data sets.
     rng : numpy.random.Generator or int
@@ -334,7 +326,7 @@ def compare_shapes(
     random = resample.generator(rng)
     codes = family_codes(points, clusters)
     residual = project_line(points.x, points.y[None, :])[0]
-    sd, share = _scatter(points.x, residual, codes, uneven)
+    sd, share = _scatter(points.x, residual, codes)
     noise = random.standard_normal((resample.checked_draws(draws), n))
     shared = random.standard_normal((draws, int(codes.max()) + 1))[:, codes]
     noise = sd * (np.sqrt(1 - share) * noise + np.sqrt(share) * shared)
@@ -347,17 +339,15 @@ def compare_shapes(
     rss = np.sum(left**2, axis=1)
     found = [
         _fitted("one line", points, everyone, names, _by_line(names), rss),
-        _pair(points, left, min_models, random),
-        _stick(points, left, min_models),
+        _pair(points, left, random),
+        _stick(points, left),
     ]
     for name, labels in (groups or {}).items():
-        found += _known_groups(points, left, labels, name, min_models)
+        found += _known_groups(points, left, labels, name)
     return _judged(found, points, spread, draws)
 
 
-def _scatter(
-    x: Floats, residual: Floats, codes: NDArray[np.int64], uneven: bool
-) -> tuple[Floats, float]:
+def _scatter(x: Floats, residual: Floats, codes: NDArray[np.int64]) -> tuple[Floats, float]:
     """Scatter around the line: its size at each x, and the share common to a family.
 
     The variance is `exp(a + b x)`, by Fisher scoring (Harvey 1976, *Econometrica* 44, 461). The
@@ -369,7 +359,7 @@ def _scatter(
     squared = residual**2 / np.clip(1 - leverage, 0.05, None)
     level = max(float(squared.mean()), SMALLEST_VARIANCE)
     slope = 0.0
-    for _ in range(30 if uneven else 0):
+    for _ in range(30):
         excess = squared / np.maximum(level * np.exp(slope * u), SMALLEST_VARIANCE) - 1
         slope = float(np.clip(slope + (u @ excess) / n, -2, 2))
         level = max(float(np.mean(squared / np.exp(slope * u))), SMALLEST_VARIANCE)

@@ -9,7 +9,7 @@ from oracles import lines as oracle
 from scipy import stats
 
 from hatlib.lines import pairs, shapes
-from hatlib.lines.lines import fit_line
+from hatlib.lines.lines import GRID_POINTS, fit_line
 
 
 def cloud(seed, n=40, sd=0.05, slope=0.8):
@@ -35,11 +35,10 @@ def groups(x, y, labels, kind="separate"):
 @pytest.mark.parametrize("n", [11, 14])
 def test_pair_of_lines_finds_the_best_partition(seed, n):
     x, y = cloud(seed, n, 0.08)
-    least = 5 if n == 11 else 4
-    rss, _ = oracle.best_pair(x, y, least, pairs.LEAST_LINE_SPREAD)
-    found, row = fitted(x, y, min_models=least)
+    rss, _ = oracle.best_pair(x, y, 5, pairs.LEAST_LINE_SPREAD)
+    found, row = fitted(x, y)
     assert found.rss[0] == pytest.approx(rss, rel=1e-8)
-    assert found.lines["n"].min() >= least
+    assert found.lines["n"].min() >= 5
     share = found.lines["n"][0] / n
     cost = -2 * n * (share * np.log(share) + (1 - share) * np.log(1 - share))
     assert row["bic"] == pytest.approx(6 * np.log(n) - 2 * row["loglik"] + cost)
@@ -93,7 +92,7 @@ def test_known_groups_agree_with_statsmodels_and_the_f_test():
     first = ours.lines.set_index("line").loc["a"]
     assert first["intercept"] == pytest.approx(full.params[0] + full.params[2])
     assert first["slope"] == pytest.approx(full.params[1] + full.params[3])
-    found = shapes.compare_shapes(x, y, groups={"g": labels}, uneven=False, draws=1000, rng=1).table
+    found = shapes.compare_shapes(x, y, groups={"g": labels}, draws=1000, rng=1).table
     row = found.set_index("shape").loc["separate lines by g"]
     assert abs(row["p_value"] - full.compare_f_test(one)[1]) < 4 * row["p_se"] + 1e-3
     parallel = sm.OLS(y, np.column_stack([np.ones(50), x, dummy])).fit()
@@ -151,9 +150,13 @@ def test_scatter_that_grows_is_not_two_lines():
     assert small <= 6
 
 
-def test_comparison_reports_gain_by_chance():
+def test_comparison_reports_gain_by_chance_and_draws_every_shape():
     x, y = cloud(25, 60)
     found = shapes.compare_shapes(x, y, draws=199, clusters=np.arange(60) % 12)
+    for name, shape in found.fits.items():
+        drawn = found.curves(name).groupby("line").size()
+        assert (drawn == GRID_POINTS).all()
+        assert len(drawn) == len(shape.lines)
     one, pair = found.table.iloc[0], found.table.iloc[1]
     assert one["r_squared"] == pytest.approx(fit_line(x, y).r_squared)
     assert 0 < pair["gain_by_chance"] < pair["gain_by_chance_high"]
