@@ -6,8 +6,9 @@ so what the items have in common cancels in a difference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count, product
+from string import ascii_uppercase
 from typing import Any
 
 import numpy as np
@@ -110,20 +111,18 @@ def compare_models(
     >>> 0.6 < result.hat_a < 0.8, result.se > 0
     (True, True)
     """
-    chosen = _benchmark_with(scores, benchmark, (a, b))
+    both = (each for each in scores.benchmarks if {a, b} <= {*each.models, *_shown(scores, each)})
+    chosen = scores.benchmark(benchmark) if benchmark else next(both, scores.benchmark())
     pair = np.array([_model(scores, chosen, name) for name in (a, b)])
     if pair[0] == pair[1]:
         raise InputError("a model is compared with itself.", "Name two.", value=a)
     t = _target(chosen, target)
-    hat_a, hat_b = chosen.measure(measure).value[pair, t].tolist()
-    found = _differences(chosen, pair, t, measure, scores.level).iloc[0]
-    metrics = pd.DataFrame(
-        {"measure": name, "a": values[pair[0], t], "b": values[pair[1], t]}
-        for name, values in chosen.metrics.items()
-        if name != "conditional_transfer"
-    )
-    flags = dict.fromkeys(flag for m in pair.tolist() for flag in chosen.flags_of(m, t))
+    found = _differences(chosen, pair, t, measure, scores.level).drop(columns="reach")
+    numbers: dict[str, Any] = {str(name): float(values[0]) for name, values in found.items()}
     name_a, name_b = _shown(scores, chosen)[pair].tolist()
+    hat_a, hat_b = chosen.measure(measure).value[pair, t].tolist()
+    metrics = pd.DataFrame({n: v[pair, t] for n, v in chosen.metrics.items()}, ["a", "b"]).T
+    metrics = metrics.drop("conditional_transfer").rename_axis("measure").reset_index()
     return Difference(
         benchmark=chosen.benchmark,
         benchmark_name=scores.names.get(chosen.benchmark, chosen.benchmark),
@@ -132,13 +131,9 @@ def compare_models(
         model_b=name_b,
         hat_a=hat_a,
         hat_b=hat_b,
-        difference=float(found["difference"]),
-        low=float(found["low"]),
-        high=float(found["high"]),
-        se=float(found["se"]),
-        p_value=float(found["p_value"]),
+        **numbers,
         level=scores.level,
-        flags=tuple(flags),
+        flags=tuple(dict.fromkeys(flag for m in pair for flag in chosen.flags_of(m, t))),
         metrics=metrics.assign(difference=metrics["a"] - metrics["b"]),
     )
 
@@ -229,34 +224,25 @@ def compare_all(
     first, second = np.triu_indices(n, 1)
     better = np.zeros((n, n), dtype=bool)
     better[first[apart], second[apart]] = True
-    ids = np.array(chosen.models, dtype=object)[order]
-    shown = _shown(scores, chosen)
-    names = shown[order]
-    p = pairs["p_value"].to_numpy()
-    pairs = pd.DataFrame(
-        {
-            "model_a": names[first],
-            "model_b": names[second],
-            "id_a": ids[first],
-            "id_b": ids[second],
-            **pairs[["difference", "low", "high", "p_value"]],
-            "told_apart": apart,
-            "q_value": stats.false_discovery_control(p) if n > 1 else p,
-        }
-    ).astype(dict.fromkeys(("model_a", "model_b", "id_a", "id_b"), "str"))
+    ids, shown = np.array(chosen.models, dtype=object), _shown(scores, chosen)
+    columns = ("hat", found.value), ("low", found.low), ("high", found.high), ("flag", chosen.flags)
     models = pd.DataFrame(
         {
-            "model": ids,
-            "display_name": names,
-            "hat": found.value[order, t],
-            "low": found.low[order, t],
-            "high": found.high[order, t],
-            "flag": chosen.flags[order, t],
+            "model": ids[order],
+            "display_name": shown[order],
+            **{column: values[order, t] for column, values in columns},
             "tie_group": _letters(n, better) if n <= MOST_LETTERS else [""] * n,
             "rank_low": 1 + better.sum(axis=0),
             "rank_high": n - better.sum(axis=1),
         }
     )
+    p = pairs["p_value"].to_numpy()
+    for column, values in (("model", shown[order]), ("id", ids[order])):
+        for end, place in (("_a", first), ("_b", second)):
+            pairs[column + end] = pd.Series(values[place], dtype="str")
+    pairs = pairs.assign(
+        told_apart=apart, q_value=stats.false_discovery_control(p) if n > 1 else p
+    ).drop(columns=["se", "reach"])
     name = scores.names.get(chosen.benchmark, chosen.benchmark)
     left_out = tuple(sorted(shown[~ranked]))
     return Comparisons(chosen.benchmark, name, target, models, pairs, scores.level, left_out)
@@ -319,7 +305,9 @@ def p_values(estimate: Floats, se: Floats, effective: Floats) -> Floats:
 def _letters(n: int, better: Bools) -> list[str]:
     """The tie groups of each model by letter, joined by spaces."""
     groups = _tie_groups(n, [(int(i), int(j)) for i, j in np.argwhere(better)])
-    return [" ".join(_letter(g) for g, group in enumerate(groups) if i in group) for i in range(n)]
+    sizes = (product(ascii_uppercase, repeat=size) for size in count(1))
+    letters = list(zip(map("".join, chain.from_iterable(sizes)), groups))  # noqa: B905
+    return [" ".join(letter for letter, group in letters if i in group) for i in range(n)]
 
 
 def _tie_groups(n: int, apart: list[tuple[int, int]]) -> list[set[int]]:
@@ -337,28 +325,9 @@ def _tie_groups(n: int, apart: list[tuple[int, int]]) -> list[set[int]]:
     return sorted(groups, key=lambda group: sorted(group))
 
 
-def _letter(number: int) -> str:
-    """A, B, …, Z, AA, AB, …."""
-    letters = ""
-    number += 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
-
-
 def _shown(scores: HatScores, b: BenchmarkScores) -> Any:
     """Readable names of the models of a benchmark."""
-    names = dict(zip(scores.models["model"], scores.models["display_name"], strict=True))
-    return np.array([names.get(m, m) for m in b.models], dtype=object)
-
-
-def _benchmark_with(scores: HatScores, benchmark: str, models: Sequence[str]) -> BenchmarkScores:
-    """The benchmark that is named, or the first that has all of these models."""
-    for b in () if benchmark else scores.benchmarks:
-        if set(models) <= {*b.models, *_shown(scores, b)}:
-            return b
-    return scores.benchmark(benchmark)
+    return np.array([scores.shown(model) for model in b.models], dtype=object)
 
 
 def _model(scores: HatScores, b: BenchmarkScores, name: str) -> int:

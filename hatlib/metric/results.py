@@ -192,8 +192,6 @@ class HatScores:
     level: float
     seed: int | None
 
-    # Tables ---------------------------------------------------------------------------------
-
     def table(self) -> pd.DataFrame:
         """One row a benchmark × model × target.
 
@@ -210,30 +208,29 @@ class HatScores:
             ``conditional_transfer``; ``source``, ``chance``, ``hardness``, ``profile``,
             ``reference``; and what is known of the model.
         """
-        return self._table.copy()
-
-    @cached_property
-    def _table(self) -> pd.DataFrame:
         frame = pd.concat([self._rows(b) for b in self.benchmarks], ignore_index=True)
         return frame.join(self.models.set_index("model")[ABOUT], on="model")
 
     def macro(self) -> pd.DataFrame:
         """The rows of `table` for the mean over all target languages."""
-        return self._table[self._table["target"] == MACRO].reset_index(drop=True)
+        table = self.table()
+        return table[table["target"] == MACRO].reset_index(drop=True)
+
+    def shown(self, model: str) -> str:
+        """The readable name of a model."""
+        return str(self._display_names.get(model, model))
+
+    @cached_property
+    def _display_names(self) -> dict[str, str]:
+        return dict(zip(self.models["model"], self.models["display_name"], strict=True))
 
     def _rows(self, b: BenchmarkScores) -> pd.DataFrame:
+        names = {MACRO: "mean over languages"}
+        names |= dict(zip(self.languages["language"], self.languages["name"], strict=True))
         frame = self._models_and_targets(b, 1)
         frame.insert(1, "benchmark_name", self.names.get(b.benchmark, b.benchmark))
-        names = dict(zip(self.languages["language"], self.languages["name"], strict=True))
-        frame["target_name"] = [
-            "mean over languages" if code == MACRO else str(names.get(code, code))
-            for code in frame["target"]
-        ]
-        second = {
-            f"{name}{end}": values
-            for name, each in (("hat_pooled", b.hat_pooled), ("f95", b.f95))
-            for end, values in (("", each.value), ("_low", each.low), ("_high", each.high))
-        }
+        targets = [str(names.get(code, code)) for code in b.targets]
+        frame["target_name"] = pd.Series(targets * len(b.models), dtype="str")
         columns = {
             "hat": b.hat,
             "low": b.low,
@@ -242,34 +239,27 @@ class HatScores:
             "support": b.support,
             "effective_items": b.effective_items,
             "flag": b.flags,
-            **second,
-            "n_items": np.rint(b.n_items).astype(int),
-            "n_trials": np.broadcast_to(b.n_trials[:, None], b.hat.shape),
-            **b.metrics,
         }
-        frame = frame.assign(
-            **{name: values.ravel() for name, values in columns.items()},
+        for name, each in (("hat_pooled", b.hat_pooled), ("f95", b.f95)):
+            columns |= {name: each.value, f"{name}_low": each.low, f"{name}_high": each.high}
+        columns["n_items"] = np.rint(b.n_items).astype(int)
+        columns["n_trials"] = np.broadcast_to(b.n_trials[:, None], b.hat.shape)
+        return frame.assign(
+            **{name: values.ravel() for name, values in {**columns, **b.metrics}.items()},
             source=b.source_language,
             chance=b.chance,
             hardness=b.hardness.method,
             profile=b.profile,
             reference=b.reference,
-        )
-        text = ["model", "display_name", "target", "target_name", "flag"]
-        return frame.astype(dict.fromkeys(text, "str"))
+        ).astype({"flag": "str"})
 
     def _models_and_targets(self, b: BenchmarkScores, n: int) -> pd.DataFrame:
         """Rows for each model and target, `n` of each pair."""
-        names = dict(zip(self.models["model"], self.models["display_name"], strict=True))
         models = np.repeat(b.models, len(b.targets) * n)
-        return pd.DataFrame(
-            {
-                "benchmark": b.benchmark,
-                "model": models,
-                "display_name": [str(names.get(model, model)) for model in models],
-                "target": np.tile(np.repeat(b.targets, n), len(b.models)),
-            }
-        )
+        shown = np.repeat([self.shown(model) for model in b.models], len(b.targets) * n)
+        targets = np.tile(np.repeat(b.targets, n), len(b.models))
+        columns = {"model": models, "display_name": shown, "target": targets}
+        return pd.DataFrame({"benchmark": b.benchmark, **columns}).astype("str")
 
     def benchmark(self, name: str = "") -> BenchmarkScores:
         """The scores of one benchmark; the first if none is named.
