@@ -37,7 +37,7 @@ _PUBLIC = {
     "logs.aggregate": ("Aggregated", "aggregate_trials"),
     "metric.answers": ("answer_correlation",),
     "metric.compare": ("Comparisons", "Difference", "compare_all", "compare_models"),
-    "metric.judge": ("Judge", "judge_of"),
+    "metric.judge": ("Judge",),
     "metric.reference": ("Standard", "bundled_standard"),
     "metric.results": ("HatScores",),
     "metric.score": ("hat_scores", "score_counts", "score_table"),

@@ -8,7 +8,6 @@ not independent, so families are drawn, not models.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -144,36 +143,9 @@ def weights(
     codes = cluster_codes(clusters, size)
     if not size:
         return np.zeros((checked_draws(draws), 0), dtype=np.int64)
-    return item_weights(rng, int(codes.max()) + 1, draws)[:, codes]
-
-
-def item_weights(rng: np.random.Generator | int, n_items: int, draws: int) -> Ints:
-    """Shared multinomial weights of items: the same draw for every model and language.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator or int
-        Random numbers.
-    n_items : int
-        Number of items.
-    draws : int
-        Number of bootstrap draws.
-
-    Returns
-    -------
-    ndarray of int, shape (draws, n_items)
-        Each row sums to `n_items`.
-
-    Examples
-    --------
-    >>> item_weights(0, n_items=5, draws=3).sum(axis=1).tolist()
-    [5, 5, 5]
-    """
-    if n_items < 1:
-        raise InputError("there is nothing to resample.", "Give at least one item.")
-    return generator(rng).multinomial(
-        n_items, np.full(n_items, 1 / n_items), size=checked_draws(draws)
-    )
+    families = int(codes.max()) + 1
+    even = np.full(families, 1 / families)
+    return generator(rng).multinomial(families, even, size=checked_draws(draws))[:, codes]
 
 
 def percentile_interval(values: ArrayLike, level: float = LEVEL, axis: int = 0) -> Floats:
@@ -200,7 +172,14 @@ def percentile_interval(values: ArrayLike, level: float = LEVEL, axis: int = 0) 
     """
     array = np.moveaxis(np.asarray(values, dtype=float), axis, 0)
     tail = (1 - _level(level)) / 2
-    return _quantiles(array, [tail, 1 - tail])
+    good = np.isfinite(array)
+    if good.all() and len(array):
+        return np.asarray(np.quantile(array, [tail, 1 - tail], axis=0))
+    out, some = np.full((2, *array.shape[1:]), np.nan), good.any(axis=0)
+    cells = np.where(good, array, np.nan)[:, some]
+    if cells.size:
+        out[:, some] = np.nanquantile(cells, [tail, 1 - tail], axis=0)
+    return out
 
 
 def jackknife_interval(
@@ -309,19 +288,6 @@ def few_clusters_flag(n_clusters: int, unit: str = "families") -> str:
     return (
         f"The interval is not trustworthy: fewer than {FEW_CLUSTERS} {unit} (found: {n_clusters})."
     )
-
-
-def _quantiles(values: Floats, shares: Sequence[float]) -> Floats:
-    """Quantiles along the first axis, without nan; nan where there is nothing."""
-    good = np.isfinite(values)
-    if good.all() and len(values):
-        return np.asarray(np.quantile(values, shares, axis=0))
-    out = np.full((len(shares), *values.shape[1:]), np.nan)
-    some = good.any(axis=0)
-    if some.any():
-        cells = np.where(good, values, np.nan)
-        out[:, some] = np.nanquantile(cells[:, some], shares, axis=0)
-    return out
 
 
 def as_float(values: ArrayLike) -> Floats:

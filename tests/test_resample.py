@@ -37,11 +37,10 @@ def test_names_of_families_do_not_matter(clusters, seed):
 @settings(max_examples=20, deadline=None)
 def test_without_families_weights_sum_to_n(n):
     assert (resample.weights(0, None, draws=10, n=n).sum(axis=1) == n).all()
-    assert (resample.item_weights(0, n, draws=10).sum(axis=1) == n).all()
 
 
 def test_weights_have_the_moments_of_a_multinomial():
-    w = resample.item_weights(1, 10, draws=40_000)
+    w = resample.weights(1, None, draws=40_000, n=10)
     assert w.mean(axis=0) == pytest.approx(1, abs=0.02)
     assert w.var(axis=0) == pytest.approx(0.9, abs=0.04)
     assert np.cov(w.T)[0, 1] == pytest.approx(-0.1, abs=0.02)
@@ -77,7 +76,6 @@ def test_jackknife_of_a_mean_is_the_t_interval():
     [
         lambda: resample.weights(0, None, 5),
         lambda: resample.weights(0, ["a"], 0),
-        lambda: resample.item_weights(0, 0, 5),
         lambda: resample.percentile_interval([1, 2], 95),
         lambda: resample.cluster_codes(["a"], 2),
     ],

@@ -46,12 +46,12 @@ def repeated(counts: Counts) -> Bools:
     """
     k, n = counts.source_correct, counts.source_trials
     several = n >= 2
-    pairs = np.where(several, n * (n - 1), 1)
-    disagree = np.where(several, 2 * k * (n - k) / pairs, 0).sum(axis=1)
-    items = np.maximum(several.sum(axis=1), 1)
-    rate = np.where(several, k / np.maximum(n, 1), 0).sum(axis=1) / items
+    items = several.sum(axis=1)
+    usual = items > 0.5 * (n > 0).sum(axis=1)
+    k, n = np.where(several, k, 0), np.where(several, n, 2)
+    disagree = (2 * k * (n - k) / (n * (n - 1))).sum(axis=1)
+    rate = (k / n).sum(axis=1) / np.maximum(items, 1)
     possible = 2 * rate * (1 - rate) * items
-    usual = several.sum(axis=1) > 0.5 * (n > 0).sum(axis=1)
     return np.asarray(usual & (possible > 2 * ENOUGH_TO_SEE) & (disagree < REPEATED * possible))
 
 
@@ -71,6 +71,35 @@ def once(counts: Counts, whose: Bools) -> Counts:
 
 MOST = 0.95
 """Answers are taken to be correlated by no more than this."""
+
+MOST_ITEMS = 0.5
+"""Share of a model's items that need enough promptings for one to be left out."""
+
+
+def leave_one_out(counts: Counts) -> Bools:
+    """Which models share named promptings between source and target, with others to learn from.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> leave_one_out(hatlib.load_responses(sets="mgsm").counts("mgsm")).tolist()
+    [True, True, False, True]
+    """
+    n_models, n_items = counts.source_trials.shape
+    p = counts.prompted
+    if p is None or len(p.names) < 2:
+        return np.zeros(n_models, dtype=bool)
+    used = p.trials > 0
+    source, target = used & (p.target < 0), used & (p.target >= 0)
+    most = np.zeros((n_models, n_items), dtype=np.int64)  # answers to one prompting
+    np.maximum.at(most, (p.model[source], p.item[source]), p.trials[source])
+    # Two answers must be left, or hardness could not be told from luck.
+    enough = (counts.source_trials - most >= 2).sum(axis=1)
+    several = enough > MOST_ITEMS * np.maximum((counts.source_trials > 0).sum(axis=1), 1)
+    place = p.model * len(p.names) + p.prompting
+    both = np.isin(place[target], place[source])
+    shared = np.bincount(p.model[target], both, minlength=n_models) > 0
+    return np.asarray(several & shared)
 
 
 def answer_correlation(responses: Responses, benchmark: str = "") -> pd.DataFrame:
@@ -110,16 +139,13 @@ def answer_correlation(responses: Responses, benchmark: str = "") -> pd.DataFram
     [{'correlation': 0.0, 'by_design': True}]
     """
     name = benchmark or responses.benchmarks["benchmark"].iloc[0]
-    counts = responses.counts(name)
-    pairs, rows = _pairs(counts), []
+    counts, rows = responses.counts(name), []
+    pairs = _pairs(counts)
     for m, model in enumerate(counts.models):
-        if pairs is None:
-            break
         within, share, n = _correlation(pairs[:, m])
         design = not np.isfinite(within)
-        value = 0.0 if design else within * share
-        if n:
-            rows.append((model, within, value, design, n))
+        rows.append((model, within, 0.0 if design else within * share, design, n))
+    rows = [row for row in rows if row[-1]]
     if not rows:
         raise InputError(
             f"{name} has no item with several promptings in the source language.",
@@ -129,22 +155,21 @@ def answer_correlation(responses: Responses, benchmark: str = "") -> pd.DataFram
     return pd.DataFrame(rows, columns=["model", "within", "correlation", "by_design", "n_items"])
 
 
-def _pairs(counts: Counts) -> Floats | None:
+def _pairs(counts: Counts) -> Floats:
     """Sums over the answers to each item in the source language, (5, n_models, n_items).
 
-    Right answers, answers; pairs of answers to one prompt, both right and all; prompts.
+    Right answers, answers; pairs of answers to one prompt, both right and all; prompts. Zeros
+    without named promptings.
     """
     if counts.prompted is None:
-        return None
+        return np.zeros((5, *counts.source_trials.shape))
     p = counts.prompted.rows((counts.prompted.target < 0) & (counts.prompted.trials > 0))
     shape = counts.source_trials.shape
     place = np.ravel_multi_index((p.model, p.item), shape)
     k, n = p.correct.astype(float), p.trials.astype(float)
-    sums = [
-        np.bincount(place, value, np.prod(shape)).reshape(shape)
-        for value in (k, n, k * (k - 1), n * (n - 1), np.ones_like(k))
-    ]
-    return np.stack(sums)
+    each = (k, n, k * (k - 1), n * (n - 1), np.ones_like(k))
+    sums = [np.bincount(place, value, np.prod(shape)) for value in each]
+    return np.array(sums, dtype=float).reshape(5, *shape)
 
 
 def _correlation(pairs: Floats) -> tuple[float, float, int]:
@@ -183,8 +208,8 @@ def told_by_promptings(counts: Counts, one_out: bool) -> tuple[float, float]:
         Of an average pair of the answers; 0 if it cannot be estimated.
     """
     pairs = _pairs(counts)
-    within, share, _ = (np.nan, 0.0, 0) if pairs is None else _correlation(pairs)
-    if pairs is None or not np.isfinite(within):
+    within, share, _ = _correlation(pairs)
+    if not np.isfinite(within):
         return within, 0.0
     if one_out:
         _, total, _, same, prompts = pairs[:, (pairs[4] > 1) & (pairs[3] > 0)]
@@ -279,18 +304,16 @@ def check_chance(counts: Counts) -> None:
 name of a test with 2 options. Add --chance 0.5, or --chance 0 if answers are free (in Python: \
 chance=…).
     """
-    why = ""
+    why = "it has the name of a test with"
     options = options_by_name(counts.benchmark)
-    if options:
-        why = f"it has the name of a test with {options} options"
-    elif options := guessed_options(counts):
-        why = f"its answers look like guesses among {options} options"
     if not options:
-        return
-    raise InputError(
-        f"nobody has said the chance level of {counts.benchmark}, and {why}.",
-        f"Add --chance {1 / options:.3g}, or --chance 0 if answers are free (in Python: chance=…).",
-    )
+        why, options = "its answers look like guesses among", guessed_options(counts)
+    if options:
+        raise InputError(
+            f"nobody has said the chance level of {counts.benchmark}, and {why} {options} options.",
+            f"Add --chance {1 / options:.3g}, or --chance 0 if answers are free (in Python: "
+            "chance=…).",
+        )
 
 
 def guessed_options(counts: Counts) -> int | None:
@@ -309,10 +332,8 @@ def guessed_options(counts: Counts) -> int | None:
     >>> guessed_options(free) is None, guessed_options(two)
     (True, 2)
     """
-    correct = np.concatenate([counts.source_correct[:, None], counts.target_correct], axis=1)
-    trials = np.concatenate([counts.source_trials[:, None], counts.target_trials], axis=1)
-    k = correct.reshape(-1, correct.shape[-1])
-    n = trials.reshape(k.shape)
+    k = np.concatenate([counts.source_correct, *counts.target_correct.swapaxes(0, 1)])
+    n = np.concatenate([counts.source_trials, *counts.target_trials.swapaxes(0, 1)])
     items = (n > 0).sum(axis=1)
     k, n, items = k[items >= 30], n[items >= 30], items[items >= 30]
     if not len(items):
@@ -340,14 +361,11 @@ def _none_is_hard(k: Ints, n: Ints, mean: Floats, chance: float) -> bool:
     """
     several = (n >= 4).sum(axis=1) > 0.9 * (n > 0).sum(axis=1)
     weak = several & (mean < chance + 0.35 * (1 - chance))
-    if weak.sum() < 2:
+    if weak.sum() < 2 or ((mean < chance - 0.03) & several).any():
         return False
-    if ((mean < chance - 0.03) & several).any():
-        return False
-    k, n = k[weak], n[weak]
-    has = n > 0
-    guesses = np.where(has, (1 - chance) ** n, 0)
-    zeros, expected = ((k == 0) & has).sum(), guesses.sum()
+    has = n[weak] > 0
+    guesses = np.where(has, (1 - chance) ** n[weak], 0)
+    zeros, expected = ((k[weak] == 0) & has).sum(), guesses.sum()
     # Were all items at chance, there would be as many as expected; free answers have far more.
     spread = np.sqrt((guesses * (1 - guesses)).sum())
     likely = expected < 0.1 * has.sum()  # else the numbers cannot tell

@@ -77,7 +77,6 @@ def compare_models(
     *,
     benchmark: str = "",
     target: str = MACRO,
-    measure: str = "hat",
 ) -> Difference:
     """Compare two models on the same items.
 
@@ -91,8 +90,6 @@ def compare_models(
         Which benchmark; the first that has both if none is named.
     target : str
         "macro" or a language code.
-    measure : str
-        "hat", "hat_pooled" or "f95".
 
     Returns
     -------
@@ -117,10 +114,10 @@ def compare_models(
     if pair[0] == pair[1]:
         raise InputError("a model is compared with itself.", "Name two.", value=a)
     t = _target(chosen, target)
-    found = _differences(chosen, pair, t, measure, scores.level).drop(columns="reach")
+    found = _differences(chosen, pair, t, scores.level).drop(columns="reach")
     numbers: dict[str, Any] = {str(name): float(values[0]) for name, values in found.items()}
     name_a, name_b = _shown(scores, chosen)[pair].tolist()
-    hat_a, hat_b = chosen.measure(measure).value[pair, t].tolist()
+    hat_a, hat_b = chosen.score.value[pair, t].tolist()
     metrics = pd.DataFrame({n: v[pair, t] for n, v in chosen.metrics.items()}, ["a", "b"]).T
     metrics = metrics.drop("conditional_transfer").rename_axis("measure").reset_index()
     return Difference(
@@ -168,9 +165,7 @@ class Comparisons:
     left_out: tuple[str, ...]
 
 
-def compare_all(
-    scores: HatScores, *, benchmark: str = "", target: str = MACRO, measure: str = "hat"
-) -> Comparisons:
+def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) -> Comparisons:
     """Compare every model with every other.
 
     Pairs are told apart by the max-T method (Westfall and Young 1993): a difference counts if it
@@ -185,8 +180,6 @@ def compare_all(
         Which benchmark; the first if none is named.
     target : str
         "macro" or a language code.
-    measure : str
-        "hat", "hat_pooled" or "f95".
 
     Returns
     -------
@@ -208,7 +201,7 @@ def compare_all(
     """
     chosen = scores.benchmark(benchmark)
     t = _target(chosen, target)
-    found = chosen.measure(measure)
+    found = chosen.score
     ranked = np.isfinite(found.value[:, t]) & ~chosen.marks[Flag.OTHER_LANGUAGES][:, t]
     order = np.argsort(-found.value[:, t], kind="stable")
     order = order[ranked[order]]
@@ -218,7 +211,7 @@ def compare_all(
             f"{n:,} models are too many to compare all pairs of them.",
             f"Keep {MOST_MODELS:,} or fewer in the file.",
         )
-    pairs = _differences(chosen, order, t, measure, scores.level)
+    pairs = _differences(chosen, order, t, scores.level)
     assert found.draws is not None
     apart = _told_apart(found.draws[:, order, t], pairs, scores.level)
     first, second = np.triu_indices(n, 1)
@@ -248,11 +241,9 @@ def compare_all(
     return Comparisons(chosen.benchmark, name, target, models, pairs, scores.level, left_out)
 
 
-def _differences(
-    b: BenchmarkScores, order: Ints, t: int, measure: str, level: float
-) -> pd.DataFrame:
+def _differences(b: BenchmarkScores, order: Ints, t: int, level: float) -> pd.DataFrame:
     """Each pair of some models: difference, interval, standard error, p-value, reach."""
-    found = b.measure(measure)
+    found = b.score
     if found.draws is None:
         raise InputError("the scores have no redraws.", "Score with draws=2000.")
     first, second = np.triu_indices(len(order), 1)

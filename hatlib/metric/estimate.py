@@ -16,22 +16,14 @@ from numpy.typing import NDArray
 from hatlib import resample
 from hatlib.data.responses import BY_ITEM, Counts
 from hatlib.errors import InputError, Problem, listing
-from hatlib.metric.answers import once, repeated, told_by_promptings
+from hatlib.metric.answers import leave_one_out, once, repeated, told_by_promptings
 from hatlib.metric.flags import Note, Remark
 from hatlib.metric.hardness import Hardness, onto_grid, self_hardness
 from hatlib.metric.judge import Judge
 from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE, MIN_MODELS, pooled_hardness
 from hatlib.metric.profile import PROFILE_NAMES, ProfileFit, Shape, fit_profiles
 from hatlib.metric.reference import Reference, Standard, uniform_reference
-from hatlib.metric.sufficient import (
-    Bools,
-    Cells,
-    Floats,
-    SufficientTable,
-    cells_of,
-    leave_one_out,
-    tabulate,
-)
+from hatlib.metric.sufficient import Bools, Cells, Floats, SufficientTable, cells_of, tabulate
 
 MIN_STRATUM = 20
 """Smaller strata are put together."""

@@ -63,21 +63,17 @@ class Judge:
     def __post_init__(self) -> None:
         shares = {"sensitivity": self.sensitivity, "specificity": self.specificity}
         numbers = {"n_right": self.n_right, "n_wrong": self.n_wrong}
-        problems = [
-            Problem(f"{name} is not above 0 and at most 1.", "Give a share.", value=f"{value:g}")
-            for name, value in shares.items()
-            if not 0 < value <= 1
-        ] + [
-            Problem(f"{name} is below 0.", "Give the number of answers.", value=str(value))
-            for name, value in numbers.items()
-            if value < 0
+        what, remedy = "not above 0 and at most 1", "Give a share."
+        wrong = [(n, what, v, remedy) for n, v in shares.items() if not 0 < v <= 1]
+        wrong += [
+            (n, "below 0", v, "Give the number of answers.") for n, v in numbers.items() if v < 0
         ]
-        if not problems and self.informed < LEAST_INFORMED:
+        if wrong:
+            raise InputError([Problem(f"{n} is {w}.", r, value=f"{v:g}") for n, w, v, r in wrong])
+        if self.informed < LEAST_INFORMED:
             what = "this judge is hardly better than a coin: sensitivity and specificity add up to"
             remedy = "No correction can help; use another judge."
-            problems = [Problem(f"{what} {sum(shares.values()):g}.", remedy)]
-        if problems:
-            raise InputError(problems)
+            raise InputError(f"{what} {sum(shares.values()):g}.", remedy)
 
     @property
     def informed(self) -> float:
@@ -124,40 +120,3 @@ class Judge:
                         replace(self, languages={**self.languages, key: each}) for each in moved
                     ]
                 yield moved[0], moved[1], (ends[1] - ends[0]) / error
-
-
-def judge_of(right: ArrayLike, accepted: ArrayLike) -> Judge:
-    """Sensitivity and specificity of a judge from answers that people have labelled.
-
-    Parameters
-    ----------
-    right : array_like of bool, shape (n,)
-        Whether people call the answer right.
-    accepted : array_like of bool, shape (n,)
-        Whether the judge accepts it.
-
-    Returns
-    -------
-    Judge
-
-    Raises
-    ------
-    InputError
-        If there is no right or no wrong answer, or the judge is no better than a coin.
-
-    Examples
-    --------
-    >>> judge = judge_of([1, 1, 1, 1, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0, 0, 1])
-    >>> judge.sensitivity, judge.specificity, judge.n_right
-    (0.75, 0.75, 4)
-    """
-    truth, said = np.asarray(right, dtype=bool), np.asarray(accepted, dtype=bool)
-    if truth.shape != said.shape:
-        what = f"there are {truth.size} labels of people and {said.size} of the judge."
-        raise InputError(what)
-    n_right, n_wrong = int(truth.sum()), int((~truth).sum())
-    if not n_right or not n_wrong:
-        missing = "right" if not n_right else "wrong"
-        what = f"no labelled answer is {missing}."
-        raise InputError(what, "Label some answers of either kind.")
-    return Judge(float(said[truth].mean()), float((~said[~truth]).mean()), n_right, n_wrong)

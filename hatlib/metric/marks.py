@@ -9,7 +9,7 @@ import numpy as np
 from hatlib.data.responses import Counts
 from hatlib.metric.estimate import Fitted
 from hatlib.metric.flags import Flag, Note, Remark
-from hatlib.metric.reference import items_in_slices, support_of
+from hatlib.metric.reference import ENOUGH_ITEMS, items_in_slices, support_of
 from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable, target_rates
 from hatlib.thresholds import BOOK
 
@@ -20,6 +20,9 @@ MIN_ITEMS = 10
 
 CLEAR_OF_CHANCE = BOOK["clear_of_chance"]
 """Source accuracy must be this many standard errors above chance."""
+
+NEARBY = 0.85
+"""From here on, items count as nearly always solved; *f(.95)* needs `ENOUGH_ITEMS` of them."""
 
 SURELY_WRONG = 0.2
 """Share of items that guesses drawn anew would hardly ever leave so often wrong."""
@@ -46,6 +49,12 @@ def support(found: Fitted, weight: Floats) -> tuple[Floats, Floats]:
         variance += part.share**2 / np.maximum(np.minimum(effective, n), 1e-9)
         n_items += n
     return shares, np.minimum(1 / variance, n_items)
+
+
+def nearly_solved(found: Fitted) -> Bools:
+    """Where enough items are solved nearly always in the source language for *f(.95)*."""
+    near = found.distribution[:, found.hardness.grid >= NEARBY].sum(axis=1)
+    return near[:, None] * paired_items(found.table) >= ENOUGH_ITEMS
 
 
 def withheld(marks: Marks) -> Bools:

@@ -46,9 +46,6 @@ SUPPORTED = BOOK["supported"]
 NEARLY_ALWAYS = 0.95
 """Source probability at which *f(.95)* is read off the profile."""
 
-NEARBY = 0.85
-"""From here on, items count as nearly always solved; *f(.95)* needs `ENOUGH_ITEMS` of them."""
-
 MEASURES = ("hat", "hat_pooled", "f95")
 """The score over its reference, over the pooled one, and *f(.95)*."""
 

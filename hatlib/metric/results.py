@@ -16,7 +16,7 @@ from hatlib.errors import InputError, listing
 from hatlib.metric.flags import Flag, Note
 from hatlib.metric.hardness import Hardness
 from hatlib.metric.profile import Shape
-from hatlib.metric.reference import MEASURES, Standard
+from hatlib.metric.reference import Standard
 from hatlib.metric.sufficient import MACRO, Bools, Floats, Ints, SufficientTable
 
 ABOUT = [column for column in MODEL_COLUMNS if column not in ("model", "display_name")]
@@ -140,19 +140,6 @@ class BenchmarkScores:
         """Where there is a score that no flag weakens."""
         weak = [mark for flag, mark in self.marks.items() if flag.weakens]
         return np.asarray(np.isfinite(self.hat) & ~np.any(weak, axis=0))
-
-    def measure(self, name: str) -> Estimate:
-        """One of the numbers by name: "hat", "hat_pooled" or "f95".
-
-        Raises
-        ------
-        InputError
-            If there is no such measure.
-        """
-        if name not in MEASURES:
-            what = "there is no such measure."
-            raise InputError(what, "Use hat, hat_pooled or f95.", value=name)
-        return self.score if name == "hat" else getattr(self, name)
 
 
 def thinned(grid: Floats, chance: float) -> NDArray[np.intp]:

@@ -24,42 +24,19 @@ from threadpoolctl import ThreadpoolController
 
 from hatlib import resample
 from hatlib.data.responses import Counts, Responses
+from hatlib.metric import estimate
 from hatlib.metric import marks as weak
 from hatlib.metric.answers import check_chance
-from hatlib.metric.estimate import (
-    Fitted,
-    Part,
-    Settings,
-    check,
-    choose,
-    fitted,
-    joined,
-    reference_of,
-    refuse_unknown,
-)
+from hatlib.metric.estimate import Fitted, Part, Settings
 from hatlib.metric.flags import Flag, Note, Remark
 from hatlib.metric.hardness import self_hardness
 from hatlib.metric.judge import Judge
 from hatlib.metric.pooled import INTERACTIONS, excess_log_odds
 from hatlib.metric.profile import Alone, Mixed, fit_profiles
 from hatlib.metric.redraw import Redrawn, redraw
-from hatlib.metric.reference import (
-    ENOUGH_ITEMS,
-    MEASURES,
-    NEARBY,
-    SUPPORTED,
-    Reference,
-    Standard,
-)
+from hatlib.metric.reference import MEASURES, SUPPORTED, Reference, Standard
 from hatlib.metric.results import BenchmarkScores, Estimate, HatScores, thinned
-from hatlib.metric.sufficient import (
-    Bools,
-    Cells,
-    Floats,
-    Ints,
-    SufficientTable,
-    traditional,
-)
+from hatlib.metric.sufficient import Bools, Cells, Floats, Ints, SufficientTable, traditional
 
 Progress = Callable[[str, int, int], None]
 
@@ -157,7 +134,7 @@ def hat_scores(
     about = responses.benchmarks.set_index("benchmark")
     there = about.index.astype(str).tolist()
     chosen = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks or there)
-    refuse_unknown("there is no such benchmark.", chosen, there)
+    estimate.refuse_unknown("there is no such benchmark.", chosen, there)
     generator, results = resample.generator(rng), []
     for done, name in enumerate(chosen):
         if progress:
@@ -233,23 +210,23 @@ def score_table(
     fit = fit_profiles(table, hardness, profile, start=settings.start)
     cells = Cells(len(table.trials), table.correct, table.trials, ())
     part = Part(np.array([], dtype=np.intp), 1.0, cells, table, hardness, fit)
-    found = joined([part], table, hardness)
+    found = estimate.joined([part], table, hardness)
     marks = weak.basic_marks(found)
-    weights = reference_of(found, settings, ~weak.withheld(marks))
+    weights = estimate.reference_of(found, settings, ~weak.withheld(marks))
     trials = table.trials[table.source_items.argmax(axis=1)]
     return _result(found, marks, weights, settings, trials, None)
 
 
 def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> BenchmarkScores:
     """Hardness and profiles, the reference, redraws, and what there is to say of them."""
-    check(given, settings)
+    estimate.check(given, settings)
     # Threads of the matrix library only wait for one another with arrays of this size.
     with _controller().limit(limits=1, user_api="blas"):
-        counts, settings, notes = choose(replace(given, judge=settings.judge), settings)
-        found = fitted(counts, settings)
+        counts, settings, notes = estimate.choose(replace(given, judge=settings.judge), settings)
+        found = estimate.fitted(counts, settings)
         trials = _usual_trials(counts)
         marks = weak.basic_marks(found) | weak.weak_marks(found, counts, trials)
-        reference = reference_of(found, settings, ~weak.withheld(marks))
+        reference = estimate.reference_of(found, settings, ~weak.withheld(marks))
         notes += weak.notes_of(marks, counts)
         if settings.judge:
             notes.append(Note(Remark.JUDGE, {"judge": settings.judge}))
@@ -270,7 +247,7 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
             notes.append(Note(Remark.INTERACTION, {"excess": excess}))
             for sd in INTERACTIONS if len(counts.models) <= MANY else ():
                 if sd:
-                    found = fitted(counts, replace(settings, interaction=sd))
+                    found = estimate.fitted(counts, replace(settings, interaction=sd))
                 sensitivity[sd] = reference.scores(found.curves)["hat"]
     n_trials = _usual_trials(given)  # before repeats counted once
     return replace(scores, n_trials=n_trials, notes=tuple(notes), sensitivity=sensitivity)
@@ -304,7 +281,7 @@ def _add_judge_errors(
             replace(reference, pooled=found.distribution[reference.members].mean(axis=0)).scores(
                 found.curves
             )
-            for found in (fitted(replace(counts, judge=judge), settings) for judge in ends)
+            for found in (estimate.fitted(replace(counts, judge=judge), settings) for judge in ends)
         )
         noise = rng.standard_normal((len(redrawn.values["hat"]), 1, 1)) / steps
         for name, values in redrawn.values.items():
@@ -328,10 +305,9 @@ def _result(
     )  # items that were answered once support nothing
     values = reference.scores(found.curves)
     none = weak.withheld(marks) | ~np.isfinite(values["hat"])
-    near = found.distribution[:, reference.grid >= NEARBY].sum(axis=1)[:, None] * n_items
     estimates = {}
     for name in MEASURES:
-        missing = none | (near < ENOUGH_ITEMS) if name == "f95" else none
+        missing = none | ~weak.nearly_solved(found) if name == "f95" else none
         values[name][missing] = np.nan
         draws = None if redrawn is None else redrawn.values[name]
         enough = effective if name == "hat" else n_items
@@ -396,7 +372,7 @@ def _disagree(counts: Counts, found: Fitted, base: Reference, scores: BenchmarkS
     if scores.draws is None or not 1 < len(scores.hat) <= MANY:
         return np.zeros(scores.hat.shape, dtype=bool)
     alone = [replace(p, fit=fit_profiles(p.table, p.hardness, "direct")) for p in found.parts]
-    direct = joined(alone, found.table, found.hardness)
+    direct = estimate.joined(alone, found.table, found.hardness)
     with np.errstate(invalid="ignore"):
         gap = np.abs(base.scores(direct.curves)["hat"] - scores.hat)
         suspect = np.asarray(gap > DISAGREE * scores.se)

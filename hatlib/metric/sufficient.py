@@ -31,9 +31,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-MOST_ITEMS = 0.5
-"""Share of a model's items that need enough promptings for one to be left out."""
-
 MACRO = "macro"
 """Name of the target that stands for the mean over all target languages."""
 
@@ -172,32 +169,6 @@ def plain_ledgers(counts: Counts, cell: Ints) -> list[Ledger]:
         known, filled = np.isfinite(mine).astype(float), np.nan_to_num(mine)
         ledgers.append(Ledger.of(item, row[item], np.ones(len(item)), known, filled))
     return ledgers
-
-
-def leave_one_out(counts: Counts) -> Bools:
-    """Which models share named promptings between source and target, with others to learn from.
-
-    Examples
-    --------
-    >>> import hatlib
-    >>> leave_one_out(hatlib.load_responses(sets="mgsm").counts("mgsm")).tolist()
-    [True, True, False, True]
-    """
-    n_models, n_items = counts.source_trials.shape
-    p = counts.prompted
-    if p is None or len(p.names) < 2:
-        return np.zeros(n_models, dtype=bool)
-    used = p.trials > 0
-    source, target = used & (p.target < 0), used & (p.target >= 0)
-    most = np.zeros((n_models, n_items), dtype=np.int64)  # answers to one prompting
-    np.maximum.at(most, (p.model[source], p.item[source]), p.trials[source])
-    # Two answers must be left, or hardness could not be told from luck.
-    enough = (counts.source_trials - most >= 2).sum(axis=1)
-    several = enough > MOST_ITEMS * np.maximum((counts.source_trials > 0).sum(axis=1), 1)
-    place = p.model * len(p.names) + p.prompting
-    both = np.isin(place[target], place[source])
-    shared = np.bincount(p.model[target], both, minlength=n_models) > 0
-    return np.asarray(several & shared)
 
 
 def cells_of(counts: Counts, one_out: Bools | None = None) -> Cells:

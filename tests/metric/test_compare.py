@@ -259,20 +259,6 @@ def test_few_effective_items_tell_fewer_models_apart(scores):
     assert few < many
 
 
-def test_each_measure_is_compared_by_its_own_draws(scores):
-    b = scores.benchmark()
-    for name in ("hat", "hat_pooled", "f95"):
-        each = b.measure(name)
-        found = compare_models(scores, "Alder", "Beech", measure=name)
-        gap = each.draws[:, 0, 0] - each.draws[:, 2, 0]
-        assert found.difference == pytest.approx(each.value[0, 0] - each.value[2, 0])
-        assert found.se == pytest.approx(gap.std(ddof=1))
-        pairs = compare_all(scores, measure=name).pairs
-        assert pairs["difference"].iloc[0] >= 0
-    with pytest.raises(InputError, match="Use hat, hat_pooled or f95"):
-        compare_all(scores, measure="ratio")
-
-
 def test_many_models_are_compared_without_letters(scores):
     n = MOST_LETTERS + 1
     hats = np.linspace(0.2, 0.9, n)

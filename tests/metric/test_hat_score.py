@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from oracles import hat as oracle
 
 import hatlib
-from hatlib import Counts, InputError, Standard, hat_scores, load_responses, simulate_answers
+from hatlib import (
+    Counts,
+    InputError,
+    Standard,
+    hat_scores,
+    load_responses,
+    resample,
+    simulate_answers,
+)
 from hatlib.metric import profile as profile_module
 from hatlib.metric.flags import Flag, Remark
 from hatlib.metric.hardness import (
@@ -39,7 +47,6 @@ from hatlib.metric.reference import (
 )
 from hatlib.metric.score import score_counts, score_table
 from hatlib.metric.sufficient import merge_tables, tabulate
-from hatlib.resample import item_weights
 from hatlib.show.scoring import scores_json
 
 SHAPES = ("linear", "shift", "strong shift", "square", "steep", "flat")
@@ -317,7 +324,7 @@ def design(request):
         missing = np.zeros(counts.target_trials.shape, dtype=bool)
         missing[:, 0, :80] = missing[:, 1, -80:] = True
         counts = without(counts, target=missing)
-    return counts, item_weights(np.random.default_rng(12), 250, 200)
+    return counts, resample.weights(12, None, 200, n=250)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import hatlib
 from hatlib.errors import InputError
 from hatlib.metric.hardness import self_hardness
-from hatlib.metric.judge import Judge, judge_of
+from hatlib.metric.judge import Judge
 from hatlib.metric.pooled import donors, fit_item_response
 from hatlib.metric.score import score_counts, score_table
 from hatlib.metric.sufficient import merge_tables, tabulate
@@ -77,18 +77,6 @@ def test_impossible_judges_are_refused(options, message):
     with pytest.raises(InputError) as error:
         Judge(2.0, -1.0, -3, -4)
     assert len(error.value.problems) == 4
-
-
-def test_a_judge_from_labelled_answers():
-    right = np.array([1] * 10 + [0] * 5)
-    accepted = np.array([1] * 9 + [0] + [0] * 4 + [1])
-    judge = judge_of(right, accepted)
-    assert (judge.sensitivity, judge.specificity) == (0.9, 0.8)
-    assert (judge.n_right, judge.n_wrong) == (10, 5)
-    with pytest.raises(InputError, match="no labelled answer is wrong"):
-        judge_of([1, 1], [1, 0])
-    with pytest.raises(InputError, match="2 labels of people and 3 of the judge"):
-        judge_of([1, 0], [1, 0, 1])
 
 
 # --- the score corrected for a judge --------------------------------------------------------
