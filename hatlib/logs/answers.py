@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -16,15 +17,17 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from hatlib.data.door import importer_of
 from hatlib.errors import listing
 from hatlib.logs.common import MORE_COLUMNS, TRIAL_COLUMNS, Options
 from hatlib.logs.fields import at, short
 from hatlib.logs.languages import Places, language_in
-from hatlib.logs.reading import File, Found, Notes, clean, sums
+from hatlib.logs.reading import File, Found, Notes, clean, objects, sums
 from hatlib.logs.settings import compare_settings
 from hatlib.words import counted
 
-#: What a row of a log may say, as text; and whether its answer could be read (1, 0 or nan).
+#: What a row of a log may say, as text; and whether its answer could be read (1, 0; nan if the row
+#: does not say, which is 1 if another row of the benchmark does).
 FIELDS = (
     *("model", "benchmark", "task", "run", "item", "named", "language", "fallback"),
     "source_language",
@@ -92,9 +95,29 @@ class Format:
         """The files, the newest first, by names and headers alone."""
         return [Run(file) for file in found.files]
 
+    def records(self, run: Run) -> Iterable[Mapping[str, Any]]:
+        """What a file holds, one after the other."""
+        return (record for _, record in objects(run.file, self.notes))
+
+    def row_of(self, run: Run, record: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
+        """What a record says beside what `where` finds, with ``scores``; or why it is no answer."""
+        raise NotImplementedError
+
     def rows(self, run: Run) -> Iterator[Mapping[str, Any]]:
         """What each row of a file says: `FIELDS`, and ``scores``."""
-        raise NotImplementedError
+        lost = Counter[str]()
+        for record in self.records(run):
+            said = self.said(record)
+            needed = {"model", "task", "item"} & {*self.where}
+            lacking = sorted(self.where[name][-1] for name in needed if not said[name])
+            row = f"without {listing(lacking)}" if lacking else self.row_of(run, record, said)
+            if isinstance(row, str):
+                other = importer_of(record) if lacking else ""
+                lost[f"{row} (use hat import {other})" if other else row] += 1
+            else:
+                yield said | row
+        name = run.file.name
+        self.notes.dropped += [f"{name}: {counted(n, self.row)} {why}." for why, n in lost.items()]
 
     def frame(self, run: Run) -> pd.DataFrame:
         """The rows of a file as a table."""
@@ -156,6 +179,8 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
             frame["task"] = run.task or frame["task"]
             frame["age"] = frame.get("age", number)  # the newest comes first
             frames.append(frame)
+        else:
+            notes.dropped.append(f"{run.file.name}: no {reader.row}s in it that count.")
     if not frames and not notes.problems:
         notes.problem(f"the {reader.files} hold no {reader.row}s.", " ".join(notes.dropped))
     if not frames:
@@ -187,6 +212,8 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
         n = int(mine["n"].sum())
         notes.read.append(f"{model}: {tasks}{n:,} {reader.row}{'' if n == 1 else 's'}.")
     rows = reader.settle(rows)
+    known = rows.groupby(["benchmark", "way", "variant"])["parsed"].transform("count") > 0
+    rows["parsed"] = rows["parsed"].mask(known & rows["parsed"].isna(), 1)
     placed = rows[["number", "model", "benchmark", "prompting", "language", "spelt"]]
     placed = placed.drop_duplicates().rename(columns={"number": "run"})
     compare_settings(placed, [run.settings for run in runs], reader.options.mixed, notes)

@@ -129,6 +129,14 @@ def short(value: object) -> str:
     return clean(value) if type(value) in (str, int, float) else ""
 
 
+def facts(record: Mapping[str, Any], table: str) -> dict[str, Any]:
+    """What a record says by a table of ``formats.toml``: the first of some paths with a value."""
+    return {
+        ours: next((value for path in paths if (value := at(record, path)) not in (None, "")), None)
+        for ours, paths in WHERE[table].items()
+    }
+
+
 def at(row: Any, path: str) -> Any:
     """The value at a dotted path: of a field of that very name, else of one within another.
 

@@ -226,7 +226,7 @@ def test_helm(tmp_path):
             imported = import_logs("helm", tmp_path)
             assert imported.frame.groupby("language")["n_correct"].mean().tolist() == [0.5, 0.5]
             assert set(imported.frame["model"]) == {"acme/m-7b"}
-            assert "1 perturbed instance" in str(imported.report)
+            assert "1 instance perturbed" in str(imported.report)
     assert "max_train_instances=0 (de)" in refused("helm", tmp_path)
 
 

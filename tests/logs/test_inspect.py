@@ -202,7 +202,7 @@ def test_hostile_names_are_one_line(log):
     trials = read(log(*samples, head=head, form="json"))
     for name in ("model", "item"):
         assert all(len(text) <= 200 and text.isprintable() for text in trials.frame[name])
-    assert "3 samples without an id." in trials.notes.dropped[0]
+    assert "3 samples without id." in trials.notes.dropped[0]
 
 
 @pytest.mark.parametrize(

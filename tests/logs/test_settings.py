@@ -86,7 +86,7 @@ def test_an_adapter_is_another_model(tmp_path):
     run(run(tmp_path, "en"), "de", ",peft=./adapter-de")
     imported = import_logs("lm-eval", tmp_path)
     assert set(imported.frame["model"]) == {MODEL, f"{MODEL}+adapter-de"}
-    assert "peft=./adapter-de" in str(imported.report)
+    assert "with an adapter" in str(imported.report)
     # Two adapters of one name are not one.
     shutil.rmtree(tmp_path / "acme__m-7b")
     run(run(tmp_path, "en", ",peft=./a/final"), "de", ",peft=./b/final")
@@ -102,7 +102,7 @@ def test_limited_and_newer_runs_do_not_replace_others_without_a_word(tmp_path):
     run(tmp_path / "logs", "en", n=2, config={"limit": 2.0}, **newer)
     imported = import_logs("lm-eval", tmp_path / "logs")
     assert imported.frame["language"].value_counts().to_dict() == {"de": 30, "en": 30}
-    assert "some items only (--limit)" in str(imported.report)
+    assert "another log holds, newer or complete" in str(imported.report)
     run(tmp_path / "logs", "de", configs=tasks(num_fewshot=5), **newer)
     assert "num_fewshot=5" in refused(tmp_path / "logs")
 
