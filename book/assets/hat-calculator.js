@@ -141,7 +141,7 @@
     notes(found, read).forEach(function (note) { made("p", out, note, "hat-note"); });
     if (scored.length) out.appendChild(chart(scored));
     var tied = Object.keys(found.ties).length > 0;
-    var heads = ["model", "HAT", "95 % interval", "f(.95)"].concat(tied ? ["tie group"] : [], ["source", "target", "gap", "ratio", "remark"]);
+    var heads = ["model", "HAT", "95% interval", "f(.95)"].concat(tied ? ["tie group"] : [], ["source", "target", "gap", "ratio", "remark"]);
     out.appendChild(table(heads, scored.concat(rest).map(function (row) {
       return [row.model, number(row.hat), isFinite(row.hat) ? number(row.low) + " to " + number(row.high) : "–", number(row.f95, 2)]
         .concat(tied ? [found.ties[row.model] || ""] : [], [number(row.source_accuracy), number(row.target_accuracy), number(row.xlt_gap), number(row.ratio, 2), row.flag]);
@@ -152,7 +152,7 @@
     if (found.targets.length > 1) {
       var more = made("details", out);
       made("summary", more, "Each language");
-      more.appendChild(table(["model", "language", "HAT", "95 % interval", "target accuracy", "remark"], found.rows.filter(function (row) { return row.target !== "macro"; }).map(function (row) {
+      more.appendChild(table(["model", "language", "HAT", "95% interval", "target accuracy", "remark"], found.rows.filter(function (row) { return row.target !== "macro"; }).map(function (row) {
         return [row.model, row.target, number(row.hat), isFinite(row.hat) ? number(row.low) + " to " + number(row.high) : "–", number(row.target_accuracy), row.flag];
       }), "Scores by language"));
     }
@@ -193,7 +193,7 @@
     svg.setAttribute("viewBox", "0 0 " + width + " " + height);
     svg.setAttribute("role", "img");
     svg.setAttribute("class", "hat-intervals");
-    svg.setAttribute("aria-label", "HAT with 95 % intervals. " + rows.slice(0, 12).map(function (r) { return r.model + " " + number(r.hat, 2); }).join(", ") + ".");
+    svg.setAttribute("aria-label", "HAT with 95% intervals. " + rows.slice(0, 12).map(function (r) { return r.model + " " + number(r.hat, 2); }).join(", ") + ".");
     for (var tick = Math.ceil(low * 5) / 5; tick <= high + 1e-9; tick += 0.2) {
       part("line", { x1: x(tick), x2: x(tick), y1: 6, y2: height - 30, stroke: "currentColor", "stroke-opacity": 0.15 });
       part("text", { x: x(tick), y: height - 14, "text-anchor": "middle", "font-size": 12, fill: "currentColor" }, tick.toFixed(1));

@@ -118,7 +118,7 @@ function hatCore() {
         }
         var value = Number(text);
         if (!isFinite(value)) { wrong(row.line, column, "the value is not a number.", text); return NaN; }
-        if (value > 1) { wrong(row.line, column, "the value is above 1.", text, "Accuracies are shares between 0 and 1: write 0.87 for 87 %."); return NaN; }
+        if (value > 1) { wrong(row.line, column, "the value is above 1.", text, "Accuracies are shares between 0 and 1: write 0.87 for 87%."); return NaN; }
         if (value < 0) { wrong(row.line, column, "the value is below 0.", text); return NaN; }
         return value;
       }

@@ -125,7 +125,7 @@ def _scored(scores: pd.DataFrame, refused: str) -> tuple[str, str, str]:
         return _check("score", {"flags": refused}, fails=True)
     has = scores["hat"].notna()
     sound = int((has & (scores["flag"] == "")).sum())
-    flags = ", ".join(sorted(set(scores["flag"]) - {""}))
+    flags = "; ".join(sorted({flag for each in scores["flag"] for flag in each.split("; ")} - {""}))
     facts = {"sound": sound, "n": len(scores), "flags": flags}
     return _check("score", facts, sound < len(scores), not has.any())
 

@@ -207,7 +207,7 @@ def _stick(points: Points, left: Floats) -> Shape:
     bend = project_line(x, np.maximum(x - knots[:, None], 0.0))
     gains = (left @ (bend / np.linalg.norm(bend, axis=1, keepdims=True)).T) ** 2
     knot = float(knots[int(gains[0].argmax())])
-    names = ("below the knot", "above the knot")
+    names = ("below the bend", "above the bend")
 
     def columns(at: Floats, member: Names) -> Floats:
         return np.column_stack([np.ones_like(at), at, (at - knot) * (member == names[1])])

@@ -16,6 +16,7 @@ from scipy import optimize, special
 from hatlib.metric.score import hat_scores
 from hatlib.publish.records import read_records
 from hatlib.truth.simulate import DIFFICULTIES, POINTS, WEIGHTS, simulate_answers
+from hatlib.words import joined
 
 ENGLISH = tuple(range(30, 91, 5))
 """Accuracies in English that the slider offers, in percent."""
@@ -100,5 +101,12 @@ def findings_cards(executed: Path) -> dict[str, Any]:
     cards = records.drop_duplicates("page").head(3).to_dict("records")
     for card in cards:  # the sentence and its number; what else is said stands on its own page
         found = re.match(r".*?% interval [^)]*\)\.", card["text"], flags=re.DOTALL)
-        card["said"] = found.group() if found else card["text"]
+        said = found.group() if found else card["text"]
+        card["said"] = re.sub(
+            r"\*\*([^*]+?[.])( [^*]+)\*\*", r"**\1**\2", said
+        )  # bold: one sentence
+        same = records[(records["page"] == card["page"]) & (records["about"] == card["about"])]
+        fell = same.loc[same["answer"] == "lower", "subject"].str.split(" (", regex=False).str[0]
+        if card["about"] == "date" and card["answer"] == "higher" and len(fell):
+            card["said"] += f" Others fell back: {joined(fell.tolist())}."
     return {"cards": cards}

@@ -82,8 +82,8 @@ def book_page(nb: Any) -> Any:
     for cell in nb.cells:
         if cell.cell_type == "code":
             _fold(cell, exercises)
-        elif heading := re.search(r"^#+ (.+)", cell.source, flags=re.MULTILINE):
-            exercises = "exercise" in heading.group(1).lower()
+        elif headings := re.findall(r"^#+ (.+)", cell.source, flags=re.MULTILINE):
+            exercises = "exercise" in headings[-1].lower()
     texts = [cell.source for cell in nb.cells if cell.cell_type == "markdown"]
     for output in outputs(nb):
         said = output.get("data", {}).get("text/markdown", "")

@@ -166,7 +166,7 @@ def notes(scores: HatScores) -> list[str]:
     'HAT: 0 no transfer, 1 perfect '
     """
     interval = (
-        f", with {100 * scores.level:g} % intervals from {scores.n_draws} redraws of the items"
+        f", with {100 * scores.level:g}% intervals from {scores.n_draws} redraws of the items"
         if scores.n_draws
         else ", without intervals"
     )
@@ -502,5 +502,5 @@ def comparison_notes(scores: HatScores) -> list[str]:
         *notes(scores),
         "p: of no difference between A and B. q: the same, corrected for all pairs of models "
         "(Benjamini and Hochberg). Models that share a letter of their tie groups cannot be told "
-        f"apart, at {100 * scores.level:g} % for all pairs together.",
+        f"apart, at {100 * scores.level:g}% for all pairs together.",
     ]

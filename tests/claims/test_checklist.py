@@ -66,7 +66,7 @@ def test_sound_answers_are_left_alone(sound):
             MIND,
         ),
         (
-            "Items and answers enough to tell models apart",
+            "Items and answers enough to see differences",
             lambda: simulated(n_items=60),
             MIND,
         ),

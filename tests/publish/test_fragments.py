@@ -84,7 +84,7 @@ def test_a_card_says_what_the_verdict_of_its_page_says(site):
     cell = nbformat.v4.new_code_cell("x", outputs=[output])
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), site.executed / "scaling.ipynb")
     text = fragment("findings-cards.md", site)
-    assert r"**Larger models \(of both kinds\). They transfer better.**" in text
+    assert r"**Larger models \(of both kinds\).** They transfer better." in text
     assert "(95% interval +0.010 to +0.050).\n" in text
     assert "hat-firm" in text and "analyses/scaling.ipynb" in text
     assert "stays open" not in text
