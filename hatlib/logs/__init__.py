@@ -19,19 +19,13 @@ import pandas as pd
 
 from hatlib.data.about import BY_ITEM
 from hatlib.data.languages import is_language
-from hatlib.errors import InputError, Problem, listing
+from hatlib.data.responses import COLUMNS
+from hatlib.errors import InputError, listing
 from hatlib.logs.answers import Format, counts
-from hatlib.logs.common import (
-    IMPORTED_COLUMNS,
-    MORE_COLUMNS,
-    Imported,
-    ImportReport,
-    Options,
-    missing_lines,
-)
+from hatlib.logs.common import Imported, Options
 from hatlib.logs.languages import Places, known_chance, language_in
 from hatlib.logs.pairing import pair
-from hatlib.logs.reading import Notes, Progress, find_files
+from hatlib.logs.reading import ImportReport, Notes, Progress, find_files
 from hatlib.words import counted
 
 #: The formats, each with the module and class that reads it.
@@ -49,15 +43,12 @@ __all__ = ["FORMATS", "ImportReport", "Imported", "Options", "Trials", "import_l
 
 @dataclass(frozen=True)
 class Trials:
-    """What the reader of a format gives: counts of right answers, before items are paired.
+    """What the reader of a format gives, before items are paired.
 
     Attributes
     ----------
     frame : DataFrame
-        Columns `hatlib.logs.common.TRIAL_COLUMNS`, in the order of the log. ``key`` is the right
-        answer as short text where it does not depend on the language (a number, the letter or
-        number of an option), else empty. ``language`` is a standard code; ``source_language`` is
-        empty where the log does not say it for each item.
+        Counts of right answers: `hatlib.logs.common.TRIAL_COLUMNS`, in the order of the log.
     notes : Notes
         Lines for the report.
     inputs : tuple of Path
@@ -128,32 +119,26 @@ def import_logs(
     given = Options(**options)
     spelt = given.source_language
     given = replace(given, source_language=language_in(spelt, given.language_codes) or spelt)
-    _check(format, given)
     notes = Notes(progress=progress) if progress else Notes()
+    _check(format, given, notes)
     trials = read_trials(format, [paths] if isinstance(paths, str | Path) else paths, given, notes)
     if trials.frame.empty:
-        raise InputError(Problem("the logs hold no answers.", " ".join(notes.dropped)))
+        raise InputError("the logs hold no answers.", " ".join(notes.dropped))
     answers = trials.frame if given.keys else trials.frame.assign(key="")
-    paired = pair(answers, given.pair_by, given.source_language)
-    frame = _aggregated(_with_pairs_only(paired.frame, notes), notes)
+    frame = pair(answers, given.pair_by, given.source_language, notes)
+    frame = _aggregated(_with_pairs_only(frame, notes), notes)
     if not given.keys:
         what = "Items are the same in all languages, as you say: no keys were compared."
         notes.assumed.append(what)
-    unknown = listing(frame.loc[frame["chance_level"].isna(), "benchmark"].unique())
-    if unknown:
-        what = f"Chance level of {unknown}: not known; 0 unless hat score is given --chance."
-        notes.assumed.append(what)
     sizes = (counted(frame[c].nunique(), c) for c in ("benchmark", "model", "language"))
     notes.read.append(f"{', '.join(sizes)}, {frame['n_trials'].sum():,} trials.")
-    told = (notes.read, notes.chosen, notes.assumed, notes.dropped)
-    read, chosen, assumed, dropped = (tuple(dict.fromkeys(lines)) for lines in told)
-    report = ImportReport(read, chosen, assumed, dropped, paired.lines, missing_lines(frame))
-    return Imported(frame, report, trials.inputs)
+    notes.missing += _missing(frame)
+    return Imported(frame, notes, trials.inputs)
 
 
-def _check(format: str, options: Options) -> None:
+def _check(format: str, options: Options, notes: Notes) -> None:
     """Refuse options that cannot be meant, all at once."""
-    notes, source = Notes(), options.source_language
+    source = options.source_language
     if format.lower() in ("euroeval", "scandeval"):
         what = "results of EuroEval have no items: they are scores of whole datasets."
         notes.problem(what, "Read them as a table of accuracies (hat run fit --data FILE).")
@@ -175,19 +160,15 @@ def _check(format: str, options: Options) -> None:
 
 def _with_pairs_only(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     """Leave out benchmarks that have nothing to compare, unless none has."""
-    lines, keep = [], []
-    for benchmark, mine in frame.groupby("benchmark", sort=False):
-        source = mine["language"] == mine["source_language"]
-        if source.any() and not source.all():
-            keep.append(benchmark)
-            continue
+    source = (frame["language"] == frame["source_language"]).groupby(frame["benchmark"])
+    some = source.transform("any") & ~source.transform("all")
+    for benchmark, mine in frame[~some].groupby("benchmark", sort=False):
         codes = listing(sorted(mine["language"].unique()), 20)
         starts = listing(sorted(mine["source_language"].unique()), 4)
-        what = f"all in {codes}, and transfer is from {starts} to others"
-        lines.append(f"{benchmark}, {counted(mine['item'].nunique(), 'item')}: {what}.")
-    told = " Kept all the same, to be scored with answers in other languages."
-    notes.dropped += lines if keep else [line + told for line in lines]
-    return frame[frame["benchmark"].isin(keep)] if keep else frame
+        what = f"all in {codes}, and transfer is from {starts} to others."
+        what += "" if some.any() else " Kept all the same, to be scored with other answers."
+        notes.dropped.append(f"{benchmark}, {counted(mine['item'].nunique(), 'item')}: {what}")
+    return frame[some] if some.any() else frame
 
 
 def _aggregated(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
@@ -201,13 +182,15 @@ def _aggregated(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
             frame = frame.assign(**{column: frame[column].mask(several, "")})
     chance = {name: known_chance(str(name)) for name in frame["benchmark"].unique()}
     if "chance_level" in frame:  # a column of the table
-        for name, levels in frame.groupby("benchmark")["chance_level"]:
-            said = levels[levels != ""].unique()
-            level = pd.to_numeric(said, errors="coerce")[0] if len(said) == 1 else math.nan
-            chance[name] = chance[name] if math.isnan(level) else level
+        said = frame[frame["chance_level"] != ""].groupby("benchmark")["chance_level"].unique()
+        chance |= {name: float(levels[0]) for name, levels in said.items() if len(levels) == 1}
+    unknown = listing(name for name, level in chance.items() if math.isnan(level))
+    if unknown:
+        what = f"Chance level of {unknown}: not known; 0 unless hat score is given --chance."
+        notes.assumed.append(what)
     numbers = [name for name in ("n_correct", "n_trials", "n_parsed") if name in frame]
-    columns = [*IMPORTED_COLUMNS, *(c for c in MORE_COLUMNS if c in frame)]
-    keys = [c for c in columns if c not in (*numbers, "chance_level")]
+    more = [name for name in ("stratum", "n_parsed") if name in frame]
+    keys = [name for name in (*COLUMNS, *more) if name not in numbers]
     sums = frame.groupby(keys, sort=False, as_index=False)[numbers].sum()
     sums["chance_level"] = sums["benchmark"].map(chance).astype(float)
     if "n_parsed" in sums:
@@ -215,4 +198,18 @@ def _aggregated(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
         what = f"Answers that could not be read count as wrong: {share:.1%} (n_parsed)."
         notes.assumed.append(what)
     order = ["benchmark", "model", "language"]
+    columns = [*COLUMNS, "chance_level", *more]
     return sums.sort_values(order, kind="stable", ignore_index=True)[columns]
+
+
+def _missing(frame: pd.DataFrame, most: int = 10) -> list[str]:
+    """Lines on items without an answer, for each benchmark and model, by language."""
+    lines = []
+    for benchmark, mine in frame.groupby("benchmark", sort=False):
+        items = mine["item"].nunique()
+        missing = items - mine.pivot_table("item", "model", "language", "nunique", fill_value=0)
+        for model, row in missing[(missing > 0).any(axis=1)].iterrows():
+            gaps = listing((f"{code} {n}" for code, n in row.items() if n), 20)
+            lines.append(f"{benchmark}, {model}, of {items} items: {gaps}.")
+    more = [f"… and {len(lines) - most + 1} more models with missing items."]
+    return lines if len(lines) <= most else lines[: most - 1] + more

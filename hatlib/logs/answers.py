@@ -19,8 +19,8 @@ import pandas as pd
 
 from hatlib.data.door import importer_of
 from hatlib.errors import listing
-from hatlib.logs.common import MORE_COLUMNS, TRIAL_COLUMNS, Options
-from hatlib.logs.fields import at, short
+from hatlib.logs.common import TRIAL_COLUMNS, Options
+from hatlib.logs.fields import NAMES, at, short
 from hatlib.logs.languages import Places, language_in
 from hatlib.logs.reading import File, Found, Notes, clean, objects, sums
 from hatlib.logs.settings import compare_settings
@@ -36,8 +36,9 @@ FIELDS = (
 #: A language with fewer answers than this is not suspected of a wrong filter or scorer.
 FEW_ANSWERS = 20
 
-_CELL = ["model", "benchmark", "language", "item", "prompting"]
-_TRIAL = [*_CELL, "variant", "trial"]
+#: What one answer is to: several rows of a cell are its trials.
+CELL = ["model", "benchmark", "language", "item", "prompting"]
+_TRIAL = [*CELL, "variant", "trial"]
 _OVERLAP = re.compile(r"bleu|rouge|chrf|f1|bert|meteor", re.I)
 
 
@@ -151,58 +152,52 @@ def gather(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """
     columns: dict[str, list[Any]] = {name: [] for name in FIELDS}
     scores: dict[str, dict[int, float]] = {}
-    texts: dict[str, str] = {}  # each text is kept once
-    n = 0
-    for row in rows:
+    once: dict[Any, Any] = {}  # each text is kept once
+    for n, row in enumerate(rows):
         for name, column in columns.items():
             value = row.get(name, math.nan if name == "parsed" else "")
-            column.append(texts.setdefault(value, value) if isinstance(value, str) else value)
+            column.append(once.setdefault(value, value))
         for name, value in row["scores"].items():
             scores.setdefault(f"={name}", {})[n] = value
-        n += 1
     frame = pd.DataFrame(columns, dtype=object).astype({"parsed": float})
-    metrics = {name: pd.Series(s, dtype=float).reindex(range(n)) for name, s in scores.items()}
-    return frame.assign(n=1, **metrics)
+    return frame.assign(n=1, **{name: pd.Series(s, dtype=float) for name, s in scores.items()})
 
 
 def counts(reader: Format, found: Found) -> pd.DataFrame:
-    """The right answers and trials in some files, as the frame of `hatlib.logs.Trials`."""
-    notes = reader.notes
+    """The right answers and trials in some files: `hatlib.logs.common.TRIAL_COLUMNS`, and more."""
+    notes, options = reader.notes, reader.options
     runs = unlike(reader.runs(found), notes)
     notes.stop()  # of names: the files themselves may take long
-    frames = []
+    frames, size, done = [], sum(run.file.path.stat().st_size for run in runs), 0
     for number, run in enumerate(runs):
         frame = reader.frame(run)
+        done += run.file.path.stat().st_size
+        notes.progress(run.file.name, done, size)
         if len(frame):
-            whose = frame["model"] if frame["model"].any() else run.model
-            frame = frame.assign(model=whose, number=number, file=run.file.name)
+            frame = frame.assign(number=number, file=run.file.name)
+            frame["model"] = frame["model"] if frame["model"].any() else run.model
             frame["task"] = run.task or frame["task"]
             frame["age"] = frame.get("age", number)  # the newest comes first
             frames.append(frame)
         else:
             notes.dropped.append(f"{run.file.name}: no {reader.row}s in it that count.")
-    if not frames and not notes.problems:
-        notes.problem(f"the {reader.files} hold no {reader.row}s.", " ".join(notes.dropped))
     if not frames:
+        if not notes.problems:
+            notes.problem(f"the {reader.files} hold no {reader.row}s.", " ".join(notes.dropped))
         notes.stop()
-    rows = pd.concat(frames, ignore_index=True)
+    rows = place(pd.concat(frames, ignore_index=True), reader)
     del frames
     for name in ("model", "benchmark"):
-        own, theirs = clean(getattr(reader.options, name)), {*rows[name]} - {""}
+        own, unnamed = clean(getattr(options, name)), rows.loc[rows[name] == "", "file"].unique()
+        theirs = sorted({*rows[name]} - {"", own})
         if own and len(theirs) > 1:
             what = f"the {reader.files} are of {len(theirs)} {name}s, and --{name} names one."
-            notes.problem(what, "Import each by itself.", value=listing(sorted(theirs)))
+            notes.problem(what, "Import each by itself.", value=listing(theirs))
+        elif not own and len(unnamed):
+            what = f"the logs do not say the name of the {name}."
+            remedy = NAMES["remedies"][f"no_{name}"]
+            notes.problem(what, remedy, listing(unnamed, 3))
         rows[name] = own or rows[name]
-    nameless = rows.loc[rows["model"] == "", "file"].unique()
-    if len(nameless):
-        what = "the logs do not say the name of the model."
-        remedy = "Name it with --model, or put the results file of the run beside them."
-        notes.problem(what, remedy, listing(nameless, 3))
-    rows = place(rows, reader)
-    unnamed = rows.loc[rows["benchmark"] == "", "file"].unique()
-    if len(unnamed):
-        what = "the logs do not say the name of the benchmark."
-        notes.problem(what, "Name it with --benchmark.", listing(unnamed, 3))
     reader.places.settle()
     if rows.empty:
         notes.stop()
@@ -215,9 +210,13 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
     known = rows.groupby(["benchmark", "way", "variant"])["parsed"].transform("count") > 0
     rows["parsed"] = rows["parsed"].mask(known & rows["parsed"].isna(), 1)
     placed = rows[["number", "model", "benchmark", "prompting", "language", "spelt"]]
-    placed = placed.drop_duplicates().rename(columns={"number": "run"})
-    compare_settings(placed, [run.settings for run in runs], reader.options.mixed, notes)
-    _check_tasks(rows, notes)
+    compare_settings(placed.drop_duplicates(), [run.settings for run in runs], options.mixed, notes)
+    pairs = rows[[*_TRIAL, "task"]].drop_duplicates()
+    both = pairs[pairs.duplicated(_TRIAL, keep=False)]
+    for place_, mine in both.groupby(["model", "benchmark", "language"]):
+        what = "several tasks of {} would be one: {} in {}.".format(*place_)
+        remedy = "Import each by itself with its own --benchmark or --prompting."
+        notes.problem(what, remedy, value=listing(sorted(mine["task"].unique())))
     notes.stop()
     rows = _once(rows, reader)
     parts = [
@@ -245,7 +244,7 @@ def place(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
     tasks = rows[where].drop_duplicates()
     found = [reader.places.find(*place) for place in tasks.itertuples(index=False)]
     fields = ("benchmark", "language", "subject", "prompting", "spelt")
-    named = {f"_{f}": [getattr(t, f) if t else "" for t in found] for f in fields}
+    named = {f"_{name}": [getattr(task, name, "") for task in found] for name in fields}
     rows = rows.merge(tasks.assign(**named), on=where, how="left")
     lost = rows["_language"] == ""
     for name, n in rows.loc[lost, "task"].value_counts().items():
@@ -266,61 +265,48 @@ def place(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
     ).drop(columns=list(named))
 
 
-def _check_tasks(rows: pd.DataFrame, notes: Notes) -> None:
-    """Refuse tasks of two names that would be one."""
-    pairs = rows[[*_TRIAL, "task"]].drop_duplicates()
-    both = pairs[pairs.duplicated(_TRIAL, keep=False)]
-    for (model, benchmark, code), mine in both.groupby(["model", "benchmark", "language"]):
-        notes.problem(
-            f"several tasks of {model} would be one: {benchmark} in {code}.",
-            "Import each by itself with its own --benchmark or --prompting.",
-            value=listing(sorted(mine["task"].unique())),
-        )
-
-
 def _once(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
     """Each answer from its newest run, and each numbered trial once."""
     notes, scores = reader.notes, _metrics(rows)
     finite = np.isfinite(rows[scores].to_numpy(float)).any(axis=1)
-    newest = rows["age"].where(finite).groupby([rows[c] for c in _CELL]).transform("min")
+    newest = rows["age"].where(finite).groupby([rows[c] for c in CELL]).transform("min")
     again = newest.notna() & (rows["age"] != newest)
     if again.any():
         lost = counted(int(again.sum()), reader.row)
         notes.dropped.append(f"{lost} of items that another log holds, newer or complete.")
-        rows = rows[~again]
-    runs = rows.groupby(_CELL)["run"].transform("nunique")
-    for (model, task), mine in rows[runs > 1].groupby(["model", "task"]):
+    rows = rows[~again]
+    several = rows[rows.groupby(CELL)["run"].transform("nunique") > 1]
+    for (model, task), mine in several.groupby(["model", "task"]):
         what = f"there are several runs of {task} by {model}, of one date or not dated."
         names = listing(mine["file"].unique(), 3)
         notes.problem(what, "Name the file of one of them.", value=names)
     notes.stop()
-    copies = (rows["trial"] != "") & rows.duplicated(_TRIAL)
-    if copies.any():
-        results = rows[rows["trial"] != ""].groupby(_TRIAL, sort=False)[scores].nunique()
+    numbered = rows[rows["trial"] != ""]
+    copies = numbered.index[numbered.duplicated(_TRIAL)]
+    if len(copies):
+        results = numbered.groupby(_TRIAL, sort=False)[scores].nunique()
         torn = results[(results > 1).any(axis=1)].index
         if reader.torn and len(torn):
             what = f"{counted(len(torn), 'trial')} with two results."
             remedy = "Say what else tells them apart, as in --column prompting=THEIRS."
             where = listing((f"{t[3]} in {t[2]}, trial {t[6]}" for t in torn), 3)
             notes.problem(what, remedy, column="trial", value=where)
-        notes.dropped.append(f"{counted(int(copies.sum()), reader.row)} that repeat a trial.")
-        rows = rows[~copies]
-    return rows
+        notes.dropped.append(f"{counted(len(copies), reader.row)} that repeat a trial.")
+    return rows.drop(index=copies)
 
 
 def _added(rows: pd.DataFrame) -> pd.DataFrame:
     """Counts of right answers, of trials and of answers that were read."""
-    keys = [c for c in TRIAL_COLUMNS if c not in ("n_correct", "n_trials")]
-    keys += [c for c in ("stratum", "chance_level") if (rows[c] != "").any()]
-    numbers = ["n_correct", "n_trials", *(["n_parsed"] if rows["parsed"].notna().all() else [])]
     rows = rows.assign(
         n_correct=(rows["right"] * rows["n"]).round(),
         n_trials=rows["n"],
         n_parsed=rows["parsed"] * rows["n"],
     )
+    numbers = ["n_correct", "n_trials", *(["n_parsed"] if rows["parsed"].notna().all() else [])]
+    more = [c for c in ("stratum", "chance_level") if (rows[c] != "").any()]
+    keys = [*(c for c in TRIAL_COLUMNS if c not in numbers), *more]
     sums = rows.groupby(keys, sort=False, as_index=False)[numbers].sum()
-    order = [*TRIAL_COLUMNS, *(c for c in (*MORE_COLUMNS, "chance_level") if c in sums)]
-    return sums.astype(dict.fromkeys(numbers, np.int64))[order]
+    return sums.astype(dict.fromkeys(numbers, np.int64))
 
 
 # Filters and metrics --------------------------------------------------------------------------
@@ -333,20 +319,21 @@ def _metrics(rows: pd.DataFrame) -> list[str]:
 
 def _candidates(rows: pd.DataFrame) -> pd.DataFrame:
     """Each filter with each metric that gives numbers: in every task or not, 0 or 1 or not."""
-    n_tasks = rows.groupby(["number", "task"]).ngroups
-    found = []
-    for variant, mine in rows.groupby("variant", sort=False):
-        for column in _metrics(mine):
-            known = mine[np.isfinite(mine[column])]
-            values, right = known[column], known[column] * known["n"]
-            whole = abs(right - right.round()) < 1e-6  # a row may be a count of several trials
-            complete = known.groupby(["number", "task"]).ngroups == n_tasks
-            verdict = bool((whole & values.between(0, 1)).all())
-            numbers = (values.min(), values.max(), values.mean())
-            found.append((variant, column[1:], complete, verdict, *numbers))
-    names = ("variant", "metric", "complete", "binary", "low", "high", "mean")
-    frame = pd.DataFrame(found, columns=list(names)).dropna(subset="mean")
-    return frame.astype({"complete": bool, "binary": bool})
+    long = rows.melt(["variant", "number", "task", "n"], _metrics(rows), "metric")
+    long = long[np.isfinite(long["value"].astype(float))]
+    right = long["value"] * long["n"]  # a row may be a count of several trials
+    long["binary"] = (abs(right - right.round()) < 1e-6) & long["value"].between(0, 1)
+    long["task"] = long["number"].astype(str) + " " + long["task"]
+    groups = long.groupby(["variant", "metric"], sort=False)
+    found = groups.agg(
+        n_tasks=("task", "nunique"),
+        binary=("binary", "all"),
+        low=("value", "min"),
+        high=("value", "max"),
+        mean=("value", "mean"),
+    ).reset_index()
+    complete = found["n_tasks"] == rows.groupby(["number", "task"]).ngroups
+    return found.assign(metric=found["metric"].str[1:], complete=complete)
 
 
 def _told(found: pd.DataFrame) -> str:
@@ -384,15 +371,12 @@ def _chosen(what: str, rows: pd.DataFrame, reader: Format, runs: Sequence[Run]) 
     if _OVERLAP.search(metric):
         line = f"{what}: {metric} compares the words of answers; it does not judge what they say."
         notes.chosen.append(line)
-    for lost, why in (
-        (values.isna(), f"without a value of {metric}"),
-        (np.isinf(values), f"whose {metric} is no number"),
-    ):
-        if lost.any():
-            n = counted(int(mine.loc[lost, "n"].sum()), "answer")
-            notes.dropped.append(f"{what}: {n} {why}.")
+    known = np.isfinite(values)
+    if not known.all():
+        n = counted(int(mine.loc[~known, "n"].sum()), "answer")
+        notes.dropped.append(f"{what}: {n} without a value of {metric}.")
     right = values >= threshold if graded else values
-    mine = mine.assign(right=right.astype(float))[np.isfinite(values)]
+    mine = mine.assign(right=right.astype(float))[known]
     _suspect(what, rows, mine, fits, reader)
     return mine.drop(columns=[c for c in map(str, mine) if c.startswith("=")])
 
@@ -449,7 +433,6 @@ def _suspect(
 ) -> None:
     """Languages in which no answer is right, or every one: probably the wrong filter or scorer."""
     options, notes = reader.options, reader.notes
-    by_hand = bool(options.metric or options.filter)
     sums = mine.assign(right=mine["right"] * mine["n"]).groupby(["model", "language"], sort=False)
     cells = sums[["right", "n"]].sum().query("n >= @FEW_ANSWERS").reset_index("language")
     for model, cell in cells.groupby("model", sort=False):
@@ -468,7 +451,7 @@ def _suspect(
         if len(better):
             line += f" by {_named(taken['variant'], taken['metric'])}: probably the wrong one."
             notes.problem(line, f"Choose with --filter or --metric; there is {_told(better)}.")
-        elif len(none) == len(cell) and not (by_hand or notes.problems):
+        elif len(none) == len(cell) and not (options.metric or options.filter or notes.problems):
             remedy = f"Were the answers read? Say --metric {taken['metric']} if it is so."
             notes.problem(f"{line}.", remedy)
         else:

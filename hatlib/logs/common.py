@@ -10,20 +10,17 @@ from typing import Literal
 
 import pandas as pd
 
-from hatlib.data.responses import COLUMNS
 from hatlib.data.writing import check_free, csv_text, replacing
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import InputError
+from hatlib.logs.reading import ImportReport
 
-#: Columns of `Trials.frame`.
+#: Columns of answers before their items are paired. ``key`` is the right answer as short text where
+#: it does not depend on the language (a number, a letter), else empty; ``source_language`` is empty
+#: where the log does not say it for each item.
 TRIAL_COLUMNS = (
     *("model", "benchmark", "language", "item", "prompting", "n_correct", "n_trials"),
     *("key", "source_language", "cluster", "file"),
 )
-
-#: Columns of `Imported.frame`: those of item-level responses, and the chance level.
-IMPORTED_COLUMNS = (*COLUMNS, "chance_level")
-#: Columns of `Imported.frame` that are there if the logs say something about them.
-MORE_COLUMNS = ("stratum", "n_parsed")
 
 
 @dataclass(frozen=True)
@@ -82,42 +79,6 @@ class Options:
 
 
 @dataclass(frozen=True)
-class ImportReport:
-    """What an import did, in plain sentences.
-
-    Attributes
-    ----------
-    read : tuple of str
-        The files, and how much is in them.
-    chosen : tuple of str
-        What was chosen among several: filter, metric, the latest of some runs.
-    assumed : tuple of str
-        What was taken for granted because the logs do not say it.
-    dropped : tuple of str
-        What was left out and why, with numbers.
-    paired : tuple of str
-        How items were found again in other languages, and how that was checked.
-    missing : tuple of str
-        Items without an answer, for each model and language.
-    """
-
-    read: tuple[str, ...] = ()
-    chosen: tuple[str, ...] = ()
-    assumed: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
-    paired: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        titles = {"dropped": "Left out", "paired": "Paired across languages"}
-        return "\n".join(
-            "\n  - ".join([f"{titles.get(name, name.capitalize())}:", *lines])
-            for name, lines in vars(self).items()
-            if lines
-        )
-
-
-@dataclass(frozen=True)
 class Imported:
     """Item-level responses from logs, ready for `hatlib.load_responses`.
 
@@ -159,18 +120,15 @@ class Imported:
         InputError
             If the file is there and is not to be overwritten, or its name ends otherwise.
         """
-        path = Path(path)
-        check_output(path, force)
-        frame = self.frame
         # A column that says nothing would only be read as one more assumption.
-        if frame["chance_level"].isna().all():
-            frame = frame.drop(columns="chance_level")
-        return write_frame(frame, path, self.inputs)
+        idle = ["chance_level"] if self.frame["chance_level"].isna().all() else []
+        return write_frame(self.frame.drop(columns=idle), Path(path), force, self.inputs)
 
 
-def write_frame(frame: pd.DataFrame, path: Path, inputs: Iterable[Path] = ()) -> Path:
+def write_frame(frame: pd.DataFrame, path: Path, force: bool, inputs: Iterable[Path] = ()) -> Path:
     """Write a table beside its place and rename it, so that it is whole or not there."""
-    with replacing(path, force=True, inputs=inputs) as beside:
+    check_output(path, force)
+    with replacing(path, force=force, inputs=inputs) as beside:
         if path.name.lower().endswith(".parquet"):
             frame.to_parquet(beside, index=False)
         else:
@@ -189,18 +147,5 @@ def check_output(path: Path, force: bool) -> None:
     """
     if not path.name.lower().endswith((".csv", ".csv.gz", ".parquet")):
         remedy = "End it in .csv, .csv.gz or .parquet."
-        raise InputError(Problem("this name does not say a format.", remedy, str(path)))
+        raise InputError("this name does not say a format.", remedy, file=str(path))
     check_free([path], force)
-
-
-def missing_lines(frame: pd.DataFrame, most: int = 10) -> tuple[str, ...]:
-    """Lines on items without an answer, for each benchmark and model, by language."""
-    lines = []
-    for benchmark, mine in frame.groupby("benchmark", sort=False):
-        items = mine["item"].nunique()
-        missing = items - mine.pivot_table("item", "model", "language", "nunique", fill_value=0)
-        for model, row in missing[(missing > 0).any(axis=1)].iterrows():
-            gaps = listing((f"{code} {n}" for code, n in row.items() if n), 20)
-            lines.append(f"{benchmark}, {model}, of {items} items: {gaps}.")
-    more = [f"… and {len(lines) - most + 1} more models with missing items."]
-    return tuple(lines if len(lines) <= most else lines[: most - 1] + more)

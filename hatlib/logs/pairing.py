@@ -7,9 +7,7 @@ benchmark is no translation. Answer keys that do not depend on the language tell
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
@@ -27,44 +25,27 @@ LEAST_SAME = 0.5
 #: If fewer than this are, the report warns.
 MOST_SAME = 0.95
 
-
-@dataclass(frozen=True)
-class Paired:
-    """Answers whose items have one name in all languages.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        As that of `hatlib.logs.Trials`, with ``source_language`` filled in.
-    agreement : DataFrame
-        One row a benchmark and language: ``keys`` that could be compared with the source
-        language, the share that ``agree``, the share ``expected`` of unrelated questions, ``p``
-        (one-sided, that unrelated ones agree so often), and ``same``, the share of items that
-        would have to be the same questions for such an agreement.
-    lines : tuple of str
-        For the report.
-    """
-
-    frame: pd.DataFrame
-    agreement: pd.DataFrame
-    lines: tuple[str, ...]
+_CELL = ["benchmark", "language"]
 
 
-def pair(frame: pd.DataFrame, pair_by: str = "id", source_language: str = "en") -> Paired:
+def pair(frame: pd.DataFrame, pair_by: str, source_language: str, notes: Notes) -> pd.DataFrame:
     """Pair items across languages by their id, or by their order, and check the pairs.
 
     Parameters
     ----------
     frame : DataFrame
-        That of `hatlib.logs.Trials`.
+        Answers, with `hatlib.logs.common.TRIAL_COLUMNS`.
     pair_by : {"id", "order"}
         By order, the first item of a model in one language is its first in every other.
     source_language : str
         Language that the keys are compared with; ``item`` if the column says it for each row.
+    notes : Notes
+        Learns in ``paired`` how items were paired and how far their keys agree.
 
     Returns
     -------
-    Paired
+    DataFrame
+        The answers, whose items have one name in all languages, with ``source_language``.
 
     Raises
     ------
@@ -77,104 +58,95 @@ def pair(frame: pd.DataFrame, pair_by: str = "id", source_language: str = "en") 
     >>> rows = [("m", "b", code, str(i), "", 1, 1, str(i % 7), "", "", "f")
     ...         for code in ("en", "de") for i in range(40)]
     >>> from hatlib.logs.common import TRIAL_COLUMNS
-    >>> paired = pair(pd.DataFrame(rows, columns=TRIAL_COLUMNS))
-    >>> paired.lines
-    ('b: items by id; the keys agree with en in 100.0% (de) of 40 items.',)
+    >>> notes = Notes()
+    >>> paired = pair(pd.DataFrame(rows, columns=TRIAL_COLUMNS), "id", "en", notes)
+    >>> notes.paired
+    ['b: items by id; the keys agree with en in 100.0% (de) of 40 items.']
     """
-    notes = Notes()
-    parts, tables = [], []
-    for benchmark, mine in frame.groupby("benchmark", sort=False):
-        name = str(benchmark)
-        if source_language != BY_ITEM:
-            mine = mine.assign(source_language=source_language)
-        sources = mine[["item", "source_language"]].drop_duplicates()
-        twice = sources.loc[sources["item"].duplicated(), "item"]
-        if (sources["source_language"] == "").any():
-            what = f"some answers to {name} do not say the source language of their item."
-            notes.problem(what, "Name one source language, or complete the logs.")
-            continue
-        if len(twice):
-            what = f"an item of {name} has more than one source language."
-            remedy = "Give each item one, the same for all models and languages."
-            notes.problem(what, remedy, value=str(twice.iloc[0]))
-            continue
-        if pair_by == "order":
-            mine = _by_order(name, mine, notes)
-        table = _agreement(mine)
-        _check(name, mine, table, pair_by, notes)
-        notes.read += _described(name, mine, table, f"{name}: items by {pair_by}")
-        keyed = mine.loc[mine["key"] != "", ["language", "item", "key"]].drop_duplicates()
-        other = keyed[keyed.duplicated(["language", "item"])]
-        if len(other):
-            codes = listing(sorted(other["language"].unique()), 20)
-            notes.read.append(
-                f"{name}: the key of {counted(len(other), 'item')} differs between the logs of one "
-                f"language ({codes}): the models may have answered other versions of the benchmark."
-            )
-        tables.append(table.assign(benchmark=benchmark))
-        parts.append(mine)
+    if source_language != BY_ITEM:
+        frame = frame.assign(source_language=source_language)
+    sources = frame[["benchmark", "item", "source_language"]].drop_duplicates()
+    twice = sources[sources.duplicated(["benchmark", "item"])]
+    for benchmark, mine in sources[sources["source_language"] == ""].groupby("benchmark"):
+        what = f"{counted(len(mine), 'item')} of {benchmark} do not say the source language."
+        notes.problem(what, "Name one source language, or complete the logs.")
+    for benchmark, mine in twice.groupby("benchmark"):
+        what = f"{counted(len(mine), 'item')} of {benchmark} with more than one source language."
+        remedy = "Give each item one, the same for all models and languages."
+        notes.problem(what, remedy, value=str(mine["item"].iloc[0]))
     notes.stop()
-    whole = pd.concat(parts, ignore_index=True)
-    return Paired(whole, pd.concat(tables, ignore_index=True), tuple(notes.read))
+    if pair_by == "order":
+        frame = _by_order(frame, notes)
+    table = agreement(frame)
+    _check(frame, table, pair_by, notes)
+    for name, mine in frame.groupby("benchmark", sort=False):
+        told = _described(mine, table[table["benchmark"] == name], f"{name}: items by {pair_by}")
+        notes.paired += told
+    notes.stop()
+    return frame
 
 
-def _by_order(benchmark: str, frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
+def _by_order(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     """Items named by their position among those of one model, language and prompting."""
-    cell = ["model", "prompting", "language"]
+    cell = ["benchmark", "language", "model", "prompting"]
     first = frame.drop_duplicates([*cell, "item"])
     groups = first.groupby(cell, sort=False)
-    sizes = groups.size()
-    if sizes.min() < sizes.max():
-        means = sizes.groupby("language").mean()
-        told = listing(f"{code} {n:g}" for code, n in means.items())
-        what = f"items of {benchmark} cannot be paired by order: their numbers differ."
-        notes.problem(what, "Pair them by id, or complete the logs.", value=told)
+    for benchmark, sizes in groups.size().groupby("benchmark", sort=False):
+        if sizes.min() < sizes.max():
+            told = listing(f"{code} {n:g}" for code, n in sizes.groupby("language").mean().items())
+            what = f"items of {benchmark} cannot be paired by order: their numbers differ."
+            notes.problem(what, "Pair them by id, or complete the logs.", value=told)
     names = first[[*cell, "item"]].assign(position=(groups.cumcount() + 1).astype(str))
     paired = frame.merge(names, on=[*cell, "item"], how="left")
     return paired.drop(columns="item").rename(columns={"position": "item"})
 
 
-def _agreement(frame: pd.DataFrame) -> pd.DataFrame:
-    """How often the keys of each language are those of the source language."""
-    keyed = frame.loc[frame["key"] != "", ["language", "source_language", "item", "key"]]
-    keyed = keyed.drop_duplicates(["language", "item"])
-    source = keyed["language"] == keyed["source_language"]
-    both = keyed[~source].merge(
-        keyed.loc[source, ["item", "key"]], "left", "item", suffixes=("", "_s")
+def agreement(frame: pd.DataFrame) -> pd.DataFrame:
+    """How often the keys of each target language are those of the source language.
+
+    One row a benchmark and language: ``keys`` that could be compared, the share that ``agree``,
+    the share ``expected`` of unrelated questions, ``p`` (one-sided, that unrelated ones agree so
+    often), ``same``, the share of items that would have to be the same questions for such an
+    agreement, and whether they were ``tested``.
+    """
+    frame = frame.assign(is_source=frame["language"] == frame["source_language"])
+    keyed = frame[frame["key"] != ""].drop_duplicates([*_CELL, "item"])
+    source = keyed.loc[keyed["is_source"], ["benchmark", "item", "key"]]
+    names = ["benchmark", "item"]
+    both = keyed[~keyed["is_source"]].merge(source, on=names, suffixes=("", "_source"))
+    both["agree"] = both["key"] == both["key_source"]
+    cells = both.groupby(_CELL)
+    # Of unrelated questions each key meets each other as often as both come.
+    shares = [cells[name].value_counts(normalize=True) for name in ("key", "key_source")]
+    met = shares[0] * shares[1].rename_axis(shares[0].index.names)
+    table = (
+        frame.loc[~frame["is_source"], _CELL].drop_duplicates().sort_values(_CELL).set_index(_CELL)
     )
-    both = both.dropna(subset="key_s")
-    targets = frame.loc[frame["language"] != frame["source_language"], "language"]
-    rows = []
-    for code in sorted(targets.unique()):
-        here = both[both["language"] == code]
-        n, agree = len(here), int((here["key"] == here["key_s"]).sum())
-        shares = [here[name].value_counts(normalize=True) for name in ("key", "key_s")]
-        expected = float((shares[0] * shares[1]).sum()) if n else np.nan
-        p = float(binom.sf(agree - 1, n, min(expected, 1.0))) if n else np.nan
-        share = agree / n if n else np.nan
-        same = max(0.0, (share - expected) / (1 - expected)) if n and expected < 1 else np.nan
-        rows.append((code, n, share, expected, p, same))
-    return pd.DataFrame(rows, columns=["language", "keys", "agree", "expected", "p", "same"])
+    table["keys"] = cells.size().reindex(table.index, fill_value=0)
+    table["agree"], table["expected"] = cells["agree"].mean(), met.groupby(_CELL).sum()
+    right = (table["agree"] * table["keys"]).round()
+    table["p"] = binom.sf(right - 1, table["keys"], table["expected"].clip(upper=1))
+    table["same"] = ((table["agree"] - table["expected"]) / (1 - table["expected"])).clip(lower=0)
+    table["tested"] = (table["keys"] >= FEW_KEYS) & (table["expected"] < 1)
+    return table.reset_index()
 
 
-def _check(
-    benchmark: str, frame: pd.DataFrame, table: pd.DataFrame, pair_by: str, notes: Notes
-) -> None:
+def _check(frame: pd.DataFrame, table: pd.DataFrame, pair_by: str, notes: Notes) -> None:
     """Refuse languages that share no item with their source, or whose keys agree by chance."""
-    source = frame["language"] == frame["source_language"]
-    known = set(frame.loc[source, "item"])
-    shared = frame["item"].isin(known).groupby(frame["language"]).any()
-    if source.any() and not shared.all():
-        alone = listing(shared.index[~shared])
-        what = f"no item of {benchmark} in {alone} has the id of an item in its source language."
-        remedy = "If the logs hold the same items in the same order, say --pair-by order."
-        examples = [frame.loc[source, "item"].iloc[0], frame[~source]["item"].iloc[0]]
-        notes.problem(what, remedy, value=listing(examples))
-    tested = table[(table["keys"] >= FEW_KEYS) & (table["expected"] < 1)]
+    for benchmark, mine in frame.groupby("benchmark", sort=False):
+        source = mine["language"] == mine["source_language"]
+        shared = mine["item"].isin(mine.loc[source, "item"]).groupby(mine["language"]).any()
+        if source.any() and not shared.all():
+            alone = listing(shared.index[~shared])
+            what = f"no item of {benchmark} in {alone} has the id of one in its source language."
+            remedy = "If the logs hold the same items in the same order, say --pair-by order."
+            examples = [mine.loc[source, "item"].iloc[0], mine.loc[~source, "item"].iloc[0]]
+            notes.problem(what, remedy, value=listing(examples))
     other = "If the order is the same, pair with --pair-by order. " if pair_by == "id" else ""
-    for row in tested[(tested["p"] >= LEVEL) | (tested["same"] < LEAST_SAME)].itertuples():
+    unlike = table["tested"] & ((table["p"] >= LEVEL) | (table["same"] < LEAST_SAME))
+    for row in table[unlike].itertuples():
         notes.problem(
-            f"the items of {benchmark} in {row.language} are other questions than those in the "
+            f"the items of {row.benchmark} in {row.language} are other questions than those in the "
             f"source language: {row.agree:.0%} of {row.keys} answer keys agree, and "
             f"{row.expected:.0%} would by chance.",
             f"{other}If the questions are the same with other numbers, or their options were "
@@ -183,32 +155,35 @@ def _check(
         )
 
 
-def _described(
-    benchmark: str, frame: pd.DataFrame, table: pd.DataFrame, start: str
-) -> Iterator[str]:
-    """How the items were paired, and what the keys say."""
+def _described(frame: pd.DataFrame, table: pd.DataFrame, start: str) -> Iterator[str]:
+    """How the items of a benchmark were paired, and what the keys say."""
     sources = sorted(frame["source_language"].unique())
     named = sources[0] if len(sources) == 1 else "their source language"
     if table.empty:
         yield f"{start}; there is one language only."
-        return
-    if not (frame["language"] == frame["source_language"]).any():
+    elif not (frame["language"] == frame["source_language"]).any():
         yield f"{start}; there are no answers in {named} to compare with."
-        return
-    is_tested = (table["keys"] >= FEW_KEYS) & (table["expected"] < 1)
-    tested, rest = table[is_tested], table[~is_tested]
-    told = listing((f"{row.agree:.1%} ({row.language})" for row in tested.itertuples()), 20)
-    if told:
-        yield f"{start}; the keys agree with {named} in {told} of {tested['keys'].max()} items."
-    doubtful = listing(tested.loc[tested["same"] < MOST_SAME, "language"], 20)
-    if doubtful:
+    else:
+        tested, rest = table[table["tested"]], table[~table["tested"]]
+        told = listing((f"{row.agree:.1%} ({row.language})" for row in tested.itertuples()), 20)
+        if told:
+            yield f"{start}; the keys agree with {named} in {told} of {tested['keys'].max()} items."
+        doubtful = listing(tested.loc[tested["same"] < MOST_SAME, "language"], 20)
+        if doubtful:
+            yield (
+                f"{start}: look at {doubtful}: so many other keys mean that items are out of step, "
+                "or that answers were changed."
+            )
+        if len(rest):
+            why = "the right answers are free text, or the logs do not hold them"
+            if rest["keys"].any():
+                why = f"there are fewer than {counted(FEW_KEYS, 'key')}, or all are the same"
+            yield f"{start}; it could not be checked in {listing(rest['language'], 20)}, as {why}."
+    keyed = frame.loc[frame["key"] != "", ["language", "item", "key"]].drop_duplicates()
+    other = keyed[keyed.duplicated(["language", "item"])]
+    if len(other):
+        codes = listing(sorted(other["language"].unique()), 20)
         yield (
-            f"{benchmark}: look at {doubtful}: so many other keys mean that items are out of step, "
-            "or that answers were changed."
+            f"{start}; the key of {counted(len(other), 'item')} differs between the logs of one "
+            f"language ({codes}): the models may have answered other versions of the benchmark."
         )
-    if len(rest):
-        why = "the right answers are free text, or the logs do not hold them"
-        if rest["keys"].any():
-            why = f"there are fewer than {counted(FEW_KEYS, 'key')}, or all are the same"
-        codes = listing(rest["language"], 20)
-        yield f"{start}; it could not be checked in {codes}, as {why}."

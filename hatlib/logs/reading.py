@@ -7,13 +7,12 @@ scratch folder under names of our own; their names in the archive are data.
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import gzip
 import hashlib
 import io
 import json
 import os
+import re
 import stat
 import struct
 import tarfile
@@ -21,10 +20,11 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from hatlib.data.door import packing_of, unpacked
 from hatlib.errors import InputError, Problem, listing
 from hatlib.words import counted
 
@@ -34,8 +34,6 @@ MAX_LINE = 64 << 20
 MAX_FILE = 8 << 30
 #: A JSON value, or a file in an archive, larger than this (bytes, unpacked) is refused.
 MAX_MEMBER = 256 << 20
-#: A zip file whose list of contents is larger than this (bytes) is refused unread.
-MAX_CONTENTS = 64 << 20
 #: A folder with more files than this is refused.
 MAX_FILES = 100_000
 #: A file that has more bad lines than this is not read on.
@@ -48,22 +46,53 @@ Progress = Callable[[str, int, int], None]
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst")
 _DAMAGED = (
-    *(EOFError, OSError, ValueError, zlib.error, struct.error, NotImplementedError),
+    *(EOFError, OSError, ValueError, RuntimeError, zlib.error, struct.error),
     *(tarfile.TarError, zipfile.BadZipFile),
 )
 _ZSTD = 93  # how zip files name Zstandard, which zipfile knows from Python 3.14 on
-_COPY = "Copy it again."
 
 
 @dataclass
-class Notes:
-    """What an import has to say: problems, which stop it, and lines for its report."""
+class ImportReport:
+    """What an import did, in plain sentences.
 
-    problems: list[Problem] = field(default_factory=list)
+    Attributes
+    ----------
+    read : list of str
+        The files, and how much is in them.
+    chosen : list of str
+        What was chosen among several: filter, metric, the latest of some runs.
+    assumed : list of str
+        What was taken for granted because the logs do not say it.
+    dropped : list of str
+        What was left out and why, with numbers.
+    paired : list of str
+        How items were found again in other languages, and how that was checked.
+    missing : list of str
+        Items without an answer, for each model and language.
+    """
+
     read: list[str] = field(default_factory=list)
     chosen: list[str] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    paired: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        titles = {"dropped": "Left out", "paired": "Paired across languages"}
+        return "\n".join(
+            "\n  - ".join([f"{titles.get(name, name.capitalize())}:", *dict.fromkeys(lines)])
+            for name, lines in vars(self).items()
+            if lines and name in ImportReport.__dataclass_fields__
+        )
+
+
+@dataclass
+class Notes(ImportReport):
+    """The report while it is written, with the problems that stop an import."""
+
+    problems: list[Problem] = field(default_factory=list)
     progress: Progress = lambda name, done, size: None
 
     def problem(self, what: str, remedy: str = "", file: str = "", **place: Any) -> Any:
@@ -121,7 +150,7 @@ def find_files(
     paths: Sequence[str | Path],
     wanted: Callable[[str], bool],
     notes: Notes,
-    scratch: Path | None = None,
+    scratch: Path,
     *,
     what: str = "logs",
     beside: Callable[[str], bool] = lambda name: False,
@@ -129,82 +158,48 @@ def find_files(
     """The files among some paths: each file that is named, and in each folder those wanted.
 
     A link that is named is followed. A link inside a folder is followed only if it ends inside
-    this folder. Archives (zip; tar, plain or packed) are folders, if there is a scratch folder.
-
-    Parameters
-    ----------
-    paths : sequence of path
-        Files, folders and archives.
-    wanted, beside : callable
-        Say of the name of a file whether to read it, or to list it apart.
-    notes : Notes
-        Learns what was passed over.
-    scratch : Path, optional
-        A folder for the contents of archives.
-    what : str
-        What the files are called in a message.
-
-    Returns
-    -------
-    Found
-
-    Raises
-    ------
-    InputError
-        If a path is not there or neither a file nor a folder, if there is no file to read, or if
-        files are pointers of Git LFS.
+    this folder. Archives (zip; tar, plain or packed) are folders, whose files go to `scratch`.
+    `wanted` and `beside` say of the name of a file whether to read it, or to list it apart;
+    `what` the files are called in messages. `InputError` if there is nothing to read.
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = (Path(folder) / "a.jsonl").write_text("{}")
-    ...     found = find_files([folder], lambda name: name.endswith(".jsonl"), Notes())
+    ...     here = Path(folder)
+    ...     _ = (here / "a.jsonl").write_text("{}")
+    ...     found = find_files([here], lambda name: name.endswith(".jsonl"), Notes(), here)
     >>> [file.relative for file in found.files]
     ['a.jsonl']
     """
-    outside: list[str] = []
     listed: list[File] = []
-    for file in (file for path in map(Path, paths) for file in _below(path, outside, notes)):
-        if scratch and file.base.lower().endswith(_ARCHIVES):
-            either = lambda name: wanted(name) or beside(name)  # noqa: E731
-            listed += _archived(file.path, scratch, either, notes)
-            continue
-        listed.append(file)
-        for path in sorted(file.path.parent.glob("*")) if file.named else ():
-            if beside(path.name) and path.is_file() and not path.is_symlink():
-                listed.append(File(path, path.name, file.folder, shown(path)))
-    files: dict[tuple[int, int], File] = {}
-    near: dict[tuple[int, int], File] = {}
-    others = 0
-    for file in listed:
-        if not (file.named or wanted(file.base) or beside(file.base)):
-            others += 1
-            continue
+    for file in (file for path in map(Path, paths) for file in _below(path, notes)):
         if not os.access(file.path, os.R_OK):
             notes.problem("it cannot be read: permission denied.", file=file.name)
-            continue
-        about = file.path.stat()
-        real = (about.st_dev, about.st_ino)  # one also for a link
-        if file.named or wanted(file.base):
-            if files.setdefault(real, file) is not file:
-                notes.dropped.append(f"{file.name}: named twice, and read once.")
+        elif file.base.lower().endswith(_ARCHIVES):
+            either = lambda name: wanted(name) or beside(name)  # noqa: E731
+            listed += _archived(file.path, scratch, either, notes)
         else:
-            near[real] = file
-    if outside:
-        notes.dropped.append(
-            f"{counted(len(outside), 'symbolic link')} out of the folder, not followed: "
-            f"{listing(outside, 3)}. Name the files themselves to read them."
-        )
+            near = sorted(file.path.parent.glob("*")) if file.named else []
+            near = [p for p in near if beside(p.name) and p.is_file() and not p.is_symlink()]
+            listed += [file, *(File(p, p.name, file.folder, shown(p)) for p in near)]
+    found: dict[bool, dict[tuple[int, int], File]] = {True: {}, False: {}}
+    others = 0
+    for file in listed:
+        is_wanted = file.named or wanted(file.base)
+        about = file.path.stat()
+        if not (is_wanted or beside(file.base)):
+            others += 1
+        elif found[is_wanted].setdefault((about.st_dev, about.st_ino), file) is not file:
+            notes.dropped += [f"{file.name}: named twice, and read once."] if is_wanted else []
     if others:
-        line = f"{counted(others, 'file')} whose names are not those of {what}."
-        notes.dropped.append(line)
-    if not files and not notes.problems:
-        remedy = " ".join(notes.dropped) or "The folder is empty."
+        notes.dropped.append(f"{counted(others, 'file')} whose names are not those of {what}.")
+    if not found[True] and not notes.problems:
         where = listing(map(shown, map(Path, paths)), 3)
+        remedy = " ".join(notes.dropped) or "The folder is empty."
         remedy = remedy if where else "Name a file or a folder."
         notes.problem(f"there are no {what} to read.", remedy, where)
-    every = [*files.values(), *near.values()]
+    every = [file for files in found.values() for file in files.values()]
     pointers = [file.name for file in every if _is_pointer(file.path)]
     if pointers:
         told = (
@@ -212,46 +207,63 @@ def find_files(
         )
         notes.problem(told, "Fetch the logs themselves: git lfs pull.", listing(pointers, 3))
     notes.stop()
-    return Found(tuple(files.values()), tuple(near.values()))
+    return Found(*(tuple(files.values()) for files in found.values()))
 
 
-def _below(path: Path, outside: list[str], notes: Notes) -> Iterator[File]:
-    """The files that a path stands for."""
+def _below(path: Path, notes: Notes) -> Iterator[File]:
+    """The files that a path stands for: itself, or the regular files in a folder."""
+
+    def unread(error: OSError | ValueError) -> None:  # a name with a NUL is a ValueError
+        place, why = getattr(error, "filename", path), getattr(error, "strerror", None) or error
+        notes.problem(f"it cannot be read: {str(why).lower()}.", file=shown(Path(place or path)))
+
     try:
         mode = path.stat().st_mode
-    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
-        why = getattr(error, "strerror", None) or error
-        return notes.problem(f"it cannot be read: {str(why).lower()}.", file=shown(path))
+    except (OSError, ValueError) as error:
+        return unread(error)
     if stat.S_ISREG(mode):
         yield File(path, path.name, str(path.parent), shown(path), named=True)
-    elif not stat.S_ISDIR(mode):
-        notes.problem("this is neither a file nor a folder.", file=shown(path))
-    else:
-        for each in _inside(path, outside):
-            yield File(each, each.relative_to(path).as_posix(), str(each.parent), shown(each))
-    return None
-
-
-def _inside(folder: Path, outside: list[str]) -> Iterator[Path]:
-    """The regular files in a folder; `outside` grows by the links that leave it."""
-    n, root = 0, folder.resolve()
-    for here, folders, names in os.walk(folder):  # which does not follow links to folders
+        return None
+    if not stat.S_ISDIR(mode):
+        return notes.problem("this is neither a file nor a folder.", file=shown(path))
+    outside, n, root = [], 0, path.resolve()
+    for here, folders, names in os.walk(path, onerror=unread):  # it does not follow links
         folders.sort()
-        for path in (Path(here) / name for name in (*folders, *sorted(names))):
-            n += 1
-            if n > MAX_FILES:
-                what = f"the folder has more than {MAX_FILES:,} files."
-                raise InputError(Problem(what, "Name a smaller one.", file=shown(folder)))
-            leaves = path.is_dir() or not Path(os.path.realpath(path)).is_relative_to(root)
-            if path.is_symlink() and leaves:
-                outside.append(path.name)
-            elif path.is_file():
-                yield path
+        for each in (Path(here) / name for name in (*folders, *sorted(names))):
+            leaves = each.is_dir() or not Path(os.path.realpath(each)).is_relative_to(root)
+            if each.is_symlink() and leaves:
+                outside.append(each.name)
+            elif each.is_file():
+                yield File(each, each.relative_to(path).as_posix(), str(each.parent), shown(each))
+        n += len(folders) + len(names)
+        if n > MAX_FILES:
+            what = f"the folder has more than {MAX_FILES:,} files."
+            raise InputError(what, "Name a smaller one.", file=shown(path))
+    if outside:
+        links = f"{counted(len(outside), 'symbolic link')} out of the folder, not followed"
+        name_them = "Name the files themselves to read them."
+        notes.dropped.append(f"{links}: {listing(outside, 3)}. {name_them}")
+    return None
 
 
 def _is_pointer(path: Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(42) == b"version https://git-lfs.github.com/spec/v1"
+
+
+def sums(files: Sequence[File]) -> dict[File, str]:
+    """What tells the bytes of files apart; a file whose size no other has is not read."""
+    often = Counter(file.path.stat().st_size for file in files)
+    found = {}
+    for file in files:
+        found[file] = str(file.path)
+        if often[file.path.stat().st_size] > 1:
+            with file.path.open("rb") as stream:
+                found[file] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
+
+
+# Archives -------------------------------------------------------------------------------------
 
 
 def _archived(
@@ -267,99 +279,59 @@ def _archived(
 
 
 def members(path: Path, wanted: Callable[[str], bool], notes: Notes) -> Iterator[tuple[str, bytes]]:
-    """The files in a zip or tar file, one after the other, each unpacked in memory.
+    """The files in a zip or tar file that are wanted by name, each unpacked in memory.
 
-    Parameters
-    ----------
-    path : Path
-        The archive.
-    wanted : callable
-        Says of a name inside whether to unpack it.
-    notes : Notes
-        Learns what is wrong: a file inside that is damaged, encrypted or too large, and an
-        archive that is damaged or gives too much in all.
-
-    Yields
-    ------
-    name : str
-        As the archive has it. It is data: never open it as a path.
-    content : bytes
-        At most `MAX_MEMBER` bytes.
+    A name is data: never open it as a path. A content has at most `MAX_MEMBER` bytes; files that
+    are damaged, encrypted or too large, and archives that are or give too much, are problems.
     """
     file, total = shown(path), 0
     try:
         for name, content in (_zipped if is_zip(path) else _tarred)(path, wanted):
-            if isinstance(content, str):
-                notes.problem(content, file=f"{file}, {clean(name)}")
+            if len(content) > MAX_MEMBER:
+                notes.problem(_too_large(MAX_MEMBER), file=f"{file}, {clean(name)}")
                 continue
             total += len(content)
             if total > MAX_FILE:
-                raise InputError(Problem(_too_large(MAX_FILE), "Split it."))
-            notes.progress(clean(path.name), min(total, path.stat().st_size), path.stat().st_size)
+                raise InputError(_too_large(MAX_FILE))
             yield name, content
-    except InputError as error:
-        notes.problems += [replace(problem, file=file) for problem in error.problems]
     except _DAMAGED as error:
-        notes.problem(_why(error), _COPY, file)
+        notes.problem(_why(error), "", file)
 
 
-def _zipped(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes | str]]:
-    """The files in a zip file, or what is wrong with one."""
-    with path.open("rb") as raw:
-        if _contents_size(raw) > MAX_CONTENTS:
-            raise InputError(Problem("the zip file holds too many files."))
-        with zipfile.ZipFile(raw) as archive:
-            chosen = [e for e in archive.infolist() if not e.is_dir() and wanted(e.filename)]
-            if len({e.filename for e in chosen}) < len(chosen):
-                what = "the zip file holds two files of one name."
-                raise InputError(Problem(what, "Write the log again."))
-            for entry in chosen:
-                yield entry.filename, _unpacked(archive, entry)
+def _zipped(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """The files in a zip file, whatever sizes it claims, each up to a byte too much."""
+    with zipfile.ZipFile(path) as archive:
+        entries = [e for e in archive.infolist() if not e.is_dir() and wanted(e.filename)]
+        if len({entry.filename for entry in entries}) < len(entries):
+            raise InputError("the zip file holds two files of one name.")
+        for entry in entries:
+            packed, is_zstd = copy.copy(entry), entry.compress_type == _ZSTD
+            if is_zstd:  # for zipfile these are bytes that it need not unpack
+                packed.compress_type, packed.file_size = zipfile.ZIP_STORED, entry.compress_size
+                packed.CRC = None  # type: ignore[assignment]
+            with archive.open(packed) as stream:
+                content = (_unzstd(stream) if is_zstd else stream).read(MAX_MEMBER + 1)
+            if is_zstd and len(content) <= MAX_MEMBER and zlib.crc32(content) != entry.CRC:
+                raise zipfile.BadZipFile
+            yield entry.filename, content
 
 
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | str:
-    """The content of one file in a zip file, whatever size it claims; or what is wrong with it."""
-    packed = copy.copy(entry)
-    if entry.compress_type == _ZSTD:  # for zipfile these are bytes that it need not unpack
-        packed.compress_type, packed.file_size = zipfile.ZIP_STORED, entry.compress_size
-        packed.CRC = None  # type: ignore[assignment]
-    try:
-        with archive.open(packed) as stream:
-            source = _unzstd(stream) if entry.compress_type == _ZSTD else stream
-            content = source.read(MAX_MEMBER + 1)
-    except NotImplementedError:
-        return "the file is packed in an unknown way."
-    except RuntimeError:
-        return "the file is encrypted."
-    except _DAMAGED:
-        return "the file is damaged."
-    if len(content) > MAX_MEMBER:
-        return _too_large(MAX_MEMBER)
-    return content if zlib.crc32(content) == entry.CRC else "the file is damaged."
+def _unzstd(stream: Any) -> IO[bytes]:
+    import pyarrow as arrow
+
+    return io.BufferedReader(arrow.CompressedInputStream(arrow.PythonFile(stream), "zstd"))
 
 
-def _contents_size(raw: IO[bytes]) -> int:
-    """Bytes of the list of contents of a zip file, by its last record; 0 if there is none."""
-    raw.seek(max(0, raw.seek(0, os.SEEK_END) - (1 << 17)))
-    tail = raw.read()
-    end, end64 = tail.rfind(b"PK\x05\x06"), tail.rfind(b"PK\x06\x06")
-    size = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
-    if size == 0xFFFFFFFF:
-        size = int.from_bytes(tail[end64 + 40 : end64 + 48], "little")
-    return size
-
-
-def _tarred(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes | str]]:
-    """The regular files in a tar file, plain or packed."""
+def _tarred(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """The regular files in a tar file, plain or packed, each up to a byte too much."""
     total = 0
     with opened(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         for entry in archive:
             total += max(entry.size, 512)
             if total > MAX_FILE:
-                raise InputError(Problem(_too_large(MAX_FILE), "Split it."))
-            if entry.isreg() and wanted(entry.name):
-                content = archive.extractfile(entry) if entry.size <= MAX_MEMBER else None
-                yield entry.name, content.read() if content else _too_large(MAX_MEMBER)
+                raise InputError(_too_large(MAX_FILE))
+            if entry.isreg() and wanted(entry.name) and (content := archive.extractfile(entry)):
+                yield entry.name, content.read(MAX_MEMBER + 1)
 
 
 def is_zip(path: Path) -> bool:
@@ -368,56 +340,19 @@ def is_zip(path: Path) -> bool:
         return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def sums(files: Sequence[File]) -> dict[File, str]:
-    """What tells the bytes of files apart; a file whose size no other has is not read."""
-    often = Counter(file.path.stat().st_size for file in files)
-    found = {}
-    for file in files:
-        found[file] = str(file.path)
-        if often[file.path.stat().st_size] > 1:
-            with file.path.open("rb") as stream:
-                found[file] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return found
-
-
 # JSON -----------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def opened(path: Path, notes: Notes | None = None) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> io.BufferedReader:
     """A file as bytes, unpacked if it is gzip or Zstandard."""
-    with path.open("rb") as raw:
-        start = raw.peek(4)[:4]
-        if start[:2] == b"\x1f\x8b":
-            yield io.BufferedReader(gzip.GzipFile(fileobj=raw))
-        else:
-            yield _unzstd(raw) if start == b"\x28\xb5\x2f\xfd" else raw
-        if notes:
-            notes.progress(clean(path.name), raw.tell(), max(raw.tell(), path.stat().st_size))
-
-
-def _unzstd(raw: IO[bytes]) -> IO[bytes]:
-    import pyarrow as arrow
-
-    return io.BufferedReader(arrow.CompressedInputStream(arrow.PythonFile(raw), "zstd"))
+    return io.BufferedReader(unpacked(path, packing_of(path)))  # type: ignore[arg-type]
 
 
 def objects(file: File, notes: Notes) -> Iterator[tuple[int, dict[str, Any]]]:
-    r"""The JSON objects of a file, one a line or all in one array, with their numbers.
+    r"""The JSON objects of a file, one a line or all in one array, with their numbers from 1.
 
-    Parameters
-    ----------
-    file : File
-        Plain, gzip or Zstandard.
-    notes : Notes
-        Learns what is wrong. Reading goes on after a bad line, up to `MAX_BAD_LINES`, and stops
-        at a line or a file that is too long.
-
-    Yields
-    ------
-    number : int
-        Of the line, or of the element of an array, from 1.
-    row : dict
+    The file is plain, gzip or Zstandard. Reading goes on after a bad line, up to `MAX_BAD_LINES`,
+    and stops at a line or a file that is too long.
 
     Examples
     --------
@@ -434,54 +369,57 @@ def objects(file: File, notes: Notes) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     bad = number = 0
     try:
-        with opened(file.path, notes) as stream:
-            for number, row, what in _values(stream):
+        with opened(file.path) as stream:
+            start = stream.peek(1 << 16).removeprefix(b"\xef\xbb\xbf")
+            is_array = re.match(rb"\s*\[\s*[{\]]", start)
+            for number, row, text in (_elements if is_array else _lines)(stream):
                 if isinstance(row, dict):
                     yield number, row
                     continue
-                what = what or "this is not a JSON object."
-                remedy = "Save it in UTF-8." if "UTF-8" in what else "It may be cut off."
-                notes.problem(what, remedy, file.name, row=number, value=str(row)[:80])
+                what = _NO_JSON if row is None else "this is not a JSON object."
+                notes.problem(what, _CUT, file.name, row=number, value=_start(text))
                 bad += 1
                 if bad > MAX_BAD_LINES:
                     what = "too many lines are bad: the rest of the file was not read."
                     return notes.problem(what, file=file.name, row=number)
-    except InputError as error:
-        notes.problems += [replace(p, file=file.name, row=number + 1) for p in error.problems]
     except _DAMAGED as error:
-        notes.problem(_why(error), _COPY, file.name, row=number + 1)
+        notes.problem(_why(error), "", file.name, row=number + 1)
 
 
-def _values(stream: IO[bytes]) -> Iterator[tuple[int, Any, str]]:
-    """The JSON values of a file, with their numbers; or what is wrong with one."""
-    start = stream.peek(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")  # type: ignore[attr-defined]
-    if start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"]"):
-        array, what = _parsed(stream.read(MAX_MEMBER + 1))
-        if what:
-            raise InputError(Problem(what, "It may be cut off."))
-        yield from ((number, row, "") for number, row in enumerate(array, 1))
+_NO_JSON, _CUT = "the text is not JSON in UTF-8.", "It may be cut off, packed or of another kind."
+
+
+def _elements(stream: IO[bytes]) -> Iterator[tuple[int, Any, bytes]]:
+    """The elements of a JSON array, each with its number and how it starts."""
+    text = stream.read(MAX_MEMBER + 1)
+    array = parsed(text)
+    if not isinstance(array, list):
+        yield 1, array, text
+        return
+    for number, row in enumerate(array, 1):
+        yield number, row, b""
+
+
+def _lines(stream: IO[bytes]) -> Iterator[tuple[int, Any, bytes]]:
+    """The JSON values of a text, one a line, each with the number of the line and its text."""
     total = 0
     for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b""), 1):
         total += len(line)
         if len(line) > MAX_LINE:
-            what = f"the line is longer than {_size(MAX_LINE)}."
-            raise InputError(Problem(what, "This is no log."))
+            raise InputError(f"the line is longer than {MAX_LINE:,} bytes.")
         if total > MAX_FILE:
-            raise InputError(Problem(_too_large(MAX_FILE), "Split it."))
-        if number == 1 and (what := _not_text(line)):
-            raise InputError(Problem(what))
+            raise InputError(_too_large(MAX_FILE))
         if line.strip():
-            yield number, *_parsed(line)
+            yield number, parsed(line), line
 
 
 def json_value(file: File, notes: Notes) -> Any:
     """The JSON value that a file holds, plain or packed; None, and a problem, if it holds none."""
     try:
         with opened(file.path) as stream:
-            content = stream.read(MAX_MEMBER + 1)
+            return value_of(stream.read(MAX_MEMBER + 1), file.name, notes)
     except _DAMAGED as error:
-        return notes.problem(_why(error), _COPY, file.name)
-    return value_of(content, file.name, notes)
+        return notes.problem(_why(error), "", file.name)
 
 
 def value_of(content: bytes, file: str, notes: Notes) -> Any:
@@ -492,44 +430,25 @@ def value_of(content: bytes, file: str, notes: Notes) -> Any:
     >>> value_of(b'{"a": 1}', "a.json", Notes())
     {'a': 1}
     """
-    value, what = _parsed(content)
-    remedy = "It may be cut off or of another kind."
-    return notes.problem(what, remedy, file) if what else value
+    value = parsed(content)
+    if value is None:
+        what = _NO_JSON if len(content) <= MAX_MEMBER else _too_large(MAX_MEMBER)
+        notes.problem(what, _CUT, file, value=_start(content))
+    return value
 
 
-def _parsed(content: bytes) -> tuple[Any, str]:
-    """The JSON value that some bytes hold; or their start, and what is wrong with them."""
-    start = content[:80].decode("utf-8", "replace")
-    if len(content) > MAX_MEMBER:
-        return start, _too_large(MAX_MEMBER)
-    try:
-        value = parsed(content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        return start, _not_text(content) or "the text is not in UTF-8."
-    return (start, _not_text(content) or "the text is not JSON.") if value is None else (value, "")
-
-
-def parsed(text: str) -> Any:
-    """The value of a JSON text; None if it is not JSON, whatever is wrong with it.
+def parsed(text: str | bytes) -> Any:
+    r"""The value of a JSON text; None if it is not JSON in UTF-8, whatever is wrong with it.
 
     Examples
     --------
-    >>> parsed("[1]"), parsed("[" * 100_000), parsed("{'a': 1}")
-    ([1], None, None)
+    >>> parsed("[1]"), parsed(b"[" * 100_000), parsed("{'a': 1}"), parsed(b'"\xff"')
+    ([1], None, None, None)
     """
     try:
-        return json.loads(text)
+        return json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
     except (ValueError, RecursionError):  # a number of thousands of digits is a ValueError
         return None
-
-
-def _not_text(start: bytes) -> str:
-    """What a file is that is no UTF-8 text, by its first bytes; empty if it may be."""
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "the text is in UTF-16, not in UTF-8."
-    if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return "this is a zip file."
-    return "this is a Parquet file." if start[:4] == b"PAR1" else ""
 
 
 # Words ----------------------------------------------------------------------------------------
@@ -571,16 +490,18 @@ def clean(value: object, most: int = MAX_NAME) -> str:
     return f"{text[: most - 9]}…{zlib.crc32(text.encode()):08x}"
 
 
+def _start(text: bytes) -> str:
+    return text[:80].decode("utf-8", "replace")
+
+
 def _why(error: Exception) -> str:
     """Why a file could not be read to its end."""
+    if isinstance(error, InputError):
+        return error.problems[0].what
     if isinstance(error, OSError) and error.strerror:
         return f"the file cannot be read: {error.strerror}."
-    return "the file is damaged or cut off."
+    return "the file is damaged, cut off, encrypted or packed in an unknown way."
 
 
 def _too_large(most: int) -> str:
-    return f"the file holds more than {_size(most)}."
-
-
-def _size(n: int) -> str:
-    return f"{n >> 20:,} MiB" if n >> 20 else f"{n:,} bytes"
+    return f"the file holds more than {most:,} bytes. Split it."

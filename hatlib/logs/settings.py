@@ -11,7 +11,7 @@ are which.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -22,10 +22,6 @@ from hatlib.logs.languages import language_in
 from hatlib.logs.reading import Notes, clean
 
 _KINDS = {kind: re.compile("|".join(names)) for kind, names in NAMES["settings"].items()}
-
-
-def _is(kind: str, name: str) -> bool:
-    return bool(_KINDS[kind].fullmatch(name.rsplit(".", 1)[-1]))
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -55,7 +51,7 @@ def compare_settings(
     Parameters
     ----------
     placed : DataFrame
-        One row a ``run`` (number), ``model``, ``benchmark``, ``prompting``, ``language``, and
+        One row a run (``number``), ``model``, ``benchmark``, ``prompting``, ``language``, and
         ``spelt``, the language as the log has it.
     settings : sequence of mapping
         Of each run, from `flat`; empty where the log does not say them.
@@ -66,62 +62,55 @@ def compare_settings(
 
     Examples
     --------
-    >>> placed = pd.DataFrame({"run": [0, 1], "model": "m", "benchmark": "b", "prompting": "",
+    >>> placed = pd.DataFrame({"number": [0, 1], "model": "m", "benchmark": "b", "prompting": "",
     ...                        "language": ["en", "de"], "spelt": ["en", "de"]})
     >>> notes = Notes()
     >>> compare_settings(placed, [{"effort": "low"}, {"effort": "high"}], False, notes)
     >>> notes.problems[0].value
     'effort=low (en), effort=high (de)'
     """
-    for model, mine in placed.groupby("model", sort=False):
-        known = mine[[bool(settings[run]) for run in mine["run"]]]
-        lacking = mine["run"].nunique() - known["run"].nunique()
-        if lacking and len(known):
-            n = f"{lacking} of {mine['run'].nunique()}"
-            notes.assumed.append(
-                f"{model}: the settings of {n} runs are not known, and were not compared."
+    known = [bool(settings[number]) for number in placed["number"]]
+    runs = placed.assign(known=known).drop_duplicates(["model", "number"])
+    for model, each in runs.groupby("model", sort=False)["known"]:
+        if each.any() and not each.all():
+            n = f"{(~each).sum()} of {len(each)}"
+            told = f"{model}: the settings of {n} runs are not known, and were not compared."
+            notes.assumed.append(told)
+    if not any(settings):
+        return
+    wide = pd.DataFrame(list(settings)).fillna("not set").rename_axis("number")
+    rows = placed[known].merge(wide.melt(var_name="name", ignore_index=False), on="number")
+    alone = rows.groupby("number")["language"].transform("nunique") == 1
+    neutral = map(_neutral, rows["value"], rows["language"], rows["spelt"])
+    rows["neutral"] = pd.Series(neutral, rows.index, dtype=object).where(alone, rows["value"])
+    rows["short"] = rows["name"].str.rsplit(".", n=1).str[-1]
+    weights = rows["short"].map(lambda name: bool(_KINDS["weights"].fullmatch(name)))
+    rows.loc[weights, ["benchmark", "prompting"]] = ""  # they must agree over all of them
+    for scope, part in rows.groupby(["model", "benchmark", "prompting"], sort=False):
+        refused: list[str] = []
+        said: list[str] = []
+        for (_, name), mine in part.groupby(["name", "short"]):
+            if mine[["value", "neutral"]].nunique().min() > 1:
+                cells = mine.groupby("value", sort=False)["language"].unique().items()
+                values = (f"{name}={value} ({listing(sorted(codes), 4)})" for value, codes in cells)
+                harmless = mixed or _KINDS["said"].fullmatch(str(name))
+                (said if harmless else refused).append(listing(values, 4))
+        where = "{} on {} ({})".format(*scope).removesuffix(" ()").removesuffix(" on ")
+        if said:
+            told = f"{where}: runs that differ count as one model: {listing(said, 6)}."
+            notes.assumed.append(told)
+        if refused:
+            notes.problem(
+                f"runs of {where} were set otherwise, and would count as one model.",
+                "Import each by itself, with its own --model or --prompting; or say --mixed, if "
+                "you mean it.",
+                value=listing(refused, 6),
             )
-        scopes = [(f"{model}", known, True)]
-        for (benchmark, prompting), part in known.groupby(["benchmark", "prompting"], sort=False):
-            way = f" ({prompting})" if prompting else ""
-            scopes.append((f"{model} on {benchmark}{way}", part, False))
-        for scope, part, weights in scopes:
-            found = [d for d in _differences(part, settings) if _is("weights", d[0]) is weights]
-            refused = [] if mixed else [text for name, text in found if not _is("said", name)]
-            said = [text for _, text in found if text not in refused]
-            if said:
-                told = f"runs that differ count as one model: {listing(said, 6)}."
-                notes.assumed.append(f"{scope}: {told}")
-            if refused:
-                notes.problem(
-                    f"runs of {scope} were set otherwise, and would count as one model.",
-                    "Import each by itself, with its own --model or --prompting; or say --mixed, "
-                    "if you mean it.",
-                    value=listing(refused, 6),
-                )
 
 
-def _differences(
-    placed: pd.DataFrame, settings: Sequence[Mapping[str, str]]
-) -> Iterator[tuple[str, str]]:
-    """The settings in which runs differ, each with its values and their languages."""
-    runs = [(settings[int(str(run))], mine) for run, mine in placed.groupby("run", sort=False)]
-    for name in sorted({name for given, _ in runs for name in given}):
-        values: dict[str, set[str]] = {}
-        neutral = set()  # without what only names the language of the run
-        for given, mine in runs:
-            value, codes = given.get(name, "not set"), set(mine["language"])
-            values.setdefault(value, set()).update(codes)
-            neutral.add(_neutral(value, codes | {*mine["spelt"]}) if len(codes) == 1 else value)
-        if len(values) > 1 and len(neutral) > 1:
-            short = name.rsplit(".", 1)[-1]
-            told = (f"{short}={v} ({listing(sorted(codes), 4)})" for v, codes in values.items())
-            yield name, listing(told, 4)
-
-
-def _neutral(value: str, codes: set[str]) -> str:
+def _neutral(value: str, language: str, spelt: str) -> str:
     """A value without what only names the language of the run."""
-    if language_in(value) in codes:
+    words = {language.lower(), spelt.lower()}
+    if language_in(value) == language:
         return "*"
-    words = {code.lower() for code in codes}
     return "".join("*" if w.lower() in words else w for w in re.split(r"([\W_]+)", value))

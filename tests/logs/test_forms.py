@@ -175,7 +175,7 @@ def test_one_name_for_several_languages_models_or_benchmarks_is_refused(tmp_path
     rows = [*quiz(), {"item": 1, "language": "all", "correct": 1}]
     imported = import_logs("long", write_lines(tmp_path / "b.jsonl", rows), **QUIZ)
     assert set(imported.frame["language"]) == {"en", "de"}
-    assert "1 row of language all" in str(imported.report)
+    assert "1 row: this stands for several languages or none" in str(imported.report)
 
 
 def test_spreadsheets(tmp_path):

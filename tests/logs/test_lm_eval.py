@@ -62,8 +62,8 @@ def test_two_models_three_languages(tmp_path):
     for name, value in (("benchmark", "mgsm"), ("prompting", "direct"), ("chance_level", 0.0)):
         assert set(imported.frame[name]) == {value}
     told = ("mgsm: items by id; the keys agree with en in 100.0% (de), 100.0% (sw) of 60 items.",)
-    assert imported.report.paired == told
-    assert imported.report.missing == imported.report.dropped == ()
+    assert tuple(imported.report.paired) == told
+    assert imported.report.missing == imported.report.dropped == []
 
 
 def test_written_answers_load_and_score(tmp_path):
