@@ -97,14 +97,16 @@ def compare_settings(
                 (said if harmless else refused).append(listing(values, 4))
         where = "{} on {} ({})".format(*scope).removesuffix(" ()").removesuffix(" on ")
         if said:
-            told = f"{where}: runs that differ count as one model: {listing(said, 6)}."
+            told = (
+                f"{where}: runs that differ count as one model: {listing(dict.fromkeys(said), 6)}."
+            )
             notes.assumed.append(told)
         if refused:
             notes.problem(
                 f"runs of {where} were set otherwise, and would count as one model.",
                 "Import each by itself, with its own --model or --prompting; or say --mixed, if "
                 "you mean it.",
-                value=listing(refused, 6),
+                value=listing(dict.fromkeys(refused), 6),
             )
 
 
