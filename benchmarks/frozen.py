@@ -40,7 +40,8 @@ def contrasts() -> Numbers:
         found[f"{question}, hat"] = contrast.on_scores(scores, question, truth=simulated.truth)
     for name, each in found.items():
         for row in each.sets.to_dict("records"):
-            for column in ("estimate", "low", "high", "target_gain", "true_gain"):
+            gains = () if "equal size" in name else ("target_gain", "true_gain")
+            for column in ("estimate", "low", "high", *gains):
                 yield f"{name} | {row['set']} | {column}", float(row.get(column, math.nan))
 
 

@@ -50,7 +50,7 @@ _NOTHING = {
 _RANK = {setting: rank for rank, setting in enumerate(REASONING)}
 _UNKNOWN = "unknown"  # a reasoning setting that nobody stated
 _GAINS = {"source_accuracy": "source_gain", "target_accuracy": "target_gain",
-          "xlt_gap": "gap_gain", "ratio": "ratio_gain", "expected": "expected_gain"}  # fmt: skip
+          "expected": "expected_gain", "truth": "true_gain"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class Contrasts:
         One row a run (or model): what is known of it, ``x``, ``group``, ``y`` with ``low`` and
         ``high``, and ``left_out``: why it does not enter; empty if it does.
     groups : DataFrame
-        One row a group: ``estimate`` with ``low``, ``high``, ``p_value`` and ``q_value`` (Benjamini
-        and Hochberg), and the change of each usual metric (``target_gain`` and so on; on the line
-        ``expected_gain``, what the line gives for the change of source accuracy). Only on the line
-        do groups have intervals.
+        One row a group: ``estimate`` with ``low``, ``high`` and ``p_value``, and the change of
+        source and target accuracy (``source_gain``, ``target_gain``; on the line
+        ``expected_gain``, what the line gives for the change of source accuracy; of simulated
+        models ``true_gain``). Only on the line do groups have intervals.
     sets : DataFrame
         One row a set: the mean over its groups with ``low``, ``high``, ``p_value``, ``se`` and
         ``freedom``, how many models, groups and lineages enter, whether the interval speaks of
-        models in ``general``, the change of the usual metrics, and the ``reason`` if there is no
+        models in ``general``, the change of accuracies, and the ``reason`` if there is no
         answer.
     level : float
         Nominal coverage of the intervals.
@@ -96,14 +96,11 @@ def _contrasts(
 ) -> Contrasts:
     """Sets below one another; without a set, empty tables with the columns that are used."""
     text = dict.fromkeys(["set", "set_name", "group", "lineage", "left_out", "reason"], "str")
-    counts = ["n", "n_steps", "n_groups", "n_above"]
-    measures = ["x", "y", "estimate", "low", "high", "p_value", *SIZES, *_GAINS, *_GAINS.values()]
-    numbers = dict.fromkeys([*counts, *measures], "float")
-    empty = pd.DataFrame(columns=[*text, *numbers]).astype(text | numbers)
+    numbers = ["n", "n_steps", "n_groups", "n_above", "x", "y", "estimate", "low", "high"]
+    numbers += ["p_value", *SIZES, *_GAINS, *_GAINS.values()]
+    empty = pd.DataFrame(columns=[*text, *numbers]).astype(text | dict.fromkeys(numbers, "float"))
     rows = pd.concat([each[0] for each in parts] or [empty], ignore_index=True)
     groups = pd.concat([each[1] for each in parts] or [empty], ignore_index=True)
-    if evidence == "line":
-        groups = resample.with_q_values(groups)
     sets = pd.DataFrame([each[2] for each in parts]) if parts else empty
     return Contrasts(question, evidence, rows, groups, sets, level)
 
@@ -124,16 +121,17 @@ def _by_group(used: pd.DataFrame, slopes: Slopes) -> pd.DataFrame:
     return frame
 
 
-def _mean_gains(groups: pd.DataFrame, importance: Floats) -> dict[str, float]:
-    """The changes of the metrics: means over the same groups as the estimate."""
+def _answer(groups: pd.DataFrame, mean: Estimate, importance: Floats) -> dict[str, Any]:
+    """The mean over groups, and the mean changes of the accuracies over the same groups."""
     told = groups["estimate"].notna().to_numpy()
     told = told if told.any() else ~told
-    if not told.any():
-        return dict.fromkeys(_GAINS.values(), np.nan)
-    return {
+    gains = {
         gain: float(np.average(groups.loc[told, gain], weights=importance[told]))
+        if told.any()
+        else np.nan
         for gain in _GAINS.values()
     }
+    return {**vars(mean), "n_groups": len(groups), **gains, "reason": ""}
 
 
 def _why_not(rows: pd.DataFrame, nothing: str) -> str:
@@ -202,7 +200,7 @@ def on_line(
     >>> "Gemma 3 instruct" in set(found.groups["group"])
     True
     """
-    _check(question, size, threshold)
+    _check(size, threshold)
     parts = []
     for name, of_set in table.groupby("set", sort=False):
         part = of_set.reset_index(drop=True)
@@ -222,7 +220,6 @@ def on_line(
             y=line.runs["effective_transfer"],
             left_out=line.runs["unfit"],
         )
-        steps = {"thinking": 2, "small": 1}.get(question, distance.MIN_STEPS)
         if question == "date":
             dated = runs["release_date"].notna()
             rows = runs.assign(x=_years(runs), group=runs["lineage"].where(dated, ""))
@@ -231,23 +228,21 @@ def on_line(
         else:
             place = _ladders if question == "size" else _small
             rows = place(runs, size, threshold)
-        if question == "date" and equal_size:
+        if equal_size:
             rows["held"] = rows["params_total_b"].astype(float).map(np.log2)
-        found = _answer_on_line(rows, line, question, steps)
-        if np.isnan(found[2]["estimate"]):
-            found[2]["reason"] = _no_line(rows, line, question, size, threshold, steps)
-        parts.append(found)
+        parts.append(_answer_on_line(rows, line, question))
     return _contrasts(question, "line", parts, resample.LEVEL)
 
 
-def _answer_on_line(
-    rows: pd.DataFrame, line: distance.OffLine, question: Question, steps: int
-) -> Parts:
+def _answer_on_line(rows: pd.DataFrame, line: distance.OffLine, question: Question) -> Parts:
     """The rows, groups and answer of one set; `rows` holds runs by their place, ``at``."""
     in_group, fit = rows["group"] != "", rows["left_out"] == ""
     n_steps = rows["x"].where(in_group & fit).groupby(rows["group"]).transform("nunique")
+    steps = {"thinking": 2, "small": 1}.get(question, distance.MIN_STEPS)
     used = rows[in_group & fit & (n_steps >= steps)]
-    slopes = within_groups(used["x"], used["group"].tolist())
+    if "held" in rows:  # the common change a year with size held fixed
+        used = used[used["held"].notna() & used["y"].notna()]
+    slopes = within_groups(used["x"], used["group"].tolist(), used.get("held"))
     if question == "small":
         slopes = Slopes(np.eye(len(used)), np.ones(len(used)), tuple(used["group"]))
     groups = _by_group(used, slopes)
@@ -257,49 +252,22 @@ def _answer_on_line(
     unfit = rows[in_group & ~fit].groupby("group").size()
     groups["n_left_out"] = groups["group"].map(unfit).fillna(0).astype(int)
     importance = slopes.spread if question == "date" else np.ones(len(groups))
-    told = used
-    if "held" in rows:  # the common change a year with size held fixed
-        told = used[used["held"].notna() & used["y"].notna()]
-        slopes = within_groups(told["x"], told["group"].tolist(), told["held"])
-    first = told.drop_duplicates("group").set_index("group")["at"][list(slopes.groups)]
+    first = used.drop_duplicates("group").set_index("group")["at"][list(slopes.groups)]
     mean = over_lineages(
-        slopes.of(told["y"].to_numpy(float)),
-        slopes.of(line.draws[:, told["at"]]),
+        groups["estimate"].to_numpy(),
+        draws,
         line.weights[:, first],
-        groups.set_index("group")["lineage"][list(slopes.groups)].tolist(),
-        slopes.spread if question == "date" else None,
+        groups["lineage"].tolist(),
+        importance,
     )
-    known = used["y"].notna() if question in ("date", "small") else used["at"].notna()
-    answer = {
-        "set": line.runs["set"].iloc[0],
-        "set_name": line.runs["set_name"].iloc[0],
-        **vars(mean),
-        "n": int(known.sum()),
-        "n_groups": len(groups),
-        "n_left_out": int((in_group & ~fit).sum()),
-        **_mean_gains(groups, importance),
-        "reason": "",
-    }
+    about = {"set": line.runs["set"].iloc[0], "set_name": line.runs["set_name"].iloc[0]}
+    answer = about | _answer(groups, mean, importance) | {"n": int(used["y"].notna().sum())}
+    if np.isnan(answer["estimate"]):
+        judged = rows["expected"].notna() & in_group
+        nobody = in_group.any() and not judged.any()
+        few = line.reason or "Too few runs of other model families to draw a line."
+        answer["reason"] = few if nobody else _why_not(rows, _NOTHING[question].format(steps=steps))
     return rows.drop(columns=["at", "held"], errors="ignore"), groups, answer
-
-
-def _no_line(
-    rows: pd.DataFrame,
-    line: distance.OffLine,
-    question: Question,
-    size: str,
-    threshold: float,
-    steps: int,
-) -> str:
-    """Why a set has no answer."""
-    if question in ("size", "small") and not line.runs[size].notna().any():
-        return f"No model has a size ({size})."
-    if question == "small" and not (line.runs[size] < threshold).any():
-        return f"No model is below {threshold:g} billion parameters."
-    judged = rows[(rows["group"] != "") & rows["expected"].notna()]
-    if judged.empty and (rows["group"] != "").any():
-        return line.reason or "Too few runs of other model families to draw a line."
-    return _why_not(rows, _NOTHING[question].format(steps=steps))
 
 
 def _ladders(runs: pd.DataFrame, size: str, _: float) -> pd.DataFrame:
@@ -406,9 +374,12 @@ def on_scores(
     >>> found.sets["true_gain"].round(3).tolist(), found.sets["general"].tolist()
     ([0.008], [False])
     """
-    _check(question, size, threshold)
+    _check(size, threshold)
     generator = resample.generator(rng)
     macro = scores.macro() if scores.benchmarks else pd.DataFrame()
+    if truth is not None:
+        known = truth[truth["target"] == MACRO].rename(columns={"hat": "truth"})
+        macro = macro.merge(known.drop(columns="target"), "left", on=["benchmark", "model"])
     parts = []
     for b in scores.benchmarks:
         rows = macro[macro["benchmark"] == b.benchmark].reset_index(drop=True)
@@ -423,48 +394,28 @@ def on_scores(
             place = _ladders if question == "size" else _score_small
             placed = place(rows.assign(reasoning="", setup=""), size, threshold)
         rows = _entering(placed)
-        parts.append(_answer_on_scores(rows, b, scores.level, question, truth, generator))
+        used = rows[rows["left_out"] == ""]
+        slopes = within_groups(used["x"], used["group"].tolist(), used.get("held"))
+        groups, mean = _by_group(used, slopes), Estimate()
+        if len(used):
+            lineages = groups["lineage"].tolist()
+            mean = _mean_of_scores(
+                slopes, b, used.index.to_numpy(), lineages, scores.level, generator
+            )
+        answer = {
+            "set": b.benchmark,
+            "set_name": rows["set_name"].iloc[0],
+            **_answer(groups, mean, slopes.spread),
+            "n": len(used),
+            "n_items": int(np.nanmax(b.n_items)),
+            "n_above": int((used["low"] > 1).sum()),
+            "span": float((groups["x_high"] - groups["x_low"]).max()),
+        }
+        if used.empty:
+            answer["reason"] = _why_not(rows, _NOTHING[question].format(steps=2))
+        dropped = ["held", "weak", "reasoning", "setup"]
+        parts.append((rows.drop(columns=dropped, errors="ignore"), groups, answer))
     return _contrasts(question, "hat", parts, scores.level)
-
-
-def _answer_on_scores(
-    rows: pd.DataFrame,
-    b: BenchmarkScores,
-    level: float,
-    question: Question,
-    truth: pd.DataFrame | None,
-    rng: np.random.Generator,
-) -> Parts:
-    """The rows, groups and answer of one set of item-level responses."""
-    used = rows[rows["left_out"] == ""]
-    slopes = within_groups(used["x"], used["group"].tolist(), used.get("held"))
-    groups = _by_group(used, slopes)
-    mean = Estimate()
-    if len(used):
-        lineages = groups["lineage"].tolist()
-        mean = _mean_of_scores(slopes, b, used.index.to_numpy(), lineages, level, rng)
-    answer = {
-        "set": b.benchmark,
-        "set_name": rows["set_name"].iloc[0],
-        **vars(mean),
-        "n": len(used),
-        "n_groups": len(groups),
-        "n_left_out": int((_varied(rows) & (rows["weak"] != "")).sum()),
-        "n_items": int(np.nanmax(b.n_items)),
-        "n_above": int((used["low"] > 1).sum()),
-        "span": float((groups["x_high"] - groups["x_low"]).max()),
-        **_mean_gains(groups, slopes.spread),
-        "reason": "" if len(used) else _why_not(rows, _NOTHING[question].format(steps=2)),
-    }
-    if truth is not None:
-        known = truth[(truth["benchmark"] == b.benchmark) & (truth["target"] == MACRO)]
-        true = used["model"].map(known.set_index("model")["hat"]).to_numpy(float)
-        answer["true_gain"] = float(slopes.common @ true) if len(used) else np.nan
-    return (
-        rows.drop(columns=["held", "weak", "reasoning", "setup"], errors="ignore"),
-        groups,
-        answer,
-    )
 
 
 def _mean_of_scores(
@@ -626,18 +577,12 @@ def lead(found: Contrasts, wish: str = "") -> str:
     'b'
     """
     known = found.sets[found.sets["estimate"].notna()]
-    if wish or known.empty:
-        return wish
-    above = known["n_above"] > 0 if "n_above" in known else known["n"] < 0
-    ranked = known.assign(above=above).sort_values(
-        ["above", "n"], ascending=[True, False], kind="stable"
-    )
-    return str(ranked["set"].iloc[0])
+    return wish or ("" if known.empty else str(known.nlargest(1, "n")["set"].iloc[0]))
 
 
-def _check(question: str, size: str, threshold: float) -> None:
+def _check(size: str, threshold: float) -> None:
+    """Refuse what is not a size."""
     checks = (
-        (question in QUESTIONS, f"there is no question {question!r}.", f"Use one of {QUESTIONS}."),
         (size in SIZES, f"size is {size!r}.", f"Use one of {SIZES}."),
         (threshold > 0, f"threshold is {threshold!r}.", "Use a number above 0."),
     )

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from hatlib import resample
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError
 from hatlib.metric.compare import p_values
-from hatlib.metric.results import BenchmarkScores, HatScores
+from hatlib.metric.results import HatScores
 from hatlib.thresholds import BOOK, Thresholds
 
 Floats = NDArray[np.float64]
@@ -26,6 +26,9 @@ METRICS = {"target_accuracy": "target accuracy", "ratio": "ratio", "xlt_gap": "X
 """The traditional metrics that rank models, and what they are called."""
 
 AGREE, DIFFER, OPEN = "agree", "differ", "open"
+
+COLUMNS = ("first", "second", "models", "tau", "low", "high", "reliable", "pairs", "reversed",
+           "clearly", "verdict")  # fmt: skip
 
 MIN_RANKED = 3
 """Fewest models that make a ranking."""
@@ -57,12 +60,6 @@ class Ranking:
     draws: Floats
     effective: Floats
     sound: Bools
-
-
-def readable(scores: HatScores, b: BenchmarkScores) -> tuple[str, ...]:
-    """Display names of the models of one benchmark."""
-    names = dict(zip(scores.models["model"], scores.models["display_name"], strict=True))
-    return tuple(str(names.get(model, model)) for model in b.models)
 
 
 def ranking(
@@ -105,10 +102,12 @@ def ranking(
         draws = None if b.metric_draws is None else b.metric_draws[measure]
     sound = b.sound[:, 0]
     if draws is None and sound.any():
-        raise InputError(Problem("the scores have no redraws.", "Score with draws=1000."))
+        raise InputError("the scores have no redraws.", "Score with draws=1000.")
     drawn = np.zeros((0, len(b.models))) if draws is None else sign * draws
     name = name or METRICS.get(measure, "HAT")
-    return Ranking(name, readable(scores, b), sign * values, drawn, effective, sound)
+    shown = scores.models.set_index("model")["display_name"]
+    models = tuple(str(shown.get(model, model)) for model in b.models)
+    return Ranking(name, models, sign * values, drawn, effective, sound)
 
 
 def compare_rankings(first: Ranking, second: Ranking, rules: Thresholds = BOOK) -> pd.DataFrame:
@@ -148,20 +147,9 @@ def compare_rankings(first: Ranking, second: Ranking, rules: Thresholds = BOOK) 
     if np.isfinite(tau) and reliable >= rules["reliable"]:
         verdict = AGREE if low > rules["tau"] else DIFFER if high < rules["tau"] else OPEN
     n = int(fine.sum())
-    row = {
-        "first": first.name,
-        "second": second.name,
-        "models": n,
-        "tau": tau,
-        "low": low,
-        "high": high,
-        "reliable": reliable,
-        "pairs": n * (n - 1) // 2,
-        "reversed": len(pairs),
-        "clearly": int(pairs["clear"].sum()),
-        "verdict": verdict,
-    }
-    return pd.DataFrame([row])
+    row = (first.name, second.name, n, tau, low, high, reliable, n * (n - 1) // 2, len(pairs),
+           int(pairs["clear"].sum()), verdict)  # fmt: skip
+    return pd.DataFrame([row], columns=list(COLUMNS))
 
 
 def reversed_pairs(first: Ranking, second: Ranking, rules: Thresholds = BOOK) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hatlib.claims.rankings import METRICS, compare_rankings, ranking
+from hatlib.claims.rankings import COLUMNS, METRICS, compare_rankings, ranking
 from hatlib.data.responses import Responses
 from hatlib.errors import InputError
 from hatlib.metric.pooled import donors
@@ -150,6 +150,5 @@ def agreements(found: Variants, rules: Thresholds = BOOK) -> pd.DataFrame:
             by_metric = ranking(found.scores[usual], found.benchmark, measure=measure)
             row = compare_rankings(rankings[usual], by_metric, rules)
             rows.append(row.assign(kind="metric"))
-    columns = ["first", "second", "models", "tau", "low", "high", "reliable", "pairs", "reversed",
-               "clearly", "verdict", "kind", "largest_change"]  # fmt: skip
+    columns = [*COLUMNS, "kind", "largest_change"]
     return pd.concat(rows or [pd.DataFrame()], ignore_index=True).reindex(columns=columns)

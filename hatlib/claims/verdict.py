@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
 
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError
 from hatlib.resample import FEW_CLUSTERS, LEVEL, holm
 from hatlib.thresholds import BOOK
 
@@ -35,11 +35,7 @@ Grade = Literal["firm", "suggestive", "open"]
 MOST_NEEDED = 100_000
 """More clusters or items than this are not worth naming."""
 
-_RECORD = (
-    "name", "question", "asks", "estimate", "low", "high", "level", "margin", "unit", "answer",
-    "direction", "beyond", "rules_out", "grade", "held_back", "general", "n_clusters", "n_items",
-    "cluster", "needed", "p_value", "family_size", "doubtful", "subject",
-)  # fmt: skip
+_TOLD = ("answer", "direction", "beyond", "rules_out", "grade", "held_back", "needed", "p_value")
 
 
 @dataclass(frozen=True)
@@ -98,9 +94,7 @@ class Verdict:
     def __post_init__(self) -> None:
         if not self.margin > 0:
             value = str(self.margin)
-            raise InputError(
-                Problem("the margin must be above 0.", "Say what matters.", value=value)
-            )
+            raise InputError("the margin must be above 0.", "Say what matters.", value=value)
         if self.general is None:
             object.__setattr__(self, "general", self.n_clusters is not None)
 
@@ -194,7 +188,8 @@ class Verdict:
         >>> decide(0.1, 0.05, 0.15, margin=0.02).as_record()["grade"]
         'firm'
         """
-        return {key: _plain(getattr(self, key)) for key in _RECORD}
+        names = [f.name for f in fields(self) if f.name != "adjusted"]
+        return {name: _plain(getattr(self, name)) for name in (*names, *_TOLD)}
 
 
 def _plain(value: Any) -> Any:
