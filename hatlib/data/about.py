@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,17 @@ import pandas as pd
 
 from hatlib.data.book import book, known_models, with_model_columns
 from hatlib.data.loading import BY_ITEM, Loading
-from hatlib.data.schema import FORMS, MODEL_COLUMNS
+from hatlib.data.schema import MODEL_COLUMNS
 from hatlib.errors import Problem, listing
 
 #: The source language where nothing says which it is.
 ENGLISH = "en"
 
 _TABLE = "table of benchmarks"
-_OPTIONS = Path(__file__).with_name("multiple_choice.toml")
-
-
-@lru_cache(maxsize=1)
-def _patterns() -> list[tuple[str, int]]:
-    """Names of multiple-choice benchmarks with their options, the longest first."""
-    table = tomllib.loads(_OPTIONS.read_text(encoding="utf-8"))["options"]
-    every = [(name, int(k)) for k, names in table.items() for name in names]
-    return sorted(every, key=lambda pair: -len(pair[0]))
+_GIVEN = "as given"
+_NOBODY = ", as none was given"
+_NAMES = Path(__file__).with_name("multiple_choice.toml").read_text(encoding="utf-8")
+_OPTIONS: Mapping[str, list[str]] = tomllib.loads(_NAMES)["options"]
 
 
 def options_by_name(benchmark: str) -> int | None:
@@ -47,21 +41,8 @@ def options_by_name(benchmark: str) -> int | None:
     True
     """
     name = re.sub(r"[^a-z0-9]+", "-", benchmark.lower()).strip("-")
-    return next((k for pattern, k in _patterns() if f"-{pattern}-" in f"-{name}-"), None)
-
-
-def own_models(path: str | Path | None, job: Loading) -> pd.DataFrame | None:
-    """A user's models table, checked; None if there is none that can be used."""
-    found = job.opened(Path(path)) if path else None
-    frame = job.checked(*found, "models") if found else None
-    return None if frame is None else with_model_columns(frame)
-
-
-def own_benchmarks(path: str | Path | None, job: Loading) -> pd.DataFrame | None:
-    """A user's table of benchmarks, checked; what it does not say is the empty text, or nan."""
-    found = job.opened(Path(path)) if path else None
-    frame = job.checked(*found, "benchmarks") if found else None
-    return None if frame is None else frame[list(FORMS["benchmarks"].columns)]
+    found = {p: int(k) for k, names in _OPTIONS.items() for p in names if f"-{p}-" in f"-{name}-"}
+    return found[max(found, key=len)] if found else None
 
 
 def describe_models(
@@ -137,7 +118,7 @@ def describe_benchmarks(
     job : Loading, optional
         Is told what is assumed or wrong.
     table : DataFrame, optional
-        From `own_benchmarks`.
+        A user's table of benchmarks.
 
     Examples
     --------
@@ -153,40 +134,50 @@ def describe_benchmarks(
     job = job or Loading()
     in_table = {} if table is None else table.set_index("benchmark").to_dict("index")
     in_book = book().benchmarks.set_index("benchmark").to_dict("index")
-    said = [c for c in ("benchmark", "source_language", "chance_level") if c in frame]
-    answers = {
-        str(name): there for name, there in frame[said].drop_duplicates().groupby("benchmark")
-    }
     items = frame.groupby("benchmark")["item"].nunique() if "item" in frame else pd.Series()
-    sources: dict[str, tuple[str, str]] = {}
-    levels: dict[str, tuple[float, str]] = {}
-    rows = []
-    for name, there in answers.items():
+    columns = [c for c in ("benchmark", "source_language", "chance_level") if c in frame]
+    rows, facts = [], []
+    for name, said in frame[columns].drop_duplicates().groupby("benchmark"):
         row, known = in_table.get(name, {}), in_book.get(name, {})
-        sources[name] = _source_language(name, there, row, source_language, job)
-        level, origin = _chance_level(name, there, row, chance, job)
-        if not origin:
-            level = float(known.get("chance_level", 0.0))
-            why = "as in the benchmarks table of the book" if known else "as none was given"
-            job.assumed.append(f"Chance level of {name}: {level:.3g}, {why}.")
-        levels[name] = level, origin
+        source, why = _said_of("source_language", str(name), said, row, source_language, job)
+        level, origin = _said_of("chance_level", str(name), said, row, chance, job)
+        empty = "source_language" not in said or (said["source_language"] == "").any()
+        if empty and (source == BY_ITEM or "column" in why):
+            what = f"{'some' if 'column' in why else 'the'} rows of {name} have no source_language."
+            remedy = "Fill the column in for all rows, or name one source language."
+            job.problems.append(Problem(what, remedy, column="source_language"))
+        if not why:
+            source, why = ENGLISH, _NOBODY
+        if not origin and known:
+            level, origin = float(known["chance_level"]), ", as in the benchmarks table of the book"
+        elif not origin:
+            level, origin = 0.0, _NOBODY
+        shown = "its own for each item" if source == BY_ITEM else source
+        facts += [
+            ("Source language", shown, why, name),
+            ("Chance level", f"{level:.3g}", origin, name),
+        ]
         rows.append(
             {
                 "benchmark": name,
                 "name": row.get("name") or known.get("name", name),
-                "source_language": sources[name][0],
-                "chance_level": level,
+                "source_language": source,
+                "chance_level": float(level),
                 "n_items": items.get(name, pd.NA),
                 "answer_format": known.get("answer_format", ""),
                 "reference": known.get("reference", ""),
-                "chance_assumed": not origin and not known,
+                "chance_assumed": origin == _NOBODY,
             }
         )
-    job.read += _said("Source language", sources) + _said("Chance level", levels)
-    nobody = [name for name, (_, origin) in sources.items() if not origin]
-    if nobody:
-        job.assumed.append(f"Source language of {listing(nobody)}: {ENGLISH}, as none was given.")
-    unknown = [name for name in answers if name not in in_table]
+    fact = ["what", "value", "origin"]
+    for key, names in pd.DataFrame(facts, columns=[*fact, "name"]).groupby(fact, sort=False)[
+        "name"
+    ]:
+        what, value, told = map(str, key)
+        if told != _GIVEN:
+            lines = job.assumed if told.startswith(",") else job.read
+            lines.append(f"{what} of {listing(names)}: {value}{told}.")
+    unknown = sorted(set(frame["benchmark"]) - set(in_table))
     if table is not None and unknown:
         job.assumed.append(f"Not in the {_TABLE}: {listing(unknown)}.")
     return pd.DataFrame(rows).astype({"n_items": "Int64"})
@@ -206,66 +197,45 @@ def source_of_items(frame: pd.DataFrame, about: pd.DataFrame) -> pd.Series:
     return frame["source_language"].where(fixed == BY_ITEM, fixed).astype(str)
 
 
-def _source_language(
-    name: str, there: pd.DataFrame, row: Mapping[Any, Any], given: str, job: Loading
-) -> tuple[str, str]:
-    """The source language of one benchmark, and what says so (nothing if it is assumed)."""
-    column = set(there["source_language"]) if "source_language" in there else {""}
-    codes = column - {""}
-    by_table = row.get("source_language", "")
-    by_item = given == BY_ITEM or (not given and (codes or by_table == BY_ITEM))
-    if by_item and "" in column:
-        what = f"{'some' if codes else 'the'} rows of {name} have no source_language."
-        remedy = "Fill the column in for all rows of the benchmark, or name one source language."
-        job.problems.append(Problem(what, remedy, column="source_language"))
-    if given:
-        return given, "as given"
-    by_column = BY_ITEM if len(codes) > 1 else "".join(codes)
-    if by_column and by_table not in ("", BY_ITEM, by_column):
-        job.problems.append(_contradiction("source_language", name, by_table, by_column))
-    if by_table and (by_table == BY_ITEM or not by_column):
-        return by_table, _TABLE
-    return by_column or ENGLISH, "column source_language" if by_column else ""
-
-
-def _chance_level(
-    name: str, there: pd.DataFrame, row: Mapping[Any, Any], given: float | None, job: Loading
-) -> tuple[float, str]:
-    """The chance level of one benchmark, and what says so (nothing if it is assumed)."""
-    if given is not None:
-        return given, "as given"
-    column = sorted(there["chance_level"].dropna().unique()) if "chance_level" in there else []
-    by_table = float(row.get("chance_level", np.nan))
-    found = listing(f"{level:g}" for level in column)
-    if len(column) > 1:
+def _said_of(
+    column: str, name: str, said: pd.DataFrame, row: Mapping[Any, Any], given: Any, job: Loading
+) -> tuple[Any, str]:
+    """A fact of one benchmark, and what says so: nothing, if it is not said."""
+    if given or given == 0:
+        return given, _GIVEN
+    there = said[column].replace("", np.nan).dropna() if column in said else pd.Series()
+    values, in_table = sorted(there.unique()), row.get(column, "")
+    in_table = "" if pd.isna(in_table) else in_table
+    value = values[0] if len(values) == 1 else BY_ITEM if values else ""
+    if value == BY_ITEM and column == "chance_level":
         what = f"{name} has more than one chance_level."
         remedy = "Give a benchmark one, the same in all rows."
-        job.problems.append(Problem(what, remedy, column="chance_level", value=found))
-    elif column and abs(column[0] - by_table) > 1e-9:
-        job.problems.append(_contradiction("chance_level", name, f"{by_table:g}", found))
-    if column:
-        return float(column[0]), "column chance_level"
-    return by_table, "" if np.isnan(by_table) else _TABLE
+        job.problems.append(Problem(what, remedy, column=column, value=listing(values)))
+        value = values[0]
+    if "" not in (value, in_table) and in_table not in (BY_ITEM, value):
+        what = (
+            f"the {column.replace('_', ' ')} of {name} is {in_table} in the {_TABLE}, and not in "
+        )
+        what += "the answers."
+        job.problems.append(Problem(what, "Correct one of them.", column=column, value=str(value)))
+    if value == "" or in_table == BY_ITEM:
+        return in_table, "" if in_table == "" else f" ({_TABLE})"
+    return value, f" (column {column})"
 
 
-def _contradiction(column: str, name: str, in_table: str, in_answers: str) -> Problem:
-    what = (
-        f"the {column.replace('_', ' ')} of {name} is {in_table} in the {_TABLE}, and not in the "
-        "answers."
-    )
-    return Problem(what, "Correct one of them.", column=column, value=in_answers)
-
-
-def _said(what: str, facts: Mapping[str, tuple[str | float, str]]) -> list[str]:
-    """Lines of a report: what the files say of each benchmark, like ones together."""
-    alike: dict[tuple[str | float, str], list[str]] = {}
-    for name, fact in facts.items():
-        alike.setdefault(fact, []).append(name)
-    shown = {value: f"{value:.3g}" if isinstance(value, float) else value for value, _ in alike} | {
-        BY_ITEM: "its own for each item"
-    }
-    return [
-        f"{what} of {listing(names)}: {shown[value]} ({origin})."
-        for (value, origin), names in alike.items()
-        if origin and origin != "as given"
-    ]
+def need_sources(frame: pd.DataFrame, job: Loading, noun: str = "answer") -> None:
+    """See that each benchmark has answers in its source language, and in another."""
+    pairs = frame[["benchmark", "language", "source_language"]].drop_duplicates()
+    for name, part in pairs.groupby("benchmark"):
+        benchmark = str(name)
+        languages, sources = sorted(part["language"].unique()), part["source_language"].unique()
+        if len(languages) == 1:
+            what = f"the only language{benchmark and f' of {benchmark}'} is {languages[0]}: "
+            what += "there is no target language."
+            job.problems.append(Problem(what, f"Add the {noun}s in other languages."))
+        elif "" not in sources and not (part["language"] == part["source_language"]).any():
+            what = f"no {noun}{benchmark and f' to {benchmark}'} is in the source language "
+            what += f"{sources[0] if len(sources) == 1 else 'of its items'}."
+            remedy = f"Add the {noun}s in that language, or make another one the source_language "
+            remedy += f"(languages read: {listing(languages, 20)})."
+            job.problems.append(Problem(what, remedy))

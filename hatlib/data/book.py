@@ -8,9 +8,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from hatlib.data import data_folder, note_read
@@ -28,6 +26,8 @@ BUNDLED = {
     "names": "names.csv",
     "corrections": "corrections.csv",
 }
+
+_SIZES = ("params_total_b", "params_active_b")
 
 
 @dataclass(frozen=True)
@@ -113,18 +113,10 @@ def describe_languages(codes: Iterable[str]) -> pd.DataFrame:
 
 def with_model_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Add the columns of the models table that are not there, empty, with their types."""
-    numbers: dict[str, Any] = {
-        "params_total_b": np.nan,
-        "params_active_b": np.nan,
-        "release_date": pd.NaT,
-    }
-    frame = frame.copy()
-    for column in MODEL_COLUMNS:
-        if column not in frame:
-            frame[column] = numbers.get(column, "")
-        if column not in numbers:
-            frame[column] = frame[column].fillna("").astype(str)
-    frame["release_date"] = frame["release_date"].astype("datetime64[ns]")
+    frame = frame.reindex(columns=list(dict.fromkeys([*frame, *MODEL_COLUMNS])))
+    texts = [c for c in MODEL_COLUMNS if c not in (*_SIZES, "release_date")]
+    frame[texts] = frame[texts].astype(str).fillna("")
+    frame = frame.astype({**dict.fromkeys(_SIZES, float), "release_date": "datetime64[ns]"})
     # The sizes of a family make a ladder, unless the table says which models belong together;
     # a model of no known lineage stands for itself.
     for column, other in (("ladder", "family"), ("lineage", "family"), ("display_name", "model")):

@@ -98,7 +98,7 @@ class Prompted:
         return Prompted(self.names, *(column[keep] for column in columns))
 
 
-def counts_of(frame: pd.DataFrame, about: Mapping[str, Any], lineages: Mapping[str, str]) -> Counts:
+def counts_of(frame: pd.DataFrame, about: Mapping[Any, Any], lineages: Mapping[Any, str]) -> Counts:
     """The answers to one benchmark as dense arrays, with promptings added up.
 
     Parameters

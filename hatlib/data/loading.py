@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pandas as pd
 from hatlib.data.door import importer_of, stem
 from hatlib.data.files import Place, columns_of, read_table
 from hatlib.data.languages import NOT_A_CODE, language_of, no_language, spellings
-from hatlib.data.schema import FORMS, MODEL_COLUMNS, check
+from hatlib.data.schema import FORMS, MODEL_COLUMNS, Form, check
 from hatlib.errors import InputError, Problem, listing
 
 #: The source language of a benchmark where it varies by item.
@@ -55,10 +55,7 @@ class LoadReport:
 
 
 class Loading:
-    """One load: what it read, assumed and left out, and everything that is wrong.
-
-    The steps are its methods; each says what it has to say here, and returns what it made.
-    """
+    """One load: what it read, assumed and left out, and everything that is wrong."""
 
     def __init__(self) -> None:
         self.read: list[str] = []
@@ -67,96 +64,73 @@ class Loading:
         self.problems: list[Problem] = []
 
     def report(self) -> LoadReport:
-        """What has been said."""
-        return LoadReport(tuple(self.read), tuple(self.assumed), tuple(self.dropped))
-
-    def stop_if_wrong(self) -> None:
-        """Raise everything that is wrong, if anything is."""
+        """What has been said; everything that is wrong is raised, if anything is."""
         if self.problems:
             raise InputError(self.problems)
+        return LoadReport(tuple(self.read), tuple(self.assumed), tuple(self.dropped))
 
-    def opened(self, path: Path) -> tuple[pd.DataFrame, Place] | None:
-        """A file as text with column names in small letters; None if it is no table."""
+    def table(
+        self,
+        path: str | Path | None,
+        name: str,
+        prepare: Callable[[pd.DataFrame, Place], tuple[pd.DataFrame, Place]] | None = None,
+        benchmark: str = "",
+    ) -> tuple[pd.DataFrame, Place] | None:
+        """A file of a user: read, typed and held against its rules; None if it cannot be used.
+
+        `prepare` brings its columns into our form first; `benchmark` is the name of the benchmark
+        where no column says it.
+        """
+        if not path:
+            return None
+        form = FORMS[name]
         try:
             frame, place = read_table(path)
         except InputError as error:
             self.problems += error.problems
             return None
-        lower = [plain(str(name)) for name in frame]
-        changed = [old for old, new in zip(frame, lower, strict=True) if old != new]
-        if not changed or len(set(lower)) < len(lower):
-            return frame, place
-        names = listing(changed)
-        self.assumed.append(f"{place.file}: column names read in small letters: {names}.")
-        return frame.set_axis(lower, axis=1), place
-
-    def checked(
-        self, frame: pd.DataFrame, place: Place, table: str, **more: str
-    ) -> pd.DataFrame | None:
-        """A table of a user with its defaults and types, held against its rules.
-
-        `more` are defaults of this file. None if it lacks what it needs.
-        """
-        form, file = FORMS[table], place.file
-        missing = [c for c in form.needed if c not in frame]
-        if missing:
-            remedy = f"{form.needs} Columns found: {listing(frame.columns, 20)}."
-            program = importer_of(frame.columns)
-            if program:
-                remedy = f"It looks like a log: hat import {program} {file}. {remedy}"
-            elif "accuracy" in frame and "item" in missing:
-                remedy = f"These are accuracies. {remedy}"
-            what = f"there is no column {listing(missing)}."
-            self.problems.append(Problem(what, remedy, file, 1))
-            return None
+        names = [_plain(column) for column in frame]
+        frame = frame if len(set(names)) < len(names) else frame.set_axis(names, axis=1)
+        other = {c: ours for c, ours in form.synonyms.items() if c in frame and ours not in frame}
+        if other:
+            found = listing(f"{theirs} as {ours}" for theirs, ours in other.items())
+            self.assumed.append(f"{place.file}: columns read under another name: {found}.")
+            frame = frame.rename(columns=other)
         if form.key:
-            if not len(frame):
-                what = "there is no row below the header."
-                self.problems.append(Problem(what, "Add the data.", file))
-                return None
-            unused = [c for c in frame if c not in (*form.columns, *MODEL_COLUMNS)]
-            if unused:
-                names = listing(unused)
-                self.dropped.append(f"{file}: columns that no analysis uses: {names}.")
-                frame = frame.drop(columns=unused)
-        for column in (c for c in (*more, *form.defaults) if c not in frame):
-            frame[column] = {**form.defaults, **more}[column]
+            self.read.append(f"{place.file}: {len(frame):,} rows.")
+        if prepare:
+            frame, place = prepare(frame, place)
+        missing = [c for c in form.needed if c not in frame]
+        if missing or (form.key and not len(frame)):
+            self.problems.append(_no_table(frame, place.file, missing, form))
+            return None
+        unused = [c for c in frame if c not in (*form.columns, *MODEL_COLUMNS)]
+        if form.key and unused:
+            self.dropped.append(f"{place.file}: columns that no analysis uses: {listing(unused)}.")
+            frame = frame.drop(columns=unused)
+        for column, default in form.defaults.items():
+            if column in frame:
+                continue
             if column == "benchmark":
-                what = f"benchmark is {more[column]}, as there is no such column."
-                self.assumed.append(f"{file}: {what}")
+                default = benchmark or stem(Path(path).name) or "your benchmark"
+            frame[column] = default
+            if column in form.assumed:
+                said = form.assumed[column].format(default)
+                self.assumed.append(f"{place.file}: {said}, as there is no column {column}.")
         frame, wrong = typed(frame, place)
         spelt = frame["language"].unique().tolist() if "language" in frame else []
         for column in form.languages:
-            frame[column], found = self._languages(frame[column], place)
-            wrong += found
-        found = check(frame, form.columns, place, wrong)
+            frame[column], found_wrong = self._languages(frame[column], place)
+            wrong += found_wrong
+        wrong = check(frame, form.columns, place, wrong)
         if form.key and "correct" not in frame:  # trials may be alike
-            found += repeated(frame, form.key, [place], form.again, spelt)
-        self.problems += sorted(found, key=lambda p: (p.row or 0, p.column))
-        return frame
-
-    def need_source(
-        self, codes: Iterable[str], source: str, there: bool | None = None, of: str = ""
-    ) -> None:
-        """See that there is something in the source language, and in another; or stop."""
-        languages = sorted(set(codes))
-        noun = "answer" if of else "figure"
-        there = source in languages if there is None else there
-        if len(languages) == 1 and (there or of):
-            what = f"the only language{of and f' of {of}'} is {languages[0]}: there is no target "
-            remedy = f"Add the {noun}s in other languages."
-            self.problems.append(Problem(f"{what}language.", remedy))
-        elif not there:
-            what = f"no {noun}{of and f' to {of}'} is in the source language {source}."
-            remedy = f"Add the {noun}s in that language, or make another one the source_language "
-            remedy += f"(languages read: {listing(languages, 20)})."
-            self.problems.append(Problem(what, remedy))
-        if not of:
-            self.stop_if_wrong()
+            wrong += repeated(frame, form.key, [place], form.again, spelt)
+        self.problems += sorted(wrong, key=lambda p: (p.row or 0, p.column))
+        return frame, place
 
     def _languages(self, column: pd.Series, place: Place) -> tuple[pd.Series, list[Problem]]:
         """Language codes in their standard form, and what is none."""
-        codes = {str(text): language_of(str(text)) for text in column.unique() if text}
+        codes = {text: language_of(text) for text in column.unique() if text}
         if column.name == "source_language":  # may vary by item
             codes |= {text: BY_ITEM for text in codes if text.lower() == BY_ITEM}
         problems = []
@@ -173,14 +147,22 @@ class Loading:
         return column.replace(other), problems
 
 
-def plain(name: str) -> str:
+def _plain(column: object) -> str:
     """The name of a column in small letters, without spaces."""
-    return name.strip().lower().replace(" ", "_")
+    return str(column).strip().lower().replace(" ", "_")
 
 
-def default_benchmark(path: Path, given: str) -> str:
-    """What a benchmark is called whose file does not say it."""
-    return given or stem(path.name) or "your benchmark"
+def _no_table(frame: pd.DataFrame, file: str, missing: Sequence[str], form: Form) -> Problem:
+    """Why a file is no table of a form: it lacks columns, or rows."""
+    if not missing:
+        return Problem("there is no row below the header.", "Add the data.", file)
+    remedy = f"{form.needs} Columns found: {listing(frame.columns, 20)}."
+    program = importer_of(frame.columns)
+    if program:
+        remedy = f"It looks like a log: hat import {program} {file}. {remedy}"
+    elif "accuracy" in frame and "item" in missing:
+        remedy = f"These are accuracies. {remedy}"
+    return Problem(f"there is no column {listing(missing)}.", remedy, file, 1)
 
 
 def has_items(path: str | Path) -> bool:
@@ -194,28 +176,24 @@ def has_items(path: str | Path) -> bool:
     >>> has_items(data_folder() / "models.csv")
     False
     """
-    names = set(map(plain, columns_of(path)))
+    names = set(map(_plain, columns_of(path)))
     return bool(names & {"item", "item_id"}) and "accuracy" not in names
 
 
-def asked_language(text: str, also: str = "") -> str:
-    """A language that the caller names, in its standard form; InputError if it is none."""
-    code = language_of(text)
+def asked(source_language: str, chance: float | None, also: str = "") -> tuple[str, float | None]:
+    """What the caller says: a language in its standard form, or `also`; and a chance level."""
+    code = source_language if source_language == also else language_of(source_language)
     if not code:
+        remedy = no_language(source_language).remedy or NOT_A_CODE
+        remedy += f" Write {also} if it varies by item." if also else ""
         what = "source_language is not a language code."
-        remedy = f"{no_language(text).remedy or NOT_A_CODE}{also}"
-        raise InputError(Problem(what, remedy, value=text))
-    return code
-
-
-def asked_chance(chance: float | None) -> float | None:
-    """A chance level that the caller names; InputError if it is no share."""
+        raise InputError(what, remedy, value=source_language)
     if chance is None or chance == UNKNOWN:
-        return None
+        return code, None
     if not 0 <= chance < 1:
         remedy = "Give a number from 0 to below 1."
-        raise InputError(Problem("chance is not a share.", remedy, value=str(chance)))
-    return chance
+        raise InputError("chance is not a share.", remedy, value=str(chance))
+    return code, chance
 
 
 def typed(frame: pd.DataFrame, place: Place) -> tuple[pd.DataFrame, list[Problem]]:
@@ -296,18 +274,13 @@ def repeated(
         problems.append(Problem(what, mend, places[0].file, column="language"))
     groups = frame.groupby(list(key), dropna=False, sort=False).ngroup().to_numpy()
     first = np.unique(groups, return_index=True)[1][groups]
-    starts = np.cumsum([0, *(len(place.rows) for place in places)])
+    where = [(place, row) for place in places for row in range(len(place.rows))]
     shown = [c for c in ("model", "reasoning", "prompting", "language", "item") if c in key]
     *names, last = [c for c in ("model", "language", "item") if c in key]
-
-    def found(row: int) -> tuple[Place, int]:
-        which = int(np.searchsorted(starts, row, side="right")) - 1
-        return places[which], places[which].line(row - int(starts[which]))
-
     for row in np.flatnonzero(again & ~languages.isin(forms)).tolist():
-        (place, line), (origin, earlier) = found(row), found(int(first[row]))
-        where = "" if origin is place else f"{origin.file}, "
-        what = f"the row repeats the {', '.join(names)} and {last} of {where}line {earlier}."
+        (place, here), (origin, there) = where[row], where[first[row]]
+        earlier = f"{'' if origin is place else f'{origin.file}, '}line {origin.line(there)}"
+        what = f"the row repeats the {', '.join(names)} and {last} of {earlier}."
         values = ", ".join(filter(None, frame.iloc[row][shown].astype(str)))
-        problems.append(Problem(what, remedy, place.file, line, value=values))
+        problems.append(place.problem(here, what, remedy, value=values))
     return problems

@@ -21,25 +21,18 @@ from hatlib.data.about import (
     ENGLISH,
     describe_benchmarks,
     describe_models,
-    own_benchmarks,
-    own_models,
+    need_sources,
     source_of_items,
 )
 from hatlib.data.book import book, bundled_rows, describe_languages
 from hatlib.data.counts import Counts, counts_of
 from hatlib.data.counts import Prompted as Prompted
 from hatlib.data.files import Place
-from hatlib.data.loading import (
-    Loading,
-    LoadReport,
-    asked_chance,
-    asked_language,
-    default_benchmark,
-    repeated,
-)
+from hatlib.data.loading import Loading, LoadReport, asked, repeated
 from hatlib.data.loading import has_items as has_items
 from hatlib.data.schema import FORMS, RESPONSE_KEY
 from hatlib.errors import InputError, Problem, listing
+from hatlib.words import counted
 
 #: The bundled sets by benchmark, each with its source, which also names its file.
 SETS: dict[str, str] = {
@@ -57,9 +50,6 @@ COLUMNS = (
 
 #: Columns of `Responses.frame` that are there only if the data have them.
 OPTIONAL = ("stratum", "n_parsed")
-
-#: Other names under which a column is read.
-SYNONYMS = {"item_id": "item", "n_samples": "n_trials"}
 
 _MOST_LINES = 10  # of the report, about one matter
 
@@ -115,20 +105,26 @@ class Responses:
         >>> int(table.loc["xnli-first200", "trials_max"])
         25
         """
-        cells = _cells(self.frame)
+        key = ["benchmark", "model", "language", "item", "source_language"]
+        cells = self.frame[[*key, "n_correct", "n_trials"]]
+        named = self.frame["prompting"] != ""
+        several = cells["benchmark"].isin(self.frame.loc[named, "benchmark"].unique())
+        sums = cells[several].groupby(key, sort=False, as_index=False).sum()
+        cells = pd.concat([cells[~several], sums])
         table = cells.groupby("benchmark").agg(
             models=("model", "nunique"),
             items=("item", "nunique"),
             languages=("language", "nunique"),
+            trials_min=("n_trials", "min"),
+            trials_median=("n_trials", "median"),
+            trials_max=("n_trials", "max"),
         )
-        full = table.prod(axis=1)
-        sets = self.frame.groupby("benchmark")
-        trials = cells.groupby("benchmark")["n_trials"].agg(["min", "median", "max"])
+        full = table[["models", "items", "languages"]].prod(axis=1)
         source = cells[cells["language"] == cells["source_language"]]
         rate = source["n_correct"] / source["n_trials"]
         accuracy = rate.groupby([source["benchmark"], source["model"]]).mean()
-        table = table.assign(promptings=sets["prompting"].nunique())
-        table = table.join(trials.add_prefix("trials_"))
+        promptings = self.frame.groupby("benchmark")["prompting"].nunique()
+        table.insert(3, "promptings", promptings)
         table["missing"] = 1 - cells.groupby("benchmark").size() / full
         table = table.join(accuracy.groupby("benchmark").agg(["min", "max"]).add_prefix("source_"))
         return table.loc[self.benchmarks["benchmark"]]
@@ -159,10 +155,10 @@ class Responses:
         problems = _unknown([benchmark], self.benchmarks["benchmark"], "benchmark")
         if problems:
             raise InputError(problems)
-        about = self.benchmarks[self.benchmarks["benchmark"] == benchmark].iloc[0]
+        about = self.benchmarks.set_index("benchmark", drop=False).to_dict("index")
         frame = self.frame[self.frame["benchmark"] == benchmark]
-        lineages = dict(zip(self.models["model"], self.models["lineage"], strict=True))
-        return counts_of(frame, {str(k): v for k, v in about.items()}, lineages)
+        lineages = self.models.set_index("model")["lineage"].to_dict()
+        return counts_of(frame, about[benchmark], lineages)
 
     def subset(
         self,
@@ -295,9 +291,7 @@ def load_responses(
     >>> responses.bundled, len(responses.frame)
     (True, 89500)
     """
-    if source_language != BY_ITEM:
-        source_language = asked_language(source_language, f" Write {BY_ITEM} if it varies by item.")
-    chance = asked_chance(chance)
+    source_language, chance = asked(source_language, chance, BY_ITEM)
     given = source_language if override or source_language != ENGLISH else ""
     names = [sets] if isinstance(sets, str) else sets
     paths = [files] if isinstance(files, str | Path) else list(files or [])
@@ -311,43 +305,33 @@ def load_responses(
     return _bundled(names, given, chance)
 
 
-# The sets of the book -----------------------------------------------------------------------
-
-
 def _bundled(names: Sequence[str] | None, source_language: str, chance: float | None) -> Responses:
+    """The item-level sets of the book."""
     job = Loading()
     job.problems += _unknown(names or [], SETS, "set")
     wanted = [b for b in SETS if (b in names if names is not None else b not in LARGE)]
     if not wanted and not job.problems:
         job.problems.append(Problem("no set was named.", f"There are {listing(SETS, 20)}."))
-    job.stop_if_wrong()
-    benchmarks = _rows(book().benchmarks, "benchmark", wanted)
-    unsaid = benchmarks.loc[benchmarks["source_language"] != BY_ITEM, "benchmark"]
+    about = _rows(book().benchmarks, "benchmark", [] if job.problems else wanted)
+    unsaid = about.loc[about["source_language"] != BY_ITEM, "benchmark"]
     if source_language == BY_ITEM and len(unsaid):
-        raise InputError(f"No source language for each item in {listing(unsaid, 20)}.")
+        what = f"No source language for each item in {listing(unsaid, 20)}."
+        job.problems.append(Problem(what))
+    job.report()
     if source_language:
-        benchmarks["source_language"] = source_language
+        about["source_language"] = source_language
     if chance is not None:
-        benchmarks["chance_level"] = chance
+        about["chance_level"] = chance
         job.assumed.append(f"Chance level: {chance:.3g} for every set, as given.")
-    parts = [
-        part if source == BY_ITEM else part.assign(source_language=source)
-        for source, part in zip(
-            benchmarks["source_language"], map(_bundled_set, wanted), strict=True
-        )
-    ]
-    frame = pd.concat(parts, ignore_index=True)
+    frame = pd.concat(map(_bundled_set, wanted), ignore_index=True)
+    frame["source_language"] = source_of_items(frame, about)
     if source_language:
-        _need_sources(frame, job)
-        job.stop_if_wrong()
-    n_sets = f"{len(wanted)} set{'s' if len(wanted) > 1 else ''}"
-    job.read.append(f"{len(frame):,} rows of answers in {n_sets} of the book.")
+        need_sources(frame, job)
+    job.read.append(f"{len(frame):,} rows of answers in {counted(len(wanted), 'set')} of the book.")
     if names is None:
-        job.dropped += [
-            f"{name}: large, and loaded only when it is named in sets." for name in LARGE
-        ]
+        job.dropped.append(f"{listing(LARGE)}: large, and loaded only when it is named in sets.")
     models = _rows(book().models, "model", sorted(frame["model"].unique()))
-    return _described(frame, benchmarks, models, job, bundled=True)
+    return _described(frame, about, models, job, bundled=True)
 
 
 @lru_cache(maxsize=len(SETS))
@@ -360,13 +344,8 @@ def _bundled_set(benchmark: str) -> pd.DataFrame:
         frame = frame.melt(["item", "language"], var_name="model", value_name="n_correct")
         frame = frame.assign(benchmark=benchmark, n_trials=1)
     frame = frame[frame["benchmark"] == benchmark].reset_index(drop=True)
-    for column in ("prompting", "cluster", "source_language"):
-        if column not in frame:
-            frame[column] = ""
-    return frame.astype({c: np.int64 for c in frame if str(c).startswith("n_")})
-
-
-# A user's own files -------------------------------------------------------------------------
+    empty = {c: "" for c in ("prompting", "cluster", "source_language") if c not in frame}
+    return frame.assign(**empty).astype({c: np.int64 for c in frame if str(c).startswith("n_")})
 
 
 def _own(
@@ -377,115 +356,74 @@ def _own(
     chance: float | None,
     benchmark: str,
 ) -> Responses:
+    """A user's own files."""
     job = Loading()
-    described_by, table = own_models(models, job), own_benchmarks(benchmarks, job)
-    found, seen = [], set()
-    for path in map(Path, paths):
-        if os.path.realpath(path) in seen:  # its trials would count twice
-            job.problems.append(Problem("the file is given twice.", "Name it once.", str(path)))
-            continue
-        seen.add(os.path.realpath(path))
-        answers = _own_answers(path, benchmark, source_language, job)
-        found += [] if answers is None else [answers]
-    job.stop_if_wrong()
-    trials = [each for each, _ in found if "correct" in each]
-    counted = [(each, place) for each, place in found if "correct" not in each]
+    own_models, table = job.table(models, "models"), job.table(benchmarks, "benchmarks")
+    real = [os.path.realpath(path) for path in paths]
+    job.problems += [  # its trials would count twice
+        Problem("the file is given twice.", "Name it once.", str(path))
+        for k, path in enumerate(paths)
+        if real[k] in real[:k]
+    ]
+
+    def prepare(frame: pd.DataFrame, place: Place) -> tuple[pd.DataFrame, Place]:
+        return _one_form(frame, place.file, source_language, job), place
+
+    found = [job.table(path, "responses", prepare, benchmark) for path in dict.fromkeys(paths)]
+    job.report()
+    frames = [each for each in found if each is not None]
+    trials = [frame for frame, _ in frames if "correct" in frame]
+    rows = [(frame, place) for frame, place in frames if "correct" not in frame]
     if trials:
-        together = pd.concat(trials, ignore_index=True)
-        sums = _added_up(together)
-        counted.append((sums, Place("the trials together", range(1, len(sums) + 1))))
+        together = pd.concat(trials, ignore_index=True).drop(columns="correct")
+        counts = [c for c in ("n_correct", "n_trials", "n_parsed") if c in together]
+        key = [c for c in together if c not in counts]
+        sums = together.groupby(key, dropna=False, sort=False)[counts].sum(min_count=1)
+        rows.append((sums.reset_index(), Place("the trials together", range(1, len(sums) + 1))))
         job.read.append(f"{len(together):,} trials added up to {len(sums):,} rows.")
-    frame = pd.concat([each for each, _ in counted], ignore_index=True)
-    if len(counted) > 1:
-        places = [place for _, place in counted]
+    frame = pd.concat([each for each, _ in rows], ignore_index=True)
+    if len(rows) > 1:
+        places = [place for _, place in rows]
         job.problems += repeated(frame, RESPONSE_KEY, places, FORMS["responses"].again)
     for column in (c for c in ("cluster", "stratum", "source_language") if c in frame):
         frame[column] = frame[column].fillna("")
-        rows = frame[frame[column] != ""] if column == "source_language" else frame
-        job.problems += _two_values(rows, column)
+        # Of the source language, rows that do not say it are found by benchmark.
+        said = frame[(frame[column] != "") | (column != "source_language")]
+        pairs = said[["benchmark", "item", column]].drop_duplicates()
+        item = ["benchmark", "item"]
+        several = pairs.loc[pairs.duplicated(item), item].drop_duplicates()
+        remedy = f"Give each item one {column}, the same for all models and languages."
+        for name, value in several.itertuples(index=False):
+            what = f"an item of {name} has more than one {column}."
+            job.problems.append(Problem(what, remedy, column=column, value=value))
     if chance is not None and frame["chance_level"].notna().any():
         job.dropped.append(f"Column chance_level, as {chance:.3g} was given for all benchmarks.")
-    about = describe_benchmarks(frame, source_language, chance, job, table)
+    about = describe_benchmarks(frame, source_language, chance, job, table and table[0])
     frame["source_language"] = source_of_items(frame, about)
-    _need_sources(frame, job)
-    described = describe_models(frame, described_by, job)
-    job.stop_if_wrong()
+    need_sources(frame, job)
+    described = describe_models(frame, own_models and own_models[0], job)
+    job.report()
     return _described(frame, about, described, job)
 
 
-def _own_answers(
-    path: Path, benchmark: str, source_language: str, job: Loading
-) -> tuple[pd.DataFrame, Place] | None:
-    """One file of answers, checked; None if it cannot be read at all."""
-    found = job.opened(path)
-    if found is None:
-        return None
-    frame, place = found
-    file = place.file
-    job.read.append(f"{file}: {len(frame):,} rows.")
-    renamed = {old: new for old, new in SYNONYMS.items() if old in frame and new not in frame}
-    if renamed:
-        frame = frame.rename(columns=renamed)
-        names = listing(f"{old} as {new}" for old, new in renamed.items())
-        job.assumed.append(f"{file}: columns read under another name: {names}.")
-    unused = []
-    if "correct" in frame and "n_correct" not in frame:  # a trial is a count of one
-        unused = [c for c in ("n_trials",) if c in frame]
+def _one_form(frame: pd.DataFrame, file: str, source_language: str, job: Loading) -> pd.DataFrame:
+    """Answers with n_correct and n_trials, without columns that others make idle."""
+    trials = "correct" in frame and "n_correct" not in frame
+    named = source_language not in ("", BY_ITEM)
+    idle = {
+        "n_trials": "each row is one trial" if trials else "",
+        "correct": "" if trials else "n_correct is there",
+        "source_language": f"{source_language} was chosen for all items" if named else "",
+    }
+    for column, why in idle.items():
+        if why and column in frame:
+            job.dropped.append(f"{file}: column {column}, as {why}.")
+            frame = frame.drop(columns=column)
+    if trials:
         frame["correct"] = frame["correct"].str.lower().replace({"true": "1", "false": "0"})
         right = pd.to_numeric(frame["correct"], errors="coerce") == 1
         frame = frame.assign(n_correct=np.where(right, "1", "0"), n_trials="1")
-    elif "correct" in frame:
-        unused, frame = ["correct"], frame.drop(columns="correct")
-    complete = set(FORMS["responses"].needed) <= set(frame)
-    if complete and source_language == BY_ITEM and "source_language" not in frame:
-        what = "there is no column source_language."
-        remedy = "It says of each item where transfer starts; or name one source language."
-        job.problems.append(Problem(what, remedy, file, 1))
-        return None
-    if "source_language" in frame and source_language not in ("", BY_ITEM):
-        what = f"column source_language, as {source_language} was chosen for all items."
-        job.dropped.append(f"{file}: {what}")
-        frame = frame.drop(columns="source_language")
-    if unused:
-        job.dropped.append(f"{file}: columns that no analysis uses: {listing(unused)}.")
-    checked = job.checked(frame, place, "responses", benchmark=default_benchmark(path, benchmark))
-    return None if checked is None else (checked, place)
-
-
-def _added_up(trials: pd.DataFrame) -> pd.DataFrame:
-    """One row a model, language, item and prompting from one row a trial."""
-    counts = [c for c in ("n_correct", "n_trials", "n_parsed") if c in trials]
-    key = [c for c in trials if c not in ("correct", *counts)]
-    sums = trials.groupby(key, dropna=False, sort=False)[counts].sum(min_count=1)
-    return sums.reset_index()
-
-
-def _two_values(frame: pd.DataFrame, column: str) -> list[Problem]:
-    """Items that have one value in one row and another in the next."""
-    pairs = frame[["benchmark", "item", column]].drop_duplicates()
-    twice = pairs[pairs.duplicated(["benchmark", "item"])][["benchmark", "item"]].drop_duplicates()
-    return [
-        Problem(
-            f"an item of {benchmark} has more than one {column}.",
-            f"Give each item one {column}, the same for all models and languages.",
-            column=column,
-            value=item,
-        )
-        for benchmark, item in twice.itertuples(index=False)
-    ]
-
-
-def _need_sources(frame: pd.DataFrame, job: Loading) -> None:
-    """Each benchmark has an answer in its source language, and in another."""
-    pairs = frame[["benchmark", "language", "source_language"]].drop_duplicates()
-    for benchmark, part in pairs.groupby("benchmark"):
-        sources = part["source_language"].unique()
-        named = sources[0] if len(sources) == 1 else "of its items"
-        there = bool((part["language"] == part["source_language"]).any())
-        job.need_source(part["language"], named, there, str(benchmark))
-
-
-# Both ---------------------------------------------------------------------------------------
+    return frame
 
 
 def _described(
@@ -508,24 +446,24 @@ def _described(
 
 def _summarise(responses: Responses, job: Loading) -> None:
     """Tell how many answers there are, which are missing, and whether there is more than one."""
-    overview, gaps = [], []
     table = responses.table()
-    cells = _cells(responses.frame)
+    cells = responses.frame.drop_duplicates(["benchmark", "model", "language", "item"])
+    overview, gaps = [], []
     for benchmark, row in table.iterrows():
-        n_items, low, high = int(row["items"]), int(row["trials_min"]), int(row["trials_max"])
+        n, low, high = (int(row[c]) for c in ("items", "trials_min", "trials_max"))
         sizes = {noun: int(row[f"{noun}s"]) for noun in ("model", "item", "language")}
-        several = ", ".join(f"{n:,} {noun}" + "s" * (n != 1) for noun, n in sizes.items())
+        several = ", ".join(f"{size:,} {noun}" + "s" * (size != 1) for noun, size in sizes.items())
         trials = f"{low if low == high else f'{low} to {high}'} trial{'s' if high > 1 else ''}"
         overview.append(f"{benchmark}: {several}, {trials} an item and language.")
         mine = cells[cells["benchmark"] == benchmark]
-        found = pd.crosstab(mine["model"], mine["language"])
+        lack = n - pd.crosstab(mine["model"], mine["language"])
         alike: dict[str, list[str]] = {}  # models that miss the same
-        for model, counts in found[(found < n_items).any(axis=1)].iterrows():
-            missing = [f"{code} ({n_items - n})" for code, n in counts.items() if n < n_items]
-            alike.setdefault(listing(missing, 20), []).append(str(model))
+        for model, missing in lack[lack.any(axis=1)].iterrows():
+            codes = listing((f"{code} ({k})" for code, k in missing.items() if k), 20)
+            alike.setdefault(codes, []).append(str(model))
         gaps += [
-            f"{benchmark}, {listing(names, 3)}: items without an answer, of {n_items}: {missing}."
-            for missing, names in alike.items()
+            f"{benchmark}, {listing(names, 3)}: items without an answer, of {n}: {codes}."
+            for codes, names in alike.items()
         ]
     for lines, what in ((overview, "benchmarks"), (gaps, "lines on missing answers")):
         more = len(lines) - _MOST_LINES + 1
@@ -541,14 +479,6 @@ def _summarise(responses: Responses, job: Loading) -> None:
 def _rows(table: pd.DataFrame, column: str, names: Sequence[str]) -> pd.DataFrame:
     """The rows of some names, in their order."""
     return table.set_index(column).loc[list(names)].reset_index()
-
-
-def _cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a benchmark, model, language and item, with promptings added up."""
-    key = ["benchmark", "model", "language", "item", "source_language"]
-    several = frame["benchmark"].isin(frame.loc[frame["prompting"] != "", "benchmark"].unique())
-    sums = frame[several].groupby(key, sort=False, as_index=False)[["n_correct", "n_trials"]].sum()
-    return pd.concat([frame.loc[~several, [*key, "n_correct", "n_trials"]], sums])
 
 
 def _unknown(names: Iterable[str], there: Iterable[str], what: str) -> list[Problem]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,6 @@ from hatlib.errors import Problem
 _FACTS = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))
 _WHAT: dict[str, tuple[str, Any, str]] = _FACTS.pop("what")
 _ABOVE: dict[str, tuple[str, str, str]] = _FACTS.pop("above")
-_BREAKS = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-    "==": operator.eq,
-    "is": lambda column, _: column.isna(),
-    "not in": lambda column, known: ~column.isin(known) & column.notna(),
-    "again": lambda column, _: column.duplicated(keep=False),
-}
 
 
 @dataclass(frozen=True)
@@ -35,11 +24,13 @@ class Form:
 
     needed: list[str]
     needs: str
-    defaults: dict[str, str]
-    languages: list[str]
-    key: list[str]
-    again: str
     columns: dict[str, list[str]]
+    synonyms: dict[str, str] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
+    assumed: dict[str, str] = field(default_factory=dict)
+    languages: list[str] = field(default_factory=list)
+    key: list[str] = field(default_factory=list)
+    again: str = ""
 
 
 FORMS: Mapping[str, Form] = {name: Form(**about) for name, about in _FACTS.items()}
@@ -84,18 +75,25 @@ def check(
     """
     import pandera.pandas as pa  # takes 0.3 s, which pages on the data of the book need not wait
 
-    def rule(what: str) -> pa.Check:
-        sign, limit, _ = _WHAT[what]
-        return pa.Check(
-            lambda s: ~_BREAKS[sign](s, limit).fillna(False), error=what, name=what, ignore_na=False
-        )
+    def tests(broken: Sequence[str]) -> list[pa.Check]:
+        named = [(what, *_WHAT[what][:2]) for what in broken]
+        return [
+            getattr(pa.Check, test)(limit, error=what)
+            for what, test, limit in named
+            if hasattr(pa.Check, test)
+        ]
 
     def not_above(what: str, one: str, other: str) -> pa.Check:
         return pa.Check(lambda d: ~(d[one] > d[other]).fillna(False), error=what, name=what)
 
     rules = pa.DataFrameSchema(
         {
-            column: pa.Column(None, [rule(what) for what in broken], nullable=True, required=False)
+            column: pa.Column(
+                checks=tests(broken),
+                nullable="is missing" not in broken,
+                unique="stands in more than one row" in broken,
+                required=False,
+            )
             for column, broken in columns.items()
         },
         [
@@ -109,10 +107,12 @@ def check(
         rules.validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases.to_dict("records")
+    of_column = {test: what for what, (test, *_) in _WHAT.items()}
     cells = {(p.row, p.column): p for p in found or []}
     rows = set()
     for case in cases:
         what, row, column = str(case["check"]), int(case["index"]), str(case["column"])
+        what = of_column.get(what, what)
         if what in _ABOVE:
             rows.add(place.problem(row, f"the row {what}.", _ABOVE[what][2]))
         else:

@@ -15,21 +15,13 @@ from pathlib import Path
 import pandas as pd
 
 from hatlib.data import data_folder as data_folder
-from hatlib.data.about import describe_benchmarks, describe_models, own_models
+from hatlib.data.about import describe_benchmarks, describe_models, need_sources
 from hatlib.data.book import BUNDLED as BUNDLED
 from hatlib.data.book import book, bundled, describe_languages, slug
 from hatlib.data.files import Place
 from hatlib.data.languages import COLUMN_NAMES, COUNTRIES, is_language
 from hatlib.data.loading import UNKNOWN as UNKNOWN
-from hatlib.data.loading import (
-    Loading,
-    LoadReport,
-    asked_chance,
-    asked_language,
-    default_benchmark,
-    has_items,
-    repeated,
-)
+from hatlib.data.loading import Loading, LoadReport, asked, has_items, repeated
 from hatlib.data.responses import Responses, load_responses
 from hatlib.data.schema import FORMS, KEY, MODEL_COLUMNS
 from hatlib.errors import InputError, Problem, listing
@@ -41,8 +33,6 @@ STUDIES = {
     "study-situations": "studies/situations.csv",
     "study-planning": "studies/planning.csv",
 }
-
-_OWN = "your data"  # the source of a user's figures, unless the file says it
 
 
 @dataclass(frozen=True)
@@ -140,13 +130,13 @@ def load(
     >>> tables.bundled, len(tables.accuracies) > 8000
     (True, True)
     """
-    source_language, chance = asked_language(source_language), asked_chance(chance)
+    source_language, chance = asked(source_language, chance)
     paths = [Path(files)] if isinstance(files, str | Path) else list(map(Path, files or []))
     if not paths:
         if models:
             raise InputError("A models table was given without a file of accuracies to describe.")
         tables = _bundled()
-        Loading().need_source(tables.accuracies["language"], source_language)
+        _need_source(tables.accuracies, source_language, Loading())
         benchmarks = tables.benchmarks.assign(source_language=source_language)
         return replace(tables, benchmarks=benchmarks)
     with_items = [path for path in paths if has_items(path)]
@@ -195,25 +185,35 @@ def _own(
     benchmark: str,
 ) -> Tables:
     job = Loading()
-    described_by = own_models(models, job)
-    found = [each for path in paths if (each := _own_accuracies(path, benchmark, job))]
-    job.stop_if_wrong()
+    own_models = job.table(models, "models")
+
+    def prepare(frame: pd.DataFrame, place: Place) -> tuple[pd.DataFrame, Place]:
+        return _to_long(frame, place, job)
+
+    every = [job.table(path, "accuracies", prepare, benchmark) for path in paths]
+    job.report()
+    found = [each for each in every if each is not None]
     frame = pd.concat([each for each, _ in found], ignore_index=True)
     if len(found) > 1:
         places = [place for _, place in found]
         job.problems += repeated(frame, KEY, places, FORMS["accuracies"].again)
-    described = describe_models(frame, described_by, job)
+    described = describe_models(frame, own_models and own_models[0], job)
     benchmarks = describe_benchmarks(frame, source_language, chance, job)
-    codes = frame["language"].unique()
-    job.need_source(codes, source_language)
+    _need_source(frame, source_language, job)
     return Tables(
         accuracies=frame[[c for c in frame if c not in MODEL_COLUMNS]],
         models=described,
         benchmarks=benchmarks,
         sources=pd.DataFrame({"source": sorted(frame["source"].unique())}),
-        languages=describe_languages(codes),
+        languages=describe_languages(frame["language"].unique()),
         report=job.report(),
     )
+
+
+def _need_source(frame: pd.DataFrame, source_language: str, job: Loading) -> None:
+    """See that there is a figure in the source language, and in another; or stop."""
+    need_sources(frame.assign(benchmark="", source_language=source_language), job, "figure")
+    job.report()
 
 
 def _from_items(responses: Responses) -> Tables:
@@ -222,60 +222,33 @@ def _from_items(responses: Responses) -> Tables:
     sums = responses.frame.groupby([*key, "item"], sort=False)[["n_correct", "n_trials"]].sum()
     items = (sums["n_correct"] / sums["n_trials"]).groupby(key, sort=False)
     frame = items.agg(accuracy="mean", n_items="size").reset_index().astype({"n_items": "Int64"})
+    defaults = {c: v for c, v in FORMS["accuracies"].defaults.items() if c not in frame}
     line = (
         f"Answers to items turned into {len(frame)} accuracies: the mean over items of the "
         "share of right answers, promptings of an item added up."
     )
     return Tables(
-        accuracies=frame.assign(source=_OWN, version="", setup="", reasoning="none", prompting=""),
+        accuracies=frame.assign(**defaults),
         models=responses.models,
         benchmarks=responses.benchmarks,
-        sources=pd.DataFrame({"source": [_OWN]}),
+        sources=pd.DataFrame({"source": [defaults["source"]]}),
         languages=responses.languages,
         report=replace(responses.report, read=(*responses.report.read, line)),
     )
 
 
-def _own_accuracies(path: Path, benchmark: str, job: Loading) -> tuple[pd.DataFrame, Place] | None:
-    """One file of accuracies, long or wide, checked; None if it cannot be used."""
-    found = job.opened(path)
-    if found is None:
-        return None
-    frame, place = found
-    file, wide, form = place.file, _language_columns(frame), ""
-    is_wide = "model" in frame and not {"language", "accuracy"} & set(frame) and len(wide) >= 2
-    if is_wide:
-        form = f" as a wide table with one column for each of {len(wide)} languages "
-        form += f"({listing(wide, 20)})"
-    job.read.append(f"{file}: {len(frame)} rows{form}.")
-    if is_wide:
-        frame, place = _to_long(frame, wide, place, job)
+def _to_long(frame: pd.DataFrame, place: Place, job: Loading) -> tuple[pd.DataFrame, Place]:
+    """A table with one column a language as one row a figure, with the cell that it came from."""
     if "reasoning" in frame:
         frame["reasoning"] = frame["reasoning"].replace("", "none")
-    elif "accuracy" in frame:
-        job.assumed.append(f"{file}: reasoning is none, as there is no such column.")
-    if "n_items" not in frame and "accuracy" in frame:
-        job.assumed.append(
-            f"{file}: the number of items is not known, as there is no column n_items; "
-            "sampling error cannot be shown."
-        )
-    name = default_benchmark(path, benchmark)
-    checked = job.checked(frame, place, "accuracies", source=_OWN, benchmark=name)
-    return None if checked is None else (checked, place)
-
-
-def _language_columns(frame: pd.DataFrame) -> list[str]:
-    """Columns whose name is a language code, as in a wide table."""
     known = {"model", "n_items", *KEY, *MODEL_COLUMNS, *COLUMN_NAMES}
     # The code of a country is asked about later.
     names = [c for c in map(str, frame) if c not in known and len(c) <= 8]
-    return [c for c in names if is_language(c) or c in COUNTRIES]
-
-
-def _to_long(
-    frame: pd.DataFrame, languages: list[str], place: Place, job: Loading
-) -> tuple[pd.DataFrame, Place]:
-    """One row a model × language, each with the row and column that it came from."""
+    languages = [c for c in names if is_language(c) or c in COUNTRIES]
+    if "model" not in frame or {"language", "accuracy"} & set(frame) or len(languages) < 2:
+        return frame, place
+    of_languages = f"one column for each of {len(languages)} languages ({listing(languages, 20)})"
+    job.read.append(f"{place.file}: a wide table with {of_languages}.")
     others = [c for c in frame if c not in languages]
     long = frame.assign(_row=place.rows).melt(
         [*others, "_row"], languages, var_name="language", value_name="accuracy"

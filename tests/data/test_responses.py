@@ -560,7 +560,7 @@ def test_an_item_has_one_source_language_and_one_cluster(tmp_path):
     text = "model,language,item,cluster,n_correct,n_trials\na,en,1,x,1,1\na,de,1,y,1,1\n"
     assert any("more than one cluster" in p for p in problems_of(write(tmp_path, text, "c.csv")))
     missing = problems_of(write(tmp_path, COUNTS, "n.csv"), source_language="item")
-    assert any("no column source_language" in problem for problem in missing)
+    assert any("rows of n have no source_language" in problem for problem in missing)
 
 
 def test_rows_that_two_files_repeat_are_named_with_both(tmp_path):
