@@ -6,8 +6,6 @@ whose chance level nobody has said must not be scored as free answers.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 
@@ -37,6 +35,7 @@ def repeated(counts: Counts) -> Bools:
 
     Examples
     --------
+    >>> from dataclasses import replace
     >>> from hatlib import simulate_answers
     >>> counts = simulate_answers([0, 1], n_trials=1, n_items=100).responses.counts("sim")
     >>> ten = replace(counts, source_correct=counts.source_correct * 10,
@@ -53,17 +52,6 @@ def repeated(counts: Counts) -> Bools:
     rate = (k / n).sum(axis=1) / np.maximum(items, 1)
     possible = 2 * rate * (1 - rate) * items
     return np.asarray(usual & (possible > 2 * ENOUGH_TO_SEE) & (disagree < REPEATED * possible))
-
-
-def once(counts: Counts, whose: Bools) -> Counts:
-    """The source answers of some models counted as one an item."""
-    k, n = counts.source_correct, counts.source_trials
-    pick = whose[:, None] & (n > 0)
-    return replace(
-        counts,
-        source_correct=np.where(pick, 2 * k > n, k).astype(np.int64),
-        source_trials=np.where(pick, 1, n).astype(np.int64),
-    )
 
 
 # Promptings ---------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from hatlib.metric.flags import Flag
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.score import interval_quantile
 from hatlib.metric.sufficient import MACRO, Bools, Floats, Ints
+from hatlib.resample import with_q_values
 
 MOST_MODELS = 2_000
 """More models are not compared pair by pair."""
@@ -36,7 +37,6 @@ class Difference:
 
     Attributes
     ----------
-    benchmark, benchmark_name, target : str
     model_a, model_b : str
         Readable names.
     hat_a, hat_b : float
@@ -45,17 +45,12 @@ class Difference:
         Score of A minus score of B, with its interval and standard error.
     p_value : float
         Two-sided, of no difference.
-    level : float
-        Nominal coverage of the interval.
     flags : tuple of Flag
         Flags of the two scores, each once.
     metrics : DataFrame
         Source and target accuracy, XLT gap and ratio of both, and their difference.
     """
 
-    benchmark: str
-    benchmark_name: str
-    target: str
     model_a: str
     model_b: str
     hat_a: float
@@ -65,7 +60,6 @@ class Difference:
     high: float
     se: float
     p_value: float
-    level: float
     flags: tuple[Flag, ...]
     metrics: pd.DataFrame
 
@@ -115,24 +109,13 @@ def compare_models(
         raise InputError("a model is compared with itself.", "Name two.", value=a)
     t = _target(chosen, target)
     found = _differences(chosen, pair, t, scores.level).drop(columns="reach")
-    numbers: dict[str, Any] = {str(name): float(values[0]) for name, values in found.items()}
-    name_a, name_b = _shown(scores, chosen)[pair].tolist()
-    hat_a, hat_b = chosen.score.value[pair, t].tolist()
     metrics = pd.DataFrame({n: v[pair, t] for n, v in chosen.metrics.items()}, ["a", "b"]).T
     metrics = metrics.drop("conditional_transfer").rename_axis("measure").reset_index()
-    return Difference(
-        benchmark=chosen.benchmark,
-        benchmark_name=scores.names.get(chosen.benchmark, chosen.benchmark),
-        target=target,
-        model_a=name_a,
-        model_b=name_b,
-        hat_a=hat_a,
-        hat_b=hat_b,
-        **numbers,
-        level=scores.level,
-        flags=tuple(dict.fromkeys(flag for m in pair for flag in chosen.flags_of(m, t))),
-        metrics=metrics.assign(difference=metrics["a"] - metrics["b"]),
-    )
+    flags = tuple(dict.fromkeys(flag for m in pair for flag in chosen.flags_of(m, t)))
+    gaps = metrics.assign(difference=metrics["a"] - metrics["b"])
+    names, numbers = _shown(scores, chosen)[pair], found.iloc[0].astype(float)
+    values: list[Any] = [*names, *chosen.hat[pair, t].tolist(), *numbers, flags, gaps]
+    return Difference(*values)
 
 
 @dataclass(frozen=True)
@@ -141,7 +124,7 @@ class Comparisons:
 
     Attributes
     ----------
-    benchmark, benchmark_name, target : str
+    benchmark, benchmark_name : str
     models : DataFrame
         One row a scored model, from best to worst: ``model``, ``display_name``, ``hat``, ``low``,
         ``high``, ``flag``, ``tie_group`` (letters; models that share one cannot be told apart),
@@ -158,7 +141,6 @@ class Comparisons:
 
     benchmark: str
     benchmark_name: str
-    target: str
     models: pd.DataFrame
     pairs: pd.DataFrame
     level: float
@@ -201,70 +183,57 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
     """
     chosen = scores.benchmark(benchmark)
     t = _target(chosen, target)
-    found = chosen.score
-    ranked = np.isfinite(found.value[:, t]) & ~chosen.marks[Flag.OTHER_LANGUAGES][:, t]
-    order = np.argsort(-found.value[:, t], kind="stable")
+    hat, others = chosen.hat[:, t], chosen.marks[Flag.OTHER_LANGUAGES][:, t]
+    ranked = np.isfinite(hat) & ~others
+    order = np.argsort(-hat, kind="stable")
     order = order[ranked[order]]
     n = len(order)
     if n > MOST_MODELS:
-        raise InputError(
-            f"{n:,} models are too many to compare all pairs of them.",
-            f"Keep {MOST_MODELS:,} or fewer in the file.",
-        )
+        what = f"{n:,} models are too many to compare all pairs of them."
+        raise InputError(what, f"Keep {MOST_MODELS:,} or fewer in the file.")
     pairs = _differences(chosen, order, t, scores.level)
-    assert found.draws is not None
-    apart = _told_apart(found.draws[:, order, t], pairs, scores.level)
+    apart = _told_apart(chosen.draws[:, order, t], pairs, scores.level)
     first, second = np.triu_indices(n, 1)
     better = np.zeros((n, n), dtype=bool)
     better[first[apart], second[apart]] = True
     ids, shown = np.array(chosen.models, dtype=object), _shown(scores, chosen)
-    columns = ("hat", found.value), ("low", found.low), ("high", found.high), ("flag", chosen.flags)
+    numbers = {name: getattr(chosen, name)[order, t] for name in ("hat", "low", "high")}
     models = pd.DataFrame(
         {
             "model": ids[order],
             "display_name": shown[order],
-            **{column: values[order, t] for column, values in columns},
-            "tie_group": _letters(n, better) if n <= MOST_LETTERS else [""] * n,
-            "rank_low": 1 + better.sum(axis=0),
-            "rank_high": n - better.sum(axis=1),
+            **numbers,
+            "flag": chosen.flags[order, t],
         }
+    ).assign(
+        tie_group=_letters(n, better) if n <= MOST_LETTERS else "",
+        rank_low=1 + better.sum(axis=0),
+        rank_high=n - better.sum(axis=1),
     )
-    p = pairs["p_value"].to_numpy()
     for column, values in (("model", shown[order]), ("id", ids[order])):
         for end, place in (("_a", first), ("_b", second)):
             pairs[column + end] = pd.Series(values[place], dtype="str")
-    pairs = pairs.assign(
-        told_apart=apart, q_value=stats.false_discovery_control(p) if n > 1 else p
-    ).drop(columns=["se", "reach"])
+    pairs = with_q_values(pairs.drop(columns=["se", "reach"])).assign(told_apart=apart)
     name = scores.names.get(chosen.benchmark, chosen.benchmark)
     left_out = tuple(sorted(shown[~ranked]))
-    return Comparisons(chosen.benchmark, name, target, models, pairs, scores.level, left_out)
+    return Comparisons(chosen.benchmark, name, models, pairs, scores.level, left_out)
 
 
 def _differences(b: BenchmarkScores, order: Ints, t: int, level: float) -> pd.DataFrame:
     """Each pair of some models: difference, interval, standard error, p-value, reach."""
-    found = b.score
-    if found.draws is None:
+    if b.draws is None:
         raise InputError("the scores have no redraws.", "Score with draws=2000.")
     first, second = np.triu_indices(len(order), 1)
-    gap = found.draws[:, order, t] - found.draws[:, order, t].mean(axis=0)
+    gap = b.draws[:, order, t] - b.draws[:, order, t].mean(axis=0)
     shared = gap.T @ gap / (len(gap) - 1)  # all models at once, without the redraws of the pairs
     own = np.diagonal(shared)
     se = np.sqrt(np.maximum(own[first] + own[second] - 2 * shared[first, second], 0))
-    difference = found.value[order[first], t] - found.value[order[second], t]
+    difference = b.hat[order[first], t] - b.hat[order[second], t]
     effective = b.effective_items[order, t]
     effective = np.minimum(effective[first], effective[second])
-    reach = interval_quantile(effective, level)
-    return pd.DataFrame(
-        {
-            "difference": difference,
-            "low": difference - reach * se,
-            "high": difference + reach * se,
-            "se": se,
-            "p_value": p_values(difference, se, effective),
-            "reach": reach,
-        }
-    )
+    reach, p = interval_quantile(effective, level), p_values(difference, se, effective)
+    found = pd.DataFrame({"difference": difference, "low": difference - reach * se})
+    return found.assign(high=difference + reach * se, se=se, p_value=p, reach=reach)
 
 
 def _told_apart(draws: Floats, pairs: pd.DataFrame, level: float) -> Bools:

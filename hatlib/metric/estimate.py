@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from hatlib import resample
 from hatlib.data.responses import BY_ITEM, Counts
 from hatlib.errors import InputError, Problem, listing
-from hatlib.metric.answers import leave_one_out, once, repeated, told_by_promptings
+from hatlib.metric.answers import leave_one_out, repeated, told_by_promptings
 from hatlib.metric.flags import Note, Remark
 from hatlib.metric.hardness import Hardness, onto_grid, self_hardness
 from hatlib.metric.judge import Judge
@@ -58,26 +59,23 @@ class Settings:
     interaction: float = 0.0
 
     def __post_init__(self) -> None:
-        allowed = {
-            "hardness": HARDNESS_NAMES,
-            "profile": PROFILES,
-            "reference": (*REFERENCE_NAMES, "a frozen standard"),
+        own = isinstance(self.reference, Standard)
+        known = self.hardness in HARDNESS_NAMES or self.hardness.startswith(LINEAGE)
+        right = {
+            "hardness": (known, ", ".join(HARDNESS_NAMES)),
+            "profile": (self.profile in PROFILES, ", ".join(PROFILES)),
+            "reference": (
+                own or self.reference in REFERENCE_NAMES,
+                "uniform, pooled or a standard",
+            ),
+            "correlation": (0 <= (self.correlation or 0) < 1, "a number from 0 to below 1"),
+            "draws": (self.draws == 0 or self.draws >= 20, "20 or more, or 0 for no interval"),
+            "level": (0 < self.level < 1, "a number between 0 and 1"),
         }
         problems = [
-            Problem(f"{name} is not known.", f"Use one of {', '.join(known)}.", value=str(value))
-            for name, known in allowed.items()
-            if not isinstance(value := getattr(self, name), Standard)
-            and not (value in known or value.startswith(LINEAGE))
-        ]
-        wrong = (
-            ("draws", 0 < self.draws < 20 or self.draws < 0, "below 20 and not 0", "2000, or 0"),
-            ("correlation", not 0 <= (self.correlation or 0) < 1, "not from 0 to below 1", "0.1"),
-            ("level", not 0 < self.level < 1, "not between 0 and 1", "0.95"),
-        )
-        problems += [
-            Problem(f"{name} is {what}.", f"Use {remedy}.", value=str(getattr(self, name)))
-            for name, is_wrong, what, remedy in wrong
-            if is_wrong
+            Problem(f"{name} cannot be this.", f"Use {use}.", value=str(getattr(self, name)))
+            for name, (fine, use) in right.items()
+            if not fine
         ]
         if problems:
             raise InputError(problems)
@@ -277,77 +275,77 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
         What there is to say of it.
     """
     notes: list[Note] = []
+
+    def note(remark: Remark, **data: Any) -> None:
+        notes.append(Note(remark, data))
+
     same = repeated(counts)
     if same.any():
-        counts = once(counts, same)
-        notes.append(Note(Remark.REPEATED, {"models": named(counts, same)}))
-    settings, more = _hardness(counts, settings, same)
-    notes += more
+        k, n = counts.source_correct, counts.source_trials
+        again = same[:, None] & (n > 0)
+        k, n = np.where(again, 2 * k > n, k), np.where(again, 1, n)
+        counts = replace(counts, source_correct=k.astype(np.int64), source_trials=n)
+        note(Remark.REPEATED, models=named(counts, same))
+    trials = counts.source_trials[counts.source_trials > 0]
+    if not len(trials):
+        what = f"{counts.benchmark} has no answer in the source language {counts.source_language}."
+        raise InputError(what)
+    several, hardness = np.median(trials) >= 2, settings.hardness
+    if hardness == "self" and not several:
+        same_ones = " (those that only repeat one another count once)" if same.any() else ""
+        raise InputError(
+            f"{counts.benchmark} has one answer an item{same_ones}, which cannot show how hard an "
+            "item is for a model.",
+            "Use hardness pooled with several models, or ask each item several times.",
+        )
+    if hardness == "auto" and several:
+        hardness = "self"
+    elif hardness == "auto" and len(counts.models) >= MIN_MODELS:
+        note(Remark.ONE_ANSWER, models=len(counts.models))
+        hardness = LEAVE_ONE_OUT
+    elif hardness == "auto":  # the flag of one answer an item withholds every score
+        note(Remark.NO_HARDNESS, models=len(counts.models), needed=MIN_MODELS)
+        hardness = "self"
+    elif hardness != "self" and counts.prompted is not None and several:
+        note(Remark.PROMPTINGS_ADDED, method=hardness)
+    settings = replace(settings, hardness=hardness)
+    if hardness == "self" and several:  # what the promptings say of it
+        names = counts.prompted.names if counts.prompted else ()
+        one_out = leave_one_out(counts) & ~same
+        if not names:
+            note(Remark.UNNAMED_PROMPTS)
+        elif one_out.any():
+            models = named(counts, one_out)
+            note(Remark.PROMPTING_LEFT_OUT, promptings=len(names), models=models)
+        elif len(names) > 1:
+            note(Remark.PROMPTINGS_ADDED, method="self")
+        usual = int(np.median(trials[trials >= 2]))
+        if 2 < usual < FEW_ANSWERS:  # two are flagged
+            note(Remark.FEW_ANSWERS, answers=usual, needed=FEW_ANSWERS)
+        correlation = settings.correlation
+        if correlation is None:
+            within, correlation = told_by_promptings(counts, bool(one_out.any()))
+            if np.isfinite(within):
+                note(Remark.CORRELATION_FOUND, within=within, correlation=correlation)
+        elif correlation:
+            note(Remark.CORRELATION_GIVEN, correlation=correlation)
+        settings = replace(settings, one_out=one_out, correlation=correlation)
     if isinstance(settings.reference, Standard):
-        notes.append(Note(Remark.STANDARD, {"origin": settings.reference.origin}))
+        note(Remark.STANDARD, origin=settings.reference.origin)
     if settings.profile == "auto":
         # Who has a profile that others can borrow from? One answer an item shows none.
         answered = counts.source_trials > 0
         lend = answered.any(axis=1)
-        if settings.hardness == "self":
-            several = (counts.source_trials >= 2).sum(axis=1) >= answered.sum(axis=1) / 2
-            lend = lend & several if (lend & several).any() else lend
+        if hardness == "self":
+            enough = (counts.source_trials >= 2).sum(axis=1) >= answered.sum(axis=1) / 2
+            lend = lend & enough if (lend & enough).any() else lend
         alone = settings.start is None and lend.sum() == 1
         settings = replace(settings, profile="direct" if alone else "adaptive")
-        notes += [Note(Remark.LONE_MODEL)] if alone else []
+        if alone:
+            note(Remark.LONE_MODEL)
     return counts, settings, notes
 
 
 def named(counts: Counts, chosen: Bools) -> list[str]:
     """Names of some models."""
     return [name for name, each in zip(counts.models, chosen, strict=True) if each]
-
-
-def _hardness(counts: Counts, settings: Settings, same: Bools) -> tuple[Settings, list[Note]]:
-    """Where the hardness comes from."""
-    hardness, correlation = settings.hardness, settings.correlation
-    notes: list[Note] = []
-    trials = counts.source_trials[counts.source_trials > 0]
-    if not len(trials):
-        what = f"{counts.benchmark} has no answer in the source language {counts.source_language}."
-        raise InputError(what)
-    several = np.median(trials) >= 2
-    if hardness == "self" and not several:
-        again = " (those that only repeat one another count once)" if same.any() else ""
-        raise InputError(
-            f"{counts.benchmark} has one answer an item{again}, which cannot show how hard an "
-            "item is for a model.",
-            "Use hardness pooled with several models, or ask each item several times.",
-        )
-    if hardness == "auto" and not several:
-        models = {"models": len(counts.models)}
-        if len(counts.models) < MIN_MODELS:  # the flag of one answer an item withholds every score
-            return replace(settings, hardness="self", correlation=0.0), [
-                Note(Remark.NO_HARDNESS, models | {"needed": MIN_MODELS})
-            ]
-        notes.append(Note(Remark.ONE_ANSWER, models))
-        hardness = LEAVE_ONE_OUT
-    if hardness not in ("auto", "self"):
-        if counts.prompted is not None and several:
-            notes.append(Note(Remark.PROMPTINGS_ADDED, {"method": hardness}))
-        return replace(settings, hardness=hardness), notes
-    # From a model's own answers: what the promptings say of it.
-    one_out = leave_one_out(counts) & ~same
-    if counts.prompted is None:
-        notes.append(Note(Remark.UNNAMED_PROMPTS))
-    elif one_out.any():
-        data = {"promptings": len(counts.prompted.names), "models": named(counts, one_out)}
-        notes.append(Note(Remark.PROMPTING_LEFT_OUT, data))
-    elif len(counts.prompted.names) > 1:
-        notes.append(Note(Remark.PROMPTINGS_ADDED, {"method": "self"}))
-    usual = int(np.median(trials[trials >= 2]))
-    if 2 < usual < FEW_ANSWERS:  # two are flagged
-        notes.append(Note(Remark.FEW_ANSWERS, {"answers": usual, "needed": FEW_ANSWERS}))
-    if correlation is None:
-        within, correlation = told_by_promptings(counts, bool(one_out.any()))
-        if np.isfinite(within):
-            data = {"within": within, "correlation": correlation}
-            notes.append(Note(Remark.CORRELATION_FOUND, data))
-    elif correlation:
-        notes.append(Note(Remark.CORRELATION_GIVEN, {"correlation": correlation}))
-    return replace(settings, hardness="self", one_out=one_out, correlation=correlation), notes

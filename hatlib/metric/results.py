@@ -218,15 +218,8 @@ class HatScores:
         frame.insert(1, "benchmark_name", self.names.get(b.benchmark, b.benchmark))
         targets = [str(names.get(code, code)) for code in b.targets]
         frame["target_name"] = pd.Series(targets * len(b.models), dtype="str")
-        columns = {
-            "hat": b.hat,
-            "low": b.low,
-            "high": b.high,
-            "se": b.se,
-            "support": b.support,
-            "effective_items": b.effective_items,
-            "flag": b.flags,
-        }
+        first = ("hat", "low", "high", "se", "support", "effective_items")
+        columns = {name: getattr(b, name) for name in first} | {"flag": b.flags}
         for name, each in (("hat_pooled", b.hat_pooled), ("f95", b.f95)):
             columns |= {name: each.value, f"{name}_low": each.low, f"{name}_high": each.high}
         columns["n_items"] = np.rint(b.n_items).astype(int)
@@ -297,15 +290,14 @@ class HatScores:
         """
         parts = []
         for b in self._some(benchmark):
-            table, shape = b.table, b.table.items.shape
-            rate = table.correct / table.trials if len(table.trials) else np.full(shape[2], np.nan)
-            frame = self._models_and_targets(b, shape[2]).assign(
+            table, (_, n_targets, n_cells) = b.table, b.table.items.shape
+            rate = table.correct / table.trials if len(table.trials) else np.full(n_cells, np.nan)
+            means = np.repeat(b.hardness.posterior @ b.hardness.grid, n_targets, axis=0)
+            frame = self._models_and_targets(b, n_cells).assign(
                 source_rate=np.tile(rate, b.hat.size),
                 n_items=table.items.ravel(),
                 target_rate=table.means().ravel(),
-                source_probability=np.repeat(
-                    b.hardness.posterior @ b.hardness.grid, shape[1], axis=0
-                ).ravel(),
+                source_probability=means.ravel(),
             )
             parts.append(frame[frame["n_items"] > 0])
         return pd.concat(parts, ignore_index=True)

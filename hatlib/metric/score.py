@@ -12,9 +12,11 @@ in their differences.  Last comes what may be wrong with each score (`hatlib.met
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from threadpoolctl import ThreadpoolController
 
 from hatlib import resample
 from hatlib.data.responses import Counts, Responses
-from hatlib.metric import estimate
+from hatlib.metric import estimate, sufficient
 from hatlib.metric import marks as weak
 from hatlib.metric.answers import check_chance
 from hatlib.metric.estimate import Fitted, Part, Settings
@@ -33,10 +35,9 @@ from hatlib.metric.hardness import self_hardness
 from hatlib.metric.judge import Judge
 from hatlib.metric.pooled import INTERACTIONS, excess_log_odds
 from hatlib.metric.profile import Alone, Mixed, fit_profiles
-from hatlib.metric.redraw import Redrawn, redraw
 from hatlib.metric.reference import MEASURES, SUPPORTED, Reference, Standard
 from hatlib.metric.results import BenchmarkScores, Estimate, HatScores, thinned
-from hatlib.metric.sufficient import Bools, Cells, Floats, Ints, SufficientTable, traditional
+from hatlib.metric.sufficient import Bools, Cells, Floats, Ints, SufficientTable
 
 Progress = Callable[[str, int, int], None]
 
@@ -48,6 +49,13 @@ DISAGREE = 2.0
 
 CHECKS = 40
 """Redraws of the direct score where the two differ."""
+
+
+_CHUNK = 500  # redraws at a time, so that their arrays fit into the processor's cache
+_WEIGHTS = 4_000_000  # weights at a time, to bound memory
+_EVIDENCE = 1_500_000  # numbers of evidence at a time, to bound memory
+_ROWS = 800  # models × redraws that are worth a call
+_CURVES = 40_000_000  # numbers of redrawn profiles that are kept
 
 
 def hat_scores(
@@ -265,6 +273,91 @@ def _usual_trials(counts: Counts) -> Ints:
     return np.array([np.bincount(row).argmax() if len(row) else 0 for row in rows])
 
 
+# Uncertainty --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Redrawn:
+    """What becomes of the scores when items are redrawn.
+
+    Attributes
+    ----------
+    values : mapping of str to ndarray, shape (n_draws, n_models, n_targets + 1)
+        By the names of `MEASURES`.
+    curves : ndarray, shape (n_draws, n_models, n_grid), or None
+        Macro profiles; None if there are too many to be kept.
+    metrics : mapping of str to ndarray, shape (n_draws, n_models)
+        The macro average of the traditional metrics.
+    """
+
+    values: Mapping[str, Floats]
+    curves: Floats | None
+    metrics: Mapping[str, Floats]
+
+
+def redraw(
+    counts: Counts, found: Fitted, reference: Reference, draws: int, rng: np.random.Generator
+) -> Redrawn:
+    """Redraw the items of a benchmark that was fitted."""
+    n_models, n_targets, n_grid = found.curves.shape
+    sums = sufficient.paired_sums(counts)
+    known = sums[0] > 0
+    # With no gaps, all languages share their items, and their mean rate is enough.
+    targets = slice(0, 1) if (known[:, 1:] == known[:, :1]).all() else slice(1, None)
+    sums = np.ascontiguousarray(sums[:, :, targets])
+    size = n_models * n_targets * found.parts[0].fit.parameters.shape[-1]
+    n_clusters = int(counts.clusters.max()) + 1
+    step = max(20, min(draws, _CHUNK, _WEIGHTS // n_clusters, _EVIDENCE // size))
+    some = max(1, _ROWS // step)
+    batches = [slice(m, min(m + some, n_models)) for m in range(0, n_models, some)]
+    values = {name: np.empty((draws, n_models, n_targets)) for name in MEASURES}
+    curves = np.empty((draws, n_models, n_grid)) if draws * n_models * n_grid <= _CURVES else None
+    metrics: dict[str, Floats] = {}
+    with ThreadPoolExecutor(min(len(batches), os.cpu_count() or 1)) as pool:
+        for start in range(0, draws, step):
+            here = slice(start, min(start + step, draws))
+            n = here.stop - start
+            weights = resample.weights(rng, counts.clusters, n).astype(float)
+            # Noise is drawn here and not in the threads, whose order is left to chance.
+            noise = np.random.default_rng(rng.integers(2**63))
+            parameters, pooled = [], np.zeros((n, n_grid))
+            for part in found.parts:
+                seen = list(pool.map(partial(_evidence, part, weights[:, part.items]), batches))
+                parameters.append(part.fit.update(np.concatenate([e for e, _ in seen]), noise))
+                hardness = np.concatenate([distribution for _, distribution in seen])
+                pooled += part.share * hardness[reference.members].mean(axis=0)
+            again = partial(_scores, found.parts, parameters, replace(reference, pooled=pooled))
+            for models, (scores, macro) in zip(batches, pool.map(again, batches), strict=True):
+                for name, each in scores.items():
+                    values[name][here, models] = each.swapaxes(0, 1)
+                if curves is not None:
+                    curves[here, models] = macro.swapaxes(0, 1)
+            again_paired = np.moveaxis(np.tensordot(sums, weights, axes=(3, 1)), 3, 1)
+            for name, each in sufficient.traditional(again_paired).items():
+                metrics.setdefault(name, np.empty((draws, n_models)))[here] = each[..., 0]
+    return Redrawn(values, curves, metrics)
+
+
+def _evidence(part: Part, weights: Floats, models: slice) -> tuple[Floats, Floats]:
+    """Evidence of the profiles and distribution of hardness of some models in the redraws."""
+    n_targets = part.table.items.shape[1]
+    sums = np.stack([x.sums(weights, part.cells.number) for x in part.cells.ledgers[models]])
+    distribution, expect = part.hardness.redrawn(models, weights, sums[:, 0])
+    items = sums[:, 1 : n_targets + 1].swapaxes(1, 2)
+    rates = sufficient.means_of(sums[:, n_targets + 1 :].swapaxes(1, 2), items)
+    return part.fit.evidence(models, items, np.nan_to_num(rates), expect), distribution
+
+
+def _scores(
+    parts: Sequence[Part], parameters: Sequence[Floats], reference: Reference, models: slice
+) -> tuple[dict[str, Floats], Floats]:
+    """The measures and the macro profiles of some models in the redraws."""
+    curves = np.zeros(())
+    for part, mine in zip(parts, parameters, strict=True):
+        curves = curves + part.share * part.fit.values(mine[models])
+    return reference.scores(curves), curves[:, :, 0]
+
+
 def _add_judge_errors(
     redrawn: Redrawn,
     counts: Counts,
@@ -305,13 +398,14 @@ def _result(
     )  # items that were answered once support nothing
     values = reference.scores(found.curves)
     none = weak.withheld(marks) | ~np.isfinite(values["hat"])
-    estimates = {}
+    estimates: dict[str, Any] = {}
     for name in MEASURES:
         missing = none | ~weak.nearly_solved(found) if name == "f95" else none
         values[name][missing] = np.nan
         draws = None if redrawn is None else redrawn.values[name]
         enough = effective if name == "hat" else n_items
         estimates[name] = _estimate(values[name], draws, enough, settings.level)
+    estimates["score"] = estimates.pop("hat")
     marks = marks | {Flag.EXTRAPOLATED: supported < SUPPORTED}
     always = [flag for flag in Flag if flag.withholds or flag is Flag.OTHER_LANGUAGES]
     bands = curve_draws = None
@@ -327,15 +421,13 @@ def _result(
         shape=fit.shape if isinstance(fit, Mixed) and fit.name != "logit" else None,
         curves=found.curves,
         bands=bands,
-        score=estimates["hat"],
-        hat_pooled=estimates["hat_pooled"],
-        f95=estimates["f95"],
+        **estimates,
         support=supported,
         effective_items=effective,
         marks={flag: mark if flag in always else mark & ~none for flag, mark in marks.items()},
         n_items=n_items,
         n_trials=trials,
-        metrics=traditional(table.paired[..., 1:]),
+        metrics=sufficient.traditional(table.paired[..., 1:]),
         distribution=found.distribution,
         curve_draws=curve_draws,
         metric_draws=redrawn.metrics if redrawn else None,

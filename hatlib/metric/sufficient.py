@@ -17,8 +17,9 @@ remedy of replicate measurements, an instrument from the other replicates (Carro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,18 @@ def mean_over(values: Floats, axis: int) -> Floats:
     n = known.sum(axis=axis)
     total = np.where(known, values, 0).sum(axis=axis)
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def means_of(rates: Floats, items: Floats) -> Floats:
+    """Mean rates from sums of rates and items, (n_models, ..., n_targets + 1, n_cells).
+
+    The macro average is the mean of the languages' means, so that languages with missing items
+    still count alike.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = rates / items
+    means[..., 0, :] = mean_over(means[..., 1:, :], axis=-2)
+    return means
 
 
 def source_rates(counts: Counts) -> Floats:
@@ -273,15 +286,8 @@ class SufficientTable:
         return np.asarray(single > self.source_items.sum(axis=1) / 2)
 
     def means(self) -> Floats:
-        """Mean target rate in each cell, nan where it has no item; models × targets × cells.
-
-        The macro average is the mean of the languages' means, so that languages with missing
-        items still count alike.
-        """
-        with np.errstate(invalid="ignore"):
-            means = self.rates / self.items
-        means[:, 0] = mean_over(means[:, 1:], axis=1)
-        return means
+        """Mean target rate in each cell, nan where it has no item; models × targets × cells."""
+        return means_of(self.rates, self.items)
 
 
 def tabulate(counts: Counts, cells: Cells | None = None) -> SufficientTable:
@@ -312,21 +318,12 @@ def tabulate(counts: Counts, cells: Cells | None = None) -> SufficientTable:
         np.stack([ledger.sums(every, cells.number, power)[:, 0] for ledger in cells.ledgers])
         for power in (1, 2)
     )
-    return SufficientTable(
-        counts.benchmark,
-        counts.source_language,
-        counts.chance,
-        counts.models,
-        (MACRO, *counts.targets),
-        cells.correct,
-        cells.trials,
-        source_items=sums[:, 0],
-        items=sums[:, 1 : n + 1],
-        rates=sums[:, n + 1 :],
-        squares=squares[:, n + 1 :],
-        paired=paired_sums(counts).sum(axis=3),
-        judge=counts.judge,
-    )
+    items, rates, squares = sums[:, 1 : n + 1], sums[:, n + 1 :], squares[:, n + 1 :]
+    paired, targets = paired_sums(counts).sum(axis=3), (MACRO, *counts.targets)
+    facts = [counts.benchmark, counts.source_language, counts.chance, counts.models, targets]
+    known = [cells.correct, cells.trials, sums[:, 0], items, rates, squares, paired]
+    fields: list[Any] = [*facts, *known, counts.judge]
+    return SufficientTable(*fields)
 
 
 def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
@@ -351,8 +348,8 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
     if not tables:
         raise InputError("There is no table to merge.")
     first = tables[0]
-    facts = {(t.benchmark, t.source_language, t.chance) for t in tables}
-    if len(facts) > 1 or any(t.judge != first.judge for t in tables):
+    said = [(t.benchmark, t.source_language, t.chance, t.judge) for t in tables]
+    if any(each != said[0] for each in said):
         what = "the tables differ in benchmark, source language, chance level or judge."
         raise InputError(what, "Merge the tables of one benchmark only.")
     if any(len(t.trials) != t.items.shape[2] for t in tables):
@@ -362,10 +359,8 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
     models = list(dict.fromkeys(name for t in tables for name in t.models))
     targets = [MACRO, *sorted({name for t in tables for name in t.targets[1:]})]
     cells = sorted({cell for each in counts for cell in each})
-    source_items, paired = (
-        np.zeros((len(models), len(cells))),
-        np.zeros((4, len(models), len(targets))),
-    )
+    source_items = np.zeros((len(models), len(cells)))
+    paired = np.zeros((4, len(models), len(targets)))
     sums = np.zeros((3, len(models), len(targets), len(cells)))
     for t, own in zip(tables, counts, strict=True):
         m, at = [models.index(x) for x in t.models], [targets.index(x) for x in t.targets]
@@ -375,16 +370,6 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
         sums[np.ix_(range(3), m, at, c)] += [t.items, t.rates, t.squares]
     trials, correct = np.array(cells, dtype=np.int64).T
     whole = None if first.whole is None else merge_tables([t.whole or t for t in tables])
-    return replace(
-        first,
-        models=tuple(models),
-        targets=tuple(targets),
-        correct=correct,
-        trials=trials,
-        source_items=source_items,
-        items=sums[0],
-        rates=sums[1],
-        squares=sums[2],
-        paired=paired,
-        whole=whole,
-    )
+    facts = [first.benchmark, first.source_language, first.chance, tuple(models), tuple(targets)]
+    fields: list[Any] = [*facts, correct, trials, source_items, *sums, paired, first.judge, whole]
+    return SufficientTable(*fields)

@@ -20,11 +20,12 @@ from hatlib.metric.answers import (
     check_chance,
     excess_agreement,
     guessed_options,
+    leave_one_out,
 )
 from hatlib.metric.checks import identity_control
 from hatlib.metric.flags import Flag, Remark
 from hatlib.metric.score import score_counts
-from hatlib.metric.sufficient import cells_of, leave_one_out
+from hatlib.metric.sufficient import cells_of
 
 ABILITY = np.linspace(-2, 2.5, 7)
 H = (np.arange(4000) + 0.5) / 4000
@@ -513,7 +514,7 @@ def test_the_columns_of_the_table_are_those_of_the_measures():
     scores = hatlib.hat_scores(responses, draws=40)
     table, b = scores.table(), scores.benchmark()
     for name in ("hat_pooled", "f95"):
-        each = b.measure(name)
+        each = getattr(b, name)
         for column, values in ((name, each.value), (f"{name}_low", each.low)):
             assert table[column].to_numpy() == pytest.approx(values.ravel())
     grid = b.hardness.grid
