@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+
+from hatlib.errors import InputError
+from hatlib.logs import import_logs, read_trials
+from hatlib.logs.common import Options
 
 DATE = "2030-01-02T03-04-05.678901"
 MODELS = {"invented/strong-7b": 1.5, "invented/weak-1b": -0.5}
@@ -28,11 +33,7 @@ def answers(
     n_trials: int = 1,
     seed: int = 0,
 ) -> Answers:
-    """Right (1) or wrong (0) for each model and language: items × trials.
-
-    A model is as able as its number says (logits), items are harder or easier, and each language
-    after the first costs half a logit more.
-    """
+    """Right (1) or wrong (0): items × trials; each language after the first costs half a logit."""
     rng = np.random.default_rng(seed)
     hardness = rng.normal(size=(n_items, 1))
     found = {}
@@ -49,7 +50,7 @@ def answer_keys(n_items: int, seed: int = 1) -> list[str]:
     return [str(k) for k in np.random.default_rng(seed).integers(2, 500, n_items)]
 
 
-def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
+def write_lines(path: Path, rows: Iterable[object]) -> Path:
     """JSONL; the folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
@@ -87,17 +88,30 @@ def lm_eval(
 ) -> Path:
     """Sample logs of lm-evaluation-harness, a folder a model, and the results files beside them."""
     found = answers() if found is None else found
-    n_items = len(next(iter(found.values())))
-    keys = answer_keys(n_items)
+    keys = answer_keys(len(next(iter(found.values()))))
     for (model, language), right in found.items():
         here = folder / model.replace("/", "__")
         rows = lm_eval_rows(right[:, 0].tolist(), keys)
         write_lines(here / f"samples_{task.format(language)}_{date}.jsonl", rows)
         if results:
-            about = {
-                "model_name": model,
-                "config": {"model_args": f"pretrained={model},dtype=auto"},
-                "configs": {},
-            }
+            config = {"model_args": f"pretrained={model},dtype=auto"}
+            about = {"model_name": model, "config": config, "configs": {}}
             (here / f"results_{date}.json").write_text(json.dumps(about), encoding="utf-8")
     return folder
+
+
+def read(program: str, path: Any, **options: Any) -> Any:
+    """What the reader of a format makes of its logs, before items are paired."""
+    return read_trials(program, [path], Options(**options))
+
+
+def counts(trials: Any) -> list[list[Any]]:
+    """What was read as one row an item."""
+    return sorted(trials.frame[["language", "item", "n_correct", "n_trials"]].to_numpy().tolist())
+
+
+def refused(program: str, path: Any, **options: Any) -> str:
+    """Why logs are refused."""
+    with pytest.raises(InputError) as error:
+        import_logs(program, path, **options)
+    return str(error.value)

@@ -3,29 +3,18 @@
 import json
 import tracemalloc
 import zipfile
+from functools import partial
 
+import make_logs
 import pytest
-from logs_inspect import MODEL, header, members, sample, write_log, write_zip, write_zstd
+from logs_inspect import MODEL, header, members, sample, write_log, write_zip
+from make_logs import counts
 
 from hatlib.errors import InputError
-from hatlib.logs import Trials, import_logs, read_trials, reading
-from hatlib.logs.common import Options
+from hatlib.logs import import_logs, reading
 
 DE = "mgsm_direct_de"
-
-
-def read(path, **options) -> Trials:
-    return read_trials("inspect", [path], Options(**options))
-
-
-def counts(trials):
-    return sorted(trials.frame[["language", "item", "n_correct", "n_trials"]].to_numpy().tolist())
-
-
-def failing(path, **options) -> str:
-    with pytest.raises(InputError) as caught:
-        read(path, **options)
-    return str(caught.value)
+read, failing = partial(make_logs.read, "inspect"), partial(make_logs.refused, "inspect")
 
 
 @pytest.fixture
@@ -81,17 +70,13 @@ def test_what_is_no_answer_is_dropped_and_counted(log):
     trials = read(log(*samples, form="json"))
     assert counts(trials) == [["de", "1", 1, 1]]
     said = " ".join(trials.notes.dropped)
-    for line in (
-        "1 sample lost to an error.",
-        "1 sample declared invalid.",
-        "3 answers without a value of match",
-    ):
+    for line in ("1 sample lost to an error.", "1 sample declared invalid.", "without a value of"):
         assert line in said
 
 
 def test_logs_that_lack_something(log, tmp_path):
     assert "Score the log first" in failing(log(*(sample(i) | {"scores": None} for i in range(3))))
-    assert "no samples in it" in failing(log())
+    assert "no samples" in failing(log())
     path = log(sample(1), head=header("puzzles"))
     assert "--language-from" in failing(path)
     assert read(path, language="fr").frame["language"].tolist() == ["fr"]
@@ -186,16 +171,12 @@ def test_bombs_stay_small(log, form, monkeypatch):
     assert "Split it" in failing(path)
 
 
-@pytest.mark.parametrize("write", [write_zip, write_zstd])
-def test_names_with_paths_are_never_written(tmp_path, write):
+def test_hostile_names_are_never_written_and_one_line(log, tmp_path):
     files = members(header(), [sample(1)])
     evil = json.dumps(sample("<script>")).encode()
     files |= {"samples/../../../evil.json": evil, "/etc/evil.json": b"{}"}
-    assert len(read(write(tmp_path / "logs" / "a.eval", files)).frame) == 2
+    assert len(read(write_zip(tmp_path / "logs" / "a.eval", files)).frame) == 2
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.eval", "logs"]
-
-
-def test_hostile_names_are_one_line(log):
     head = header(DE, "evil\n\x1b[31m\u202e" + "x" * 1000)
     samples = [sample("a\nb" + "y" * 10_000), sample(True), sample([1]), sample(None)]
     trials = read(log(*samples, head=head, form="json"))
@@ -213,20 +194,15 @@ def test_files_that_are_no_logs(tmp_path, name, content):
     assert failing(tmp_path / name)
 
 
-def test_mixed_types(log):
+def test_mixed_types_and_other_json(log, tmp_path):
     odd = [sample(1) | {"metadata": [1], "scores": {"match": "C"}}, sample(2) | {"scores": [1]}]
     odd += [sample(3, [1, 0]), sample(4, 10**400), sample(5, target=["1", "2"]), [1], None]
     head = header(DE, task_args=[1], plan={"steps": 1.5}, created=None, results="x")
-    trials = read(log(*odd, head=head, form="json"))
-    assert [item for _, item, *_ in counts(trials)] == ["1", "5"]
-
-
-def test_other_json_in_a_folder_is_passed_over(log, tmp_path):
-    log(sample(1))
+    log(*odd, head=head, form="json")
     (tmp_path / "eval-set.json").write_text("{}")
     (tmp_path / "broken.json").write_text("{")
     trials = read(tmp_path)
-    assert len(trials.frame) == 1
+    assert [item for _, item, *_ in counts(trials)] == ["1", "5"]
     assert sum("no Inspect log" in line for line in trials.notes.dropped) == 2
 
 
@@ -235,7 +211,7 @@ def test_odd_archives_and_newer_logs(log, tmp_path):
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning):
         archive.writestr("samples/1_epoch_1.json", "{}")
     assert "two files of one name" in failing(path)
-    path = write_zstd(tmp_path / "a.eval", members(header(), [sample(1)]), number=95)
+    path = write_zip(tmp_path / "a.eval", members(header(), [sample(1)]), number=95)
     assert "packed in an unknown way" in failing(path)
     path = log(sample(1), head=header(DE, version=3))
     assert "Version 3" in read(path).notes.assumed[0]
@@ -244,22 +220,17 @@ def test_odd_archives_and_newer_logs(log, tmp_path):
 # To the end ---------------------------------------------------------------------------------
 
 
-def test_from_logs_to_answers(log, tmp_path):
+def test_from_logs_to_answers_in_little_memory(log, tmp_path):
     for k, code in enumerate(("en", "de")):
         samples = [
-            sample(f"q{i}", "CI"[(i + e * k) % 2], e, target=str(i % 9))
+            sample(f"q{i}", "CI"[(i + e * k) % 2], e, target=str(i % 9), messages="x" * 20_000)
             for i in range(30)
-            for e in (1, 2)
+            for e in range(1, 9)
         ]
-        log(*samples, head=header(f"mgsm_direct_{code}"), form="zstd", name=f"{code}.eval")
-    imported = import_logs("inspect", tmp_path)
-    assert imported.frame["n_trials"].tolist() == [2] * 60
-    assert "agree with en in 100.0%" in str(imported.report)
-
-
-def test_a_large_log_stays_small_in_memory(log):
-    path = log(*(sample(i) | {"messages": "x" * 20_000} for i in range(500)))
+        log(*samples, head=header(f"mgsm_direct_{code}"), name=f"{code}.eval")
     tracemalloc.start()
-    assert read(path).frame["n_trials"].sum() == 500
+    imported = import_logs("inspect", tmp_path)
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
+    assert imported.frame["n_trials"].tolist() == [8] * 60
+    assert "agree with en in 100.0%" in str(imported.report)
