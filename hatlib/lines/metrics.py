@@ -189,20 +189,28 @@ def _common_languages(
     most = languages.groupby(_RUN)["n_promptings"].transform("max")
     full = languages[languages["n_promptings"] == most]
     has = full.pivot_table(index="label", columns="language", aggfunc="size", fill_value=0) > 0
-    kept = has
-    while len(kept) > 1 and kept.all(axis=0).sum() < MIN_LANGUAGES * has.shape[1]:
-        count = kept.sum(axis=1)
-        if count.min() == count.max():  # nobody is the odd one out
-            break
-        kept = kept[count > count.min()]
-    chosen = kept.columns[kept.all(axis=0)]
+    kept, chosen = common(has)
     gone = sorted(set(languages["language"]) - set(chosen))
-    odd = sorted(set(has.index) - set(kept.index))
+    odd = sorted(set(has.index) - set(kept))
     left_out += [
         ("language", gone, "Not every model has, in all its promptings"),
         ("model", odd, "Too few languages in common with the others"),
     ]
-    return full[full["language"].isin(chosen) & full["label"].isin(kept.index)]
+    return full[full["language"].isin(chosen) & full["label"].isin(kept)]
+
+
+def common(has: pd.DataFrame, share: float = MIN_LANGUAGES) -> tuple[pd.Index, pd.Index]:
+    """The models that stay, and the languages that all of them have.
+
+    Models with fewest languages go as long as less than `share` of the languages is left.
+    """
+    kept = has
+    while len(kept) > 1 and kept.all().sum() < max(share * has.shape[1], 1):
+        count = kept.sum(axis=1)
+        if count.min() == count.max():  # nobody is the odd one out
+            break
+        kept = kept[count > count.min()]
+    return kept.index, has.columns[kept.all()]
 
 
 def _averages(cells: pd.DataFrame) -> pd.DataFrame:

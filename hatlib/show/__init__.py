@@ -6,30 +6,12 @@ from importlib import import_module
 from typing import Any
 
 # Imported at first use: Altair takes a second or two, and words need none of it.
-_HOMES = {
-    "COLOURS": "charts",
-    "TILES": "charts",
-    "family": "charts",
-    "family_scale": "charts",
-    "figure": "charts",
-    "guide": "charts",
-    "names": "charts",
-    "panels": "charts",
-    "size_axis": "charts",
-    "spans": "charts",
-    "tooltip": "charts",
-    "Conclusion": "conclusion",
-    "conclude": "conclusion",
-    "read_verdicts": "conclusion",
-    "say": "conclusion",
-    "unanswered": "conclusion",
-    "verdict_table": "conclusion",
-    "Figure": "figures",
-    "Notice": "figures",
-    "Table": "figures",
-    "heading": "figures",
-    "show_table": "figures",
+_MODULES = {
+    "charts": "COLOURS TILES family family_scale figure guide names panels size_axis spans tooltip",
+    "conclusion": "Conclusion conclude read_verdicts say unanswered verdict_table",
+    "figures": "Figure Notice Table heading show_table",
 }
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,9 @@ names, above all) is hostile, and only ever a value.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -31,6 +33,9 @@ PALETTE = (
 OTHER = "#8a8a8a"
 FAINT = "#9a9a9a"
 WIDTH = 640  # pixels, of a single chart in the static picture
+_LOOK = tomllib.loads(Path(__file__).with_name("look.toml").read_text(encoding="utf-8"))
+_LOOK |= {"range": {"category": list(PALETTE)}}
+_LOOK["legend"]["title"] = None
 
 COLOURS = {
     "hat": "#d95f02",
@@ -155,7 +160,7 @@ def figure(
             chart = chart.properties(width=WIDTH)
     if wish["layout"] == "facet":
         wish["columns"] = chart.to_dict().get("columns", 2)
-    chart = chart.configure(**_look()).properties(usermeta={"hat": wish | {"margin": 0}})
+    chart = chart.configure(**_LOOK).properties(usermeta={"hat": wish | {"margin": 0}})
     return Figure(slug(name), chart, caption, alt, rows.reset_index(drop=True))
 
 
@@ -246,14 +251,9 @@ def spans(
 
 def tooltip(*columns: str) -> list[alt.Tooltip]:
     """What a mark tells of itself: columns such as ``"display_name:N"`` and ``"hat:Q"``."""
-    return [
-        alt.Tooltip(column, title=heading(column[:-2]))
-        if column.endswith(":N")
-        else alt.Tooltip(
-            column, title=heading(column[:-2]), format="~g" if "params" in column else ".3f"
-        )
-        for column in columns
-    ]
+    forms: dict[str, Any] = {c: "~g" if "params" in c else ".3f" for c in columns}
+    forms |= {column: alt.Undefined for column in columns if column.endswith(":N")}
+    return [alt.Tooltip(c, title=heading(c[:-2]), format=form) for c, form in forms.items()]
 
 
 def names(chosen: pd.DataFrame, dots: pd.DataFrame, *, x: str, y: str, text: str) -> alt.LayerChart:
@@ -314,54 +314,3 @@ def _placed(chosen: pd.DataFrame, dots: pd.DataFrame, x: str, y: str, text: str)
         lies = {"align": side, "dx": 8 if side == "left" else -8, "dy": dy}
         rows.append({x: row[x], y: row[y], "short": short, **lies})
     return pd.DataFrame(rows, columns=[x, y, "short", "align", "dx", "dy"])
-
-
-def _look() -> dict[str, Any]:
-    """The look of every chart: transparent, and legible on light and on dark."""
-    text: dict[str, Any] = {"labelColor": INK, "titleColor": INK}
-    label = {"fontSize": 12, "fontWeight": 600}
-    return {
-        "background": "transparent",
-        "padding": 8,
-        "font": "Arial, Liberation Sans, Helvetica, sans-serif",
-        "view": alt.ViewConfig(stroke=None),
-        "range": alt.RangeConfig(category=list(PALETTE)),
-        "axis": alt.AxisConfig(
-            **text,
-            labelFontSize=12,
-            titleFontSize=12.5,
-            titleFontWeight="normal",
-            titlePadding=8,
-            labelLimit=210,
-            gridColor=FAINT,
-            gridOpacity=0.25,
-            domainColor=FAINT,
-            tickColor=FAINT,
-            tickCount=5,
-        ),
-        "header": alt.HeaderConfig(
-            labelColor=INK,
-            labelFontSize=13,
-            labelFontWeight="bold",
-            labelPadding=6,
-            labelAnchor="start",
-        ),
-        "legend": alt.LegendConfig(
-            **text,
-            title=None,
-            orient="bottom",
-            columns=5,
-            labelFontSize=12.5,
-            labelLimit=140,
-            symbolSize=90,
-            symbolOpacity=1,
-            rowPadding=6,
-            columnPadding=16,
-            offset=12,
-        ),
-        "text": alt.MarkConfig(color=INK, fontSize=12),
-        "style": {
-            "hat-label": label,
-            "hat-halo": label | {"strokeWidth": 4, "strokeJoin": "round"},
-        },
-    }

@@ -22,6 +22,8 @@ from urllib.parse import quote
 import altair as alt
 import numpy as np
 import pandas as pd
+from jinja2 import Environment
+from markupsafe import Markup
 
 from hatlib.data.writing import csv_text
 
@@ -50,6 +52,11 @@ _MOST_ROWS = 100  # of the table under a chart; the CSV has all
 _MANY = 15  # rows of a table that scrolls by itself
 _WIDE, _PROSE = 28, 84  # letters of a cell that may wrap, and of one that needs more room
 _P_VALUE = "p"
+_PARTS: Any = (
+    Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    .from_string(Path(__file__).with_name("figure.html").read_text(encoding="utf-8"))
+    .module
+)
 _NUMBER = re.compile(r"[-+]?[\d.]*(e[-+]?\d+)?")
 
 
@@ -95,12 +102,6 @@ class Figure:
         """The data that are drawn, as CSV."""
         return csv_text(self.data, float_format="%.6g", date_format="%Y-%m-%d") + "\n"
 
-    def html(self) -> str:
-        """The figure for a web page; see `figure_html`."""
-        return figure_html(
-            self.spec(), name=self.name, caption=self.caption, alt=self.alt, csv=self.csv()
-        )
-
     def __repr__(self) -> str:
         return f"{self.caption}\n[{self.alt}]"
 
@@ -112,12 +113,7 @@ class Figure:
         bundle = {_MIME: spec, "text/plain": repr(self)}
         if os.environ.get("HATLIB_PICTURES") != "later":  # whoever runs the notebook adds them
             bundle["image/svg+xml"] = static_svg(spec)
-        about = {
-            "name": self.name,
-            "caption": self.caption,
-            "alt": self.alt,
-            "csv": self.csv(),
-        }
+        about = {"name": self.name, "caption": self.caption, "alt": self.alt, "csv": self.csv()}
         return bundle, {"hat": about}
 
 
@@ -226,9 +222,9 @@ def show_table(
         heads.append(head)
         columns.append(cells)
         numeric.append(number)
-    markup = _html_table(heads, list(zip(*columns, strict=True)), numeric)
+    markup = _html_table(heads, list(zip(*columns, strict=True)), numeric, caption)
     words = f'<p class="hat-caption">{html.escape(caption)}</p>\n' if caption else ""
-    return Table(shown, caption, words + _scroller(markup, caption, len(shown)))
+    return Table(shown, caption, words + markup)
 
 
 def _format_of(column: str, values: pd.Series[Any]) -> str:
@@ -264,35 +260,16 @@ def _with_ends(value: str, low: str, high: str) -> str:
 
 
 def _html_table(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]
-) -> str:
-    """A plain table; numbers stand at the right, long text may wrap."""
-    looks = [' class="hat-number"' if number else "" for number in numeric]
+    heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], label: str
+) -> Markup:
+    """A table that scrolls by itself; numbers stand at the right, long text may wrap."""
+    looks = ["hat-number" if number else "" for number in numeric]
     for i, number in enumerate(numeric):
         longest = max((len(row[i]) for row in rows), default=0)
         if not number and longest > _WIDE:
-            looks[i] = f' class="hat-wide{" hat-prose" if longest > _PROSE else ""}"'
-    pairs = zip(heads, looks, strict=True)
-    head = "".join(f'<th scope="col"{look}>{html.escape(text)}</th>' for text, look in pairs)
-    body = "\n".join(
-        "<tr>"
-        + "".join(
-            f"<td{look}>{html.escape(text)}</td>" for text, look in zip(row, looks, strict=True)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<table class="dataframe"><thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody></table>"
-    )
-
-
-def _scroller(body: str, label: str, rows: int) -> str:
-    """Wrap a table so that it scrolls by itself, with the keyboard too."""
-    name = html.escape(cut(label, 120), quote=True)
-    look = "hat-scroll hat-tall" if rows > _MANY else "hat-scroll"
-    return f'<div class="{look}" role="region" tabindex="0" aria-label="{name}">\n{body}\n</div>'
+            looks[i] = "hat-wide hat-prose" if longest > _PROSE else "hat-wide"
+    marks = [Markup(f' class="{look}"') if look else "" for look in looks]
+    return Markup(_PARTS.table(heads, marks, rows, cut(label, 120), len(rows) > _MANY).strip())
 
 
 def figure_html(
@@ -320,33 +297,27 @@ def figure_html(
     --------
     >>> frame = pd.DataFrame({"n": [1, 2], "v": [0.1, 0.3], "s": ["<b>", "<b>"]})
     >>> line = alt.Chart(frame).mark_line().encode(x="n", y="v", color="s")
-    >>> page = Figure("rise", line, "It rises.", "<b> rises.", frame).html()
+    >>> about = {"name": "rise", "caption": "It rises.", "alt": "<b> rises."}
+    >>> page = figure_html(line.to_dict(), csv=frame.to_csv(), **about)
     >>> page.startswith('<figure class="hat-chart" id="rise"'), "<b>" in page
     (True, False)
     """
-    id_ = slug(name)
-    said = html.escape(alt, quote=True)
     svg = svg or static_svg(spec)
     size = re.search(r'<svg[^>]*?width="([\d.]+)"[^>]*?height="([\d.]+)"', svg)
     width, height = (round(float(n)) for n in size.groups()) if size else (640, 400)
-    picture = quote(svg, safe=" !$'()*+,-./:;=?@_~")
-    data = quote(csv, safe=" !$'()*+,-./:;=?@_~")
+    picture, data = (Markup(quote(text, safe=" !$'()*+,-./:;=?@_~")) for text in (svg, csv))
     own = json.dumps(
         spec | {"$schema": _SCHEMA.format(f"v{_VL_VERSION.split('.')[0]}")}, separators=(",", ":")
     )
     own = own.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return (
-        f'<figure class="hat-chart" id="{id_}" style="--hat-width:{width}px">\n'
-        '<div class="hat-live" hidden></div>\n'
-        f'<div class="hat-static"><img alt="{said}" width="{width}" height="{height}" '
-        f'src="data:image/svg+xml,{picture}"></div>\n'
-        f'<script type="application/json" class="hat-spec">{own}</script>\n'
-        f"<figcaption>{html.escape(caption)}</figcaption>\n"
-        '<details class="hat-data"><summary>Show data</summary>\n'
-        f"{_data_table(csv, caption)}\n"
-        f'<p><a class="hat-csv" download="{id_}.csv" href="data:text/csv;charset=utf-8,{data}">'
-        "Download as CSV</a></p>\n</details>\n</figure>"
-    )
+    rows = list(csvlib.reader(io.StringIO(csv))) or [[]]
+    body = [[cut(cell, 80) for cell in row] for row in rows[1 : _MOST_ROWS + 1]]
+    numeric = [all(_NUMBER.fullmatch(row[i]) for row in body) for i in range(len(rows[0]))]
+    heads = [heading(column) for column in rows[0]]
+    table = _html_table(heads, body, numeric, f"Data of the chart: {caption}")
+    more = len(rows) - 1 - _MOST_ROWS
+    about = (slug(name), width, height, alt, picture, Markup(own), caption, table, more, data)
+    return str(_PARTS.figure(*about)).strip()
 
 
 def static_svg(spec: dict[str, Any]) -> str:
@@ -395,19 +366,6 @@ def _recolour(part: Any, colours: Mapping[str, str]) -> Any:
     if isinstance(part, list):
         return [_recolour(v, colours) for v in part]
     return colours.get(part, part) if isinstance(part, str) else part
-
-
-def _data_table(csv: str, caption: str) -> str:
-    """Make the table under a chart from its CSV."""
-    rows = list(csvlib.reader(io.StringIO(csv)))
-    if not rows:
-        return ""
-    body = [[cut(cell, 80) for cell in row] for row in rows[1 : _MOST_ROWS + 1]]
-    numeric = [all(_NUMBER.fullmatch(row[i]) for row in body) for i in range(len(rows[0]))]
-    table = _html_table([heading(c) for c in rows[0]], body, numeric)
-    left = len(rows) - 1 - _MOST_ROWS
-    more = f"<p>{left} more rows are in the CSV file.</p>" if left > 0 else ""
-    return _scroller(table, f"Data of the chart: {caption}", len(body)) + more
 
 
 def heading(column: str) -> str:

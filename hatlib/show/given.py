@@ -16,7 +16,7 @@ import pandas as pd
 from hatlib.data.loading import has_items
 from hatlib.data.responses import Responses, load_responses
 from hatlib.errors import listing
-from hatlib.lines.metrics import MIN_LANGUAGES
+from hatlib.lines.metrics import MIN_LANGUAGES, common
 from hatlib.metric.results import HatScores
 from hatlib.metric.score import hat_scores
 from hatlib.resample import LEVEL
@@ -143,18 +143,13 @@ def _comparable(responses: Responses, keep: str) -> Responses:
     stays = pd.Series(True, every.index)
     dropped = []
     for benchmark, rows in every[target].groupby("benchmark", sort=False):
-        kept = has = pd.crosstab(rows["model"], rows["language"]) > 0
-        while len(kept) > 1 and kept.all().sum() < max(share * has.shape[1], 1):
-            count = kept.sum(axis=1)
-            if count.min() == count.max():  # nobody is the odd one out
-                break
-            kept = kept[count > count.min()]
-        common = has.columns[kept.all()]
-        odd, gone = has.index.difference(kept.index), has.columns.difference(common)
-        if not len(common):
+        has = pd.crosstab(rows["model"], rows["language"]) > 0
+        kept, shared = common(has, share)
+        odd, gone = has.index.difference(kept), has.columns.difference(shared)
+        if not len(shared):
             continue
         stays &= (every["benchmark"] != benchmark) | (
-            every["model"].isin(kept.index) & ~(target & every["language"].isin(gone))
+            every["model"].isin(kept) & ~(target & every["language"].isin(gone))
         )
         if len(odd):
             why = "too few languages in common with the others"

@@ -165,7 +165,7 @@ def test_hostile_names_run_nothing(page: Any, troubles: list[str], tmp_path: Pat
     import altair as alt
 
     from hatlib import show
-    from hatlib.show.figures import javascript_bundle
+    from hatlib.show.figures import figure_html, javascript_bundle
 
     names = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "../../etc", "a'b\"c"]
     names += ["x" * 200, "a.b[c]", "${alert(1)}", "</script><script>alert(1)</script>"]
@@ -189,7 +189,9 @@ def test_hostile_names_run_nothing(page: Any, troubles: list[str], tmp_path: Pat
     (tmp_path / "vendor" / "vega-bundle.js").write_text(javascript_bundle())
     script = Path(__file__).parents[2] / "book" / "assets" / "hat-charts.js"
     (tmp_path / "hat-charts.js").write_text(script.read_text())
-    body = figure.html() + show.show_table(frame, names[0])._repr_html_()  # type: ignore[union-attr]
+    about = figure._repr_mimebundle_()[1]["hat"]  # type: ignore[union-attr]
+    table = show.show_table(frame, names[0])._repr_html_()  # type: ignore[union-attr]
+    body = figure_html(figure.spec(), **about) + table  # type: ignore[union-attr]
     (tmp_path / "page.html").write_text(
         f'<!doctype html><meta charset="utf-8">{body}<script src="hat-charts.js"></script>'
     )
