@@ -52,7 +52,7 @@
     made.onmessage = function (event) {
       var answer = event.data;
       if (answer.id !== running) return;
-      if (answer.progress !== undefined) { said.textContent = "Redrawing items: " + Math.round(100 * answer.progress) + " %"; return; }
+      if (answer.progress !== undefined) { said.textContent = "Redrawing items: " + Math.round(100 * answer.progress) + "%"; return; }
       if (answer.failed) { said.textContent = "The table could not be scored: " + answer.failed; return; }
       show(answer);
     };

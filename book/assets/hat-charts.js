@@ -73,11 +73,11 @@
   }
 
   // A narrow page has no room for names beside the lines: the legend takes their place.
-  function withLegend(spec) {
-    delete spec.config.legend.disable;
-    spec.config.legend.symbolStrokeWidth = 2.5;
-    spec.layer = spec.layer.filter(function (layer) {
-      return layer.name !== "label-leaders" && !(layer.mark && /^hat-(halo|label)$/.test(layer.mark.style));
+  // Names at the right end of lines, where there is no room beside them.
+  function namesInside(spec) {
+    (spec.layer || []).forEach(function (layer) {
+      var mark = layer.mark || {};
+      if (mark.type === "text" && mark.align === "left" && mark.dx > 0) Object.assign(mark, { align: "right", dx: 26, dy: -9 });
     });
   }
 
@@ -92,8 +92,8 @@
       if (narrow) config.legend.labelLimit = 120;
     }
     if (narrow) slant(spec);
-    config.axisY = Object.assign({}, config.axisY, { labelLimit: narrow ? 118 : 230 });
-    if (wish.layout === "single" && wish.margin && width < 520) withLegend(spec);
+    config.axisY = Object.assign({}, config.axisY, { labelLimit: narrow ? 155 : 230 });
+    if (wish.layout === "single" && narrow) namesInside(spec);
     if (wish.layout === "facet") {
       var columns = Math.max(1, Math.min(wish.columns, Math.floor((width + 20) / 300)));
       if (wish.columns === 3) columns = width >= 720 ? 3 : 1;
@@ -110,7 +110,7 @@
       });
       if (spec.hconcat) { spec.vconcat = spec.hconcat; delete spec.hconcat; }
     } else if (wish.layout === "rows") {
-      spec.width = Math.floor(Math.min(width, 820) - (narrow ? 140 : 200) - less);
+      spec.width = Math.floor(Math.min(width, 820) - (narrow ? 175 : 200) - less);
       wrapTitles(spec, "x", spec.width);
     } else {
       spec.width = Math.min(width, 820);

@@ -66,7 +66,7 @@
 
   function show() {
     var e = Number(sliders[0][0].value), t = Number(sliders[1][0].value), now = cell(e, t);
-    var words = [data.english[e] + " %", data.transfer[t].toFixed(1)];
+    var words = [data.english[e] + "%", data.transfer[t].toFixed(1)];
     sliders.forEach(function (pair, i) {
       pair[1].textContent = words[i];
       pair[0].setAttribute("aria-valuetext", i ? words[1] : data.english[e] + " percent");

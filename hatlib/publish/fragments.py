@@ -50,7 +50,8 @@ def _slides(site: Site) -> dict[str, Any]:
     source = site.book / "teach" / "slides.yml"
     slides = yaml.safe_load(source.read_text(encoding="utf-8")) if source.is_file() else ()
     known = {f"{chart['page']}/{chart['name']}": chart for chart in charts_of(site)}
-    return {"slides": [(slide, known.get(slide.get("chart"))) for slide in slides]}
+    shown = [(slide, known.get(slide.get("chart"))) for slide in slides]
+    return {"slides": shown} | (landing.guess() if shown else {})
 
 
 def _interface(room: str, site: Site) -> dict[str, Any]:

@@ -19,12 +19,12 @@ def plan_words(found: Plan) -> str:
     --------
     >>> from hatlib.truth.planning import plan
     >>> plan_words(plan(0.01, n_items=100))[:65]
-    'A difference of 0.01 in HAT between two models: not within reach.'
+    'A difference of 0.01 in HAT between two models is not within reach'
     """
     best = found.cheapest
     between = "two models" if found.models == 2 else f"any two of {found.models} models"
-    size = _size(best) if best is not None else "not within reach"
-    parts = [f"A difference of {found.difference:g} in HAT between {between}: {size}."]
+    size = f"takes {_size(best)}" if best is not None else "is not within reach"
+    parts = [f"A difference of {found.difference:g} in HAT between {between} {size}."]
     if best is not None:
         parts.append(
             f"That is the cheapest plan, with {best['calls']:,} calls: {best['power']:.0%} of such "
