@@ -261,11 +261,11 @@ def book(
     open_: bool = False,
 ) -> None:
     """Rerun the analyses that are out of date, and build the book."""
-    from hatlib import publish
+    from hatlib.publish.building import build_book
 
     names = with_trailing("--only", only, more)
     with showing_progress() as progress:
-        built = publish.build_book(data=data, only=names, jobs=jobs, force=force, progress=progress)
+        built = build_book(data=data, only=names, jobs=jobs, force=force, progress=progress)
     for name, why in built.executed.items():
         _say(f"{name}: run, because {why}")
     pages = "pages built" if built.built else "nothing changed"
@@ -276,14 +276,14 @@ def book(
 @_command("notebooks")
 def notebooks(format_: Literal["table", "json", "md"] = "table") -> None:
     """List the analyses, what they need and their parameters."""
-    from hatlib import publish
+    from hatlib.publish import catalogue
 
-    found = publish.notebooks()
+    found = catalogue.notebooks()
     if format_ == "json":
         rows = [asdict(notebook) | {"path": str(notebook.path)} for notebook in found]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     elif format_ == "md":
-        typer.echo(publish.notebooks_markdown(found))
+        typer.echo(catalogue.notebooks_markdown(found))
     else:
         print_notebooks(found)
 
@@ -300,14 +300,12 @@ def run(
     open_: bool = False,
 ) -> None:
     """Run one analysis on other data or with other parameters."""
-    from hatlib import publish
+    from hatlib.publish.run import run_notebook
 
     values = pairs(parameter) | ({} if models is None else {"models": models})
     files = with_trailing("--data", data, more)
     with showing_progress() as progress:
-        result = publish.run_notebook(
-            name, values, data=files, out=out, force=force, progress=progress
-        )
+        result = run_notebook(name, values, data=files, out=out, force=force, progress=progress)
     if result.report is not None:
         _say(str(result.report))
     _say(f"{name}: done in {result.seconds:.1f} s")
@@ -329,12 +327,12 @@ def report(
 
     Example: hat report mine.parquet -o report.html
     """
-    from hatlib import publish
+    from hatlib.publish.run import report as report_on
 
     given = {"models": models, "source_language": source, "chance": chance}
     values = pairs(parameter) | {k: v for k, v in given.items() if v is not None}
     with showing_progress() as progress:
-        result = publish.report(files, out, values, force=force, progress=progress)
+        result = report_on(files, out, parameters=values, force=force, progress=progress)
     _say(str(result.report))
     _say(f"report: done in {result.seconds:.1f} s")
     _shown([result.notebook, result.page], open_)
@@ -554,9 +552,9 @@ def plan(design: _Design, result: _Result) -> None:
 @_command("serve")
 def serve(port: int = 8000, open_: bool = False) -> None:
     """Show the built book on this machine."""
-    from hatlib import publish
+    from hatlib.publish.server import serve as serving
 
-    with contextlib.suppress(KeyboardInterrupt), publish.serve(port) as server:
+    with contextlib.suppress(KeyboardInterrupt), serving(port) as server:
         address = f"http://127.0.0.1:{server.server_address[1]}/"
         typer.echo(address)
         sys.stdout.flush()

@@ -66,6 +66,6 @@ def built_book() -> Path:
     named = os.environ.get("HAT_BOOK_HTML")
     if named:
         return Path(named)
-    from hatlib import publish
+    from hatlib.publish.building import build_book
 
-    return publish.build_book(root=Path(__file__).parents[1]).index.parent
+    return build_book(root=Path(__file__).parents[1]).index.parent

@@ -194,12 +194,12 @@ def test_a_file_is_checked_in_words_in_json_or_in_silence(hat, root):
 
 
 def test_a_folder_that_cannot_be_written(hat, monkeypatch):
-    from hatlib import publish
+    from hatlib.publish import run
 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "some/where")
 
-    monkeypatch.setattr(publish, "run_notebook", refuse)
+    monkeypatch.setattr(run, "run_notebook", refuse)
     assert hat("run", "tiny")[::2] == (1, "some/where: Permission denied.\n")
 
 

@@ -22,9 +22,9 @@ from IPython.core.formatters import DisplayFormatter
 from small import outside
 
 import hatlib
-from hatlib import publish
 from hatlib.errors import InputError
 from hatlib.publish.page import web_page
+from hatlib.publish.run import run_notebook
 from hatlib.truth import experiment
 
 pytestmark = pytest.mark.notebook
@@ -366,7 +366,7 @@ def test_shipped_data(name, built_book):
 
 def test_through_papermill(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run = publish.run_notebook("fit", FAST | given(Path("in"), table()))
+    run = run_notebook("fit", FAST | given(Path("in"), table()))
     nb = nbformat.read(run.notebook, as_version=4)
     nbformat.validate(nb)
     assert not [out for cell in nb.cells for out in cell.get("outputs", ()) if "ename" in out]

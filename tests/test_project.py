@@ -22,7 +22,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import hatlib
-from hatlib import publish
+from hatlib.publish.catalogue import bind, notebooks
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -196,12 +196,12 @@ def test_parameters_are_typed_literals_with_help(path):
         assert re.fullmatch(r"[a-z_]+: (str|int|float|bool|list) = .+  # \S.+", line), line
     tree = ast.parse(cell.source)
     declared = {node.target.id: node for node in tree.body if isinstance(node, ast.AnnAssign)}
-    (notebook,) = (each for each in publish.notebooks(ROOT) if each.path == path)
+    (notebook,) = (each for each in notebooks(ROOT) if each.path == path)
     assert [each.name for each in notebook.parameters] == list(declared)
     for each in notebook.parameters:
         assert ast.literal_eval(declared[each.name].value) == each.default
         assert declared[each.name].annotation.id == each.type
-        assert publish.bind([each], {each.name: each.default}) == {each.name: each.default}
+        assert bind([each], {each.name: each.default}) == {each.name: each.default}
 
 
 @each_notebook

@@ -8,7 +8,6 @@ import shutil
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -17,61 +16,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import CHART, READ, code, notebook, outside, repository
 
-from hatlib import publish
-from hatlib.errors import InputError
-from hatlib.publish import Parameter, RunError, bind, building, stale
-from hatlib.publish.places import write_notebook
+from hatlib.errors import InputError, RunError
+from hatlib.publish import building, stale
+from hatlib.publish.building import build_book
+from hatlib.publish.catalogue import Parameter, bind, notebooks
+from hatlib.publish.places import find_root, standard_site, write_notebook
+from hatlib.publish.run import run_notebook
+from hatlib.publish.server import serve
 
 # Parameters ------------------------------------------------------------------------------------
 
-KINDS = [
-    Parameter("text", "str", "en", ""),
-    Parameter("count", "int", 1, ""),
-    Parameter("share", "float", 0.5, ""),
-    Parameter("flag", "bool", False, ""),
-    Parameter("names", "list", [], ""),
-]
-
-
-@pytest.mark.parametrize(
-    ("name", "given", "value"),
-    [
-        ("text", "de", "de"),
-        ("text", "", ""),
-        ("text", "1", "1"),
-        ("text", "'quoted' \"twice\" \\n=", "'quoted' \"twice\" \\n="),
-        ("count", "-3", -3),
-        ("count", " 1_000 ", 1000),
-        ("share", "-1", -1.0),
-        ("share", "1e-3", 0.001),
-        ("flag", "true", True),
-        ("flag", "FALSE", False),
-        ("flag", True, True),
-        ("names", "['a', \"b,c\"]", ["a", "b,c"]),
-        ("names", "a, b", ["a", "b"]),
-        ("names", "", []),
-        ("names", "[]", []),
-        ("names", ["a"], ["a"]),
-    ],
-)
-def test_parameters_are_read_as_literals(name, given, value):
-    bound = bind(KINDS, {name: given})
-    assert bound == {name: value}
-    assert type(bound[name]) is type(value)
-
-
+DEFAULTS = {"text": "en", "count": 1, "share": 0.5, "flag": False, "names": []}
+KINDS = [Parameter(name, type(value).__name__, value, "") for name, value in DEFAULTS.items()]
+QUOTED = "'quoted' \"twice\" \\n="
+RIGHT = {
+    "text": [("de", "de"), ("", ""), ("1", "1"), (QUOTED, QUOTED)],
+    "count": [("-3", -3), (" 1_000 ", 1000)],
+    "share": [("-1", -1.0), ("1e-3", 0.001)],
+    "flag": [("true", True), ("FALSE", False), (True, True)],
+    "names": [("['a', \"b,c\"]", ["a", "b,c"]), ("a, b", ["a", "b"]), ("", []), (["a"], ["a"])],
+}
 WRONG = {
     "count": ["2.5", "True", "x", "", "__import__('os').getcwd()"],
     "share": ["half", "nan", "1e999", "10" * 400],
-    "flag": ["maybe", "1"],
+    "flag": ["maybe", "2"],
     "names": ["[[1]]", "[1", "[" * 500],
     "text": [3, "a\0b"],
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "given"), [(name, each) for name in WRONG for each in WRONG[name]]
-)
+@pytest.mark.parametrize(("name", "pair"), [(n, pair) for n in RIGHT for pair in RIGHT[n]])
+def test_parameters_are_read_as_literals(name, pair):
+    bound = bind(KINDS, {name: pair[0]})
+    assert bound == {name: pair[1]}
+    assert type(bound[name]) is type(pair[1])
+
+
+@pytest.mark.parametrize(("name", "given"), [(n, each) for n in WRONG for each in WRONG[n]])
 def test_a_value_of_the_wrong_type_is_refused(name, given):
     with pytest.raises(InputError, match=f"the parameter {name} is a .*Write it like this"):
         bind(KINDS, {name: given})
@@ -86,38 +67,18 @@ def test_a_common_parameter_that_is_too_small_is_refused(name, given):
 def test_all_wrong_parameters_are_listed():
     with pytest.raises(InputError) as caught:
         bind(KINDS, {"cuont": "1", "share": "x", "zzz": ""})
-    first, second, third = caught.value.problems
-    assert "Did you mean count?" in str(first)
-    assert "share is a number" in str(second)
-    assert "Did you mean" not in str(third)
+    first, second, third = map(str, caught.value.problems)
+    assert "Did you mean count?" in first and "share is a number" in second
+    assert "Did you mean" not in third
 
 
-@given(st.sampled_from([each.name for each in KINDS]), st.text())
+@given(st.sampled_from(list(DEFAULTS)), st.text())
 def test_any_text_is_read_or_refused(name, text):
     try:
         bound = bind(KINDS, {name: text})
     except InputError:
         return
-    assert type(bound[name]).__name__ == next(each.type for each in KINDS if each.name == name)
-
-
-# What notebooks there are ----------------------------------------------------------------------
-
-
-def test_notebooks_are_described(tmp_path):
-    (found,) = publish.notebooks(repository(tmp_path, "tiny"))
-    assert (found.name, found.title) == ("tiny", "The tiny")
-    assert (found.question, found.needs) == ("Is it small?", "Nothing.")
-    assert found.parameters[3] == Parameter("n", "int", -2, "a count")
-    assert [each.name for each in found.parameters] == [
-        *("data", "models", "factor", "n", "fail", "name")
-    ]
-
-
-def test_the_root_is_found_from_below(tmp_path, monkeypatch):
-    root = repository(tmp_path / "a {b}", "tiny")
-    monkeypatch.chdir(root / "notebooks")
-    assert publish.find_root() == root
+    assert type(bound[name]) is type(DEFAULTS[name])
 
 
 # One run ---------------------------------------------------------------------------------------
@@ -127,84 +88,81 @@ def test_the_root_is_found_from_below(tmp_path, monkeypatch):
 def place(tmp_path, monkeypatch) -> Path:
     """A repository with braces and a space in its path; the working directory is elsewhere."""
     root = repository(tmp_path / "the {root}", "tiny")
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
     return root
+
+
+def test_notebooks_are_described_and_found_from_below(place, monkeypatch):
+    (found,) = notebooks(place)
+    assert (found.name, found.title) == ("tiny", "The tiny")
+    assert (found.question, found.needs) == ("Is it small?", "Nothing.")
+    assert found.parameters[3] == Parameter("n", "int", -2, "a count")
+    assert len(found.parameters) == 6
+    monkeypatch.chdir(place / "notebooks")
+    assert find_root() == place
 
 
 @pytest.mark.notebook
 def test_a_run_leaves_a_notebook_and_a_page(place):
-    notebook(
-        place / "notebooks/chart.ipynb",
-        code(READ),
-        code(CHART, "hide-cell"),
-        title="A <b>chart</b> $x$",
-    )
-    hostile = "</script><script>alert(1)</script>"
+    cells = code(READ), code(CHART, "hide-cell")
+    notebook(place / "notebooks/chart.ipynb", *cells, title="A <b>chart</b> $x$")
+    given = {"n": "-7", "name": "</script><script>alert(1)</script>"}
     steps: list[tuple[str, int, int]] = []
-    run = publish.run_notebook(
-        "chart", {"n": "-7", "name": hostile}, root=place, progress=lambda *step: steps.append(step)
-    )
+    run = run_notebook("chart", given, root=place, progress=lambda *step: steps.append(step))
     assert run.notebook == Path("hat-output/chart/chart.ipynb")
-    assert steps[0] == ("chart", 0, 4)
-    assert steps[-1] == ("chart", 4, 4)
+    assert (steps[0], steps[-1]) == (("chart", 0, 4), ("chart", 4, 4))
     nb = nbformat.read(run.notebook, as_version=4)
     nbformat.validate(nb)
     assert "-7" in nb.cells[3].outputs[0].data["text/plain"]
-    text = run.notebook.read_text()
     assert "papermill" not in nb.metadata
-    assert "the {root}" not in text.replace(str(place / "data"), "")
+    assert "the {root}" not in run.notebook.read_text().replace(str(place / "data"), "")
     html = run.page.read_text()
     assert outside(html) == []
-    assert "<title>A &lt;b&gt;chart&lt;/b&gt; $x$</title>" in html
+    assert "<title>A &lt;b&gt;chart&lt;/b&gt; $x$</title>" in html and "MathJax" in html
     assert html.count('<figure class="hat-chart" id="rise"') == 1
     assert "<script>alert(1)" not in html
-    assert "MathJax" in html
     assert html.count("<details><summary>Show</summary>") == 1
     assert sorted(path.name for path in run.page.parent.iterdir()) == ["chart.html", "chart.ipynb"]
+    page = run_notebook("chart", root=place, out="sent/mine.html").page  # one page without code
+    assert 'class="code"' in html and 'class="code"' not in page.read_text()
+    assert page.with_suffix(".ipynb").is_file()
 
 
 @pytest.mark.notebook
-def test_a_failure_leaves_nothing_but_the_half_run_notebook(place, tmp_path):
+def test_a_failure_leaves_nothing_but_the_half_run_notebook(place):
     notebook(place / "notebooks/bad.ipynb", code("1 / 0"))
     with pytest.raises(RunError, match="bad: cell 2 failed: ZeroDivisionError") as caught:
-        publish.run_notebook("bad", root=place, out="out")
+        run_notebook("bad", root=place, out="out")
     kept = Path(str(caught.value).split()[-1])
-    assert kept.is_file()
+    assert kept.is_file() and not Path("out").exists()
     shutil.rmtree(kept.parent)
-    assert not Path("out").exists()
-
-
-@pytest.mark.notebook
-def test_a_mistake_found_by_a_notebook_is_the_users(place):
+    notebook(place / "notebooks/bad.ipynb", code("import os\nos._exit(3)"))
+    with pytest.raises(RunError, match="bad: the Python that ran it stopped"):
+        run_notebook("bad", root=place)
     raising = "from hatlib.errors import InputError\nraise InputError('no sizes.\\nno dates.')"
     notebook(place / "notebooks/bad.ipynb", code(raising))
-    with pytest.raises(InputError) as caught:
-        publish.run_notebook("bad", root=place)
-    assert [str(problem) for problem in caught.value.problems] == ["no sizes.", "no dates."]
+    with pytest.raises(InputError) as mistake:
+        run_notebook("bad", root=place)
+    assert [str(problem) for problem in mistake.value.problems] == ["no sizes.", "no dates."]
 
 
 def test_results_are_not_overwritten(place):
+    Path("out").mkdir()
     for name in ("tiny.ipynb", "tiny.html"):
-        (Path("out") / name).parent.mkdir(exist_ok=True)
-        (Path("out") / name).write_text("mine")
-    with pytest.raises(InputError) as caught:
-        publish.run_notebook("tiny", root=place, out="out")
+        Path("out", name).write_text("mine")
+    with pytest.raises(InputError, match="--force") as caught:
+        run_notebook("tiny", root=place, out="out")
     assert len(caught.value.problems) == 2
-    assert "--force" in str(caught.value)
 
 
-UNKNOWN = dict.fromkeys(
-    ["tini", "../tiny", "tiny.ipynb", "notebooks/tiny", "tiny\0"], "Did you mean"
-)
-UNKNOWN |= dict.fromkeys(["", ".", "/", "qqqqqqq"], "no notebook of this name")
+NEAR = ["tini", "../tiny", "tiny.ipynb", "notebooks/tiny", "tiny\0"]
 
 
-@pytest.mark.parametrize("name", UNKNOWN)
+@pytest.mark.parametrize("name", [*NEAR, "", ".", "/", "qqqqqqq"])
 def test_an_unknown_notebook_gets_a_message(place, name):
-    with pytest.raises(InputError, match=UNKNOWN[name]):
-        publish.run_notebook(name, root=place)
+    with pytest.raises(InputError, match="Did you mean" if name in NEAR else "of this name"):
+        run_notebook(name, root=place)
 
 
 # What is out of date ---------------------------------------------------------------------------
@@ -233,7 +191,7 @@ def runs(monkeypatch) -> list[str]:
 def rerun(root: Path, runs: list[str], **options: object) -> list[str]:
     """The notebooks that a build runs."""
     runs.clear()
-    publish.build_book(root=root, **options)
+    build_book(root=root, **options)
     return list(runs)
 
 
@@ -260,14 +218,18 @@ def test_only_what_changed_runs(tmp_path, runs, monkeypatch):
     changes = {"data/table.csv": ["a", "b"], "a.py": ["a"]}
     for file, due in changes.items():
         (root / file).write_text("changed = 3")
-        assert publish.build_book(root=root).executed == dict.fromkeys(due, f"{file} changed")
+        assert build_book(root=root).executed == dict.fromkeys(due, f"{file} changed")
     for name, what in {"tables": "what hatlib knows", "versions": "the installed versions"}.items():
         with monkeypatch.context() as change:
             change.setattr(stale, f"sha_{name}", lambda: "other")
-            assert publish.build_book(root=root).executed["a"] == f"{what} changed"
+            assert build_book(root=root).executed["a"] == f"{what} changed"
         rerun(root, runs)
     (root / "book/_generated/executed/a.ipynb").unlink()
     assert rerun(root, runs, only=["b"]) == ["a"]
+    (root / "notebooks/b.ipynb").unlink()
+    assert rerun(root, runs) == []
+    assert [path.name for path in (root / "book/_generated/executed").iterdir()] == ["a.ipynb"]
+    assert '"b"' not in (root / "book/_generated/state.json").read_text()
 
 
 def test_findings_run_last_and_again_when_another_page_changed(tmp_path, runs):
@@ -275,32 +237,17 @@ def test_findings_run_last_and_again_when_another_page_changed(tmp_path, runs):
     assert rerun(root, runs) == ["one", "findings"]
     assert rerun(root, runs) == []
     notebook(root / "notebooks/one.ipynb", code("1 + 1"))
-    again = publish.build_book(root=root).executed
+    again = build_book(root=root).executed
     assert list(again) == ["one", "findings"]
     assert again["findings"] == "book/_generated/executed/one.ipynb changed"
 
 
-def test_pages_of_deleted_notebooks_go(tmp_path, runs):
-    root = repository(tmp_path, "a", "b")
-    rerun(root, runs)
-    (root / "notebooks/b.ipynb").unlink()
-    assert rerun(root, runs) == []
-    assert [path.name for path in (root / "book/_generated/executed").iterdir()] == ["a.ipynb"]
-    assert '"b"' not in (root / "book/_generated/state.json").read_text()
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 0}', "\xff"])
-def test_a_broken_record_means_a_fresh_start(tmp_path, runs, text):
+def test_a_broken_record_means_a_fresh_start(tmp_path, runs):
     root = repository(tmp_path, "a")
-    rerun(root, runs)
-    (root / "book/_generated/state.json").write_text(text, encoding="latin-1")
-    assert rerun(root, runs) == ["a"]
-
-
-def test_versions_cover_what_hatlib_needs():
-    versions = stale.versions()
-    assert {"python", "numpy", "pandas", "jupyter-book", "papermill"} <= set(versions)
-    assert "ruff" not in versions
+    for text in ("", "{", "[]", '{"schema": 0}', "\xff"):
+        rerun(root, runs)
+        (root / "book/_generated/state.json").write_text(text, encoding="latin-1")
+        assert rerun(root, runs) == ["a"]
 
 
 # The book --------------------------------------------------------------------------------------
@@ -320,7 +267,7 @@ threading.Thread(target=import_on, daemon=True).start()
 def test_a_book_from_start_to_failure_and_back(tmp_path):
     root = repository(tmp_path / "a {b} c", "one", "two")
     notebook(root / "notebooks/two.ipynb", code("import hatlib.errors"), code(IMPORTING))
-    book = publish.build_book(root=root)
+    book = build_book(root=root)
     assert book.index.is_file()
     assert set(book.executed) == {"one", "two"}
     page = (book.index.parent / "analyses/one.html").read_text()
@@ -331,7 +278,7 @@ def test_a_book_from_start_to_failure_and_back(tmp_path):
     assert "tmp" not in (downloads / "one.ipynb").read_text()
 
     started = time.perf_counter()
-    again = publish.build_book(root=root)
+    again = build_book(root=root)
     assert (again.executed, again.reused, again.built) == ({}, ("one", "two"), False)
     assert time.perf_counter() - started < 3
     state = json.loads((root / "book/_generated/state.json").read_text())
@@ -343,7 +290,7 @@ def test_a_book_from_start_to_failure_and_back(tmp_path):
     notebook(root / "notebooks/one.ipynb", code("1 / 0"))
     notebook(root / "notebooks/two.ipynb", code("2"))
     with pytest.raises(RunError, match="one: cell 2 failed") as caught:
-        publish.build_book(root=root)
+        build_book(root=root)
     assert "Traceback" not in str(caught.value)
     assert (root / "book/_generated/failed/one.ipynb").is_file()
     assert (root / "book/analyses/one.ipynb").read_text() == good
@@ -352,23 +299,18 @@ def test_a_book_from_start_to_failure_and_back(tmp_path):
     repository(root, "one")
     (root / "book/_toc.yml").write_text("format: jb-book\nroot: intro\nchapters:\n- file: none\n")
     with pytest.raises(RunError, match=r"(?s)could not be built.*none.*log is in"):
-        publish.build_book(root=root)
+        build_book(root=root)
     assert (book.index.parent / "analyses/one.html").read_text() == page
-
-
-def test_a_book_on_ones_own_data_needs_a_table(tmp_path):
-    root = repository(tmp_path / "root", "a")
-    with pytest.raises(InputError, match="no such folder"):
-        publish.build_book(root=root, data=tmp_path / "none")
-    with pytest.raises(InputError, match="no file accuracies"):
-        publish.build_book(root=root, data=tmp_path)
 
 
 def test_a_book_on_ones_own_data_is_beside_the_standard_one(tmp_path, runs):
     root = repository(tmp_path / "root", "a")
     rerun(root, runs)
     mine = tmp_path / "My data!"
-    mine.mkdir()
+    for what in ("no such folder", "no file accuracies"):
+        with pytest.raises(InputError, match=what):
+            build_book(root=root, data=mine)
+        mine.mkdir(exist_ok=True)
     rows = [f"m{i},{language},0.{9 - i}" for i in range(1, 5) for language in ("en", "de")]
     (mine / "accuracies.csv").write_text("model,language,accuracy\n" + "\n".join(rows))
     assert rerun(root, runs, data=mine) == ["a"]
@@ -377,22 +319,19 @@ def test_a_book_on_ones_own_data_is_beside_the_standard_one(tmp_path, runs):
     shutil.copy(mine / "accuracies.csv", mine / "accuracies-2.csv")
     (mine / "accuracies-2.csv").write_text("model,language,accuracy\nm9,en,0.5\nm9,de,0.4\n")
     assert rerun(root, runs, data=mine) == ["a"]
-    assert publish.build_book(root=root, data=mine).index.parts[-3:-1] == ("book-my-data", "html")
+    assert build_book(root=root, data=mine).index.parts[-3:-1] == ("book-my-data", "html")
 
 
 # A look at the book ----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def built(tmp_path) -> Iterator[Path]:
+def test_the_book_is_served_with_a_policy(tmp_path):
     root = repository(tmp_path, "a")
+    with pytest.raises(InputError, match="hat book"):
+        serve(0, root=root)
     (root / "_build/html").mkdir(parents=True)
     (root / "_build/html/index.html").write_text("Hello")
-    return root
-
-
-def test_the_book_is_served_with_a_policy(built):
-    with publish.serve(0, root=built) as server:
+    with serve(0, root=root) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         host, port = server.server_address[:2]
         assert host == "127.0.0.1"
@@ -400,46 +339,28 @@ def test_the_book_is_served_with_a_policy(built):
             assert answer.read() == b"Hello"
             assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
         with pytest.raises(InputError, match=f"port {port}"):
-            publish.serve(port, root=built)
+            serve(port, root=root)
         server.shutdown()
 
 
-def test_there_must_be_a_book_to_serve(tmp_path):
-    with pytest.raises(InputError, match="hat book"):
-        publish.serve(0, root=repository(tmp_path, "a"))
-
-
-def folder_with(folder: Path, *names: str) -> Path:
+def parameters_in(folder: Path, *files: str) -> tuple[object, dict[str, object]]:
+    """The book on a folder with these files, and the parameters of each of its notebooks."""
     folder.mkdir()
-    for name in names:
-        (folder / name).write_text("model,language\n")
-    return folder
+    for file in files:
+        (folder / file).write_text("model,language\n")
+    site = dataclasses.replace(
+        standard_site(None), parameters=building._data_parameters(folder) if files else {}
+    )
+    return {each.name: building._parameters_for(site, each) for each in notebooks(site.root)}
 
 
 def test_each_page_of_a_book_gets_the_data_that_it_needs(tmp_path):
-    site = publish.building.standard_site(None)
-    by_name = {each.name: each for each in publish.notebooks(site.root)}
-    both = folder_with(tmp_path / "both", "accuracies.csv", "answers.csv", "models.csv")
-    mine = dataclasses.replace(site, parameters=building._data_parameters(both))
-    fit = building._parameters_for(mine, by_name["fit"])
-    assert [Path(file).name for file in fit["data"]] == ["accuracies.csv"]
-    assert "answers" not in fit
-    scaling = building._parameters_for(mine, by_name["scaling"])
-    assert [Path(file).name for file in scaling["answers"]] == ["answers.csv"]
-    profile = building._parameters_for(mine, by_name["profile"])
-    assert [Path(file).name for file in profile["data"]] == ["answers.csv"]
-    assert profile["models"].endswith("models.csv")
-    assert building._parameters_for(mine, by_name["why-hard"]) == {}
-
-
-def test_a_page_that_needs_answers_says_so_in_a_book_of_accuracies(tmp_path):
-    site = publish.building.standard_site(None)
-    by_name = {each.name: each for each in publish.notebooks(site.root)}
-    folder = folder_with(tmp_path / "some", "accuracies.csv")
-    mine = dataclasses.replace(site, parameters=building._data_parameters(folder))
-    assert building._parameters_for(mine, by_name["scaling"]) is not None
-    assert building._parameters_for(mine, by_name["languages"]) is None
-    page = building._without_data(by_name["languages"])
-    assert by_name["languages"].title in page.cells[0].source
-    assert "answers.csv" in page.cells[0].source
-    assert building._parameters_for(site, by_name["languages"]) == {}
+    found = parameters_in(tmp_path / "both", "accuracies.csv", "answers.csv", "models.csv")
+    places = json.loads(json.dumps(found).replace(f"{tmp_path}/both/", ""))
+    assert places["fit"] == {"data": ["accuracies.csv"], "models": "models.csv"}
+    assert places["scaling"]["answers"] == ["answers.csv"]
+    assert places["profile"] == {"data": ["answers.csv"], "models": "models.csv"}
+    assert places["why-hard"] == {}
+    some = parameters_in(tmp_path / "some", "accuracies.csv")
+    assert some["languages"] is None and some["scaling"] is not None  # the first needs answers
+    assert parameters_in(tmp_path / "none")["languages"] == {}

@@ -32,19 +32,15 @@ def named(variable: str) -> str:
 
 def configured(config: dict[str, Any]) -> dict[str, Any]:
     """The configuration of the book with its version and the addresses that are known."""
-    release = version("hat-score")
-    dated = {"release": release, "html_last_updated_fmt": f"%d %B %Y, version {release}"}
-    sphinx = config["sphinx"]["config"]
-    sphinx |= dated
+    sphinx, release = config["sphinx"]["config"], version("hat-score")
+    sphinx |= {"release": release, "html_last_updated_fmt": f"%d %B %Y, version {release}"}
     if repository := named("HAT_BOOK_REPOSITORY"):
         on = {f"use_{each}_button": True for each in ("repository", "issues", "edit_page")}
         config["repository"] |= {"url": repository, "path_to_book": "book"}
         config["html"] |= on
         sphinx["html_theme_options"] |= {"repository_url": repository, **on}
-        config["launch_buttons"] |= {
-            "binderhub_url": "https://mybinder.org",
-            "colab_url": "https://colab.research.google.com",
-        }
+        config["launch_buttons"]["binderhub_url"] = "https://mybinder.org"
+        config["launch_buttons"]["colab_url"] = "https://colab.research.google.com"
     if address := named("HAT_BOOK_ADDRESS"):
         config["html"]["baseurl"] = sphinx["html_baseurl"] = f"{address}/"
     return config
@@ -52,13 +48,12 @@ def configured(config: dict[str, Any]) -> dict[str, Any]:
 
 def finish(folder: Path) -> None:
     """Mend links to sources of analyses, and write the sitemap, in a book that was built."""
-    repository = named("HAT_BOOK_REPOSITORY")
-    if repository:  # pages of analyses are made from notebooks/
-        for page in [*(folder / "analyses").glob("*.html"), folder / "rerun.html"]:
+    pages = {page.relative_to(folder).as_posix(): page for page in folder.rglob("*.html")}
+    if repository := named("HAT_BOOK_REPOSITORY"):  # pages of analyses are made from notebooks/
+        for page in pages.values():
             text = page.read_text(encoding="utf-8").replace("/book/analyses/", "/notebooks/")
             write(page, text.replace("https://REPOSITORY", repository))
     if address := named("HAT_BOOK_ADDRESS"):
         hidden = re.compile(r"(_static|_sources|downloads)/|(search|genindex)\.html$")
-        pages = sorted(page.relative_to(folder).as_posix() for page in folder.rglob("*.html"))
-        places = [f"{address}/{page}" for page in pages if not hidden.match(page)]
+        places = [f"{address}/{page}" for page in sorted(pages) if not hidden.match(page)]
         write(folder / "sitemap.xml", rendered("sitemap.xml", {"places": places}))

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import html
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hatlib.data.writing import sole_writer
-from hatlib.errors import InputError, Problem, RunError
-from hatlib.publish import address
+from hatlib.errors import InputError, RunError
+from hatlib.publish import address, stale
 from hatlib.publish.catalogue import Notebook, notebook_files, notebook_named
 from hatlib.publish.page import book_page, mathjax
-from hatlib.publish.places import Progress, Site, copy_file, standard_site, write, write_notebook
-from hatlib.publish.run import execute, load_report
-from hatlib.publish.stale import (
-    inputs_of,
-    read_state,
-    sha,
-    sha_file,
-    sha_package,
-    sha_tree,
-    sha_versions,
-    why_stale,
-    write_state,
+from hatlib.publish.places import (
+    Progress,
+    Site,
+    copy_file,
+    rendered,
+    standard_site,
+    write,
+    write_notebook,
 )
+from hatlib.publish.run import execute, load_report
 
 _ITEM_LEVEL = "answers item by item"  # how notebooks say that accuracies are not enough
 
@@ -139,14 +135,14 @@ def _site_on(data: Path, standard: Site) -> Site:
 def _data_parameters(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         remedy = "Name a folder with accuracies.csv in it."
-        raise InputError(Problem("there is no such folder.", remedy, file=str(folder)))
+        raise InputError("there is no such folder.", remedy, file=str(folder))
     accuracies, answers = (
         sorted(str(path) for end in ENDINGS for path in folder.glob(f"{kind}*{end}"))
         for kind in ("accuracies", "answers")
     )
     if not accuracies + answers:
         what = "the folder has no file accuracies* or answers* (.csv, .csv.gz or .parquet)."
-        raise InputError(Problem(what, "Put your table there.", file=str(folder)))
+        raise InputError(what, "Put your table there.", file=str(folder))
     given: dict[str, Any] = {"data": accuracies or answers}
     if answers:
         given["answers"] = answers
@@ -177,7 +173,7 @@ def _rerun(
     tell: Progress,
 ) -> dict[str, str]:
     """Run the notebooks that are out of date; return them with the reasons."""
-    state = read_state(site)
+    state = stale.read_state(site)
     records = state["notebooks"] = {n: r for n, r in state["notebooks"].items() if n in sources}
     for path in (*site.executed.glob("*.ipynb"), *site.analyses.glob("*.ipynb")):
         if path.stem not in sources:
@@ -187,15 +183,15 @@ def _rerun(
         due: dict[str, str] = {}
         for name in (name for name in sources if (name in LAST) == last):
             missing = not (site.executed / f"{name}.ipynb").is_file()
-            why = why_stale(inputs_of(sources[name], site), records.get(name), site)
+            why = stale.why_stale(stale.inputs_of(sources[name], site), records.get(name), site)
             why = why or missing * "its page is missing" or force * "you asked for it"
             if why and (not only or name in only or missing):
                 due[name] = why
         for name, record in _run_all(site, [sources[name] for name in due], jobs, tell):
             records[name] = record
-            write_state(site, state)
+            stale.write_state(site, state)
         reasons |= due
-    write_state(site, state)
+    stale.write_state(site, state)
     return reasons
 
 
@@ -230,12 +226,16 @@ def _run_all(
 
 def _run_for_book(site: Site, source: Path) -> dict[str, str]:
     """Run one notebook and put it in place; return the sha256 of all that it depends on."""
+    import nbformat
+
     started = time.time()
-    record = inputs_of(source, site)
+    record = stale.inputs_of(source, site)
     notebook = notebook_named(source.stem, site.root)
     parameters = _parameters_for(site, notebook)
     if parameters is None:
-        write_notebook(_without_data(notebook), site.executed / source.name)
+        page = nbformat.v4.new_notebook()
+        _add_text(page, "without-data.md", title=notebook.title, needs=notebook.needs)
+        write_notebook(page, site.executed / source.name)
         return record
     keep = site.generated / "failed"
     ran = execute(source, parameters, cwd=site.root, keep=keep)
@@ -243,20 +243,8 @@ def _run_for_book(site: Site, source: Path) -> dict[str, str]:
     write_notebook(ran.notebook, site.executed / source.name)
     for path in ran.used:  # what changed while the notebook ran counts as changed the next time
         done = path.stat().st_mtime < started
-        record[_relative(path, site.root)] = sha_file(path) if done else ""
+        record[_relative(path, site.root)] = stale.sha_file(path) if done else ""
     return record
-
-
-def _without_data(notebook: Notebook) -> Any:
-    """What stands for a notebook that a book on a user's accuracies cannot run."""
-    import nbformat
-
-    text = (
-        f"# {notebook.title}\n\nThis page needs {notebook.needs}. The data of this book have "
-        "accuracies only. Put a file `answers.csv` beside them, with the columns model, language, "
-        "item, n_correct and n_trials."
-    )
-    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text, id="no-answers")])
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -265,10 +253,12 @@ def _relative(path: Path, root: Path) -> str:
 
 def _build_pages(site: Site, tell: Progress) -> bool:
     """Build the pages if anything in them changed; say whether it did."""
-    state = read_state(site)
+    state = stale.read_state(site)
     key = _site_key(site)
     if state["site"] == key and site.index.is_file():
         return False
+    import nbformat
+
     from hatlib.publish.fragments import MAKERS, charts_of, fragment
     from hatlib.show.figures import javascript_bundle
 
@@ -277,11 +267,13 @@ def _build_pages(site: Site, tell: Progress) -> bool:
     for name, record in state["notebooks"].items():
         files = [site.root / file for file in record if file.endswith(ENDINGS)]
         read = {_download(file, site): file for file in files}
-        _make_page(site, name, read)
+        page = book_page(nbformat.read(site.executed / f"{name}.ipynb", as_version=4))
+        _add_text(page, "take-away.md", name=name, data=list(read))
+        write_notebook(page, site.analyses / f"{name}.ipynb")
         downloads |= read
     for name in MAKERS:
         write(site.generated / name, fragment(name, site))
-    scripts = sha([sha_package(), sha_versions()])
+    scripts = stale.sha([stale.sha_package(), stale.sha_versions()])
     if state["scripts"] != scripts or not site.vendor.is_dir():
         write(site.vendor / "vega-bundle.js", javascript_bundle())
         copy_file(mathjax(), site.vendor / "tex-svg-full.js")
@@ -295,7 +287,7 @@ def _build_pages(site: Site, tell: Progress) -> bool:
     shutil.rmtree(site.html, ignore_errors=True)
     made.rename(site.html)
     shutil.rmtree(site.build / "work", ignore_errors=True)
-    write_state(site, state | {"site": key, "scripts": scripts})
+    stale.write_state(site, state | {"site": key, "scripts": scripts})
     tell("building the pages", 1, 1)
     return True
 
@@ -303,33 +295,18 @@ def _build_pages(site: Site, tell: Progress) -> bool:
 def _site_key(site: Site) -> str:
     """The sha256 of everything that the pages are made of."""
     made = (site.analyses, site.generated, site.vendor)
-    around = sorted(path for path in site.root.iterdir() if path.suffix in (".md", ".cff", ".yml"))
-    return sha(
-        [
-            sha_tree(site.book, skip=made),
-            sha_tree(*around, site.root / "data", site.root / "notebooks", site.executed),
-            address.named("HAT_BOOK_REPOSITORY"),
-            address.named("HAT_BOOK_ADDRESS"),
-            sha_package(),
-            sha_versions(),
-        ]
-    )
+    around = [path for path in site.root.iterdir() if path.suffix in (".md", ".cff", ".yml")]
+    addresses = [address.named("HAT_BOOK_REPOSITORY"), address.named("HAT_BOOK_ADDRESS")]
+    sources = stale.sha_tree(site.book, skip=made)
+    rest = stale.sha_tree(*around, site.root / "data", site.root / "notebooks", site.executed)
+    return stale.sha([sources, rest, addresses, stale.sha_package(), stale.sha_versions()])
 
 
-def _make_page(site: Site, name: str, data: Iterable[str]) -> None:
-    """Make the page of an executed notebook, which offers the notebook and its data."""
+def _add_text(nb: Any, template: str, **about: Any) -> None:
     import nbformat
 
-    def link(path: str) -> str:
-        file = html.escape(path)
-        return f'<a href="../downloads/{file}" download>{html.escape(Path(path).name)}</a>'
-
-    page = book_page(nbformat.read(site.executed / f"{name}.ipynb", as_version=4))
-    text = f"**Take it away.** This notebook, as it was run: {link(f'{name}.ipynb')}."
-    if tables := ", ".join(map(link, data)):
-        text += f" The data that it read: {tables}."
-    page.cells.append(nbformat.v4.new_markdown_cell(text, id="downloads"))
-    write_notebook(page, site.analyses / f"{name}.ipynb")
+    text = rendered(template, about)
+    nb.cells.append(nbformat.v4.new_markdown_cell(text, id=template.removesuffix(".md")))
 
 
 def _download(path: Path, site: Site) -> str:

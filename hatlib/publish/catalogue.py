@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import difflib
 import json
-import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,10 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hatlib.errors import InputError, Problem, RunError, listing
+from pydantic import FiniteFloat, TypeAdapter
+
+from hatlib.errors import InputError, Problem, listing
 from hatlib.publish.places import PACKAGE, find_root, rendered
 
 _KNOWN = tomllib.loads(Path(__file__).with_name("parameters.toml").read_text(encoding="utf-8"))
+_TYPES: dict[str, Any] = {"str": str, "int": int, "float": FiniteFloat, "bool": bool}
+_TYPES |= {"list": list[str | int | FiniteFloat]}
 
 
 @dataclass(frozen=True)
@@ -108,35 +111,24 @@ def notebook_files(root: Path | None) -> list[Path]:
 
 
 def _read_notebook(path: Path) -> Notebook:
+    import papermill
+
     nb = json.loads(path.read_text(encoding="utf-8"))
     about = nb["metadata"].get("hat", {})
-    texts = ("".join(c["source"]) for c in nb["cells"] if c["cell_type"] == "markdown")
-    found = next(
-        filter(None, (re.search(r"^# +(.+)$", text, re.MULTILINE) for text in texts)), None
-    )
+    text = "\n".join("".join(c["source"]) for c in nb["cells"] if c["cell_type"] == "markdown")
+    title = re.search(r"^# +(.+)$", text, re.MULTILINE)
+    parameters = []
+    for each in papermill.inspect_notebook(literal_path(path)).values():
+        default = ast.literal_eval(each["default"])
+        parameters.append(Parameter(each["name"], type(default).__name__, default, each["help"]))
     return Notebook(
         name=path.stem,
         path=path,
-        title=found[1].strip() if found else path.stem,
+        title=title[1].strip() if title else path.stem,
         question=about.get("question", ""),
         needs=about.get("needs", ""),
-        parameters=_read_parameters(path),
+        parameters=tuple(parameters),
     )
-
-
-def _read_parameters(path: Path) -> tuple[Parameter, ...]:
-    """The parameters that a notebook declares."""
-    import papermill
-
-    parameters = []
-    for each in papermill.inspect_notebook(literal_path(path)).values():
-        try:
-            default = ast.literal_eval(each["default"])
-        except (ValueError, SyntaxError) as error:
-            what = f"{path}: the default of the parameter {each['name']} is not a literal."
-            raise RunError(what) from error
-        parameters.append(Parameter(each["name"], type(default).__name__, default, each["help"]))
-    return tuple(parameters)
 
 
 def literal_path(path: Path) -> str:
@@ -152,9 +144,9 @@ def notebook_named(name: str, root: Path | None) -> Notebook:
     stem = Path(name.replace("\\", "/")).stem
     if (moved := _KNOWN["moved"].get(stem)) in paths:
         what = f"the analysis {stem} is now part of {moved}."
-        raise InputError(Problem(what, f"Run it with `hat run {moved}`.", value=name))
+        raise InputError(what, f"Run it with `hat run {moved}`.", value=name)
     remedy = f"{_suggestion(stem, paths)}`hat notebooks` lists them."
-    raise InputError(Problem("there is no notebook of this name.", remedy, value=name))
+    raise InputError("there is no notebook of this name.", remedy, value=name)
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:
@@ -220,8 +212,8 @@ def _value(parameter: Parameter, given: Any) -> Any:
     name, choices, least = parameter.name, parameter.choices, _KNOWN["least"]
     try:
         value = _typed(parameter.type, given)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError):
-        kind, example = _KNOWN["kinds"].get(parameter.type, ("literal", repr(parameter.default)))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        kind, example = _KNOWN["kinds"][parameter.type]
         what, remedy = f"is a {kind}.", f"Write it like this: {name}={example}"
     else:
         if choices and value not in choices:
@@ -232,32 +224,18 @@ def _value(parameter: Parameter, given: Any) -> Any:
             remedy = f"Write it like this: {name}={parameter.default!r}"
         else:
             return value
-    raise InputError(Problem(f"the parameter {name} {what}", remedy, value=str(given)))
+    raise InputError(f"the parameter {name} {what}", remedy, value=str(given))
 
 
 def _typed(kind: str, given: Any) -> Any:
     """Read one value as the type `kind`; ValueError if it is of another type."""
-    if kind == "str":
-        if not isinstance(given, str) or "\0" in given:
-            raise ValueError
-        return given
-    if isinstance(given, str):
-        given = given.strip()
-        if kind == "list" and not given.startswith(("[", "(")):
-            given = [part.strip() for part in given.split(",") if part.strip()]
-        else:  # true and TRUE are fine as well
-            given = ast.literal_eval(given.capitalize() if kind == "bool" else given)
-    if kind == "float" and type(given) is int:
-        given = float(given)
-    if kind == "list" and isinstance(given, tuple):
-        given = list(given)
-    if (
-        (kind != "NoneType" and type(given).__name__ != kind)
-        or (kind == "float" and not math.isfinite(given))
-        or (kind == "list" and not all(isinstance(item, str | int | float) for item in given))
-    ):
-        raise ValueError
-    return given
+    if kind == "str" and "\0" in str(given):
+        raise ValueError("no text for a file or a program")
+    if kind == "list" and isinstance(given, str):
+        text = given.strip()
+        parts = (part.strip() for part in text.split(","))
+        given = ast.literal_eval(text) if text[:1] in ("[", "(") else [*filter(None, parts)]
+    return TypeAdapter(_TYPES[kind]).validate_python(given)
 
 
 def notebooks_markdown(found: Sequence[Notebook]) -> str:

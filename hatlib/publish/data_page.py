@@ -96,16 +96,17 @@ def _sources(tables: Tables) -> Any:
 
 
 def _printed_twice(tables: Tables) -> Any:
-    key = ["benchmark", "version", "model", "reasoning", "language"]
-    plain = tables.accuracies[tables.accuracies["prompting"] == ""]
-    shared = plain[plain.groupby(key)["source"].transform("nunique") > 1]
-    range_of = ("accuracy", lambda values: values.max() - values.min())
-    spread = shared.groupby(["benchmark", "model", "reasoning", "language"]).agg(
-        spread=range_of, source=("source", lambda names: ", ".join(sorted(set(names))))
+    """Runs of which two sources print figures, and how far these differ."""
+    run = ["benchmark", "model", "reasoning"]
+    plain = tables.accuracies.query("prompting == ''")
+    found = plain.groupby([*run, "version", "language"]).agg(
+        sources=("source", lambda names: ", ".join(sorted(set(names)))),
+        n=("source", "nunique"),
+        low=("accuracy", "min"),
+        high=("accuracy", "max"),
     )
-    runs = spread.reset_index("language").groupby(level=[0, 1, 2])
-    found = runs.agg(
-        sources=("source", "first"), languages=("language", "size"), largest=("spread", "max")
-    ).reset_index()
-    names = tables.models[["model", "display_name"]]
-    return found.merge(names, on="model", how="left").to_dict("records")
+    found = found.assign(spread=found["high"] - found["low"]).query("n > 1").reset_index()
+    runs = found.groupby(run, as_index=False).agg(
+        sources=("sources", "first"), languages=("language", "nunique"), largest=("spread", "max")
+    )
+    return runs.merge(tables.models[["model", "display_name"]], on="model").to_dict("records")

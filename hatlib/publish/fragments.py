@@ -5,26 +5,20 @@ Each is a template of the folder `templates` and a function that finds what stan
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from itertools import groupby
 from typing import Any
 
 import nbformat
 import yaml
 
-import hatlib
 from hatlib.logs.languages import rules_table
 from hatlib.publish import data_page, landing
 from hatlib.publish.catalogue import notebooks
 from hatlib.publish.page import SVG, charts, title_of
 from hatlib.publish.places import Site, rendered
 from hatlib.publish.run import load_report
-
-ROOMS = ("data", "logs", "metric", "lines", "claims", "truth", "show")
-"""Rooms with a page of the interface; what stands outside them is on the first one."""
 
 
 def charts_of(site: Site) -> Iterator[dict[str, Any]]:
@@ -54,19 +48,6 @@ def _slides(site: Site) -> dict[str, Any]:
     return {"slides": shown} | (landing.guess() if shown else {})
 
 
-def _interface(room: str, site: Site) -> dict[str, Any]:
-    """The exported names of one room; those of no room with a page are under ""."""
-    names = []
-    for name in sorted(hatlib.__all__, key=str.casefold):
-        thing = getattr(hatlib, name)
-        package, _, rest = getattr(thing, "__module__", "").partition(".")
-        part = rest.partition(".")[0]
-        if package == "hatlib" and callable(thing) and room == (part if part in ROOMS else ""):
-            kind = "class" if inspect.isclass(thing) else "function"
-            names.append((kind, f"{thing.__module__}.{thing.__qualname__}"))
-    return {"names": names}
-
-
 def _counts(site: Site) -> dict[str, Any]:
     """What the analyses stand on: the data of the book, or the user's own."""
     if not site.parameters:
@@ -81,7 +62,6 @@ MAKERS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "counts.md": _counts,
     "data-and-sources.md": lambda site: data_page.data_and_sources(),
     "task-rules.md": lambda site: {"rules": rules_table().to_dict("records")},
-    **{f"api-{room}.md": partial(_interface, room) for room in (*ROOMS, "")},
     "guess.md": lambda site: landing.guess(),
     "two-sliders.md": lambda site: landing.two_sliders(),
     "findings-cards.md": lambda site: landing.findings_cards(site.executed),
@@ -100,8 +80,5 @@ def fragment(name: str, site: Site) -> str:
     >>> site = Site(Path("nowhere"), Path("nowhere"), Path("nowhere"))
     >>> "mgsm_native_cot_sw" in fragment("task-rules.md", site)
     True
-    >>> "autofunction:: hatlib.metric.score.hat_scores" in fragment("api-metric.md", site)
-    True
     """
-    template = "api.md" if name.startswith("api-") else name
-    return rendered(template, MAKERS[name](site))
+    return rendered(name, MAKERS[name](site))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from jupyter_client.provisioning import LocalProvisioner
 
 PROGRAM = [sys.executable, "-P", str(Path(__file__).with_name("forks.py"))]
 _TURN = threading.Lock()
+logging.getLogger("papermill").setLevel(logging.CRITICAL)  # a dead kernel is our own error
 
 
 @functools.cache

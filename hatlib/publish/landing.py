@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import optimize, special
 
 from hatlib.metric.score import hat_scores
 from hatlib.publish.records import read_records
-from hatlib.truth.simulate import DIFFICULTIES, POINTS, WEIGHTS, simulate_answers
+from hatlib.truth.simulate import DIFFICULTIES, profile_with, simulate_answers
 from hatlib.words import joined
 
 ENGLISH = tuple(range(30, 91, 5))
@@ -53,16 +52,10 @@ def explore(*, draws: int = 400, seed: int = 5) -> pd.DataFrame:
     def ability_for(share: float) -> float:
         return float(optimize.brentq(lambda a: special.expit(a - difficulty).mean() - share, -9, 9))
 
-    def curve(h: NDArray[np.float64], loss: float) -> NDArray[np.float64]:
-        return np.asarray(special.expit(special.logit(h) - loss), dtype=np.float64)
-
-    def loss_for(transfer: float) -> float:
-        return float(optimize.brentq(lambda d: 2 * WEIGHTS @ curve(POINTS, d) - transfer, -1, 15))
-
     pairs = pd.MultiIndex.from_product([TRANSFER, ENGLISH], names=["transfer", "english"])
     simulated = simulate_answers(
         [ability_for(english / 100) for _, english in pairs],
-        profiles=[functools.partial(curve, loss=loss_for(transfer)) for transfer, _ in pairs],
+        profiles=[profile_with(transfer) for transfer, _ in pairs],
         n_items=N_ITEMS,
         n_trials=N_TRIALS,
         targets=["de"],

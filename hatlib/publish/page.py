@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hatlib.errors import RunError
 from hatlib.publish.places import PACKAGE
 
 VEGALITE, SVG = "application/vnd.vegalite.v5+json", "image/svg+xml"
@@ -46,7 +45,7 @@ def with_figures(nb: Any) -> Any:
     """Copy a notebook, with each chart as HTML that needs no network."""
     from hatlib.show import figures
 
-    nb = with_pictures(copy.deepcopy(nb))
+    nb = copy.deepcopy(nb)
     for about, output in list(charts(nb)):
         html = figures.figure_html(output.data[VEGALITE], svg=output.data[SVG], **about)
         output["data"] = {"text/html": html, "text/plain": about["alt"]}
@@ -166,11 +165,8 @@ def _asset(name: str) -> str:
 
 def mathjax() -> Path:
     """The MathJax file that comes with the package sphinx-mathjax-offline."""
-    wheel = importlib.metadata.distribution("sphinx-mathjax-offline")
-    for file in wheel.files or ():
-        if file.name == "tex-svg-full.js":
-            return Path(str(file.locate()))
-    raise RunError("sphinx-mathjax-offline has no tex-svg-full.js; install it again.")
+    files = importlib.metadata.distribution("sphinx-mathjax-offline").files or ()
+    return next(Path(str(f.locate())) for f in files if f.name == "tex-svg-full.js")
 
 
 def _code_colours() -> str:

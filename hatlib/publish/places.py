@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hatlib.data.writing import write_text
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError
 from hatlib.words import counted, markdown_text
 
 Progress = Callable[[str, int, int], None]
@@ -90,7 +90,7 @@ def standard_site(root: Path | None) -> Site:
     root = root or find_root()
     if root is None:
         remedy = "Clone the repository and run `hat book` there."
-        raise InputError(Problem("the sources of the book are not here.", remedy))
+        raise InputError("the sources of the book are not here.", remedy)
     return Site(root, root / "book", root / "_build")
 
 

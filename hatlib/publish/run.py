@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import html
+import itertools
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hatlib.publish.catalogue import bind, literal_path, notebook_named
 from hatlib.publish.page import web_page, with_pictures
 from hatlib.publish.places import Progress, copy_file, find_root
 
+PAGES = (".html", ".htm")
 PATHS = ("data", "answers", "models", "benchmarks", "thresholds")  # parameters that name files
 
 
@@ -38,7 +40,7 @@ class Run:
 
     notebook: Path
     page: Path
-    seconds: float
+    seconds: float = 0
     report: Any = None
 
 
@@ -63,7 +65,8 @@ def run_notebook(
     data : sequence of path, optional
         Files of accuracies to use in place of the bundled data.
     out : path, optional
-        The folder for the results; by default `hat-output/NAME`.
+        The folder for the results, by default `hat-output/NAME`; or a name that ends in .html, for
+        one page to send, without code, and the notebook beside it.
     force : bool
         Whether results of an earlier run may be overwritten.
     root : Path, optional
@@ -83,100 +86,51 @@ def run_notebook(
     RunError
         If the notebook fails for another reason.
     """
-    folder = Path(out) if out is not None else Path("hat-output") / name
-    targets = [folder / f"{name}.ipynb", folder / f"{name}.html"]
-    values = dict(parameters or {})
-    if data:
-        values["data"] = [str(path) for path in data]
-    return _run_to(targets, name, values, force, root, progress, sole_writer(folder))
-
-
-def report(
-    data: Sequence[str | Path],
-    out: str | Path = "report.html",
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    force: bool = False,
-    root: Path | None = None,
-    progress: Progress | None = None,
-) -> Run:
-    """Make one self-contained page on a user's models, with the notebook `your-models`.
-
-    Parameters
-    ----------
-    data : sequence of path
-        Item-level responses, as `hat import` writes them.
-    out : path
-        The page. The notebook is written beside it, to be rerun and changed.
-    parameters, force, root, progress
-        As in `run_notebook`.
-
-    Returns
-    -------
-    Run
-        Where the page and the notebook are.
-
-    Raises
-    ------
-    InputError
-        If the data or a parameter cannot be used, or if a file is in the way.
-    RunError
-        If the notebook fails for another reason.
-    """
-    page = Path(out)
-    if page.suffix.lower() not in (".html", ".htm"):
-        problem = Problem("a report is a web page.", "Write -o report.html.", value=str(out))
-        raise InputError(problem)
-    values = {**(parameters or {}), "data": [str(path) for path in data]}
-    targets = [page.with_suffix(".ipynb"), page]
-    return _run_to(targets, "your-models", values, force, root, progress, code=False)
-
-
-def _run_to(
-    targets: Sequence[Path],
-    name: str,
-    parameters: Mapping[str, Any],
-    force: bool,
-    root: Path | None,
-    progress: Progress | None,
-    alone: contextlib.AbstractContextManager[Any] | None = None,
-    code: bool = True,
-) -> Run:
-    """Run a notebook and write it and its page to two files."""
     import nbformat
 
     started = time.perf_counter()
+    folder = Path("hat-output", name) if out is None else Path(out)
+    to_send = folder.suffix.lower() in PAGES
+    page = folder if to_send else folder / f"{name}.html"
+    run = Run(page.with_suffix(".ipynb"), page)
     notebook = notebook_named(name, root)
-    values = _absolute_paths(bind(notebook.parameters, parameters))
-    given = (values.get(each) or [] for each in PATHS)
-    inputs = [Path(p) for each in given for p in (each if isinstance(each, list) else [each])]
-    check_free(targets, force, inputs)
+    given = {**(parameters or {})} | ({"data": list(map(str, data))} if data else {})
+    values = _absolute_paths(bind(notebook.parameters, given))
+    files = (values.get(each) or [] for each in PATHS)
+    inputs = [Path(p) for each in files for p in (each if isinstance(each, list) else [each])]
+    check_free([run.notebook, page], force, inputs)
     found = load_report(values)
-    with alone or contextlib.nullcontext():
+    with contextlib.nullcontext() if to_send else sole_writer(folder):
         nb = execute(notebook.path, values, cwd=root or find_root(), progress=progress).notebook
-        page = web_page(nb, notebook.title, code)
+        text = web_page(nb, notebook.title, code=not to_send)
         # A page that is sent to others does not say where on this machine a file was.
         for path in sorted(inputs, key=lambda path: -len(str(path))):
-            for text in (str(path), html.escape(str(path))):
-                page = page.replace(text, html.escape(path.name))
-        for target, text in zip(targets, (nbformat.writes(nb), page), strict=True):
-            write_text(target, text, force=force, inputs=inputs)
-    return Run(targets[0], targets[1], time.perf_counter() - started, found)
+            for said in (str(path), html.escape(str(path))):
+                text = text.replace(said, html.escape(path.name))
+        write_text(run.notebook, nbformat.writes(nb), force=force, inputs=inputs)
+        write_text(page, text, force=force, inputs=inputs)
+    return replace(run, seconds=time.perf_counter() - started, report=found)
+
+
+def report(data: Sequence[str | Path], out: str | Path = "report.html", **options: Any) -> Run:
+    """Make one page on a user's models: `run_notebook` of `your-models`, with its options."""
+    if Path(out).suffix.lower() not in PAGES:
+        raise InputError("a report is a web page.", "Write -o report.html.", value=str(out))
+    return run_notebook("your-models", data=data, out=out, **options)
 
 
 def _absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
     """The notebook runs elsewhere: a file name must mean the same file there."""
 
-    def absolute(path: Any) -> str:
+    def absolute(path: Any) -> Any:
+        if isinstance(path, list):
+            return list(map(absolute, path))
         if not isinstance(path, str):
-            raise InputError(Problem("a file name is text.", "Put it in quotes.", value=str(path)))
+            raise InputError("a file name is text.", "Put it in quotes.", value=str(path))
         return str(Path(path).expanduser().absolute())
 
     given = {name: values[name] for name in (*PATHS, "pages") if values.get(name)}
-    return values | {
-        name: list(map(absolute, paths)) if isinstance(paths, list) else absolute(paths)
-        for name, paths in given.items()
-    }
+    return values | {name: absolute(paths) for name, paths in given.items()}
 
 
 def load_report(values: Mapping[str, Any]) -> Any:
@@ -219,13 +173,8 @@ def execute(
     from hatlib.publish.kernels import Manager
 
     code = [c for c in nbformat.read(source, as_version=4).cells if c.cell_type == "code"]
-    total, done = len(code) + bool(parameters), 0
+    total, steps = len(code) + bool(parameters), itertools.count(1)
     tell: Progress = progress or (lambda message, done, total: None)
-
-    def step(**_: Any) -> None:
-        nonlocal done
-        done += 1
-        tell(source.stem, done, total)
 
     tell(source.stem, 0, total)
     with tempfile.TemporaryDirectory(prefix="hat-") as folder:
@@ -243,7 +192,8 @@ def execute(
                 extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
                 config=Config({"Manager": {"connection_file": str(work / "kernel.json")}}),
                 resources={"metadata": {"path": str(cwd or work)}},
-                on_cell_executed=step,
+                record_timing=False,
+                on_cell_executed=lambda **_: tell(source.stem, next(steps), total),
             )
         except papermill.PapermillExecutionError as error:
             raise _failure(error, target, keep) from None
@@ -270,8 +220,7 @@ def _neutral(nb: Any) -> Any:
     """Drop what differs from run to run: times and the paths of this machine."""
     nb.metadata.pop("papermill", None)
     for cell in nb.cells:
-        for noise in ("papermill", "execution"):
-            cell.metadata.pop(noise, None)
+        cell.metadata.pop("papermill", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell["id"] = "injected-parameters"
             cell.metadata.tags.append("hide-input")

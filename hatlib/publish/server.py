@@ -7,7 +7,7 @@ import http.server
 from pathlib import Path
 from typing import Any
 
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError
 from hatlib.publish.places import standard_site
 
 POLICY = (
@@ -22,7 +22,6 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
     def end_headers(self) -> None:
         self.send_header("Content-Security-Policy", POLICY)
-        self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-cache")
         super().end_headers()
 
@@ -52,12 +51,10 @@ def serve(port: int = 8000, *, root: Path | None = None) -> http.server.Threadin
     """
     site = standard_site(root)
     if not site.index.is_file():
-        raise InputError(Problem("the book is not built yet.", "Build it with `hat book`."))
-    handler = functools.partial(_Handler, directory=str(site.html))
+        raise InputError("the book is not built yet.", "Build it with `hat book`.")
     try:
+        handler = functools.partial(_Handler, directory=str(site.html))
         return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError as error:
-        remedy = "Choose another one with --port."
-        raise InputError(
-            Problem(f"cannot listen on port {port}: {error.strerror}.", remedy)
-        ) from error
+        what = f"cannot listen on port {port}: {error.strerror}."
+        raise InputError(what, "Choose another one with --port.") from error

@@ -19,6 +19,8 @@ from hatlib.publish.fragments import MAKERS, fragment
 from hatlib.publish.places import Site
 from hatlib.show.conclusion import conclude
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
@@ -43,6 +45,16 @@ def test_every_source_and_set_stands_on_the_page_of_data(site):
 @pytest.mark.parametrize("name", MAKERS)
 def test_fragments_are_the_same_every_time(site, name):
     assert fragment(name, site) == fragment(name, site)
+
+
+def test_every_public_name_has_a_place_on_the_pages_of_the_interface():
+    pages = [*(ROOT / "book/api").glob("*.md"), ROOT / "book/api.md"]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    found = re.findall(r"\.\. auto(class|function):: hatlib\.(\w+)", text)
+    kinds = {
+        n: "class" if isinstance(getattr(hatlib, n), type) else "function" for n in hatlib.__all__
+    }
+    assert sorted((name, kind) for kind, name in found) == sorted(kinds.items())
 
 
 def test_hat_stands_still_when_english_moves_and_follows_transfer():
@@ -99,7 +111,7 @@ def test_a_book_on_ones_own_data_says_so(tmp_path):
 
 
 def test_a_publisher_names_the_addresses(tmp_path, monkeypatch):
-    config = yaml.safe_load((Path(__file__).parents[2] / "_config.yml").read_text())
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
     plain = address.configured(copy.deepcopy(config))
     assert "colab_url" not in plain["launch_buttons"] and plain["html"]["baseurl"] == ""
     monkeypatch.setenv("HAT_BOOK_REPOSITORY", "https://example.org/a/b")
