@@ -30,7 +30,7 @@ from hatlib.publish.places import (
 )
 from hatlib.publish.run import execute, load_report
 
-_ITEM_LEVEL = "answers item by item"  # how notebooks say that accuracies are not enough
+_ITEM_LEVEL = "item-level responses"  # how notebooks say that accuracies are not enough
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")  # of tables that a book on a user's data takes
 

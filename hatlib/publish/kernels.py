@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import json
 import logging
@@ -48,6 +49,10 @@ class _Kernel(psutil.Process):
     def poll(self) -> int | None:
         return None if self.is_running() else 0
 
+    def send_signal(self, sig: int) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            super().send_signal(sig)
+
 
 class _Forked(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
@@ -63,6 +68,7 @@ class _Forked(LocalProvisioner):
 class Manager(AsyncKernelManager):
     """Starts kernels of this Python, whatever kernels the user has."""
 
+    shutdown_wait_time = 60  # a busy machine may let it wait
     kernel_spec = KernelSpec(argv=[*PROGRAM, "-f", "{connection_file}"], language="python")
 
     async def _async_pre_start_kernel(self, **options: Any) -> Any:
