@@ -18,7 +18,7 @@ def plan_words(found: Plan) -> str:
     Examples
     --------
     >>> from hatlib.truth.planning import plan
-    >>> plan_words(plan(0.01, n_items=100))[:65]
+    >>> plan_words(plan(0.01, n_items=100))[:66]
     'A difference of 0.01 in HAT between two models is not within reach'
     """
     best = found.cheapest
