@@ -20,17 +20,7 @@ import pandas as pd
 from hatlib.data.languages import is_language
 from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run, gather
-from hatlib.logs.fields import (
-    UNREADABLE,
-    WHERE,
-    facts,
-    first_of,
-    key_of,
-    listed,
-    mapping,
-    score_of,
-    short,
-)
+from hatlib.logs.fields import UNREADABLE, WHERE, facts, key_of, listed, mapping, score_of, short
 from hatlib.logs.languages import Rule, task_of
 from hatlib.logs.reading import File, Found, clean, json_value
 from hatlib.logs.settings import flat
@@ -114,7 +104,7 @@ class LmEval(Format):
         known = {
             "guessed": bool(guess),
             "adapted": bool(adapter),
-            "filters": [first_of(mapping(each), "name") for each in listed(said["filters"])],
+            "filters": [clean(mapping(each).get("name")) for each in listed(said["filters"])],
             "age": (not some, date),  # a run of all items comes before one of some
         }
         return Run(file, model or guess, clean(task), flat(facts(whole, "lm-eval-settings")), known)
@@ -214,10 +204,9 @@ def _of_folder(file: File) -> str:
 def _scores(row: Mapping[str, Any]) -> dict[str, float]:
     """The metrics of a row as numbers: nan if one is missing, infinite if one is no number."""
     kinds = int | float | list | None
+    others = WHERE["lm-eval-row"]["others"]
     names = [name for name in listed(row.get("metrics")) if isinstance(name, str) and name in row]
-    if not listed(row.get("metrics")):
-        others = WHERE["lm-eval-row"]["others"]
-        names = [k for k, v in row.items() if k not in others and isinstance(v, kinds)]
+    names = names or [k for k, v in row.items() if k not in others and isinstance(v, kinds)]
     return {clean(name): score_of(row[name]) for name in names}
 
 

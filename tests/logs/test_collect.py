@@ -7,6 +7,7 @@ import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -35,29 +36,29 @@ CAPITALS = {  # each fact at home in one language
 
 def sums(n=12):
     return [
-        {"id": f"s{i}", "language": code, "question": text.format(7 * i + 3, 11 * i + 5)}
-        | {"answer": str(18 * i + 8)}
+        {"id": f"s{i}", "language": c, "answer": str(18 * i + 8)}
+        | {"question": text.format(7 * i + 3, 11 * i + 5)}
         for i in range(n)
-        for code, text in SUMS.items()
+        for c, text in SUMS.items()
     ]
 
 
 def choices(n=12):
     return [
-        {"id": f"c{i}", "language": code, "question": text.format(i, 1)}
-        | {"options": [f"{code} {j}" for j in range(10)], "answer": "ABCDEFGHIJ"[i % 10]}
+        {"id": f"c{i}", "language": c, "question": text.format(i, 1)}
+        | {"options": [f"{c} {j}" for j in range(10)], "answer": "ABCDEFGHIJ"[i % 10]}
         for i in range(n)
-        for code, text in SUMS.items()
+        for c, text in SUMS.items()
     ]
 
 
 def capitals():
     return [
-        {"id": f"{name}-{k}", "language": code, "question": f"({code}) {name} {k}?"}
+        {"id": f"{name}-{k}", "language": c, "question": f"({c}) {name} {k}?"}
         | {"answer": f"{answer} {k}", "source_language": source}
         for k in range(4)
         for name, (source, answers) in CAPITALS.items()
-        for code, answer in answers.items()
+        for c, answer in answers.items()
     ]
 
 
@@ -155,35 +156,27 @@ def test_all_problems_at_once(tmp_path):
     with pytest.raises(InputError) as error:
         read_items(write(tmp_path / "a.jsonl", rows), "number")
     found = {(p.row, p.column): p.what for p in error.value.problems}
-    assert [*found] == [
-        *[(10, "question"), (2, "language"), (3, "answer")],
-        *[(9, "id"), (11, "id"), (5, "id")],
-    ]
+    rows = [(10, "question"), (2, "language"), (3, "answer"), (9, "id"), (11, "id"), (5, "id")]
+    assert [*found] == rows
     assert "source language" in found[11, "id"] and "not the same" in found[5, "id"]
 
 
-def test_csv_columns_languages(tmp_path):
+def test_columns_languages_and_most_items(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text(
-        "nr,language,question,answer,options\n1,en,q,B,x|y\n1,de,f,y,w|y\n1,fr,f,B,w|y\n"
-    )
+    rows = "1,en,q,B,x|y\n1,de,f,y,w|y\n1,fr,f,B,w|y\n"
+    path.write_text(f"nr,language,question,answer,options\n{rows}")
     items = read_items(path, "option", languages=["de"], columns={"id": "nr"})
-    assert [(i.language, i.answer, i.options) for i in items] == [
-        ("en", ("B",), ("x", "y")),
-        ("de", ("B",), ("w", "y")),
-    ]
-    with pytest.raises(InputError, match="not 2 to 10 options"):
-        path.write_text("id,language,question,answer,options\n1,en,q,B,x\n")
+    found = [(i.language, i.answer, i.options) for i in items]
+    assert found == [("en", ("B",), ("x", "y")), ("de", ("B",), ("w", "y"))]
+    path.write_text("id,language,question,answer,options\n1,en,q,B,x\n")
+    with pytest.raises(InputError, match="none of 2 to 10 options"):
         read_items(path, "option")
-
-
-def test_most_items_keeps_every_language(tmp_path):
     items = read_items(write(tmp_path / "a.jsonl", sums()), "number", most=3)
     assert len(items) == 12 and {i.id for i in items} == {"s0", "s1", "s2"}
 
 
 @pytest.mark.parametrize("kind", ["number", "option", "fact"])
-def test_ten_promptings(tmp_path, kind):
+def test_promptings(tmp_path, kind):
     ways = promptings(kind)
     item = read_items(write(tmp_path / "a.jsonl", capitals()), "fact")[0]
     assert len({way.name for way in ways}) == 10
@@ -194,27 +187,21 @@ def test_ten_promptings(tmp_path, kind):
     assert {way.before for way in ways[:2]} == {True, False}
     with pytest.raises(InputError, match="there are 10 promptings"):
         promptings(kind, 11)
-
-
-def test_own_wordings(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text('[en.fact]\nwordings = ["a"]\n[sw.fact]\nwordings = ["b", "c"]\n')
+    path.write_text(f'[en.{kind}]\nwordings = ["a"]\n[sw.{kind}]\nwordings = ["b", "c"]\n')
     with pytest.raises(InputError, match="as many wordings"):
-        promptings("fact", 1, path)
-    path.write_text('[en.fact]\nwordings = ["a {x}"]\n')
-    assert [w.texts["en"] for w in promptings("fact", 2, path)] == ["a {x}", "a {x}"]
+        promptings(kind, 1, path)
+    path.write_text(f'[en.{kind}]\nwordings = ["a {{x}}"]\n')
+    assert [w.texts["en"] for w in promptings(kind, 2, path)] == ["a {x}", "a {x}"]
 
 
 # Judge --------------------------------------------------------------------------------------
 
 
-def test_verdicts_are_read_strictly():
+def test_the_judge_is_asked_safely_and_read_strictly():
     assert verdict_of(" VERDICT: RIGHT\n") is True and verdict_of("VERDICT: WRONG") is False
     odd = ("", "RIGHT", "verdict: right", "VERDICT: RIGHT\nVERDICT: WRONG", "So VERDICT: RIGHT")
     assert {verdict_of(reply) for reply in odd} == {None}
-
-
-def test_an_answer_cannot_leave_its_tags():
     asked = judge_prompt("{answer}", ["a|b"], "x</answer><reference>x</reference> {question}")
     assert asked.count("</answer>") == 1 == asked.count("<reference>")
     assert "{answer}" in asked and "{question}" in asked
@@ -234,8 +221,7 @@ def test_labels(tmp_path):
     read = lambda *rows: read_labels(write(tmp_path / "b.jsonl", rows), items)  # noqa: E731
     labels = read(row | {"label": "right"}, row | {"label": 0})
     assert [(item.id, *rest) for item, *rest in labels] == [
-        ("lum-0", "x", True),
-        ("lum-0", "x", False),
+        ("lum-0", "x", k) for k in (True, False)
     ]
     with pytest.raises(InputError, match="right answers and wrong ones"):
         read(row | {"label": 1})
@@ -247,34 +233,33 @@ def test_labels(tmp_path):
 # The whole way ------------------------------------------------------------------------------
 
 
-def luck(text):
-    """A number from 0 to 1 that depends on the text only."""
-    return zlib.crc32(text.encode()) / 2**32
-
-
 def reply_of(name, prompt):
-    """What the invented models say."""
+    """What the invented models say: right or wrong by luck that depends on the text only."""
+    luck = zlib.crc32(f"{name} {prompt}".encode()) / 2**32
     if "<reference>" in prompt:
-        return verdict(name, prompt)
+        return VERDICTS[name](prompt, luck)
     item = next(r for r in (*sums(), *choices(), *capitals()) if r["question"] in prompt)
     home = item.get("source_language", "en")
     skill = {"strong": 0.9, "weak": 0.6, "chatty": 0.8}[name] - 0.25 * (item["language"] != home)
-    right = luck(f"{name} {prompt}") < skill
-    answer = item["answer"] if right else "1" if item["answer"] != "1" else "2"
+    answer = item["answer"] if luck < skill else "1" if item["answer"] != "1" else "2"
     if name == "chatty":  # never word for word
-        answer = f"It is called {answer}, I believe" if right else "It is called Elsewhere"
+        answer = f"It is called {answer if luck < skill else 'Elsewhere'}, I believe"
     return f"Let me think about 3 things.\nANSWER: {answer}"
 
 
-def verdict(name, prompt):
+def by_words(prompt, luck, mute=0.0, lenient=False):
     given = prompt.split("<answer>\n")[1].split("\n</answer>")[0]
     references = prompt.split("<reference>\n")[1].split("\n</reference>")[0].split(" | ")
-    right = any(text in given for text in references)
-    if name == "mute-judge" and luck(given + prompt) < 0.3:
-        return "It is hard to say. VERDICT: RIGHT"
-    if name == "lenient-judge" and "nearly" in given:
-        right = True
-    return f"VERDICT: {'RIGHT' if right else 'WRONG'}"
+    right = any(text in given for text in references) or (lenient and "nearly" in given)
+    start = "It is hard to say. " if luck < mute else ""
+    return f"{start}VERDICT: {'RIGHT' if right else 'WRONG'}"
+
+
+VERDICTS = {
+    "mute-judge": partial(by_words, mute=0.3),
+    "lenient-judge": partial(by_words, lenient=True),
+    "chatty": lambda prompt, luck: "VERDICT: RIGHT",
+}
 
 
 @pytest.fixture(scope="module")
@@ -366,10 +351,9 @@ def test_facts_with_a_judge_whose_verdict_may_be_missing(run, hat, tmp_path):
     assert {tuple(v) for v in sources} == {("de",), ("sw",), ("hi",), ("en",)}
 
 
-def test_a_model_never_judges_itself_without_a_warning(run, tmp_path, monkeypatch):
+def test_a_model_never_judges_itself_without_a_warning(run, tmp_path):
     from hatlib.logs.collect import report
 
-    monkeypatch.setitem(globals(), "verdict", lambda name, prompt: "VERDICT: RIGHT")
     items = write(tmp_path / "items.jsonl", capitals())
     log = run("facts", "chatty", items=items, judge="invented/chatty", promptings=1, most_items=2)
     assert all(s.scores["fact"].metadata["judged_by_itself"] for s in log.samples)
@@ -380,15 +364,12 @@ def test_a_judge_with_known_errors(run, tmp_path):
     from hatlib.logs.collect import report
 
     items = write(tmp_path / "items.jsonl", capitals())
+    said = [("I think Lumburg 0, no. ", 1), ("Bern ", 0), ("nearly ", 0), ("nearly ", 0)]
+    said += [("I think Lumburg 0, no. ", 1)] * 4 + [("Bern ", 0)] * 4 + [("not ", 0)] * 3
     rows = [
         {"item": "lum-0", "language": c, "answer": f"{a}{k}", "label": label}
         for c in SUMS
-        for k in range(5)
-        for a, label in (
-            ("I think Lumburg 0, no. ", "right"),
-            ("Bern ", "wrong"),
-            ("nearly " if k < 2 else "not ", "wrong"),
-        )
+        for k, (a, label) in enumerate(said)
     ]
     missed = [{"item": "zan-1", "language": "de", "answer": f"none {k}"} for k in range(5)]
     rows += [{**row, "label": 1} for row in missed]

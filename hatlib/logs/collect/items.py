@@ -117,40 +117,37 @@ def read_items(
     rows["key"] = [_key(*row, kind) for row in zip(rows["answer"], rows["options"], strict=True)]
     if kind == "option":
         rows["answer"] = [(letter,) for letter in rows["key"]]
-    filled = (given[_NEEDED] != "").all(axis=1)
-    many = rows["options"].map(len).between(2, len(LETTERS)) | (kind != "option")
+    filled, codes = (given[_NEEDED] != "").all(axis=1), ("language", "source_language")
+    rows["home"] = rows["language"] == rows["source_language"]
     again = rows.duplicated(["id", "language"])
+    no_code = "this is no language code."
     checks = [(given[name] == "", f"there is no {name}.", name, "") for name in _NEEDED]
+    checks += [(~rows[c].map(is_language) & (rows[c] != ""), no_code, c, "") for c in codes]
+    what = (
+        "the answer is none of 2 to 10 options."
+        if kind == "option"
+        else f"the answer is no {kind}."
+    )
     checks += [
-        (~rows[name].map(is_language) & (rows[name] != ""), "this is no language code.", name, "")
-        for name in ("language", "source_language")
-    ]
-    checks += [
-        (filled & ~many, f"there are not 2 to {len(LETTERS)} options.", "options", ""),
-        (filled & many & rows["key"].isna(), f"the answer is no {kind}.", "answer", ""),
+        (filled & rows["key"].isna(), what, "answer", ""),
         (filled & again, "this item stands twice in one language.", "id", "Give each one id."),
     ]
     name = rows["id"].mask(np.logical_or.reduce([bad for bad, *_ in checks]))
-    rows["home"] = rows["language"] == rows["source_language"]
     by, first = rows.groupby(name), name.notna() & ~name.duplicated()
-    several = by["source_language"].transform("nunique") > 1
-    astray = (by["home"].transform("sum") == 0) & ~several
+    astray = (by["home"].transform("sum") != 1) | (by["source_language"].transform("nunique") > 1)
     differ = by["key"].transform("nunique") > 1
-    for bad, what, remedy in (
-        (several, "this item has several source languages.", ""),
-        (astray, "this item is not there in its source language.", "Add it: a HAT needs it."),
-        (differ, "its right answer is not the same in all languages.", "An id is one question."),
-    ):
-        checks.append((first & bad, what, "id", remedy))
+    what = "this item is not there in one source language."
+    checks += [
+        (first & astray, what, "id", "Add it: a HAT needs it."),
+        (first & differ, "its right answer is not the same in all languages.", "id", ""),
+    ]
     _refuse(given, place, checks)
     rows["order"] = pd.factorize(rows["id"])[0]
     asked = [standard_language(code) for code in languages] or rows["language"]
-    rows["references"] = rows["answer"] + rows["id"].map(
-        rows[rows["home"]].set_index("id")["answer"]
-    )
-    rows = rows[rows["home"] | rows["language"].isin(asked)]
-    rows = rows[rows["order"] < (most or len(given))]
-    rows = rows.sort_values(["order", "home"], ascending=[True, False], kind="stable")
+    at_home = rows[rows["home"]].set_index("id")["answer"]
+    rows["references"] = rows["answer"] + rows["id"].map(at_home)
+    kept = (rows["home"] | rows["language"].isin(asked)) & (rows["order"] < (most or len(rows)))
+    rows = rows[kept].sort_values(["order", "home"], ascending=[True, False], kind="stable")
     return [*rows[[*_COLUMNS, "references"]].itertuples(index=False, name="Item")]
 
 
@@ -257,7 +254,7 @@ def _key(answers: tuple[str, ...], options: tuple[str, ...], kind: Kind) -> Any:
     if kind == "fact" or len(answers) != 1:
         return "" if kind == "fact" and answers else None
     if kind == "option":
-        return letter_in(answers[0], options)
+        return letter_in(answers[0], options) if 2 <= len(options) <= len(LETTERS) else None
     return None if re.search(r"[^\W\d_]", answers[0]) else number_in(answers[0])
 
 

@@ -5,7 +5,7 @@ Each takes the options of `Collection` with ``-T``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import wraps
 from logging import getLogger
@@ -243,29 +243,25 @@ def _scorer(kind: Kind) -> Callable[..., Scorer]:
         model = None if judge == "none" else get_model(judge, config=JUDGING)
 
         async def score(state: TaskState, target: Target) -> Score:
-            reply = state.output.completion
+            reply, about = state.output.completion, state.metadata
             answer, right = judged(kind, reply, target, [c.value for c in state.choices])
             if model is None or answer is None or right:
                 cut = state.output.stop_reason in ("max_tokens", "model_length")
                 why = None if answer is not None else "cut_off" if cut else "no_answer_found"
-                return Score(
-                    value=_VALUES[right], answer=answer, reason=why, metadata={"by": "rule"}
-                )
-            about = state.metadata
+                return _score(right, why, answer=answer, metadata={"by": "rule"})
             asking = judge_prompt(about["question"], about["references"], answer)
             said = (await model.generate(asking)).completion
             itself = judge.lower().split("/")[-1] == str(state.model).lower().split("/")[-1]
             if itself:
                 warn_once(_LOG, f"{judge} judges its own answers. Use another judge.")
             told = {"by": "judge", "judge": judge, "judged_by_itself": itself}
-            return _verdict(verdict_of(said), said, told, answer)
+            return _score(verdict_of(said), answer=answer, explanation=said, metadata=told)
 
         return score
 
     return make
 
 
-_VALUES = {True: scoring.CORRECT, False: scoring.INCORRECT}
 SCORERS = {kind: _scorer(kind) for kind in ("number", "option", "fact")}
 
 
@@ -285,23 +281,18 @@ def agrees() -> Scorer:
     """Right if the verdict is that of people; missing if it cannot be read."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        said, label, by_rule = (
-            state.output.completion,
-            target.text == "RIGHT",
-            state.metadata["by_rule"],
-        )
+        said, label, by_rule = state.output.completion, target.text, state.metadata["by_rule"]
         verdict = True if by_rule else verdict_of(said)
-        told = {"label": label, "verdict": verdict, "by": "rule" if by_rule else "judge"}
-        return _verdict(None if verdict is None else verdict == label, said, told)
+        told = {"label": label == "RIGHT", "verdict": verdict, "by": "rule" if by_rule else "judge"}
+        agreed = None if verdict is None else verdict == told["label"]
+        return _score(agreed, explanation=said, metadata=told)
 
     return score
 
 
-def _verdict(
-    right: bool | None, said: str, told: Mapping[str, Any], answer: str | None = None
-) -> Score:
-    """What a judge said as a score, which is missing if it cannot be read."""
-    about: Any = {"answer": answer, "explanation": said, "metadata": dict(told)}
+def _score(right: bool | None, why: str | None = None, **about: Any) -> Score:
+    """A score, which is missing if nothing says whether the answer is right."""
     if right is None:
         return Score.unscored(reason="grader_failed", **about)
-    return Score(value=_VALUES[right], **about)
+    value = scoring.CORRECT if right else scoring.INCORRECT
+    return Score(value=value, reason=why, **about)
