@@ -8,10 +8,9 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 import pandas as pd
 import pytest
@@ -23,30 +22,24 @@ from hatlib.metric.estimate import HARDNESS_NAMES, PROFILES
 from hatlib.metric.flags import Flag
 from hatlib.show.remarks import FLAGS
 
-Hat = Callable[..., tuple[int, str, str]]
-
 SCHEMAS = {
     name: json.loads((files("hatlib") / f"schemas/{name}-2.json").read_text(encoding="utf-8"))
     for name in ("score", "compare")
 }
+PAPER = {"factual": ("item", 0), "free-form": ("en", 0), "ten-options": ("en", 0.1)}
 HOSTILE = (
-    "<script>alert(1)</script>",
-    '=cmd|"/c calc"!A0',
-    "+1",
-    "-1",
-    "@SUM(A1)",
-    "a|b\nc",
-    "\x1b[31m",
+    *("<script>alert(1)</script>", '=cmd|"/c calc"!A0', "+1", "-1", "@SUM(A1)"),
+    *("a|b\nc", "\x1b[31m"),
 )
 
 
 @pytest.fixture
-def hat(tmp_path, monkeypatch, capsys) -> Hat:
+def hat(tmp_path, monkeypatch, capsys):
     """Call the command in this process, in an empty folder; get exit code, results, messages."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
 
-    def call(*arguments: object) -> tuple[int, str, str]:
+    def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["hat", *map(str, arguments)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
@@ -59,46 +52,70 @@ def hat(tmp_path, monkeypatch, capsys) -> Hat:
 
 
 @pytest.fixture
+def results(hat):
+    """The results of a command as JSON that keeps to its schema, with no field unknown to it."""
+
+    def call(command, *arguments):
+        code, out, _ = hat(command, *arguments, "--format", "json")
+        assert code == 0
+        document, schema = json.loads(out), SCHEMAS[command]
+        Draft202012Validator(schema).validate(document)
+        result = schema["$defs"]["result"]["properties"]
+        assert set(document) == set(schema["properties"])
+        for found in document["results"]:
+            assert set(found) == set(result)
+            for name in {"scores", "models", "metrics", "left_out"} & result.keys():
+                known = schema["$defs"]["score"] if name == "scores" else result[name]["items"]
+                for row in found[name]:
+                    assert set(known["properties"]) - {"sensitivity"} <= set(row)
+                    assert set(row) <= set(known["properties"])
+        return document["results"]
+
+    return call
+
+
+def write(folder, abilities, profiles="linear", **options):
+    """A file of simulated answers."""
+    options = {"n_items": 200, "n_trials": 5, "targets": ["de", "sw"]} | options
+    simulated = hatlib.simulate_answers(abilities, profiles=profiles, **options)
+    return simulated.write(folder, file_format="parquet")[0]
+
+
+@pytest.fixture
 def answers(tmp_path) -> Path:
-    """Answers of four simulated models to 200 items."""
-    simulated = hatlib.simulate_answers(
-        [-1, 0, 1, 2], profiles="linear", n_items=200, n_trials=5, targets=["de", "sw"]
-    )
-    return simulated.write(tmp_path / "sim", file_format="parquet")[0]
+    return write(tmp_path / "sim", [-1, 0, 1, 2])
 
 
 @pytest.fixture
 def two_benchmarks(tmp_path) -> Path:
-    from hatlib.truth.simulate import together
-
     parts = [hatlib.simulate_answers([0, 1], n_items=80, benchmark=name) for name in ("a", "b")]
-    return together(parts).write(tmp_path / "two")[0]
+    path = tmp_path / "two.csv"
+    pd.concat([part.responses.frame for part in parts]).to_csv(path, index=False)
+    return path
 
 
-def valid(text: str, command: str = "score") -> dict[str, Any]:
-    """JSON that keeps to its schema, with no field that the schema does not know."""
-    document = json.loads(text)
-    schema = SCHEMAS[command]
-    Draft202012Validator(schema).validate(document)
-    result = schema["$defs"]["result"]["properties"]
-    parts = {"scores": schema["$defs"].get("score"), "models": None, "metrics": None}
-    parts["left_out"] = None
-    assert set(document) == set(schema["properties"])
-    for found in document["results"]:
-        assert set(found) == set(result)
-        for name in parts.keys() & result.keys():
-            known = parts[name] or result[name]["items"]
-            for row in found[name]:
-                assert set(row) >= set(known["properties"]) - {"sensitivity"}
-                assert set(row) <= set(known["properties"])
-    return document
+@pytest.fixture
+def fewer(tmp_path) -> Path:
+    """Answers of three models, of which the best was asked in one language only."""
+    frame = pd.read_parquet(write(tmp_path / "sim", [2, 0.5, -0.5], n_items=150))
+    path = tmp_path / "fewer.parquet"
+    frame[(frame["model"] != "Alder") | (frame["language"] != "sw")].to_parquet(path)
+    return path
+
+
+@pytest.fixture
+def unlike(tmp_path) -> Path:
+    """Answers of five models: two that transfer well, two that do not, and one that is hopeless."""
+    profiles = ["linear", "linear", "strong shift", "strong shift", "linear"]
+    return write(tmp_path / "unlike", [1, 0, 1, 0, -30], profiles)
 
 
 # Simulating -------------------------------------------------------------------------------------
 
 
-def test_what_simulate_says_can_be_typed(hat):
-    for arguments, facts in (
+@pytest.mark.parametrize(
+    ("arguments", "facts"),
+    [
         (["--items", "60", "--models", "3", "--chance", "0.25"], {"sim": ("en", 0.25)}),
         (
             ["--trials", "2", "--format", "parquet"],
@@ -108,15 +125,13 @@ def test_what_simulate_says_can_be_typed(hat):
                 "sim-ten-options": ("en", 0.1),
             },
         ),
-    ):
-        _, _, err = hat("simulate", "-o", "sim", "--force", *arguments)
-        (command,) = (line for line in err.splitlines() if line.startswith("  hat score"))
-        code, out, err = hat(*shlex.split(command)[1:], "--draws", "0", "--format", "json")
-        assert code == 0
-        results = valid(out)["results"]
-        found = {each["benchmark"]: (each["source"], each["chance"]) for each in results}
-        assert found == facts
-        assert "none was given" not in err
+    ],
+)
+def test_what_simulate_says_can_be_typed(hat, results, arguments, facts):
+    _, _, err = hat("simulate", "-o", "sim", *arguments)
+    (command,) = (line for line in err.splitlines() if line.startswith("  hat score"))
+    found = results(*shlex.split(command)[1:], "--draws", "0")
+    assert {each["benchmark"]: (each["source"], each["chance"]) for each in found} == facts
 
 
 def test_simulate_with_options(hat):
@@ -124,13 +139,10 @@ def test_simulate_with_options(hat):
     more = ["--profile", "linear", "--profile", "strong shift", "--difficulty", "bimodal"]
     assert hat("simulate", "-o", "sim", *options, *more)[0] == 0
     frame = pd.read_csv("sim/responses.csv.gz")
-    assert frame["model"].nunique() == 3
-    assert set(frame["language"]) == {"en", "de", "fr"}
-    assert frame["item"].nunique() == 30
-    assert set(frame["n_trials"]) == {3}
+    assert (frame["model"].nunique(), frame["item"].nunique()) == (3, 30)
+    assert (set(frame["language"]), set(frame["n_trials"])) == ({"en", "de", "fr"}, {3})
     truth = pd.read_csv("sim/truth.csv").query("target == 'macro'")["hat"].round(2).tolist()
-    assert truth[0] == truth[2] == 0.7
-    assert truth[1] < 0.3
+    assert truth[0] == truth[2] == 0.7 > 0.3 > truth[1]
     before = Path("sim/responses.csv.gz").read_bytes()
     assert hat("simulate", "-o", "sim", *options, *more, "--force")[0] == 0
     assert Path("sim/responses.csv.gz").read_bytes() == before
@@ -140,19 +152,13 @@ def test_simulate_with_options(hat):
     ("arguments", "expected", "message"),
     [
         ([], 2, "Missing option"),
-        (["-o", "sim", "--format", "xlsx"], 2, "'xlsx' is not one of"),
         (["-o", "sim", "--scenario", "magic"], 2, "'magic' is not one of"),
         (["-o", "sim", "--paper", "--items", "5"], 2, "--paper and --scenario go with no option"),
-        (["-o", "sim", "--items", "many"], 2, "valid integer"),
         (["-o", "sim", "--chance", "1.5"], 1, "chance is not from 0 to below 1. (found: 1.5)"),
         (["-o", "sim", "--profile", "magic"], 1, "profile is not known. (found: magic) Use one"),
-        (["-o", "sim", "--difficulty", "odd"], 1, "difficulty is not known"),
         (["-o", "sim", "--targets", "klingon"], 1, "not a language code. (found: klingon)"),
         (["-o", "sim", "--targets", "en"], 1, "source language is among the targets"),
-        (["-o", "sim", "--targets", ","], 1, "targets has no languages"),
         (["-o", "sim", "--models", "0"], 1, "abilities are not finite numbers, one a model"),
-        (["-o", "sim", "--models", "-1"], 1, "abilities are not finite numbers, one a model"),
-        (["-o", "sim", "--items", "0"], 1, "n_items must be at least 1"),
         (["-o", "sim", "--seed", "-1", "--items", "5"], 1, "seed is below 0"),
         (["-o", "here.txt"], 1, "this is a file"),
         (["-o", "."], 1, "this file exists and is not overwritten"),
@@ -164,60 +170,45 @@ def test_simulate_refuses(hat, tmp_path, arguments, expected, message):
     code, out, err = hat("simulate", *arguments)
     assert (code, out) == (expected, "")
     assert message in " ".join(err.split())
-    assert {path.name for path in tmp_path.iterdir()} == {"here.txt", "truth.csv"}
-    assert (tmp_path / "truth.csv").read_text() == "mine"
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "here.txt": "mine", "truth.csv": "mine"
+    }  # fmt: skip
 
 
 # Scoring ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [40, 50, 60, 72, 80, 100])
-def test_a_narrow_terminal_loses_no_name_no_digit_and_no_flag(hat, fewer, monkeypatch, width):
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_narrow_terminal_loses_no_name_no_digit_and_no_flag(
+    hat, results, fewer, monkeypatch, width
+):
     options = ["score", fewer, "--draws", 20, "--all-targets"]
-    rows = valid(hat(*options, "--format", "json")[1])["results"][0]["scores"]
+    rows = results(*options)[0]["scores"]
     monkeypatch.setenv("COLUMNS", str(width))
     for command in (options, ["compare", fewer, "Alder", "Beech", "--draws", 20]):
         out = hat(*command, "--quiet")[1]
         assert max(map(len, out.splitlines())) <= width
         words = " ".join(out.split())
-        for row in rows:
-            if command is not options and row["target"] != "macro":
-                continue
+        for row in rows if command is options else [r for r in rows if r["target"] == "macro"]:
             assert row["model"] in out
             if row["hat"] is not None:
-                for name in ("hat", "low", "high"):
-                    assert f"{row[name]:.2f}" in words
+                assert all(f"{row[name]:.2f}" in words for name in ("hat", "low", "high"))
         for flag in ("extrapolated", "other languages"):
             assert flag in words or flag.split()[-1] in words
 
 
-def test_scores_that_cannot_be_given_are_null_with_a_flag(hat, tmp_path):
-    simulated = hatlib.simulate_answers([-30, 0, 1], n_items=40, n_trials=3)
-    path = simulated.write(tmp_path / "sim")[0]
-    rows = valid(hat("score", path, "--draws", 30, "--format", "json")[1])["results"][0]["scores"]
+def test_scores_that_cannot_be_given_are_null_with_a_flag(hat, results, tmp_path):
+    path = write(tmp_path / "sim", [-30, 0, 1], n_items=40, n_trials=3)
+    rows = results("score", path, "--draws", 30)[0]["scores"]
     lost = [row for row in rows if row["model"] == "Alder"]
     assert {row["hat"] for row in lost} == {None}
     assert [row["flags"] for row in lost] == [["no source answer is right"]] * len(lost)
-    code, out, err = hat("score", path, "--draws", 30)
-    assert code == 0
+    _, out, err = hat("score", path, "--draws", 30)
     assert re.search(r"Alder +– ", out)
-    assert "no source answer is right: The model solves nothing" in " ".join(out.split())
+    meaning = "no source answer is right: The model solves nothing"
+    assert meaning in " ".join(out.split())
     assert "The model solves nothing" not in err
-    code, _, err = hat("score", path, "--draws", 0, "--format", "csv")
-    assert "no source answer is right: The model solves nothing" in " ".join(err.split())
-    _, out, _ = hat("score", path, "--draws", 0, "--format", "md")
-    assert "\n\n- **no source answer is right**: The model solves nothing" in out
-
-
-@pytest.fixture
-def fewer(tmp_path) -> Path:
-    """Answers of three models, of which the best was asked in one language only."""
-    frame = hatlib.simulate_answers(
-        [2, 0.5, -0.5], profiles="linear", n_items=150, targets=["de", "sw"]
-    ).responses.frame
-    path = tmp_path / "fewer.parquet"
-    frame[(frame["model"] != "Alder") | (frame["language"] != "sw")].to_parquet(path)
-    return path
+    assert meaning in " ".join(hat("score", path, "--draws", 0, "--format", "csv")[2].split())
 
 
 def test_the_schema_knows_every_flag_and_every_method():
@@ -225,72 +216,44 @@ def test_the_schema_knows_every_flag_and_every_method():
         Draft202012Validator.check_schema(schema)
     parts = SCHEMAS["score"]["$defs"]
     assert parts["flags"] == SCHEMAS["compare"]["$defs"]["flags"]
-    assert parts["flags"]["items"]["enum"] == [flag.value for flag in Flag]
-    assert set(FLAGS) == set(Flag)
-    result = parts["result"]["properties"]
-    assert {"auto", *result["profile"]["enum"]} == set(PROFILES)
-    assert {"auto", *result["hardness"]["anyOf"][0]["enum"]} == set(HARDNESS_NAMES)
+    assert parts["flags"]["items"]["enum"] == [flag.value for flag in Flag] == list(FLAGS)
+    result, how = parts["result"]["properties"], get_type_hints(cli._How)
+    methods = {"auto", *result["hardness"]["anyOf"][0]["enum"]}
+    assert methods == set(HARDNESS_NAMES) == set(get_args(how["hardness"]))
+    assert {"auto", *result["profile"]["enum"]} == set(PROFILES) == set(get_args(how["profile"]))
 
 
-def test_the_command_offers_what_the_functions_take():
-    from hatlib.truth.design import Scenario
+def test_scores_are_corrected_for_a_judge(hat, results, answers):
+    def accuracy(*options):
+        return results("score", answers, *options)[0]["scores"][0]["source_accuracy"]
 
-    how = get_type_hints(cli._How)
-    assert set(get_args(how["hardness"])) == set(HARDNESS_NAMES)
-    assert set(get_args(how["profile"])) == set(PROFILES)
-    scenario = get_type_hints(cli.simulate)["scenario"]
-    assert set(get_args(get_args(scenario)[0])) == set(get_args(Scenario))
-
-
-def test_scores_are_corrected_for_a_judge(hat, answers):
-    plain = json.loads(hat("score", answers, "--draws", 0, "--format", "json")[1])
-    code, out, err = hat(
-        *("score", answers, "--draws", 100, "--format", "json"),
-        *("--judge", 0.95, 0.9, "--judge-labels", 50, 60),
-    )
-    assert code == 0
-    assert "Corrected for a judge of sensitivity 0.95 and specificity 0.9" in err
-
-    def first(text):
-        return text["results"][0]["scores"][0]["source_accuracy"]
-
-    expected = (first(plain) - 0.1) / 0.85
-    assert first(json.loads(out)) == pytest.approx(expected, abs=1e-5)
+    judge = ["--judge", 0.95, 0.9, "--judge-labels", 50, 60, "--draws", 40]
+    assert accuracy(*judge) == pytest.approx((accuracy("--draws", 0) - 0.1) / 0.85, abs=1e-5)
+    assert "a judge of sensitivity 0.95 and specificity 0.9" in hat("score", answers, *judge)[2]
     assert hat("score", answers, "--judge-labels", 5, 5)[0] == 2
     code, _, err = hat("score", answers, "--judge", 0.4, 0.5)
     assert code == 1
     assert "hardly better than a coin" in err
 
 
-def test_a_file_without_a_benchmark_is_named_by_the_option(hat, answers, tmp_path):
+def test_a_file_is_named_by_the_option_and_comes_before_a_set_of_its_name(hat, results, answers):
     unsaid = ["benchmark", "source_language", "chance_level"]
-    pd.read_parquet(answers).drop(columns=unsaid).to_csv("mine.csv", index=False)
-    _, out, err = hat("score", "mine.csv", "--draws", 0, "--benchmark", "ours", "--format", "json")
-    assert valid(out)["results"][0]["benchmark"] == "ours"
+    pd.read_parquet(answers).drop(columns=unsaid).to_csv("mgsm", index=False)
+    options = ["score", "mgsm", "--draws", 0, "--benchmark", "ours"]
+    assert [each["benchmark"] for each in results(*options)] == ["ours"]
+    err = hat(*options)[2]
     assert "Source language of ours: en, as none was given" in err
     assert "Chance level of ours: 0, as none was given" in err
 
 
-def test_a_file_comes_before_a_set_of_its_name(hat, answers):
-    pd.read_parquet(answers).to_csv("mgsm", index=False)
-    _, out, _ = hat("score", "mgsm", "--draws", 0, "--format", "json")
-    assert valid(out)["results"][0]["benchmark"] == "sim"
-
-
-def test_a_standard_is_kept_and_used(hat, answers, two_benchmarks, tmp_path):
-    assert (
-        "a standard is of one benchmark" in hat("score", two_benchmarks, "--save-standard", "s")[2]
-    )
-    options = ["--reference", "standard", "--draws", 20, "--format", "json"]
-    assert valid(hat("score", "mgsm", *options)[1])["results"][0]["reference"] == "standard"
-    assert hat("score", answers, "--draws", 0, "--save-standard", "standard.json")[0] == 0
-    again = hat("score", answers, "--draws", 0, "--save-standard", "standard.json")
-    assert again[0] == 1
-    assert "is not overwritten" in again[2]
-    code, out, _ = hat("score", answers, "--draws", 0, "--reference", "standard.json",
-                       "--format", "json")  # fmt: skip
-    assert code == 0
-    assert valid(out)["results"][0]["reference"] == "standard"
+def test_a_standard_is_kept_and_used(hat, results, answers, two_benchmarks):
+    several = hat("score", two_benchmarks, "--save-standard", "s")
+    assert "a standard is of one benchmark" in several[2]
+    kept = ["score", answers, "--draws", 0, "--save-standard", "standard.json"]
+    assert [hat(*kept)[0], hat(*kept)[0]] == [0, 1]  # nothing is overwritten
+    for data, reference in (("mgsm", "standard"), (answers, "standard.json")):
+        found = results("score", data, "--draws", 0, "--reference", reference)
+        assert found[0]["reference"] == "standard"
 
 
 @pytest.mark.parametrize(
@@ -298,23 +261,18 @@ def test_a_standard_is_kept_and_used(hat, answers, two_benchmarks, tmp_path):
     [
         (["--format", "xml"], 2, "'xml' is not one of"),
         (["--hardness", "odd"], 2, "'odd' is not one of"),
-        (["--profile", "odd"], 2, "'odd' is not one of"),
         (["--nonsense"], 2, "No such option"),
         (["--draws", "x"], 2, "valid integer"),
         (["--chance", "1.5"], 1, "chance is not a share. (found: 1.5)"),
         (["--benchmark", "b"], 1, "there is no such benchmark. (found: b) There are: sim."),
         (["--target", "fr"], 1, "no language of this name. (found: fr) There are de, en, sw."),
-        (["--target", "en"], 1, "sim has no answers in a target language"),
         (["--target", ","], 1, "sim has no answers in a target language"),
         (["--source", "fr"], 1, "no answer to sim is in the source language fr"),
-        (["--source", "klingon"], 1, "source_language is not a language code"),
         (["--reference", "odd"], 1, "there is no such reference. (found: odd) Use auto, uniform"),
         (["--reference", "bad.csv"], 1, "bad.csv: this is not a frozen standard"),
         (["--draws", "-1"], 1, "draws cannot be this. (found: -1)"),
         (["--level", "95"], 1, "level cannot be this. (found: 95.0)"),
-        (["--seed", "-1"], 1, "seed is below 0"),
         (["--models", "none.csv"], 1, "none.csv: there is no such file"),
-        (["--benchmarks", "none.csv"], 1, "none.csv: there is no such file"),
         (["--benchmarks", "bad.csv"], 1, "bad.csv, line 1: there is no column benchmark"),
         (["none.csv"], 1, "none.csv: there is no such file, and no set of the book of this name."),
         (["mgsm"], 1, "sets of the book and files cannot be mixed"),
@@ -334,79 +292,61 @@ def test_score_refuses(hat, answers, tmp_path, arguments, expected, message):
 # Comparing --------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def unlike(tmp_path) -> Path:
-    """Answers of five models: two that transfer well, two that do not, and one that is hopeless."""
-    profiles = ["linear", "linear", "strong shift", "strong shift", "linear"]
-    simulated = hatlib.simulate_answers(
-        [1, 0, 1, 0, -30], profiles=profiles, n_items=200, targets=["de", "sw"]
+def test_compare_as_json(results, unlike):
+    def compared(a, b):
+        (found,) = results("compare", unlike, a, b, "--draws", 200)
+        return found
+
+    found, back, tied = (
+        compared("Alder", "Beech"),
+        compared("Beech", "Alder"),
+        compared("Alder", "Aspen"),
     )
-    return simulated.write(tmp_path / "unlike", file_format="parquet")[0]
-
-
-def test_compare_as_json(hat, unlike):
-    options = ["--draws", 200, "--format", "json"]
-    code, out, _ = hat("compare", unlike, "Alder", "Beech", *options)
-    assert code == 0
-    (found,) = valid(out, "compare")["results"]
     assert found["low"] < found["difference"] < found["high"]
     assert found["difference"] == pytest.approx(found["hat_a"] - found["hat_b"], abs=2e-6)
-    assert found["told_apart"] is True
-    assert (found["tie_group_a"], found["tie_group_b"]) == ("A", "B")
+    assert (found["told_apart"], found["tie_group_a"], found["tie_group_b"]) == (True, "A", "B")
     assert found["q_value"] < 0.01
     assert [row["rank_low"] for row in found["models"]] == [1, 1, 3, 3]
-    (back,) = valid(hat("compare", unlike, "Beech", "Alder", *options)[1], "compare")["results"]
-    assert back["difference"] == -found["difference"]
-    assert back["q_value"] == found["q_value"]
-    (tied,) = valid(hat("compare", unlike, "Alder", "Aspen", *options)[1], "compare")["results"]
+    assert (back["difference"], back["q_value"]) == (-found["difference"], found["q_value"])
     assert tied["low"] < 0 < tied["high"]
     assert tied["told_apart"] is False
 
 
-def test_a_model_without_a_score_cannot_be_compared(hat, unlike):
+def test_a_model_without_a_score_cannot_be_compared(hat, results, unlike):
     options = ["compare", unlike, "Alder", "Cedar", "--draws", 50]
-    (found,) = valid(hat(*options, "--format", "json")[1], "compare")["results"]
-    assert (found["hat_b"], found["difference"], found["p_value"], found["q_value"]) == (None,) * 4
-    assert (found["told_apart"], found["tie_group_b"]) == (None, None)
+    (found,) = results(*options)
+    missing = ("hat_b", "difference", "p_value", "q_value", "told_apart", "tie_group_b")
+    assert {found[name] for name in missing} == {None}
     assert (found["flags_a"], found["flags_b"]) == ([], ["no source answer is right"])
-    assert "Cedar" not in {row["model"] for row in found["models"]}
     assert [row["model"] for row in found["left_out"]] == ["Cedar"]
     for form in ("table", "md", "csv"):
         assert hat(*options, "--format", form)[0] == 0
 
 
-def test_two_models_of_one_display_name_are_told_apart(hat, unlike):
-    frame = pd.read_parquet(unlike)
-    frame[frame["model"] != "Cedar"].to_parquet("twins.parquet")
+def test_two_models_of_one_display_name_are_told_apart(hat, results, unlike):
     Path("models.csv").write_text(
-        "model,display_name\nAlder,Twin\nAspen,Other\nBeech,Twin\nBirch,Last\n"
+        "model,display_name\nAlder,Twin\nAspen,Other\nBeech,Twin\nBirch,Last\nCedar,None\n"
     )
-    options = ["--models", "models.csv", "--draws", 200, "--format", "json"]
-    (found,) = valid(hat("compare", "twins.parquet", "Alder", "Beech", *options)[1], "compare")[
-        "results"
-    ]
-    assert (found["model_a"], found["model_b"]) == ("Alder", "Beech")
-    assert (found["tie_group_a"], found["tie_group_b"]) == ("A", "B")
-    assert found["q_value"] < 0.01
-    (found,) = valid(hat("compare", "twins.parquet", "Alder", "Last", *options)[1], "compare")[
-        "results"
-    ]
-    assert (found["model_b"], found["tie_group_b"]) == ("Birch", "B")
-    code, out, err = hat("compare", "twins.parquet", "Twin", "Other", *options)
+    options = ["--models", "models.csv", "--draws", 200]
+    for other, meant in (("Beech", "Beech"), ("Last", "Birch")):
+        (found,) = results("compare", unlike, "Alder", other, *options)
+        assert (found["model_a"], found["model_b"]) == ("Alder", meant)
+        assert (found["tie_group_a"], found["tie_group_b"]) == ("A", "B")
+    code, out, err = hat("compare", unlike, "Twin", "Other", *options)
     assert (code, out) == (1, "")
     assert "several models are called so. (found: Twin) Name one of: Alder, Beech." in err
 
 
-def test_compare_on_every_benchmark_that_has_both(hat, two_benchmarks, tmp_path):
-    options = ["Alder", "Aspen", "--draws", 50, "--format", "json"]
-    found = valid(hat("compare", two_benchmarks, *options)[1], "compare")["results"]
-    assert [each["benchmark"] for each in found] == ["a", "b"]
-    found = valid(hat("compare", two_benchmarks, *options, "--benchmark", "b")[1], "compare")
-    assert [each["benchmark"] for each in found["results"]] == ["b"]
+def test_compare_on_every_benchmark_that_has_both(hat, results, two_benchmarks):
     frame = pd.read_csv(two_benchmarks)
     frame[(frame["benchmark"] == "a") | (frame["model"] == "Alder")].to_csv("less.csv", index=False)
-    found = valid(hat("compare", "less.csv", *options)[1], "compare")["results"]
-    assert [each["benchmark"] for each in found] == ["a"]
+    options = ["Alder", "Aspen", "--draws", 50]
+    for file, more, names in (
+        (two_benchmarks, [], ["a", "b"]),
+        (two_benchmarks, ["--benchmark", "b"], ["b"]),
+        ("less.csv", [], ["a"]),
+    ):
+        assert [r["benchmark"] for r in results("compare", file, *options, *more)] == names
     code, out, err = hat("compare", "less.csv", *options, "--benchmark", "b")
     assert (code, out) == (1, "")
     assert "no benchmark has answers of both models" in err
@@ -415,15 +355,11 @@ def test_compare_on_every_benchmark_that_has_both(hat, two_benchmarks, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "expected", "message"),
     [
-        ([], 2, "Missing argument"),
         (["Alder"], 2, "name two models after the files"),
         (["{file}", "Alder"], 2, "name two models after the files"),
-        (["{file}", "Alder", "Aspen", "--format", "xml"], 2, "'xml' is not one of"),
         (["{file}", "Alder", "Nosuch"], 1, "there is no such model. (found: Nosuch) There are: A"),
-        (["{file}", "X", "Y"], 1, "(found: Y) There are: Alder, Aspen, Beech, Birch"),
         (["{file}", "Alder", "Alder"], 1, "a model is compared with itself"),
         (["{file}", "Alder", "Aspen", "--benchmark", "b"], 1, "there is no such benchmark"),
-        (["{file}", "Alder", "Aspen", "--chance", "1.5"], 1, "chance is not a share"),
         (["{file}", "Alder", "Aspen", "--target", "fr"], 1, "no language of this name"),
         (["{file}", "Alder", "Aspen", "--draws", "0"], 1, "the scores have no redraws"),
         (["none.csv", "Alder", "Aspen"], 1, "none.csv: there is no such file"),
@@ -441,22 +377,15 @@ def test_compare_refuses(hat, answers, tmp_path, arguments, expected, message):
 # Names from strangers ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def hostile(tmp_path) -> Path:
-    """Answers of models whose names are meant to do harm."""
-    n = len(HOSTILE)
-    frame = hatlib.simulate_answers([float(k) / 2 for k in range(n)], n_items=60).responses.frame
-    names = dict(zip(sorted(set(frame["model"])), HOSTILE, strict=True))
-    path = tmp_path / "hostile.parquet"
-    frame.assign(model=frame["model"].map(names), benchmark="=1+<b>").to_parquet(path)
-    return path
-
-
 @pytest.mark.parametrize("form", ["table", "csv", "md", "json"])
 @pytest.mark.parametrize("command", ["score", "compare"])
-def test_names_do_no_harm(hat, hostile, command, form):
+def test_names_do_no_harm(hat, tmp_path, command, form):
+    frame = pd.read_parquet(write(tmp_path / "x", [k / 2 for k in range(len(HOSTILE))], n_items=60))
+    names = dict(zip(sorted(set(frame["model"])), HOSTILE, strict=True))
+    frame = frame.assign(model=frame["model"].map(names), benchmark="=1+<b>")
+    frame.to_parquet("hostile.parquet")
     models = [] if command == "score" else HOSTILE[:2]
-    code, out, err = hat(command, hostile, *models, "--draws", 20, "--format", form)
+    code, out, err = hat(command, "hostile.parquet", *models, "--draws", 20, "--format", form)
     assert code == 0
     assert "\x1b" not in out + err
     if form == "csv":  # a spreadsheet gets no formulas
@@ -472,25 +401,21 @@ def test_names_do_no_harm(hat, hostile, command, form):
         table = [line for line in out.split("\n\n")[-2 if "- **" in out else -1].splitlines()]
         rows = [line for line in table if line.startswith("|")]
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in rows}) == 1
-    if form == "json" and command == "score":
-        assert {row["model"] for row in valid(out)["results"][0]["scores"]} == set(HOSTILE)
 
 
 # Options ------------------------------------------------------------------------------------------
 
 
-def test_the_result_in_all_its_forms(hat, answers):
+def test_the_result_in_all_its_forms(hat, results, answers):
     options = ["score", answers, "--draws", 40, "--seed", 3, "--level", 0.8]
     code, table, err = hat(*options)
-    assert code == 0
-    assert err
+    assert (code, bool(err)) == (0, True)
     assert hat(*options, "--quiet") == (0, table, "")
     _, out, _ = hat(*options, "--format", "json")
-    document = valid(out)
+    document = json.loads(out)
     assert (document["draws"], document["seed"], document["level"]) == (40, 3, 0.8)
-    rows = document["results"][0]["scores"]
+    rows = results(*options)[0]["scores"]
     assert {row["target"] for row in rows} == {"macro", "de", "sw"}
-    assert all(row["low"] <= row["high"] for row in rows)
     assert out == hat(*options, "--format", "json")[1]
     more = hat(*options, "--more")[1].split("sim: more")[1].splitlines()
     header = next(line for line in more if line.startswith("model"))
@@ -516,26 +441,21 @@ def test_targets_are_chosen_and_shown(hat, answers):
     assert rows("--target", "sw,de").equals(rows("--target", "sw", "--target", "de"))
 
 
-def test_what_is_typed_counts_more_than_the_files(hat, answers):
+def test_what_is_typed_counts_more_than_the_files(hat, results, answers):
     Path("b.csv").write_text("benchmark,name,source_language\nsim,My test,sw\n")
     code, out, err = hat("check", answers, "--benchmarks", "b.csv")
     assert (code, out) == (1, "")
     assert "the source language of sim is sw in the table of benchmarks" in err
     options = ["--source", "de", "--chance", 0.1, "--correlation", 0.2, "--draws", 0]
-    _, out, err = hat("score", answers, "--benchmarks", "b.csv", *options, "--format", "json")
-    result = valid(out)["results"][0]
+    (result,) = results("score", answers, "--benchmarks", "b.csv", *options)
     assert (result["source"], result["chance"]) == ("de", 0.1)
     assert "Answers to one item taken to be correlated by 0.2." in result["notes"]
-    assert "column source_language, as de was chosen" in err
 
 
-def test_sets_of_the_book_by_name(hat):
+def test_sets_of_the_book_by_name(hat, results):
     for arguments in (["mgsm-forced"], ["--benchmark", "mgsm-forced"]):
-        _, out, err = hat("score", *arguments, "--draws", 0, "--format", "json")
-        assert [each["benchmark"] for each in valid(out)["results"]] == ["mgsm-forced"]
-        assert "1 set of the book" in err
-    assert "mgsm" in hat("score", "--benchmark", "nosuch")[2]
+        found = results("score", *arguments, "--draws", 0)
+        assert [each["benchmark"] for each in found] == ["mgsm-forced"]
     assert "Sets of the book: mgsm, " in hat("score", "msgm")[2]
-    options = ["gpt-5-2025-08-07", "gemini-2.5-pro", "--draws", 20, "--format", "json"]
-    found = valid(hat("compare", *options)[1], "compare")["results"]
+    found = results("compare", "gpt-5-2025-08-07", "gemini-2.5-pro", "--draws", 20)
     assert [each["benchmark"] for each in found] == ["copa-dialects"]

@@ -10,10 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import special
+from oracles.made import made, some_models
+from scipy import special, stats
 
 import hatlib
-from hatlib.data.responses import Counts, Prompted
+from hatlib.data.responses import Prompted
 from hatlib.errors import InputError
 from hatlib.metric.answers import (
     answer_correlation,
@@ -29,24 +30,11 @@ from hatlib.metric.sufficient import cells_of
 
 ABILITY = np.linspace(-2, 2.5, 7)
 H = (np.arange(4000) + 0.5) / 4000
-ARRAYS = ("models", "source_correct", "source_trials", "target_correct", "target_trials")
-
-
-def counts(right, n, target_right, target_n, chance=0.0, **more):
-    """Counts from arrays models × items and models × (targets ×) items."""
-    target_right = target_right if target_right.ndim == 3 else target_right[:, None]
-    m, t, items = target_right.shape
-    return Counts(
-        "sim", "en", chance, tuple(f"m{i}" for i in range(m)), ("de", "sw", "yo")[:t],
-        tuple(f"{i:04d}" for i in range(items)), np.arange(items), right.astype(np.int64),
-        np.full(right.shape, n), target_right.astype(np.int64),
-        np.full(target_right.shape, target_n), **more,
-    )  # fmt: skip
 
 
 def answered(rng, p, q, n=10, chance=0.0, **more):
     q = q if q.ndim == 3 else q[:, None]
-    return counts(rng.binomial(n, p), n, rng.binomial(n, q), n, chance, **more)
+    return made(rng.binomial(n, p), rng.binomial(n, q), n, chance, **more)
 
 
 def prompted(x, y, n=1, chance=0.0):
@@ -57,8 +45,7 @@ def prompted(x, y, n=1, chance=0.0):
     names = tuple(f"p{j}" for j in range(x.shape[2]))
     trials = np.full(full.size, n)
     rows = Prompted(names, model, language - 1, item, prompt, full.ravel().astype(int), trials)
-    total = n * x.shape[2]
-    return counts(x.sum(-1), total, y.sum(-1), total, chance, prompted=rows)
+    return made(x.sum(-1), y.sum(-1), n * x.shape[2], chance, prompted=rows)
 
 
 def with_rows(given, p):
@@ -73,10 +60,6 @@ def with_rows(given, p):
     return replace(given, prompted=p, **arrays)
 
 
-def some_models(given, n):
-    return replace(given, **{name: getattr(given, name)[:n] for name in ARRAYS})
-
-
 def logits(rng, n_items, ability=ABILITY):
     return ability[:, None] - rng.normal(0, 1.5, n_items)
 
@@ -88,6 +71,12 @@ def spread(found, truth):
 
 def said(found):
     return [note.remark for note in found.notes]
+
+
+def data_of(found, remark):
+    """The data of the one note with this remark."""
+    (note,) = (each for each in found.notes if each.remark is remark)
+    return note.data
 
 
 # Promptings -------------------------------------------------------------------------------------
@@ -133,11 +122,9 @@ def test_promptings_that_suit_both_languages_do_not_pass_for_transfer(greedy):
 def test_leaving_a_prompting_out_costs_nothing_where_it_is_not_needed():
     given, _ = same_promptings(2, sd=0.0)
     truth = 2 * special.expit(special.logit(H) - 1).mean()
-    errors = [
-        np.sqrt(np.mean((score_counts(each, draws=0).hat[:, 0] - truth) ** 2))
-        for each in (given, replace(given, prompted=None))
-    ]
-    assert errors[0] < 1.15 * errors[1]
+    both = (score_counts(each, draws=0) for each in (given, replace(given, prompted=None)))
+    out, added = (np.sqrt(np.mean((found.hat[:, 0] - truth) ** 2)) for found in both)
+    assert out < 1.15 * added
 
 
 def test_the_table_without_one_prompting_by_hand():
@@ -184,8 +171,6 @@ def test_two_answers_must_be_left():
 @pytest.mark.parametrize(("promptings", "samples"), [(2, 5), (5, 2)])
 @pytest.mark.parametrize("same", [True, False])
 def test_several_samples_of_few_promptings(promptings, samples, same):
-    from scipy import stats
-
     rng, rho = np.random.default_rng(7), 0.3
     p = special.expit(logits(rng, 800)).clip(1e-4, 1 - 1e-4)[..., None]
     q = special.expit(special.logit(p) - 1)
@@ -199,8 +184,7 @@ def test_several_samples_of_few_promptings(promptings, samples, same):
     truth = 2 * special.expit(special.logit(H) - 1).mean()
     found = score_counts(prompted(x, y, samples), draws=0)
     assert Remark.CORRELATION_FOUND in said(found)
-    data = next(n.data for n in found.notes if n.remark is Remark.CORRELATION_FOUND)
-    assert data["within"] == pytest.approx(rho, abs=0.05)
+    assert data_of(found, Remark.CORRELATION_FOUND)["within"] == pytest.approx(rho, abs=0.05)
     assert spread(found, truth) < 0.1
     # What is told counts more than what is estimated.
     told = score_counts(prompted(x, y, samples), correlation=0.0, draws=0)
@@ -229,25 +213,19 @@ def test_what_the_same_prompting_does_to_both_languages_is_measured():
     assert abs(none["z"]) < 3
 
 
-def prompted_file(folder, within: float, *, n_items=4000, promptings=3, answers=4):
+def prompted_file(folder, within, *, n_items=4000, promptings=3, answers=4):
     """Answers whose rate differs by prompting, by a beta distribution around the item's rate."""
     rng = np.random.default_rng(1)
-    h = rng.uniform(0.1, 0.9, n_items)
-    scale = 1 / within - 1
+    h, scale = rng.uniform(0.1, 0.9, n_items), 1 / within - 1
     rows = []
     for j in range(promptings):
         rate = rng.beta(h * scale, (1 - h) * scale)
         for language in ("en", "de"):
-            right = rng.binomial(answers, rate)
-            rows.append(
-                pd.DataFrame(
-                    {"model": "m", "language": language, "item": np.arange(n_items),
-                     "prompting": f"p{j}", "n_correct": right, "n_trials": answers}
-                )
-            )  # fmt: skip
-    path = folder / "prompted.csv"
-    pd.concat(rows).to_csv(path, index=False)
-    return hatlib.load_responses(path)
+            about = {"model": "m", "language": language, "item": np.arange(n_items)}
+            right = {"n_correct": rng.binomial(answers, rate), "n_trials": answers}
+            rows.append(pd.DataFrame({**about, "prompting": f"p{j}", **right}))
+    pd.concat(rows).to_csv(folder / "prompted.csv", index=False)
+    return hatlib.load_responses(folder / "prompted.csv")
 
 
 @pytest.mark.parametrize("within", [0.05, 0.3])
@@ -281,7 +259,7 @@ def test_ten_times_the_same_answer_is_one_answer():
     assert found.n_trials.tolist() == [10] * 7
     assert np.abs(found.hat[:, 0] - 0.7).max() < 0.2  # before: .38 to 1.06
     assert found.hat == pytest.approx(score_counts(one, draws=0).hat)
-    few = some_models(ten, 2)
+    few = some_models(ten, [0, 1])
     assert score_counts(few, draws=0).marks[Flag.ONE_ANSWER].all()
     with pytest.raises(InputError, match="only repeat one another count once"):
         score_counts(ten, hardness="self", draws=0)
@@ -292,7 +270,7 @@ def test_no_reference_switches_when_a_model_joins():
     high = np.array([0.0, 0.5, 1.0, 5.0, 5.2, 5.4, 5.6])
     at = logits(rng, 400, high)
     given = answered(rng, special.expit(at), special.expit(2 * at - 1))
-    few = some_models(given, 3)
+    few = some_models(given, range(3))
     before, after = (score_counts(each, draws=50) for each in (few, given))
     assert before.reference == after.reference == "uniform"
     assert np.abs(before.hat[:3, 0] - after.hat[:3, 0]).max() < 0.05
@@ -305,15 +283,19 @@ def test_no_reference_switches_when_a_model_joins():
     ("name", "options"),
     [("global_mmlu_de", 4), ("winogrande_xl", 2), ("m_hellaswag", 4), ("MMLU-ProX", 10)],
 )
-def test_multiple_choice_is_not_scored_at_an_assumed_chance_level(tmp_path, name, options):
-    frame = hatlib.simulate_answers([0.0, 1.0], n_items=60).responses.frame
-    frame.assign(benchmark=name).to_csv(tmp_path / "a.csv", index=False)
-    mine = hatlib.load_responses(tmp_path / "a.csv")
+def test_multiple_choice_is_known_by_name(name, options):
+    given = hatlib.simulate_answers([0.0, 1.0], n_items=60).responses.counts("sim")
     with pytest.raises(InputError, match=f"--chance {1 / options:.3g}, or --chance 0"):
-        hatlib.hat_scores(mine, draws=0)
-    for told in (0.0, 1 / options):
-        loaded = hatlib.load_responses(tmp_path / "a.csv", chance=told)
-        assert hatlib.hat_scores(loaded, draws=0).benchmark().chance == told
+        check_chance(replace(given, benchmark=name))
+
+
+def test_multiple_choice_is_not_scored_at_an_assumed_chance_level(tmp_path):
+    frame = hatlib.simulate_answers([0.0, 1.0], n_items=60).responses.frame
+    frame.assign(benchmark="mmlu").to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(InputError, match=r"--chance 0\.25"):
+        hatlib.hat_scores(hatlib.load_responses(tmp_path / "a.csv"), draws=0)
+    told = hatlib.load_responses(tmp_path / "a.csv", chance=0.0)
+    assert hatlib.hat_scores(told, draws=0).benchmark().chance == 0
 
 
 @pytest.mark.parametrize("chance", [0.2, 0.25, 1 / 3, 0.5])
@@ -345,8 +327,8 @@ def test_target_accuracy_below_chance_is_said_by_language():
     found = score_counts(answered(rng, p, q, chance=0.5), draws=20)
     assert found.marks[Flag.BELOW_CHANCE][:, 2].all()
     assert not found.marks[Flag.BELOW_CHANCE][:, 1].any()
-    data = next(n.data for n in found.notes if n.remark is Remark.BELOW_CHANCE)
-    assert {language for _, language in data["where"]} == {"sw"}
+    where = data_of(found, Remark.BELOW_CHANCE)["where"]
+    assert {language for _, language in where} == {"fr"}
 
 
 def test_answers_that_could_not_be_read_are_said(tmp_path):
@@ -358,12 +340,7 @@ def test_answers_that_could_not_be_read_are_said(tmp_path):
     found = hatlib.hat_scores(hatlib.load_responses(path, chance=0), draws=20).benchmark()
     assert found.marks[Flag.UNPARSED][:, found.targets.index("sw")].all()
     assert not found.marks[Flag.UNPARSED][:, found.targets.index("de")].any()
-    (note,) = (n for n in found.notes if n.remark is Remark.UNPARSED)
-    assert note.data["where"][0][1:] == ("sw", pytest.approx(0.4), 0)
-    bad = frame.assign(n_parsed=frame["n_trials"] + 1)
-    bad.to_csv(path, index=False)
-    with pytest.raises(InputError, match="n_parsed"):
-        hatlib.load_responses(path)
+    assert data_of(found, Remark.UNPARSED)["where"][0][1:] == ("sw", pytest.approx(0.4), 0)
 
 
 def repeated_guesses(rng, ability, n_items, n=5, chance=0.5, same=True):
@@ -404,11 +381,11 @@ def test_a_model_with_one_answer_an_item_lends_no_shape():
         source_trials=np.where(pick, 1, given.source_trials),
         source_correct=np.where(pick, given.source_correct > 5, given.source_correct).astype(int),
     )
-    apart, beside = (score_counts(each, draws=40) for each in (some_models(given, 3), mixed))
+    apart, beside = (score_counts(each, draws=40) for each in (some_models(given, range(3)), mixed))
     assert beside.marks[Flag.ONE_ANSWER][3].all()
     assert beside.hat[:3] == pytest.approx(apart.hat, abs=1e-4)
     assert beside.se[:3] == pytest.approx(apart.se, rel=0.5)
-    two = some_models(replace(mixed, **{name: getattr(mixed, name)[::-1] for name in ARRAYS}), 2)
+    two = some_models(mixed, [3, 2])
     assert score_counts(two, draws=0).profile == "direct"  # nobody to borrow from
 
 
@@ -423,7 +400,7 @@ def test_three_or_four_answers_an_item_are_said(n, is_said):
 def test_a_model_near_chance_is_flagged_where_its_guesses_repeat():
     given = hatlib.load_responses(sets="winogrande-african", chance=0.5)
     given = given.counts("winogrande-african")
-    found, apart = (score_counts(each, draws=100) for each in (given, some_models(given, 3)))
+    found, apart = (score_counts(each, draws=100) for each in (given, some_models(given, range(3))))
     assert found.marks[Flag.REPEATED_GUESSES][0].all()
     assert found.hat[0, 0] == pytest.approx(apart.hat[0, 0], abs=1e-6)  # the fourth has one answer
     assert found.high[0, 0] - found.low[0, 0] > 0.08
@@ -472,12 +449,7 @@ def test_strata_come_from_the_file(tmp_path):
     strata = np.where(frame["item"].str[-1].astype(int) % 2, "odd", "even")
     frame.assign(stratum=strata).to_csv(path, index=False)
     found = hatlib.hat_scores(hatlib.load_responses(path, chance=0), draws=20).benchmark()
-    data = next(n.data for n in found.notes if n.remark is Remark.STRATA)
-    assert data["strata"] == 2
-    wrong = frame.assign(stratum=np.arange(len(frame)).astype(str))
-    wrong.to_csv(path, index=False)
-    with pytest.raises(InputError, match="has more than one stratum"):
-        hatlib.load_responses(path)
+    assert data_of(found, Remark.STRATA)["strata"] == 2
 
 
 @pytest.mark.parametrize("sd", [0.0, 1.0])
@@ -487,7 +459,7 @@ def test_single_answers_show_how_much_models_differ_in_what_is_hard(sd):
     at = logits(rng, 900, ability) + sd * rng.normal(size=(12, 900))
     found = score_counts(answered(rng, special.expit(at), special.expit(at - 1), n=1), draws=0)
     assert found.hardness.method == "leave-one-out"
-    excess = next(n.data["excess"] for n in found.notes if n.remark is Remark.INTERACTION)
+    excess = data_of(found, Remark.INTERACTION)["excess"]
     truth = 2 * special.expit(special.logit(H) - 1).mean()
     bias = {size: np.mean(found.sensitivity[size][:, 0] - truth) for size in (0.0, 1.0, 2.0)}
     assert abs(bias[sd]) == min(map(abs, bias.values()))
@@ -510,22 +482,19 @@ def test_a_half_of_the_source_is_a_perfect_target(shared):
 
 
 def test_the_columns_of_the_table_are_those_of_the_measures():
-    responses = hatlib.simulate_answers([0, 1], n_items=200).responses
-    scores = hatlib.hat_scores(responses, draws=40)
+    scores = hatlib.hat_scores(hatlib.simulate_answers([0, 1], n_items=200).responses, draws=40)
     table, b = scores.table(), scores.benchmark()
     for name in ("hat_pooled", "f95"):
         each = getattr(b, name)
         for column, values in ((name, each.value), (f"{name}_low", each.low)):
             assert table[column].to_numpy() == pytest.approx(values.ravel())
-    grid = b.hardness.grid
-    by_hand = [[np.interp(0.95, grid, f) for f in row] for row in b.curves]
+    by_hand = [[np.interp(0.95, b.hardness.grid, f) for f in row] for row in b.curves]
     assert b.f95.value == pytest.approx(np.array(by_hand))
-    assert isinstance(table, pd.DataFrame)
 
 
 def test_ten_thousand_models_are_refused_before_they_fill_the_memory():
     rng = np.random.default_rng(18)
     right = rng.integers(0, 6, (10_000, 4))
-    many = counts(right, 5, right[:, None].repeat(2, axis=1), 5)
+    many = made(right, right[:, None].repeat(2, axis=1), 5)
     with pytest.raises(InputError, match="Use 600 redraws"):
         score_counts(many, draws=2000)

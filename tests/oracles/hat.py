@@ -29,25 +29,8 @@ def mixture_loglik(pi, cells, items, grid):
     return total
 
 
-def mixture_by_em(cells, items, grid, tolerance=1e-9, most=20_000):
-    """The maximum-likelihood distribution of h, by EM with loops until nothing moves."""
-    likelihood = [[binomial(k, n, h) for h in grid] for k, n in cells]
-    pi = [1 / len(grid)] * len(grid)
-    for _ in range(most):
-        new = [0.0] * len(grid)
-        for row, count in zip(likelihood, items, strict=True):
-            joint = [p * value for p, value in zip(pi, row, strict=True)]
-            for g, value in enumerate(joint):
-                new[g] += count * value / sum(joint) / sum(items)
-        moved = max(abs(a - b) for a, b in zip(pi, new, strict=True))
-        pi = new
-        if moved < tolerance:
-            break
-    return np.array(pi)
-
-
 def mixture_directly(cells, items, grid):
-    """The same by sequential quadratic programming on the simplex."""
+    """The maximum-likelihood distribution of h, by sequential quadratic programming."""
     likelihood = np.array([[binomial(k, n, h) for h in grid] for k, n in cells])
     share = np.array(items) / sum(items)
 
