@@ -465,6 +465,9 @@ def _line_problem(name: str, line: int | None, kind: str, message: str) -> Probl
 def read_problem(table: Table, error: Exception) -> Problem:
     """Why a file could not be read to its end."""
     message = str(error)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        remedy = "Allow more memory, or point TMPDIR at a larger disk."
+        return Problem("the rows do not fit into memory and the disk.", remedy, table.name)
     if table.packing != "none" and table.packing in message.lower():
         return Problem(f"the {table.packing} file is damaged or cut off.", _COPY, table.name)
     if table.kind == "parquet":

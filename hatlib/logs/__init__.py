@@ -23,6 +23,7 @@ from hatlib.data.responses import COLUMNS
 from hatlib.errors import InputError, listing
 from hatlib.logs.answers import Format, counts
 from hatlib.logs.common import Imported, Options
+from hatlib.logs.fields import NAMES
 from hatlib.logs.languages import Places, known_chance, language_in
 from hatlib.logs.pairing import pair
 from hatlib.logs.reading import ImportReport, Notes, Progress, find_files
@@ -140,12 +141,9 @@ def _check(format: str, options: Options, notes: Notes) -> None:
     """Refuse options that cannot be meant, all at once."""
     source = options.source_language
     if format.lower() in ("euroeval", "scandeval"):
-        what = "results of EuroEval have no items: they are scores of whole datasets."
-        notes.problem(what, "Read them as a table of accuracies (hat run fit --data FILE).")
+        notes.problem(NAMES["no_items"], NAMES["use_scores"])
     elif format not in FORMATS:
         notes.problem("this format is not known.", f"Use {listing(FORMATS)}.", value=str(format))
-    if options.pair_by not in ("id", "order"):
-        notes.problem("pair_by is not known.", "Use id or order.", value=str(options.pair_by))
     if source != BY_ITEM and not is_language(source):
         remedy = f"Write a code such as en, or {BY_ITEM} if it varies by item."
         notes.problem("source_language is not a language code.", remedy, value=source)
@@ -153,8 +151,6 @@ def _check(format: str, options: Options, notes: Notes) -> None:
         if not is_language(code):
             what, remedy = "--language-code gives no language.", "Write theirs=ours, as in jp=ja."
             notes.problem(what, remedy, value=f"{spelt}={code}")
-    if options.threshold is not None and not math.isfinite(options.threshold):
-        notes.problem("threshold is not a number.", value=str(options.threshold))
     notes.stop()
 
 

@@ -7,6 +7,7 @@ that are no repeats, which of several filters and metrics counts, answers that w
 
 from __future__ import annotations
 
+import filecmp
 import math
 import re
 from collections import Counter
@@ -22,7 +23,7 @@ from hatlib.errors import listing
 from hatlib.logs.common import TRIAL_COLUMNS, Options
 from hatlib.logs.fields import NAMES, at, short
 from hatlib.logs.languages import Places, language_in
-from hatlib.logs.reading import File, Found, Notes, clean, objects, sums
+from hatlib.logs.reading import File, Found, Notes, clean, objects
 from hatlib.logs.settings import compare_settings
 from hatlib.words import counted
 
@@ -229,13 +230,19 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
 
 def unlike(runs: Sequence[Run], notes: Notes) -> list[Run]:
     """Runs without copies: those with the bytes of another one of which the same is known."""
-    bytes_of = sums([run.file for run in runs])
-    kept: dict[str, Run] = {}
+    like: dict[str, list[Run]] = {}
     for run in runs:
-        known = repr((bytes_of[run.file], run.model, run.task, run.settings, run.about))
-        if kept.setdefault(known, run) is not run:
-            notes.dropped.append(f"{run.file.name}: a copy of {kept[known].file.name}.")
-    return list(kept.values())
+        size = run.file.path.stat().st_size
+        known = repr((size, run.model, run.task, run.settings, run.about))
+        same = (
+            r.file for r in like.get(known, ()) if filecmp.cmp(r.file.path, run.file.path, False)
+        )
+        if twin := next(same, None):
+            notes.dropped.append(f"{run.file.name}: a copy of {twin.name}.")
+        else:
+            like.setdefault(known, []).append(run)
+    kept = {run.file for group in like.values() for run in group}
+    return [run for run in runs if run.file in kept]
 
 
 def place(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
@@ -20,6 +21,7 @@ from hatlib.data.languages import COUNTRIES, NO_LANGUAGE, language_of, no_langua
 from hatlib.data.tables import book
 from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.common import Options
+from hatlib.logs.fields import NAMES
 from hatlib.logs.reading import Notes, clean
 from hatlib.words import counted
 
@@ -123,8 +125,16 @@ def task_of(
     """
     given = expression(language_from)
     found = given.search(name) if given else None
-    if found:
-        return _from_expression(name, found, codes)
+    if found:  # the rest of the name is the benchmark or, if that is named, the subject
+        spelt = _spelt(found)
+        benchmark = clean(found.groupdict().get("benchmark") or "")
+        spans = [found.span("language" if "language" in found.re.groupindex else 1)]
+        spans += [found.span("benchmark")] if benchmark else []
+        letters = ["_" if any(a <= k < b for a, b in spans) else c for k, c in enumerate(name)]
+        rest = clean("_".join(filter(None, re.split(r"[_\-. ]+", "".join(letters)))))
+        subject = rest if benchmark else ""
+        task = Task(name, benchmark or rest or "tasks", language_in(spelt, codes), subject)
+        return replace(task, spelt=spelt) if task.language else None
     short = _ENDING.sub("", name) if len(name) < 200 else name
     for rule in RULES:
         match = _compiled(rule.pattern).fullmatch(short)
@@ -140,23 +150,6 @@ def task_of(
     return None
 
 
-def _from_expression(
-    name: str, found: re.Match[str], codes: Mapping[str, str] | None
-) -> Task | None:
-    """A task that the user's expression reads; the rest of the name is benchmark or subject."""
-    spelt = _spelt(found)
-    language = language_in(spelt, codes)
-    if not language:
-        return None
-    benchmark = clean(found.groupdict().get("benchmark") or "")
-    spans = [found.span("language" if "language" in found.re.groupindex else 1)]
-    spans += [found.span("benchmark")] if benchmark else []
-    letters = ["_" if any(a <= k < b for a, b in spans) else c for k, c in enumerate(name)]
-    rest = clean("_".join(filter(None, re.split(r"[_\-. ]+", "".join(letters)))))
-    subject = rest if benchmark else ""
-    return Task(name, benchmark or rest or "tasks", language, subject, spelt=spelt)
-
-
 @lru_cache(maxsize=8)
 def expression(text: str) -> re.Pattern[str] | None:
     """The user's expression for the language; None if there is none."""
@@ -170,7 +163,7 @@ def expression(text: str) -> re.Pattern[str] | None:
         return pattern
     what = "language_from is not a regular expression with a group for the language."
     remedy = "Write it as in 'riddles_(?P<language>..)_.*'."
-    raise InputError(Problem(what, remedy, value=text))
+    raise InputError(what, remedy, value=text)
 
 
 def _spelt(found: re.Match[str]) -> str:
@@ -244,24 +237,17 @@ class Places:
         self._given = language_in(options.language, options.language_codes)
         if options.language and not self._given:
             what = "language is not a language code."
-            raise InputError(Problem(what, "Write a code such as de.", value=options.language))
+            raise InputError(what, "Write a code such as de.", value=options.language)
         self._pattern = expression(options.language_from)
         self._known: dict[tuple[str, str, str], Task | None] = {}
-        self._lost: dict[str, int] = {}
+        self._lost = Counter[str]()
         self._doubtful: dict[str, None] = {}
-        self._benchmarks: set[str] = set()
 
     def find(self, name: str, language: str = "", fallback: str = "") -> Task | None:
-        """The task of an answer; None if its language is not known.
+        """The task of an answer by its name and language; None if its language is not known.
 
-        Parameters
-        ----------
-        name : str
-            The task.
-        language : str
-            What the answer itself says; it comes before the name of the task.
-        fallback : str
-            What else may say it, if the name does not.
+        What the answer itself says of its language comes before the name of the task, and that
+        before what else may say it (`fallback`).
         """
         place = (name, language, fallback)
         if place not in self._known:
@@ -269,64 +255,48 @@ class Places:
         return self._known[place]
 
     def _found(self, name: str, language: str, fallback: str) -> Task | None:
-        options, codes = self._options, self._options.language_codes
-        short = name.rsplit("/", 1)[-1]
-        task = task_of(name, options.language_from, codes)
-        task = task or task_of(short, options.language_from, codes)
-        if task:
-            self._benchmarks.add(task.rule.benchmark if task.rule else task.benchmark)
+        options, codes, short = self._options, self._options.language_codes, name.rsplit("/", 1)[-1]
+        tries = (task_of(each, options.language_from, codes) for each in (name, short))
+        task = next(filter(None, tries), None)
+        if task and task.rule and task.rule.note not in ("", *self._notes.assumed):
+            self._notes.assumed.append(task.rule.note)
         found = self._pattern.search(name) if self._pattern else None
         code, spelt = self._given, language
-        for text in (language,) if task else (language, fallback, _spelt(found) if found else ""):
-            if not code and text:
-                code, spelt = language_in(text, codes), text
-                if not code and text.lower() in {*COUNTRIES, *NO_LANGUAGE}:
-                    self._doubtful[text] = None
-                    return None
-        if code:
-            task = replace(task or Task(name, short, code), language=code, spelt=spelt)
-        if task is None:
-            return None
-        if task.rule and task.rule.note and task.rule.note not in self._notes.assumed:
-            self._notes.assumed.append(task.rule.note)
-        benchmark = clean(options.benchmark) or task.benchmark
-        return replace(
-            task, benchmark=benchmark, prompting=clean(options.prompting) or task.prompting
-        )
+        texts = (language,) if task else (language, fallback, _spelt(found) if found else "")
+        for text in filter(None, () if code else texts):
+            code, spelt = language_in(text, codes), text
+            if not code and text.lower() in {*COUNTRIES, *NO_LANGUAGE}:
+                self._doubtful[text] = None
+                return None
+            if code:
+                break
+        task = task or (Task(name, clean(options.benchmark) or short, code) if code else None)
+        return replace(task, language=code, spelt=spelt) if task and code else task
 
     def lose(self, name: str, n: int) -> None:
         """Remember answers (or, of unread files, tasks) that could not be placed."""
-        self._lost[name] = self._lost.get(name, 0) + n
+        self._lost[name] += n
 
     def settle(self, noun: str = "answer") -> None:
         """Say what could not be placed, and what is spelt in two ways, when all is read."""
-        notes = self._notes
-        remedy = (
-            "Say where the language stands with --language-from, as in 'riddles_(?P<language>..)', "
-            "or which it is with --language."
-        )
-        for text in self._doubtful:
-            if text.lower() in NO_LANGUAGE:
-                notes.dropped.append(f"Answers in {clean(text)}: {ask_language(text).what}")
+        notes, forms = self._notes, dict[tuple[str, str], dict[str, None]]()
+        placed = [task for task in self._known.values() if task]
+        for problem in map(ask_language, self._doubtful):
+            if problem.value.lower() in NO_LANGUAGE:
+                notes.dropped.append(f"Answers in {clean(problem.value)}: {problem.what}")
             else:
-                notes.problems.append(ask_language(text))
-        names, placed = sorted(self._lost), [task for task in self._known.values() if task]
-        if names and not self._doubtful:
-            lost = counted(sum(self._lost.values()), noun)
-            told = f"{lost} whose language nothing says: {listing(names, 20)}."
+                notes.problems.append(problem)
+        if self._lost and not self._doubtful:
+            names, n = listing(sorted(self._lost), 20), counted(self._lost.total(), noun)
+            told = f"{n} whose language nothing says: {names}."
+            remedy = NAMES["remedies"]["no_language"]
             if placed:
                 notes.dropped.append(f"{told} {remedy}")
             else:
                 notes.problem(told, remedy)
-        if self._options.benchmark and len(self._benchmarks) > 1:
-            what = f"the logs are of {len(self._benchmarks)} benchmarks, and --benchmark names one."
-            remedy = "Import each by itself, or say more with --language-from."
-            notes.problem(what, remedy, value=listing(sorted(self._benchmarks)))
-        forms: dict[tuple[str, str], dict[str, None]] = {}
         for task in placed:
             forms.setdefault((task.benchmark, task.language), {})[task.spelt] = None
         for (benchmark, code), spelt in forms.items():
             if len(spelt) > 1:
-                where = f"{benchmark}: " if benchmark else ""
-                told = listing(map(repr, spelt))
-                notes.assumed.append(f"{where}{told} are read as one language, {code}.")
+                told = f"{listing(map(repr, spelt))} are read as one language, {code}."
+                notes.assumed.append(f"{benchmark}: {told}".removeprefix(": "))

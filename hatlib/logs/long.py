@@ -27,7 +27,7 @@ import pandas as pd
 
 from hatlib.data.door import Door, Table, importer_of, is_table, line_of, read_problem, sniff, stem
 from hatlib.data.languages import NO_LANGUAGE
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import InputError, listing
 from hatlib.logs.answers import CELL, FIELDS, Format, Run
 from hatlib.logs.fields import NAMES, key_of, normalised, score_of
 from hatlib.logs.languages import ask_language, expression, language_in
@@ -91,38 +91,33 @@ class Long(Format):
     # Reading ----------------------------------------------------------------------------------
 
     def frame(self, run: Run) -> pd.DataFrame:
-        notes, nothing = self.notes, pd.DataFrame()
-        before, rejected = len(notes.problems), list[Problem]()
+        notes, before = self.notes, len(self.notes.problems)
+        table: Any = None
         with tempfile.TemporaryDirectory(prefix="hat-table-") as folder:
             try:
                 table = sniff(run.file.path, run.file.name, Path(folder))
-            except InputError as error:
-                what, no_log = error.problems[0].what, run.file.base.endswith(".json")
-                if run.file.named or not (no_log or "empty" in what):
-                    notes.problems += error.problems
-                else:
-                    notes.dropped.append(f"{run.file.name}: {what}")
-                return nothing
-            names = self._columns(run, table)
-            if len(notes.problems) > before:
-                return nothing
-            try:
+                names = self._columns(run, table)
+                if len(notes.problems) > before:
+                    return pd.DataFrame()
                 with Door(table, Path(folder), self.memory_limit, self.threads) as door:
                     rows = self._rows(table, names, door)
-                    rejected = door.rejected()
-            except duckdb.OutOfMemoryException:
-                what = f"the rows do not fit into {self.memory_limit} and the disk."
-                remedy = "Allow more memory, or point TMPDIR at a larger disk."
-                rejected = [Problem(what, remedy, table.name)]
-            except duckdb.Error as error:
-                rejected = [read_problem(table, error)]
-        notes.problems += rejected
-        if rejected or rows.empty:
-            if len(notes.problems) == before:
-                notes.problem("the table has no rows.", " ".join(notes.dropped), table.name)
-            return nothing
-        notes.read.append(f"{table.name}: {int(rows['count'].sum()):,} rows.")
-        return self._counted(rows, run, table)
+                    if rejected := door.rejected():
+                        raise InputError(rejected)
+            except (InputError, duckdb.Error) as error:
+                problems = getattr(error, "problems", None) or [read_problem(table, error)]
+                what = problems[0].what
+                no_log = "empty" in what or run.file.base.endswith(".json")
+                if no_log and not (table or run.file.named):
+                    notes.dropped.append(f"{run.file.name}: {what}")
+                else:
+                    notes.problems += problems
+                return pd.DataFrame()
+        if not rows.empty:
+            notes.read.append(f"{table.name}: {int(rows['count'].sum()):,} rows.")
+            return self._counted(rows, run, table)
+        if len(notes.problems) == before:
+            notes.problem("the table has no rows.", " ".join(notes.dropped), table.name)
+        return rows
 
     def _rows(self, table: Table, names: dict[str, str], door: Door) -> pd.DataFrame:
         """The different rows of a table, as text, with their number and the first of each."""
@@ -168,14 +163,11 @@ class Long(Format):
             notes.problem(what, remedy, table.name, row=1, **place)
 
         program = importer_of(header)
-        if {"euroeval_version", "scandeval_version"} & set(header):
-            what = "results of EuroEval have no items: each is the score of a whole dataset."
-            wrong(what, "Ask for the answers, or use its accuracies.")
-            return {}
-        if program and not options.columns:
+        if {"euroeval_version", "scandeval_version"} & {*header}:
+            wrong(NAMES["no_items"], NAMES["use_scores"])
+        elif program and not options.columns:
             what = f"this looks like a log that hat import {program} reads."
             wrong(what, "Use it, or name the columns with --column.")
-            return {}
         given = {"correct": options.metric, "key": options.gold, "stratum": options.stratum}
         wanted = {**options.columns, **{ours: theirs for ours, theirs in given.items() if theirs}}
         simple = {c: re.sub(r"[\s\-]+", "_", c.strip().lower()) for c in header}
@@ -239,9 +231,9 @@ class Long(Format):
                 rows[name] = value
             elif getattr(self.options, name):
                 rows[name] = rows[name].fillna(value)
-        kinds = {"key": key_of}
-        said = {n: _mapped(rows, n, kinds.get(n, clean)) for n in FIELDS if n != "parsed"}
-        frame = pd.DataFrame(said).assign(age=0, counted="n_correct" in rows, n=rows["count"])
+        said = {n: _mapped(rows, n, clean) for n in FIELDS} | {"key": _mapped(rows, "key", key_of)}
+        about = {"age": 0, "counted": "n_correct" in rows, "n": rows["count"], "parsed": np.nan}
+        frame = pd.DataFrame(said | about)
         faults = [*self._faults(rows, frame, known)]
         if "prediction" in rows:
             told, right = (_mapped(rows, name, normalised) for name in ("prediction", "key"))
@@ -266,10 +258,9 @@ class Long(Format):
                 faults.append((what, bad, {"column": "n_correct"}))
                 frame["n"] *= n.fillna(0)
                 number["correct"] = right / n.where(n > 0)
-            frame = frame.assign(parsed=np.nan)
             frame[f"={self.options.metric or 'correct'}"] = number["correct"]
-        for what, bad, about in faults:
-            rows = self._without(rows, bad[rows.index], what, table, **about)
+        for what, bad, place in faults:
+            rows = self._without(rows, bad[rows.index], what, table, **place)
         return frame.loc[rows.index].reset_index(drop=True)
 
     def _faults(

@@ -8,7 +8,6 @@ scratch folder under names of our own; their names in the archive are data.
 from __future__ import annotations
 
 import copy
-import hashlib
 import io
 import json
 import os
@@ -18,7 +17,6 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -249,18 +247,6 @@ def _below(path: Path, notes: Notes) -> Iterator[File]:
 def _is_pointer(path: Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(42) == b"version https://git-lfs.github.com/spec/v1"
-
-
-def sums(files: Sequence[File]) -> dict[File, str]:
-    """What tells the bytes of files apart; a file whose size no other has is not read."""
-    often = Counter(file.path.stat().st_size for file in files)
-    found = {}
-    for file in files:
-        found[file] = str(file.path)
-        if often[file.path.stat().st_size] > 1:
-            with file.path.open("rb") as stream:
-                found[file] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return found
 
 
 # Archives -------------------------------------------------------------------------------------
