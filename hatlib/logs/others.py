@@ -92,7 +92,20 @@ class OpenCompass(Format):
             dataset, shard = re.fullmatch(r"(.+?)(?:_(\d+))?", stem).groups("")  # type: ignore[union-attr]
             folder = clean(file.folder.rstrip("/").rsplit("/", 1)[-1])
             model = "" if folder in ("predictions", "results") else folder
-            about = {"answers": details or value, "shard": shard}
+            answers = details or value
+            if isinstance(answers, list):
+                answers = {str(number): answer for number, answer in enumerate(answers)}
+            about = {
+                "answers": [
+                    {**answer, "item": f"{shard}/{number}" if shard else number}
+                    for number, answer in mapping(answers).items()
+                    if number.isdigit() and mapping(answer)
+                ]
+            }
+            if not about["answers"]:
+                what = f"{file.name}: no answers in it (results without details)."
+                self.notes.dropped.append(what)
+                continue
             runs[bool(details)].append(Run(file, model, clean(dataset), about=about))
         judged = {(run.model, run.task) for run in runs[True]}
         rest = [run for run in runs[False] if (run.model, run.task) not in judged]
@@ -105,14 +118,7 @@ class OpenCompass(Format):
         return runs[True] + rest
 
     def records(self, run: Run) -> list[Mapping[str, Any]]:
-        answers = run.about["answers"]
-        if isinstance(answers, list):
-            answers = {str(number): answer for number, answer in enumerate(answers)}
-        return [
-            {**answer, "item": "/".join(filter(None, (run.about["shard"], number)))}
-            for number, answer in mapping(answers).items()
-            if number.isdigit() and mapping(answer)
-        ]
+        return run.about["answers"]
 
     def row_of(self, run: Run, record: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
         found = facts(record, "opencompass-answer")
