@@ -1,13 +1,17 @@
-"""A repository in small, for the tests of publishing: one prose page and tiny notebooks."""
+"""What many tests need: files, refusals, and a repository in small with tiny notebooks."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from bs4 import BeautifulSoup
+
+from hatlib.errors import InputError
 
 PARAMETERS = """\
 data: list = []  # your files
@@ -90,3 +94,17 @@ def outside(html: str | BeautifulSoup) -> list[str]:
     asked += [tag.get("href") for tag in page.select("link[href]")]
     asked += re.findall(r"(?:url\(|@import)\s*[\"']?([^\"')\s]+)", str(page.select("style")))
     return [str(address) for address in asked if not str(address).startswith(("data:", "#"))]
+
+
+def write(folder: Path, text: str | bytes, name: str = "mine.csv") -> Path:
+    """Write a file as it stands."""
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def refused(load: Callable[..., object], *files: object, **options: object) -> list[str]:
+    """What a load says is wrong."""
+    with pytest.raises(InputError) as caught:
+        load(*files, **options)
+    return [str(problem) for problem in caught.value.problems]

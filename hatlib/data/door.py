@@ -15,6 +15,7 @@ import io
 import json
 import re
 import shutil
+import tomllib
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ from hatlib.errors import InputError, Problem, listing
 
 #: A longer line is refused, which bounds the memory that a line can take.
 MAX_LINE = 16 << 20
+#: What to do about a file that is too large to be read into memory.
+SMALLER = "Aggregate it to one row a model, language and item (hat aggregate), or split it."
 #: A table with more columns than this is none.
 MAX_COLUMNS = 10_000
 
@@ -37,18 +40,9 @@ _START = 1 << 20  # bytes at the start of a file that say what it is
 _ROWS = 1000  # rows of JSON that say which keys there are
 _BAD_LINES = 20  # listed of one file
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}
-_KINDS = {"gzip": "gzip", "zstd": "Zstandard"}
 _COPY = "Copy it again."
 _SAVE = "Save it as CSV in UTF-8."
-_NO_ROWS = Problem("the file is empty: there are no rows.", "It needs rows.")
-_BY_START = {  # what a file without a table starts with
-    b"version https://git-lfs.github.com/spec/v1": Problem(
-        "this is a pointer of Git LFS, not the table.", "Fetch it: git lfs pull."
-    ),
-    b"PK": Problem("this is a spreadsheet or a zip file.", _SAVE),
-    b"\xff\xfe": Problem("the text is in UTF-16, not in UTF-8.", _SAVE),
-    b"\xfe\xff": Problem("the text is in UTF-16, not in UTF-8.", _SAVE),
-}
+_FACTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -122,12 +116,12 @@ def undamaged(packing: str, name: str) -> Iterator[None]:
     except (EOFError, OSError, zlib.error) as error:
         if packing == "none":
             what = f"the file cannot be read: {getattr(error, 'strerror', '') or error}."
-            raise InputError(Problem(what, file=name)) from None
-        what = f"the {_KINDS[packing]} file is damaged or cut off."
-        raise InputError(Problem(what, _COPY, name)) from None
+            raise InputError(what, file=name) from None
+        what = f"the {packing} file is damaged or cut off."
+        raise InputError(what, _COPY, file=name) from None
 
 
-def sniff(path: Path, name: str, scratch: Path) -> Table:
+def sniff(path: Path, name: str, scratch: Path, most: int = 0) -> Table:
     """How a file is read, by its start.
 
     Parameters
@@ -138,6 +132,8 @@ def sniff(path: Path, name: str, scratch: Path) -> Table:
         What messages call it.
     scratch : Path
         A folder that a spreadsheet may be written to as a table.
+    most : int
+        How many bytes it may hold when unpacked; 0 for any number.
 
     Raises
     ------
@@ -152,33 +148,47 @@ def sniff(path: Path, name: str, scratch: Path) -> Table:
         packing = packing_of(path)
     with undamaged(packing, name), unpacked(path, packing) as stream:
         start = stream.read(_START)
-    end = path.suffix.lower() if packing == "none" else Path(path.stem).suffix.lower()
+        size = len(start) if packing != "none" else path.stat().st_size
+        while packing != "none" and size <= most and (block := stream.read(_START)):
+            size += len(block)
+    if 0 < most < size:
+        raise wrong(f"the file holds more than {most / (1 << 20):,.0f} MiB.", SMALLER)
+    end = Path(path.name if packing == "none" else path.stem).suffix.lower()
     if end in (".xlsx", ".xlsm", ".xls", ".ods"):
         return _sheet(path, name, scratch)
     if start[:4] == b"PAR1" or end == ".parquet":
         if packing != "none":
             raise wrong("this is a packed Parquet file.", "Unpack it.")
         return _parquet(path, name)
-    for sign, problem in _BY_START.items():
-        if start.startswith(sign):
-            raise wrong(problem.what, problem.remedy)
+    for sign, said in _FACTS["starts"].items():
+        if start.startswith(sign.encode("latin-1")):
+            raise wrong(*said)
     if b"\0" in start:
         raise wrong("the file has NUL bytes: it is damaged or not text.")
     # The start may end within a letter.
     text = start.decode("utf-8-sig", "ignore" if len(start) >= _START - 3 else "replace")
     first = text.lstrip()[:1]
     if not first:
-        raise wrong(_NO_ROWS.what, _NO_ROWS.remedy)
+        raise wrong("the file is empty: there are no rows.", "It needs rows.")
     is_json = end in (".jsonl", ".ndjson", ".json") or first == "{"
     if is_json or first == "[":
         kind = "array" if first == "[" else "lines"
-        columns = _keys(text, kind)
-        if columns:
-            return Table(path, name, kind, packing, columns)
+        keys = _keys(text, kind)
+        if keys:
+            return Table(path, name, kind, packing, keys)
         if is_json:
             form = "an array of objects" if kind == "array" else "JSON objects, one a line"
             raise wrong(f"the file is not JSON: it should hold {form}.", "It may be cut off.", 1)
-    return _csv(path, name, text, packing)
+    lines = text.split("\n")
+    skip = next(n for n, line in enumerate(lines) if line.strip())
+    separator = max(",\t;", key=lines[skip].count)
+    try:
+        reader = csv.reader(io.StringIO("\n".join(lines[skip:]), newline=""), delimiter=separator)
+        header = [cell.strip() for cell in next(reader)]
+    except csv.Error as error:
+        raise wrong(f"the first line is no header: {error}.", _SAVE, skip + 1) from None
+    columns = _checked(header, name, skip + 1)
+    return Table(path, name, "csv", packing, columns, separator=separator, skip=skip)
 
 
 def _keys(text: str, kind: str) -> tuple[str, ...]:
@@ -207,29 +217,16 @@ def _paths(row: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator
 
 def _checked(columns: Sequence[str], name: str, row: int = 1) -> tuple[str, ...]:
     """Names of columns that tell them apart."""
-    small = [column.lower() for column in columns]
+    twice = sorted(c for c, n in Counter(c.lower() for c in columns).items() if c and n > 1)
     if len(columns) > MAX_COLUMNS:
-        what = f"the table has {len(columns):,} columns."
-        raise InputError(Problem(what, "Make it long, with one row an answer.", name, row))
-    twice = sorted(c for c, times in Counter(small).items() if c and times > 1)
+        what, remedy = (
+            f"the table has {len(columns):,} columns.",
+            "Make it long.",
+        )
+        raise InputError(Problem(what, remedy, name, row))
     if twice:
-        what = f"column {listing(twice)} stands twice."
-        raise InputError(Problem(what, "Keep one.", name, row))
+        raise InputError(Problem(f"column {listing(twice)} stands twice.", "Keep one.", name, row))
     return tuple(columns)
-
-
-def _csv(path: Path, name: str, text: str, packing: str) -> Table:
-    lines = text.split("\n")
-    skip = next(n for n, line in enumerate(lines) if line.strip())
-    separator = max(",\t;", key=lines[skip].count)
-    try:
-        reader = csv.reader(io.StringIO("\n".join(lines[skip:]), newline=""), delimiter=separator)
-        header = [cell.strip() for cell in next(reader)]
-    except csv.Error as error:
-        what = f"the first line is no header: {error}."
-        raise InputError(Problem(what, _SAVE, name, skip + 1)) from None
-    columns = _checked(header, name, skip + 1)
-    return Table(path, name, "csv", packing, columns, separator=separator, skip=skip)
 
 
 def _parquet(path: Path, name: str) -> Table:
@@ -239,29 +236,27 @@ def _parquet(path: Path, name: str) -> Table:
     try:
         found = parquet.read_schema(path)
     except (arrow.ArrowException, OSError, ValueError):
-        raise InputError(Problem("the Parquet file is damaged or cut off.", _COPY, name)) from None
+        raise InputError("the Parquet file is damaged or cut off.", _COPY, file=name) from None
     _checked(found.names, name)
-    kinds: dict[str, str] = {}
-
-    def add(column: Any, prefix: str = "") -> None:
-        kinds[f"{prefix}{column.name}"] = _kind(column.type)
-        if arrow.types.is_struct(column.type):
-            for k in range(column.type.num_fields):
-                add(column.type.field(k), f"{prefix}{column.name}.")
-
-    for column in found:
-        add(column)
+    kinds = _kinds(found)
     return Table(path, name, "parquet", columns=tuple(kinds), kinds=kinds)
 
 
-def _kind(found: Any) -> str:
-    """What a column of a Parquet file holds."""
+def _kinds(fields: Iterable[Any], prefix: str = "") -> dict[str, str]:
+    """What the columns of a Parquet file hold, also those within others."""
     from pyarrow import types
 
-    found = found.value_type if types.is_dictionary(found) else found
-    if types.is_integer(found) or types.is_floating(found) or types.is_decimal(found):
-        return "number"
-    return "other" if types.is_nested(found) or types.is_binary(found) else "text"
+    kinds: dict[str, str] = {}
+    for field_ in fields:
+        name, kind = f"{prefix}{field_.name}", field_.type
+        kind = kind.value_type if types.is_dictionary(kind) else kind
+        if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+            kinds[name] = "number"
+        else:
+            kinds[name] = "other" if types.is_nested(kind) or types.is_binary(kind) else "text"
+        if types.is_struct(kind):
+            kinds |= _kinds(kind, f"{name}.")
+    return kinds
 
 
 def _sheet(path: Path, name: str, scratch: Path) -> Table:
@@ -273,15 +268,15 @@ def _sheet(path: Path, name: str, scratch: Path) -> Table:
     except ImportError:
         remedy = "Save it as CSV in UTF-8, or install python-calamine."
         what = "a reader of spreadsheets is not installed."
-        raise InputError(Problem(what, remedy, name)) from None
+        raise InputError(what, remedy, file=name) from None
     except Exception:  # of a package that may raise anything
-        raise InputError(Problem("the spreadsheet is damaged.", _SAVE, name)) from None
+        raise InputError("the spreadsheet is damaged.", _SAVE, file=name) from None
 
     def plain(value: object) -> str:  # whole numbers have no point
         return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
     frame.columns = _checked([str(column).strip() for column in frame.columns], name)
-    copy = scratch / f"sheet-{len(list(scratch.iterdir()))}.parquet"
+    copy = scratch / "sheet.parquet"
     frame.map(plain, na_action="ignore").astype("str").to_parquet(copy, index=False)
     columns = tuple(frame.columns)
     return Table(copy, name, "parquet", columns=columns, kinds=dict.fromkeys(columns, "text"))
@@ -426,17 +421,20 @@ class Door:
 
     def rejected(self) -> list[Problem]:
         """Lines of a CSV file that are no rows."""
+        found = []
         with contextlib.suppress(duckdb.Error):
             found = self.connection.execute(
                 "SELECT DISTINCT line, error_type, error_message FROM reject_errors "
                 "WHERE trim(csv_line, ' \t\r\n') <> '' ORDER BY ALL"  # a blank line is no row
             ).fetchall()
-            problems = [_line_problem(self.table.name, *each) for each in found[:_BAD_LINES]]
-            for line, *_ in found[_BAD_LINES : _BAD_LINES + 1]:
-                what = "more lines are bad, and are not listed."
-                problems.append(Problem(what, "", self.table.name, line))
-            return problems
-        return []
+        problems = [
+            read_problem(self.table, f"{kind}: {message}", line)
+            for line, kind, message in found[:_BAD_LINES]
+        ]
+        for line, *_ in found[_BAD_LINES : _BAD_LINES + 1]:
+            what = "more lines are bad, and are not listed."
+            problems.append(Problem(what, "", self.table.name, line))
+        return problems
 
 
 def split(theirs: str, columns: Sequence[str]) -> list[str]:
@@ -447,23 +445,8 @@ def split(theirs: str, columns: Sequence[str]) -> list[str]:
     return [theirs] if top is None else [top, *theirs.removeprefix(f"{top}.").split(".")]
 
 
-def _line_problem(name: str, line: int | None, kind: str, message: str) -> Problem:
-    """One line of a CSV file that is no row, said plainly."""
-    width = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
-    if width:
-        what = f"the line has {width[2]} fields where the header has {width[1]}."
-        return Problem(what, "Quote a text that holds the separator.", name, line)
-    said = {
-        "UNQUOTED VALUE": "a quote does not end where the field does.",
-        "INVALID STATE": "a quote does not end where the field does.",
-        "INVALID ENCODING": "the text is not in UTF-8.",
-        "LINE SIZE OVER MAXIMUM": f"a line is longer than {MAX_LINE >> 20} MiB.",
-    }
-    return Problem(said.get(kind, "the line is no row of the table."), _SAVE, name, line)
-
-
-def read_problem(table: Table, error: Exception) -> Problem:
-    """Why a file could not be read to its end."""
+def read_problem(table: Table, error: object, line: int | None = None) -> Problem:
+    """Why a file could not be read to its end, or a line of it not at all."""
     message = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
         remedy = "Allow more memory, or point TMPDIR at a larger disk."
@@ -472,15 +455,12 @@ def read_problem(table: Table, error: Exception) -> Problem:
         return Problem(f"the {table.packing} file is damaged or cut off.", _COPY, table.name)
     if table.kind == "parquet":
         return Problem("the Parquet file is damaged or cut off.", _COPY, table.name)
-    if "maximum_object_size" in message or "aximum line size" in message:
-        what = f"a line is longer than {MAX_LINE >> 20} MiB."
-        return Problem(what, "This is no log.", table.name)
     at = re.search(r"CSV Error on Line: (\d+)", message)
-    line = int(at[1]) + table.skip if at else None
-    if "unterminated quote" in message:
-        return _line_problem(table.name, line or 0, "UNQUOTED VALUE", message)
-    if "not utf-8" in message:
-        return _line_problem(table.name, line or 0, "INVALID ENCODING", message)
+    line = int(at[1]) + table.skip if at and line is None else line
+    for sign, (what, remedy) in _FACTS["reasons"].items():
+        found = re.search(sign, message)
+        if found:
+            return Problem(what.format(*found.groups()), remedy, table.name, line)
     what = "the file cannot be read as a table."
     if table.kind == "array":
         what = "the file is not one JSON array of objects to its end."
@@ -512,16 +492,6 @@ def line_of(table: Table, row: int) -> int:
     return next(line for n, line in enumerate(lines_of(table), 1) if n == row)
 
 
-#: Fields that only the logs of one program have, and the importer that reads them.
-_PROGRAMS = {
-    "lm-eval": {"doc_id", "resps"},
-    "eee": {"evaluation", "sample_id", "model_id"},
-    "inspect": {"eval", "samples"},
-    "helm": {"instance_id", "stats"},
-    "opencompass": {"origin_prompt", "prediction"},
-}
-
-
 def importer_of(columns: Iterable[str]) -> str:
     """The format of `hat import` that reads files with some fields; empty if it is none of ours.
 
@@ -530,5 +500,5 @@ def importer_of(columns: Iterable[str]) -> str:
     >>> importer_of(["doc_id", "resps", "acc"]), importer_of(["item", "correct"])
     ('lm-eval', '')
     """
-    names = set(columns)
-    return next((program for program, needed in _PROGRAMS.items() if needed <= names), "")
+    programs = _FACTS["programs"].items()
+    return next((program for program, needed in programs if set(needed) <= set(columns)), "")

@@ -23,26 +23,13 @@ import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
 from hatlib.data import note_read
-from hatlib.data.door import (
-    Door,
-    Table,
-    lines_of,
-    packing_of,
-    read_problem,
-    sniff,
-    split,
-    undamaged,
-    unpacked,
-)
+from hatlib.data.door import SMALLER, Door, Table, lines_of, read_problem, sniff, split
 from hatlib.errors import InputError, Problem, listing
 
 #: A file that grows beyond this when unpacked is refused: as a table it is many times larger.
 MAX_BYTES = 1 << 28
 #: A table with more rows than this is refused.
 MAX_LINES = 1 << 22
-
-SMALLER = "Aggregate it to one row a model, language and item (hat aggregate), or split it."
-"""What to do about a file that is too large to be read into memory."""
 
 
 @dataclass(frozen=True)
@@ -156,17 +143,17 @@ def columns_of(path: str | Path) -> list[str]:
 
 def _parts(path: Path) -> list[Path]:
     """The file itself, or the Parquet files of a folder; noted for the runner."""
-    parts = [path]
+    parts, why = [path], ("", "")
     if path.is_dir():
         parts = sorted(p for p in path.glob("*.parquet") if p.is_file())  # what Spark writes
-        if not parts:
-            what = "this is a folder without Parquet files."
-            raise InputError(Problem(what, "Name the files in it.", str(path)))
-    elif path.exists() and not path.is_file():
-        # A pipe or a device may never end.
-        raise InputError(Problem("this is not a regular file.", "Copy it to one.", str(path)))
+        why = ("this is a folder without Parquet files.", "Name the files in it.")
     elif not path.is_file():
-        raise InputError(Problem("there is no such file.", file=str(path)))
+        parts = []
+        why = ("there is no such file.", "")
+        if path.exists():  # a pipe or a device may never end
+            why = ("this is not a regular file.", "Copy it to one.")
+    if not parts:
+        raise InputError(*why, file=str(path))
     for part in parts:
         note_read(part)
     return parts
@@ -174,15 +161,8 @@ def _parts(path: Path) -> list[Path]:
 
 def _rows(path: Path, folder: Path) -> tuple[pd.DataFrame, Place]:
     """The rows of one file as text, and where they stand."""
-    name, size, packing = path.name, path.stat().st_size, packing_of(path)
-    if packing != "none":
-        with undamaged(packing, name), unpacked(path, packing) as stream:
-            blocks = iter(lambda: len(stream.read(1 << 20)), 0)
-            size = sum(islice(blocks, (MAX_BYTES >> 20) + 1))  # no more than shows what it is
-    if size > MAX_BYTES:
-        what = f"the file holds more than {MAX_BYTES / (1 << 20):,.0f} MiB."
-        raise InputError(Problem(what, SMALLER, name))
-    table = sniff(path, name, folder)
+    name = path.name
+    table = sniff(path, name, folder, MAX_BYTES)
     unnamed = [number for number, column in enumerate(table.columns, 1) if not column.strip()]
     if unnamed:
         what = f"column {listing(unnamed)} has no name."
