@@ -29,7 +29,6 @@ from hatlib.words import counted
 VERSIONS = ("0.0.1", "0.2.0", "0.2.1", "0.2.2")
 
 _STAMP = re.compile(r"(\d{9,}(?:\.\d+)?)$")  # seconds since 1970, at the end of an evaluation_id
-_TURNS = "of several turns, each judged, and counted, as one trial"
 
 
 class Eee(Format):
@@ -50,7 +49,7 @@ class Eee(Format):
             # Rows of one answer are told apart by filter or metric.
             wanted = self.options.filter or self.options.metric
             self.options = replace(self.options, metric="", filter=wanted)
-        self._versions, self._turns = Counter[str](), 0
+        self._versions = Counter[str]()
         settings: dict[tuple[str, str], dict[str, str]] = {}
         for file in found.beside:
             for result in listed(mapping(json_value(file, self.notes)).get("evaluation_results")):
@@ -64,7 +63,6 @@ class Eee(Format):
         if record.get("error") or not scores:
             return "lost to an error" if scores else "without evaluation"
         self._versions[first_of(record, "schema_version") or "none named"] += 1
-        self._turns += record.get("interaction_type") in ("multi_turn", "agentic")
         # Which of the rows of one answer it is: its filter and metric.
         result = first_of(record, "evaluation_result_id")
         metric = result.removeprefix(said["run"]).strip("#:/_-. ") or result
@@ -83,7 +81,6 @@ class Eee(Format):
         known = self._versions.keys() <= {*VERSIONS}
         notes.read.append(f"Schema version {versions}.")
         notes.assumed += [] if known else [f"Schema {versions} is read as {VERSIONS[-1]}."]
-        notes.read += [f"{counted(self._turns, 'answer')} {_TURNS}."] if self._turns else []
         cell = ["model", "benchmark", "language", "item", "prompting", "run"]
         date = rows["run"].str.extract(_STAMP)[0].astype(float)
         undated = date.isna().groupby([rows["model"], rows["task"]]).transform("any")

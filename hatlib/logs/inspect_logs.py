@@ -147,15 +147,7 @@ class Inspect(Format):
         }
 
     def settle(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Letters are no keys where options were shuffled; logs that make one run are said."""
-        letters = rows["key"].str.fullmatch("[A-Z]").fillna(False).astype(bool)
-        pairs = rows.loc[letters, ["benchmark", "language", "item", "key"]].drop_duplicates()
-        several = pairs.duplicated(["benchmark", "language", "item"])
-        names = sorted(pairs.loc[several, "benchmark"].unique())
-        if names:
-            what = "options were shuffled, so their letters are no answer keys."
-            self.notes.assumed.append(f"{listing(names)}: {what}")
-            rows = rows.assign(key=rows["key"].mask(letters & rows["benchmark"].isin(names), ""))
+        """Logs that make one run are said."""
         shards = rows.groupby(["model", "task", "language", "prompting"])["number"].nunique()
         for (model, task, code, _), n in dict(shards[shards > 1]).items():
             self.notes.chosen.append(f"{task} by {model} in {code}: put together from {n} logs.")

@@ -1,6 +1,5 @@
 """Logs of Inspect, as zip files and JSON, and their traps."""
 
-import json
 import tracemalloc
 import zipfile
 from functools import partial
@@ -100,7 +99,7 @@ def test_metadata_comes_before_the_task_and_its_arguments_last(log):
     assert (row["benchmark"], row["language"]) == ("mmlu_0_shot", "de")
 
 
-def test_keys(log, tmp_path):
+def test_keys(log):
     choices = {"choices": ["x", "y"]}
     samples = [sample(1, target="1,200"), sample(2, target="B", **choices)]
     samples += [sample(3, target="Bern")]
@@ -108,11 +107,6 @@ def test_keys(log, tmp_path):
     shuffled = {"steps": [{"solver": "multiple_choice", "params": {"shuffle": True}}]}
     path = log(*samples, head=header(DE, plan=shuffled))
     assert read(path).frame["key"].tolist() == ["1200", "", ""]
-    for model, letter in (("m/one", "A"), ("m/two", "B")):  # letters that differ between runs
-        log(sample(1, target=letter, **choices), head=header(DE, model), name=f"{letter}.eval")
-    path.unlink()
-    trials = read(tmp_path)
-    assert set(trials.frame["key"]) == {""} and "shuffled" in trials.notes.assumed[-1]
 
 
 def test_a_retried_run_is_counted_once(log, tmp_path):
@@ -171,12 +165,7 @@ def test_bombs_stay_small(log, form, monkeypatch):
     assert "Split it" in failing(path)
 
 
-def test_hostile_names_are_never_written_and_one_line(log, tmp_path):
-    files = members(header(), [sample(1)])
-    evil = json.dumps(sample("<script>")).encode()
-    files |= {"samples/../../../evil.json": evil, "/etc/evil.json": b"{}"}
-    assert len(read(write_zip(tmp_path / "logs" / "a.eval", files)).frame) == 2
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.eval", "logs"]
+def test_hostile_names_are_one_line(log):
     head = header(DE, "evil\n\x1b[31m\u202e" + "x" * 1000)
     samples = [sample("a\nb" + "y" * 10_000), sample(True), sample([1]), sample(None)]
     trials = read(log(*samples, head=head, form="json"))

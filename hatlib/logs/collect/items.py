@@ -215,13 +215,10 @@ def promptings(kind: Kind, n: int = 10, file: str | Path = "") -> tuple[Promptin
         for code, part in parts.items()
         if part
     }
-    size = len(texts.get("en", ()))
-    uneven = [code for code, wordings in texts.items() if len(wordings) != size]
-    if not size or uneven:
-        what = f"each language needs as many wordings for a {kind} as English, and English one."
-        raise InputError(what, file=str(path), value=listing(uneven))
+    size = min(map(len, texts.values())) if "en" in texts else 0
     if not 1 <= n <= 2 * size:
-        raise InputError(f"there are {2 * size} promptings.", "Use repeats.", value=str(n))
+        what = f"there are {2 * size} promptings for a {kind} in English and all its languages."
+        raise InputError(what, "Use repeats.", file=str(path), value=str(n))
     ways = []
     for turn, wording in (divmod(k, size) for k in range(n)):
         before = (turn + wording) % 2 == 0

@@ -75,7 +75,7 @@ def _listed(value: Any) -> list[str]:
     return ["no" if v is False else text for v in values if (text := str(v).strip())]
 
 
-_Words = Annotated[list[str], BeforeValidator(_listed), Field(validate_default=True)]
+_Words = Annotated[list[str], BeforeValidator(_listed)]
 _Code = Annotated[str, BeforeValidator(lambda value: "".join(_listed(value)[:1]))]
 
 
@@ -148,15 +148,8 @@ class Collection:
                 input=way.ask(item, self.instructions),
                 choices=list(item.options) or None,
                 target=list(item.answer),
-                metadata={
-                    "benchmark": name,
-                    "item": item.id,
-                    "language": item.language,
-                    "source_language": item.source_language,
-                    "prompting": way.name,
-                    "question": item.question,
-                    "references": list(item.references),
-                },
+                metadata=item._asdict()
+                | {"benchmark": name, "item": item.id, "prompting": way.name},
             )
             for item in items
             for way in ways
