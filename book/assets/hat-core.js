@@ -5,7 +5,7 @@ function hatCore() {
   "use strict";
   // As in hatlib/metric: change them there first.
   var GRID_POINTS = 41, EM_STEPS = [40, 1500], MIN_ITEMS = 10, CLEAR_OF_CHANCE = 2, SURELY_WRONG = 0.2, SUPPORTED = 0.7;
-  var SLICES = 5, ENOUGH_ITEMS = 10, KNOTS = 12, SMOOTHNESS = 0.3;
+  var SLICES = 5, ENOUGH_ITEMS = 10, GAP = 2, KNOTS = 12, SMOOTHNESS = 0.3;
   var TERMS = 5, SOFT = 0.02, TINY = 1e-3, SHIFT_SD = 2, SLOPE_SD = 0.5, BEND_SD = 0.35;
   var COMMON_SD = [3, 1, 0.7], DECAY = 0.6, PRIOR_MODELS = 3, STEPS = 25, EVIDENCE = 4;
   var NEARBY = 0.85, REPEATED = 0.03, ENOUGH_TO_SEE = 5, DISAGREE = 2;
@@ -955,9 +955,11 @@ function hatCore() {
       Object.keys(usualTrials).forEach(function (n) { if (usualTrials[n] > (usualTrials[mostTrials] || 0)) mostTrials = Number(n); });
       for (g = 0; g < nG; g++) if (grid[g] >= NEARBY) near += distributions[m][g];
       for (t = 0; t < nT; t++) {
-        var n = pairs[t], slices = slicesOf(weight, distributions[m], n), support = 0, kish = 0;
+        var n = pairs[t], slices = slicesOf(weight, distributions[m], n), support = 0, kish = 0, gap = false;
         for (var e = 0; e < SLICES; e++) {
           support += Math.min(slices[e] / ENOUGH_ITEMS, 1) / SLICES;
+          if (slices[e] < GAP && Math.max.apply(null, slices.slice(0, e + 1)) >= GAP &&
+              Math.max.apply(null, slices.slice(e)) >= GAP) gap = true;
           kish += 1 / (SLICES * SLICES * Math.max(slices[e], 1e-9));
         }
         var effective = Math.min(1 / kish, n), flags = [], reason = "", sourceMean = each.paired[nT + t] / each.paired[t];
@@ -972,7 +974,7 @@ function hatCore() {
         var reach = reachOf(effective), topReach = reachOf(n);
         if (withheld) flags.push(reason);
         else {
-          if (support < SUPPORTED) flags.push("extrapolated");
+          if (support < SUPPORTED || gap) flags.push("extrapolated");
           if (belowChance(each.rates[t], chance)) flags.push("target accuracy below chance");
           if (mostTrials === 2) flags.push("two answers an item");
           if (repeatedGuesses(distributions[m], grid, chance)) flags.push("guesses repeated");

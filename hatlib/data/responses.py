@@ -471,8 +471,8 @@ def _summarise(responses: Responses, job: Loading) -> None:
     single = table.index[table["trials_max"] == 1]
     if len(single):
         job.read.append(
-            f"One trial an item in {listing(single)}: hardness from the model's own answers is "
-            "not possible there, use pooled hardness."
+            f"One trial an item in {listing(single)}: a model's own answer does not "
+            "show how hard an item is for it."
         )
 
 

@@ -23,6 +23,7 @@ class Flag(StrEnum):
     ONE_PROMPT = "hardness of one prompt"
     ESTIMATORS_DIFFER = "estimators disagree"
     REPEATED_GUESSES = "guesses repeated"
+    OTHER_HARDNESS = "other items hard"
 
     @property
     def withholds(self) -> bool:
@@ -32,7 +33,7 @@ class Flag(StrEnum):
     @property
     def weakens(self) -> bool:
         """Whether a score with this flag enters no verdict."""
-        return self is not Flag.ONE_PROMPT
+        return self not in (Flag.ONE_PROMPT, Flag.OTHER_HARDNESS)
 
 
 class Remark(StrEnum):

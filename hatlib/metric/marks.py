@@ -38,17 +38,19 @@ def paired_items(table: SufficientTable) -> Floats:
     return n
 
 
-def support(found: Fitted, weight: Floats) -> tuple[Floats, Floats]:
-    """Share of the reference where there are items, and the items that count; models × targets."""
+def support(found: Fitted, weight: Floats) -> tuple[Floats, Floats, Bools]:
+    """Share of the reference with items, the items that count, and gaps; models × targets."""
+    gaps = np.zeros(found.table.paired.shape[1:], dtype=bool)
     shares, variance, n_items = np.zeros((3, *found.table.paired.shape[1:]))
     for part in found.parts:
         n = paired_items(part.table)
         slices = items_in_slices(weight, part.hardness.distribution[:, None, :], n)
-        share, effective = support_of(slices)
+        share, effective, gap = support_of(slices)
+        gaps |= gap
         shares += part.share * share
         variance += part.share**2 / np.maximum(np.minimum(effective, n), 1e-9)
         n_items += n
-    return shares, np.minimum(1 / variance, n_items)
+    return shares, np.minimum(1 / variance, n_items), gaps
 
 
 def nearly_solved(found: Fitted) -> Bools:

@@ -40,6 +40,9 @@ SLICES = 5
 ENOUGH_ITEMS = 10
 """Items that support a slice fully."""
 
+GAP = 2
+"""With fewer items a fifth between others is a gap."""
+
 SUPPORTED = BOOK["supported"]
 """Below this support a score is extrapolated."""
 
@@ -135,21 +138,27 @@ def items_in_slices(reference: Floats, distribution: Floats, n_items: Floats | f
     return np.asarray(n_items)[..., None] * (distribution @ share)
 
 
-def support_of(slices: Floats) -> tuple[Floats, Floats]:
-    """Share of the reference weight where there are items, and how many items that comes to.
+def support_of(slices: Floats) -> tuple[Floats, Floats, Bools]:
+    """Share of the reference weight where there are items, how many items that comes to, and gaps.
 
     A fifth with ten items counts fully. The second number is how many evenly spread items would
-    weigh as much (Kish): ``1 / sum(w² / n)``.
+    weigh as much (Kish): ``1 / sum(w² / n)``. A fifth with fewer than `GAP` between fifths with
+    more is a gap: how transfer goes on across it cannot be seen.
 
     Examples
     --------
-    >>> [float(x.round(2)) for x in support_of(np.array([10, 90, 5, 0, 0]))]
-    [0.5, 0.0]
-    >>> [float(x.round(2)) for x in support_of(np.full(5, 20.0))]
-    [1.0, 100.0]
+    >>> [round(float(x), 2) for x in support_of(np.array([10, 90, 5, 0, 0]))]
+    [0.5, 0.0, 0.0]
+    >>> [round(float(x), 2) for x in support_of(np.full(5, 20.0))]
+    [1.0, 100.0, 0.0]
+    >>> [round(float(x), 2) for x in support_of(np.array([90, 20, 0, 20, 90]))]
+    [0.8, 0.0, 1.0]
     """
     share = np.minimum(slices / ENOUGH_ITEMS, 1).mean(axis=-1)
-    return share, SLICES**2 / (1 / np.maximum(slices, 1e-9)).sum(axis=-1)
+    below = np.maximum.accumulate(slices, axis=-1)
+    above = np.maximum.accumulate(slices[..., ::-1], axis=-1)[..., ::-1]
+    gaps = np.any((slices < GAP) & (below >= GAP) & (above >= GAP), axis=-1)
+    return share, SLICES**2 / (1 / np.maximum(slices, 1e-9)).sum(axis=-1), gaps
 
 
 # Frozen standards ---------------------------------------------------------------------------------

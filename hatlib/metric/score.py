@@ -51,6 +51,9 @@ CHECKS = 40
 """Redraws of the direct score where the two differ."""
 
 
+ALIKE = 0.1
+"""Correlation of answers to one item, for what scores would be under it."""
+
 _CHUNK = 500  # redraws at a time, so that their arrays fit into the processor's cache
 _WEIGHTS = 4_000_000  # weights at a time, to bound memory
 _EVIDENCE = 1_500_000  # numbers of evidence at a time, to bound memory
@@ -251,12 +254,29 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
             scores = replace(scores, marks={**scores.marks, **differ})
         sensitivity = {}
         if settings.hardness != "self":
-            excess = excess_log_odds(counts, found.parts)
-            notes.append(Note(Remark.INTERACTION, {"excess": excess}))
+            excess = {0.0: excess_log_odds(counts, found.parts)}
             for sd in INTERACTIONS if len(counts.models) <= MANY else ():
                 if sd:
                     found = estimate.fitted(counts, replace(settings, interaction=sd))
+                    excess[sd] = excess_log_odds(counts, found.parts)
                 sensitivity[sd] = reference.scores(found.curves)["hat"]
+            seen = _interaction(excess)
+            notes.append(Note(Remark.INTERACTION, {"excess": excess[0.0], "sd": seen}))
+            if sensitivity and settings.draws:
+                near = [np.interp(seen, INTERACTIONS, row) for row in np.eye(len(INTERACTIONS))]
+                there = np.tensordot(near, list(sensitivity.values()), 1)
+                differ = (np.abs(there - scores.hat) > scores.se) | (seen >= max(INTERACTIONS))
+                differ &= np.isfinite(scores.hat)
+                scores = replace(scores, marks={**scores.marks, Flag.OTHER_HARDNESS: differ})
+        elif settings.draws and not settings.correlation and counts.prompted is None:
+            alike = estimate.fitted(counts, replace(settings, correlation=ALIKE)).curves
+            there = np.where(scores.sound[:, 0], reference.scores(alike)["hat"][:, 0], np.nan)
+            moved = np.nan_to_num(np.abs(there - scores.hat[:, 0]))
+            m = int(moved.argmax())
+            if moved[m]:
+                what = {"model": counts.models[m], "here": scores.hat[m, 0], "there": there[m]}
+                more = Note(Remark.UNNAMED_PROMPTS, what | {"correlation": ALIKE})
+                notes = [more if note.remark is more.remark else note for note in notes]
     n_trials = _usual_trials(given)  # before repeats counted once
     return replace(scores, n_trials=n_trials, notes=tuple(notes), sensitivity=sensitivity)
 
@@ -265,6 +285,14 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
 def _controller() -> ThreadpoolController:
     """What sets the threads of the matrix library; to find it takes a while."""
     return ThreadpoolController()
+
+
+def _interaction(excess: dict[float, Floats]) -> float:
+    """The interaction (sd in logits) that leaves no excess, at most the largest tried."""
+    means = [each[np.isfinite(each)].mean() for each in excess.values() if np.isfinite(each).any()]
+    if len(means) < len(INTERACTIONS):
+        return np.nan
+    return float(np.interp(0, np.maximum.accumulate(-np.array(means)), list(excess)))
 
 
 def _usual_trials(counts: Counts) -> Ints:
@@ -392,7 +420,7 @@ def _result(
     """Scores with their intervals and marks."""
     table, fit = found.table, found.parts[0].fit
     n_items = weak.paired_items(table)
-    supported, effective = (
+    supported, effective, gaps = (
         np.where(marks[Flag.ONE_ANSWER], 0, values)
         for values in weak.support(found, reference.weight)
     )  # items that were answered once support nothing
@@ -406,7 +434,7 @@ def _result(
         enough = effective if name == "hat" else n_items
         estimates[name] = _estimate(values[name], draws, enough, settings.level)
     estimates["score"] = estimates.pop("hat")
-    marks = marks | {Flag.EXTRAPOLATED: supported < SUPPORTED}
+    marks = marks | {Flag.EXTRAPOLATED: (supported < SUPPORTED) | (gaps > 0)}
     always = [flag for flag in Flag if flag.withholds or flag is Flag.OTHER_LANGUAGES]
     bands = curve_draws = None
     if redrawn is not None and redrawn.curves is not None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hatlib.metric.flags import Flag, Note, Remark
 from hatlib.metric.marks import CLEAR_OF_CHANCE, MIN_ITEMS, UNREAD
-from hatlib.metric.pooled import MIN_MODELS
+from hatlib.metric.pooled import INTERACTIONS, MIN_MODELS
 from hatlib.metric.reference import ENOUGH_ITEMS, SUPPORTED
 from hatlib.words import counted
 
@@ -50,6 +50,8 @@ def note_text(note: Note) -> str:
         more = {"listed": f"; {_some(data['models'])}" if len(data["models"]) < 4 else ""}
     elif note.remark is Remark.PROMPTINGS_ADDED and data["method"] != "self":
         name += "_TO_OTHERS"
+    elif note.remark is Remark.UNNAMED_PROMPTS and data:
+        name += "_MOVED"
     elif note.remark is Remark.REPEATED:
         more = {"listed": _some(data["models"])}
     elif note.remark is Remark.UNPARSED:
@@ -62,6 +64,8 @@ def note_text(note: Note) -> str:
         excess = excess[np.isfinite(excess)]
         if len(excess):
             more = {"mean": excess.mean(), "models": counted(len(excess), "model")}
+            size = "LARGE" if data["sd"] >= max(INTERACTIONS) else "SOME"
+            name += "" if not data["sd"] >= 0.25 else f"_{size}"
         else:
             name += "_UNSEEN"
     return str(_TEXTS["notes"][name].format(**{**data, **more}))

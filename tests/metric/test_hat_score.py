@@ -45,6 +45,7 @@ from hatlib.metric.profile import (
 )
 from hatlib.metric.reference import (
     STANDARDS,
+    SUPPORTED,
     items_in_slices,
     support_of,
     uniform_reference,
@@ -240,7 +241,12 @@ def test_support_agrees_with_dropping_items_one_by_one(reference, chance):
     scores = point(counts, "shared", reference)
     for m in range(2):
         slices = oracle.slices_by_sampling(scores.weight, scores.hardness.distribution[m], 120, rng)
+        lone = [
+            n < 2 <= min(slices[:e].max(initial=0), slices[e:].max()) for e, n in enumerate(slices)
+        ]
         assert scores.support[m, 1] == pytest.approx(np.minimum(slices / 10, 1).mean(), abs=0.02)
+        lost = scores.support[m, 1] < SUPPORTED or any(lone)
+        assert scores.marks[Flag.EXTRAPOLATED][m, 1] == lost
         effective = min(1 / (0.04 / np.maximum(slices, 1e-9)).sum(), 120)
         assert scores.effective_items[m, 1] == pytest.approx(effective, rel=0.1, abs=0.1)
 
@@ -258,7 +264,7 @@ def test_slices_hold_no_more_items_than_there_are(weights, seed):
     slices = items_in_slices(reference / reference.sum(), distribution, 70.0)
     assert (slices >= 0).all()
     assert slices.sum() == pytest.approx(70)
-    share, effective = support_of(slices)
+    share, effective, _ = support_of(slices)
     assert 0 <= share <= 1
     assert effective <= 70 + 1e-6
 

@@ -200,7 +200,12 @@ def test_one_prompting_is_said():
     )
     found = score_counts(ten, draws=0)
     assert found.marks[Flag.ONE_PROMPT][np.isfinite(found.hat)].all()
-    assert Remark.UNNAMED_PROMPTS in said(score_counts(replace(ten, prompted=None), draws=0))
+    counts = hatlib.simulate_answers([0.0, 1.0], n_items=200).responses.counts("sim")
+    note = next(
+        n for n in score_counts(counts, draws=20).notes if n.remark is Remark.UNNAMED_PROMPTS
+    )
+    moved = score_counts(counts, correlation=note.data["correlation"], draws=0).hat[:, 0]
+    assert moved[counts.models.index(note.data["model"])] == pytest.approx(note.data["there"])
 
 
 def test_what_the_same_prompting_does_to_both_languages_is_measured():
@@ -452,19 +457,21 @@ def test_strata_come_from_the_file(tmp_path):
     assert data_of(found, Remark.STRATA)["strata"] == 2
 
 
-@pytest.mark.parametrize("sd", [0.0, 1.0])
+@pytest.mark.parametrize("sd", [0.0, 1.0, 2.0])
 def test_single_answers_show_how_much_models_differ_in_what_is_hard(sd):
     rng = np.random.default_rng(16)
     ability = np.linspace(-2, 2.5, 12)
     at = logits(rng, 900, ability) + sd * rng.normal(size=(12, 900))
-    found = score_counts(answered(rng, special.expit(at), special.expit(at - 1), n=1), draws=0)
+    found = score_counts(answered(rng, special.expit(at), special.expit(at - 1), n=1), draws=40)
     assert found.hardness.method == "leave-one-out"
-    excess = data_of(found, Remark.INTERACTION)["excess"]
+    seen = data_of(found, Remark.INTERACTION)["sd"]
     truth = 2 * special.expit(special.logit(H) - 1).mean()
     bias = {size: np.mean(found.sensitivity[size][:, 0] - truth) for size in (0.0, 1.0, 2.0)}
     assert abs(bias[sd]) == min(map(abs, bias.values()))
     assert abs(bias[sd]) < 0.03
-    assert np.nanmean(excess) == pytest.approx(0.65 * sd, abs=0.2)
+    assert seen == pytest.approx(sd, abs=0.25)
+    flagged = found.marks[Flag.OTHER_HARDNESS][:, 0].mean()
+    assert flagged == 0 if sd == 0 else flagged > 0.8 if sd == 2 else True
 
 
 # Checks -------------------------------------------------------------------------------------------
