@@ -1,7 +1,6 @@
 """From a model to its HAT: collect with Inspect, import the log, score. All models are invented."""
 
 import gc
-import io
 import json
 import warnings
 import zlib
@@ -9,11 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
 
-import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from hatlib import cli
+from hatlib import hat_scores, load_responses
 from hatlib.errors import InputError
 from hatlib.logs import import_logs
 from hatlib.logs.collect.items import promptings, read_items, read_labels
@@ -169,7 +166,7 @@ def test_columns_languages_and_most_items(tmp_path):
     found = [(i.language, i.answer, i.options) for i in items]
     assert found == [("en", ("B",), ("x", "y")), ("de", ("B",), ("w", "y"))]
     path.write_text("id,language,question,answer,options\n1,en,q,B,x\n")
-    with pytest.raises(InputError, match="none of 2 to 10 options"):
+    with pytest.raises(InputError, match="no option of 2 to 10"):
         read_items(path, "option")
     items = read_items(write(tmp_path / "a.jsonl", sums()), "number", most=3)
     assert len(items) == 12 and {i.id for i in items} == {"s0", "s1", "s2"}
@@ -300,31 +297,17 @@ def run(inspect_ai, tmp_path):
         gc.collect()
 
 
-@pytest.fixture
-def hat(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        done = CliRunner().invoke(cli.app, arguments)
-        assert not done.exit_code, done.stderr
-        return done.stdout
-
-    return call
-
-
-def test_from_a_model_to_its_hat(run, hat, tmp_path):
+def test_from_a_model_to_its_hat(run, tmp_path):
     items = write(tmp_path / "items.jsonl", choices())
     log = run("mmlu_prox_lite", "strong", "weak", items=items, promptings=2, languages="de,sw")
     assert log.eval.task == "mmlu-prox-lite"
     assert log.plan.config.temperature == 1.0 and len(log.samples) == 12 * 3 * 2
-    named = {"benchmark", "item", "language", "source_language", "prompting"}
-    assert named <= set(log.samples[0].metadata)
-    hat("import", "inspect", "logs", "-o", "mine.parquet")
-    frame = pd.read_parquet(tmp_path / "mine.parquet")
+    imported = import_logs("inspect", tmp_path / "logs")
+    frame = imported.frame
     assert set(frame["language"]) == {"en", "de", "sw"} and set(frame["n_trials"]) == {1}
     assert frame["prompting"].nunique() == 2 and frame["item"].nunique() == 12
-    scored = hat("score", "mine.parquet", "--draws", "20", "--format", "csv")
-    assert pd.read_csv(io.StringIO(scored))["hat"].notna().any()
+    responses = load_responses(imported.write(tmp_path / "mine.parquet"))
+    assert hat_scores(responses, draws=20).table()["hat"].notna().any()
 
 
 def test_numbers_and_repeats(run, tmp_path):
@@ -335,7 +318,7 @@ def test_numbers_and_repeats(run, tmp_path):
     assert (frame["n_trials"] == 3).all() and 0 < frame["n_correct"].sum() < 24
 
 
-def test_facts_with_a_judge_whose_verdict_may_be_missing(run, hat, tmp_path):
+def test_facts_with_a_judge_whose_verdict_may_be_missing(run, tmp_path):
     items = write(tmp_path / "items.jsonl", capitals())
     log = run("facts", "chatty", "weak", items=items, judge="invented/mute-judge", promptings=1)
     about, scores = log.eval.metadata, [s.scores["fact"] for s in log.samples]
@@ -344,8 +327,7 @@ def test_facts_with_a_judge_whose_verdict_may_be_missing(run, hat, tmp_path):
     assert 0.4 < sum(score.value == "C" for score in scores) / len(scores) < 0.9
     lost = sum(score.reason == "grader_failed" for score in scores)
     assert 0 < lost == log.results.scores[0].unscored_samples
-    hat("import", "inspect", "logs", "-o", "mine.csv", "--source", "item")
-    frame = pd.read_csv(tmp_path / "mine.csv")
+    frame = import_logs("inspect", tmp_path / "logs", source_language="item").frame
     assert frame.loc[frame["model"] == "invented/chatty", "n_trials"].sum() == len(scores) - lost
     sources = frame.groupby("item")["source_language"].unique()
     assert {tuple(v) for v in sources} == {("de",), ("sw",), ("hi",), ("en",)}

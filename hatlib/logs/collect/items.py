@@ -123,11 +123,7 @@ def read_items(
     no_code = "this is no language code."
     checks = [(given[name] == "", f"there is no {name}.", name, "") for name in _NEEDED]
     checks += [(~rows[c].map(is_language) & (rows[c] != ""), no_code, c, "") for c in codes]
-    what = (
-        "the answer is none of 2 to 10 options."
-        if kind == "option"
-        else f"the answer is no {kind}."
-    )
+    what = f"the answer is no {kind}{' of 2 to 10' if kind == 'option' else ''}."
     checks += [
         (filled & rows["key"].isna(), what, "answer", ""),
         (filled & again, "this item stands twice in one language.", "id", "Give each one id."),
