@@ -72,29 +72,33 @@ def scores_text(scores: HatScores, form: str, *, every: bool = False) -> str:
 
 
 def _score_cells(table: pd.DataFrame, b: BenchmarkScores) -> pd.DataFrame:
-    """What is read first of the scores of a benchmark, as text."""
-    rows = []
-    for row in table.to_dict("records"):
-        place = b.models.index(row["model"]), b.targets.index(row["target"])
-        others = [number(values[place]) for values in b.sensitivity.values()]
-        rows.append(
-            {
-                "model": row["model"],
-                "target": row["target"],
-                "HAT": estimate(row["hat"], row["low"], row["high"]),
-                "sd 0, 1, 2": ", ".join(others) if isfinite(row["hat"]) else NONE,
-                "f(.95)": number(row["f95"]),
-                "support": f"{row['support']:.0%}"[:-1] + " %"
-                if isfinite(row["support"])
-                else NONE,
-                "S": number(row["source_accuracy"]),
-                "T": number(row["target_accuracy"]),
-                "gap": number(row["xlt_gap"]),
-                "ratio": number(row["ratio"]),
-                "flag": _short(row["flag"]),
-            }
-        )
-    return pd.DataFrame(rows).drop(columns=[] if b.sensitivity else "sd 0, 1, 2")
+    places = zip(map(b.models.index, table["model"]), map(b.targets.index, table["target"]),
+                 strict=True)  # fmt: skip
+    others = [[number(values[at]) for values in b.sensitivity.values()] for at in places]
+    shares = [f"{share:.0%}"[:-1] + " %" for share in table["support"]]
+    cells = pd.DataFrame(
+        {
+            "model": table["model"],
+            "target": table["target"],
+            "HAT": _with_ends(table, "hat", "low", "high"),
+            "sd 0, 1, 2": pd.Series(map(", ".join, others), table.index, dtype=str),
+            "f(.95)": table["f95"].map(number),
+            "support": pd.Series(shares, table.index, dtype=str),
+            **{name: table[column].map(number) for name, column in _USUAL.items()},
+            "flag": table["flag"].map(_short),
+        }
+    )
+    cells["sd 0, 1, 2"] = cells["sd 0, 1, 2"].where(table["hat"].notna(), NONE)
+    cells["support"] = cells["support"].where(table["support"].notna(), NONE)
+    return cells if b.sensitivity else cells.drop(columns="sd 0, 1, 2")
+
+
+_USUAL = {"S": "source_accuracy", "T": "target_accuracy", "gap": "xlt_gap", "ratio": "ratio"}
+
+
+def _with_ends(table: pd.DataFrame, *columns: str) -> list[str]:
+    """Estimates with their intervals, from the columns of the three numbers."""
+    return [estimate(*numbers) for numbers in table[list(columns)].astype(float).to_numpy()]
 
 
 def settings(b: BenchmarkScores) -> str:
@@ -246,28 +250,23 @@ def more_text(scores: HatScores, responses: Responses, form: str, *, seed: int =
     """
     table, texts = checks(scores, responses, seed=seed), []
     for b in scores.benchmarks:
-        rows = []
-        for row in table[table["benchmark"] == b.benchmark].to_dict("records"):
-            sds = [number(row[f"hat_sd{sd}"]) for sd in (0, 1, 2)]
-            rows.append(
-                {
-                    "model": row["model"],
-                    "pooled": _with_ends(row, "hat_pooled"),
-                    "f(.95)": _with_ends(row, "f95"),
-                    "SIBTEST": number(row["sibtest"]),
-                    "control": _with_ends(row, "control"),
-                    "z": number(row["agreement_z"], 1),
-                    "sd 0, 1, 2": NONE if NONE in sds else ", ".join(sds),
-                }
-            )
-        cells = pd.DataFrame(rows)
+        rows = table[table["benchmark"] == b.benchmark]
+        three = rows[["hat_sd0", "hat_sd1", "hat_sd2"]].map(number)
+        sds = three.agg(", ".join, axis=1)
+        cells = pd.DataFrame(
+            {
+                "model": rows["model"],
+                "pooled": _with_ends(rows, "hat_pooled", "hat_pooled_low", "hat_pooled_high"),
+                "f(.95)": _with_ends(rows, "f95", "f95_low", "f95_high"),
+                "SIBTEST": rows["sibtest"].map(number),
+                "control": _with_ends(rows, "control", "control_low", "control_high"),
+                "z": [number(z, 1) for z in rows["agreement_z"]],
+                "sd 0, 1, 2": sds.mask(three.eq(NONE).any(axis=1), NONE),
+            }
+        )
         cells = cells[[c for c in cells if c == "model" or (cells[c] != NONE).any()]]
         texts.append(titled(f"{_name(scores, b)}: more", _MORE, cells, form, spare=("SIBTEST",)))
     return "\n\n".join(texts)
-
-
-def _with_ends(row: Mapping[Any, Any], name: str) -> str:
-    return estimate(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
 
 # JSON ---------------------------------------------------------------------------------------------
