@@ -240,9 +240,8 @@ def simulate_answers(
     profiles: Profile | Sequence[Profile] = "shift",
     n_items: int = 250,
     n_trials: int = 10,
-    target_trials: int | None = None,
     targets: Sequence[str] = ("de", "sw"),
-    target_shift: float | Sequence[float] | Mapping[str, float] = 0.0,
+    target_shift: float | Sequence[float] = 0.0,
     chance: float = 0.0,
     difficulty: str | Callable[[Floats], Floats] = "normal",
     item_spread: float = 0.0,
@@ -250,7 +249,6 @@ def simulate_answers(
     interaction: float = 0.0,
     promptings: int = 0,
     prompting_sd: float = 0.0,
-    own_promptings: bool = False,
     greedy: bool = False,
     favourite: float = 0.0,
     source_language: str = "en",
@@ -269,14 +267,12 @@ def simulate_answers(
         function of source accuracy above chance, from 0 to 1, to target accuracy above chance.
     n_items : int
         Number of items.
-    n_trials, target_trials : int
-        Answers an item in the source language and in each target language; the same if
-        `target_trials` is not given.
+    n_trials : int
+        Answers an item in each language.
     targets : sequence of str
         Codes of the target languages. If `source_language` is ``item``: all languages.
-    target_shift : float, sequence of float or mapping of str to float
-        Added to the logit of the profile in each target language; below 0 it loses more. A
-        language that a mapping does not name is not shifted.
+    target_shift : float or sequence of float
+        Added to the logit of the profile in each target language; below 0 it loses more.
     chance : float
         Chance level, 0 to below 1.
     difficulty : str or callable
@@ -299,8 +295,6 @@ def simulate_answers(
     prompting_sd : float
         Standard deviation, in logits, of what a prompting adds to the ability of a model on an
         item. Hardness and truth are means over promptings.
-    own_promptings : bool
-        Whether each language has effects of its own, instead of those of the source language.
     greedy : bool
         Whether the luck of an answer is the same in all languages, as at temperature 0.
     favourite : float
@@ -339,8 +333,6 @@ def simulate_answers(
     codes = [targets] if isinstance(targets, str) else [str(code) for code in targets]
     if isinstance(profiles, str) or callable(profiles):
         profiles = [profiles] * len(theta)
-    if isinstance(target_shift, Mapping):
-        target_shift = [target_shift.get(code, 0.0) for code in codes]
     shift = np.asarray(target_shift, float)
     shift = np.full(len(codes), shift) if shift.ndim == 0 else shift
     problems = _problems(given, theta, codes, profiles, shift)
@@ -362,23 +354,18 @@ def simulate_answers(
     logit, origin = np.repeat(logit, n_asked, axis=1), np.repeat(origin, n_asked)
     is_source = np.arange(len(languages))[:, None] == origin
     effect = prompting_sd * generator.normal(size=logit.shape) if prompting_sd else 0.0
-    u = prompted = special.expit(logit + effect)[:, None]
-    if own_promptings and prompting_sd:
-        own = prompting_sd * generator.normal(size=(len(languages), *logit.shape))
-        prompted = special.expit(logit + own).swapaxes(0, 1)
-    target = _transferred(curves, prompted, shift if by_item else np.array([0.0, *shift]))
+    u = special.expit(logit + effect)[:, None]
+    target = _transferred(curves, u, shift if by_item else np.array([0.0, *shift]))
     target = _scattered(target, item_spread, generator)
     guess = _guess(chance, favourite, (len(languages), n_items), generator)
     guess = guess.repeat(n_asked, axis=-1)
     rate = guess + (1 - guess) * np.where(is_source, u, target)
     rate = _scattered(rate, overdispersion, generator)
-    trials = np.where(is_source, n_trials, target_trials or n_trials)
     if greedy:
-        luck = generator.random((len(theta), 1, rate.shape[-1], int(trials.max())))
-        asked = np.arange(luck.shape[-1]) < trials[..., None]
-        correct = ((luck < rate[..., None]) & asked).sum(axis=-1)
+        luck = generator.random((len(theta), 1, rate.shape[-1], n_trials))
+        correct = (luck < rate[..., None]).sum(axis=-1)
     else:
-        correct = generator.binomial(trials, rate)
+        correct = generator.binomial(n_trials, rate)
 
     names = pd.DataFrame({"model": invented_names(len(theta))})
     models = names if models is None else models.reset_index(drop=True)
@@ -393,7 +380,7 @@ def simulate_answers(
     )
     truth = _product(benchmark=[benchmark], model=models["model"], target=[MACRO, *codes])
     return Simulated(
-        responses=_responses(about, models, languages, promptings, correct, trials, origin),
+        responses=_responses(about, models, languages, promptings, correct, n_trials, origin),
         models=models.assign(**{f"ability_{benchmark}": theta}),
         truth=truth.assign(hat=2 * (known @ WEIGHTS).ravel()),
         curves=drawn.reshape(-1, len(GRID)),
@@ -493,7 +480,7 @@ def _responses(
     languages: Sequence[str],
     promptings: int,
     correct: NDArray[np.int64],
-    trials: NDArray[np.int64],
+    n_trials: int,
     origin: NDArray[np.int64],
 ) -> Responses:
     """Answers with what describes them, as a load would give."""
@@ -508,7 +495,7 @@ def _responses(
     starts = np.tile(origin, len(models) * len(languages))
     frame = rows.assign(
         n_correct=correct.ravel(),
-        n_trials=np.broadcast_to(trials, correct.shape).ravel(),
+        n_trials=n_trials,
         source_language=pd.array(languages, "str").take(starts),
         cluster="",
     )
@@ -536,41 +523,36 @@ def _problems(
         Problem(f"{name} {each['said']}", value=str(given[name]))
         for each in _FACTS["ranges"]
         for name in each["names"]
-        if given[name] is not None and not each["least"] <= given[name] < each["below"]
+        if not each["least"] <= given[name] < each["below"]
     ]
-    n, source, shifts = len(theta), given["source_language"], given["target_shift"]
+    n, source, difficulty = len(theta), given["source_language"], given["difficulty"]
     table = pd.DataFrame(index=range(n)) if given["models"] is None else given["models"]
     names = table["model"].astype(str).tolist() if "model" in table else []
     real = pd.concat([book().models[column] for column in ("model", "display_name")])
     real_names = set(real.str.casefold()) if names else set()
-    difficulty = [given["difficulty"]]
     least = 2 if source == BY_ITEM else 1
     wrong: dict[str, Any] = {
         "abilities": not n or not np.isfinite(theta).all(),
         "spread": given["promptings"] and given["item_spread"],
         "favourite": given["favourite"] and not given["chance"],
         "profile": [p for p in profiles if not callable(p) and p not in PROFILES],
-        "difficulty": [d for d in difficulty if not callable(d) and d not in DIFFICULTIES],
-        "no_share": [p for p in profiles if callable(p) and not _is_share(p(GRID))],
+        "difficulty": not callable(difficulty) and difficulty not in DIFFICULTIES,
+        "no_share": any(callable(p) and not _is_share(p(GRID)) for p in profiles),
         "n_profiles": len(profiles) != n,
         "language": [c for c in [*codes, source] if c != BY_ITEM and not is_language(c)],
         "twice": [code for code in codes if codes.count(code) > 1],
-        "source": [source] * (source in codes),
+        "source": source in codes,
         "few": len(codes) < least,
-        "no_target": [c for c in shifts if c not in codes] if isinstance(shifts, Mapping) else [],
-        "n_shifts": len(shift) != len(codes),
-        "shift": not np.isfinite(shift).all(),
+        "shift": len(shift) != len(codes) or not np.isfinite(shift).all(),
         "n_rows": len(table) != n,
         "same_model": [name for name in names if names.count(name) > 1],
         "real": [name for name in names if name.casefold() in real_names],
         "benchmark": not given["benchmark"],
     }
     told = {
-        "n": n, "n_profiles": len(profiles), "n_targets": counted(len(codes), "target"),
-        "n_languages": counted(len(codes), "language"),
-        "n_shifts": len(shift), "n_rows": len(table), "least": least, "not_a_code": NOT_A_CODE,
+        "n": n, "n_profiles": len(profiles), "n_languages": counted(len(codes), "language"),
+        "n_rows": len(table), "least": least, "not_a_code": NOT_A_CODE,
         "profile_names": ", ".join(PROFILES), "difficulty_names": ", ".join(DIFFICULTIES),
-        "targets": listing(codes, 30),
     }  # fmt: skip
     for key, found in wrong.items():
         if found:

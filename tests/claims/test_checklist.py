@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import hatlib
@@ -15,6 +14,8 @@ from hatlib.truth.flaws import FLAWS
 
 TRANSLATED = "Each item can be answered in each language"
 PARSED = "Answers are parsed equally well in all languages"
+MISSING = "Answers are not missing because they are hard"
+SHAPE = "Models enough to borrow the shape of a profile"
 CORRELATED = "Answers to one item are independent draws"
 
 
@@ -44,41 +45,21 @@ def test_sound_answers_are_left_alone(sound):
     assert set(sound["status"]) == {FINE, UNSEEN}
 
 
-@pytest.mark.parametrize(
-    ("assumes", "responses", "status"),
-    [
-        (TRANSLATED, lambda: flawed("broken translations", 0.1), MIND),
-        (PARSED, lambda: flawed("unreadable answers", 0.4), FAILS),
-        (
-            "Answers are not missing because they are hard",
-            lambda: flawed("hard items missing", 0.6),
-            FAILS,
-        ),
-        ("Several answers an item", lambda: simulated(n_trials=1), FAILS),
-        (
-            "Models enough to borrow the shape of a profile",
-            lambda: simulated(abilities=[0.0, 1.0]),
-            MIND,
-        ),
-        (
-            "Every model meets hard and easy items",
-            lambda: simulated(abilities=np.linspace(4, 6, 9)),
-            MIND,
-        ),
-        (
-            "Items and answers enough to see differences",
-            lambda: simulated(n_items=60),
-            MIND,
-        ),
-        (
-            CORRELATED,
-            lambda: simulated(n_trials=5, promptings=3, overdispersion=0.3),
-            MIND,
-        ),
-        ("There is a score", lambda: simulated(abilities=[-9.0], n_items=40), FAILS),
-    ],
-)
-def test_a_built_in_flaw_is_found(assumes, responses, status):
+FLAWED = [
+    (TRANSLATED, MIND, lambda: flawed("broken translations", 0.1)),
+    (PARSED, FAILS, lambda: flawed("unreadable answers", 0.4)),
+    (MISSING, FAILS, lambda: flawed("hard items missing", 0.6)),
+    ("Several answers an item", FAILS, lambda: simulated(n_trials=1)),
+    (SHAPE, MIND, lambda: simulated(abilities=[0.0, 1.0])),
+    ("Every model meets hard and easy items", MIND, lambda: simulated(abilities=[4, 5, 6, 6, 6])),
+    ("Items and answers enough to see differences", MIND, lambda: simulated(n_items=60)),
+    (CORRELATED, MIND, lambda: simulated(n_trials=5, promptings=3, overdispersion=0.3)),
+    ("There is a score", FAILS, lambda: simulated(abilities=[-9.0], n_items=40)),
+]
+
+
+@pytest.mark.parametrize(("assumes", "status", "responses"), FLAWED)
+def test_a_built_in_flaw_is_found(assumes, status, responses):
     assert checks(responses()).loc[assumes, "status"] == status
 
 
@@ -117,8 +98,4 @@ def test_a_wrong_chance_level_is_seen():
 
 def test_every_dataset_has_every_check_and_one_model_ends_well():
     one = simulated(abilities=[0.0], n_items=12)
-    two = replace(one, benchmarks=one.benchmarks.assign(name="<script>*x*</script>"))
-    found = checklist.check_sets(two, draws=50)
-    assert set(found["set"]) == {"<script>*x*</script>"}
-    assert found["assumes"].is_unique
-    assert isinstance(found, pd.DataFrame)
+    assert checklist.check_sets(one, draws=50)["assumes"].is_unique

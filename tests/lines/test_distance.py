@@ -43,14 +43,6 @@ def test_models_on_one_line_have_no_effective_transfer(scale):
     np.testing.assert_allclose(found["effective_transfer"], 0, atol=1e-12)
 
 
-def test_order_of_runs_and_names_of_lineages_change_nothing():
-    table = runs()
-    plain = distance.off_line(table, draws=5).runs.set_index("label")["effective_transfer"]
-    mixed = table.sample(frac=1, random_state=1).assign(lineage=lambda d: "x" + d["lineage"])
-    other = distance.off_line(mixed, draws=5).runs.set_index("label")["effective_transfer"]
-    np.testing.assert_allclose(plain, other.loc[plain.index])
-
-
 def test_runs_that_say_nothing_draw_no_line():
     table = runs()
     guess = table.iloc[:3].assign(

@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import lines as oracle
-from scipy import stats
+from scipy import special, stats
 
 from hatlib import resample
 from hatlib.errors import InputError
@@ -25,24 +25,19 @@ def cloud(seed, n=40, sd=0.05, slope=0.8):
 # --- one line, against other programs -------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [3, 10, 176])
-def test_least_squares_agrees_with_statsmodels(n):
+@pytest.mark.parametrize(("n", "scale"), [(3, "linear"), (176, "linear"), (40, "logit")])
+def test_least_squares_agrees_with_statsmodels(n, scale):
     x, y = cloud(n, n)
-    ours = fit_line(x, y)
-    theirs = sm.OLS(y, sm.add_constant(x)).fit()
+    ours = fit_line(x, y, scale=scale)
+    u, v = (a if scale == "linear" else special.logit(a) for a in (x, y))
+    theirs = sm.OLS(v, sm.add_constant(u)).fit()
     assert [ours.intercept, ours.slope] == pytest.approx(theirs.params, rel=1e-9)
     assert ours.r_squared == pytest.approx(theirs.rsquared, rel=1e-9)
     assert ours.residual_sd == pytest.approx(np.sqrt(theirs.mse_resid), rel=1e-9)
-
-
-def test_logit_scale_agrees_with_statsmodels():
-    x, y = cloud(1)
-    ours = fit_line(x, y, scale="logit")
-    theirs = sm.OLS(np.log(y / (1 - y)), sm.add_constant(np.log(x / (1 - x)))).fit()
-    assert [ours.intercept, ours.slope] == pytest.approx(theirs.params, rel=1e-9)
     at = ours.band["x"].to_numpy()
-    line = theirs.params[0] + theirs.params[1] * np.log(at / (1 - at))
-    assert ours.band["y"].to_numpy() == pytest.approx(1 / (1 + np.exp(-line)))
+    line = theirs.params @ np.stack([np.ones(40), at if scale == "linear" else special.logit(at)])
+    drawn = line if scale == "linear" else special.expit(line)
+    assert ours.band["y"].to_numpy() == pytest.approx(drawn)
 
 
 def test_weighted_lines_agree_with_statsmodels_wls():
@@ -113,13 +108,6 @@ def test_zero_one_rule():
     assert np.isfinite(below).all()
     assert moved.tolist() == [True, True, False]
     assert fit_line([0.0, 0.5, 1.0], [0.0, 0.4, 0.9], scale="logit", n_items=250).n_moved == 3
-
-
-def test_chance_does_not_change_a_linear_line():
-    x, y = cloud(7)
-    plain, scaled = (fit_line(x, y, chance=c) for c in (0.0, 0.25))
-    assert scaled.slope == pytest.approx(plain.slope)
-    assert plain.band["y"].to_numpy() == pytest.approx(scaled.band["y"].to_numpy())
 
 
 # --- awkward input --------------------------------------------------------------------------
@@ -201,17 +189,6 @@ def test_order_and_affine_change_do_not_matter(rows, seed):
     assert expected_by_others(x[order], y[order]) == pytest.approx(expected, abs=1e-9, nan_ok=True)
 
 
-@given(rows=tables, slope=st.floats(-1, 1))
-@settings(max_examples=40, deadline=None)
-def test_a_perfect_line_leaves_nothing(rows, slope):
-    x = np.array(rows).T[0] / 1000
-    y = 0.3 + slope * x
-    expected = expected_by_others(x, y)
-    kept = np.isfinite(expected)
-    assert expected[kept] == pytest.approx(y[kept], abs=1e-9)
-    assert fit_line(x, y).slope == pytest.approx(slope, abs=1e-9)
-
-
 # --- intervals ------------------------------------------------------------------------------
 
 
@@ -233,15 +210,6 @@ def test_noise_widens_the_interval_upwards():
     assert both.slope_low == pytest.approx(none.slope_low)
     assert both.slope_high > none.slope_high
     assert both.band.equals(none.band)
-
-
-@pytest.mark.parametrize("scale", ["linear", "logit"])
-def test_band_and_ends_hold_the_estimate(scale):
-    x, y = cloud(12, 40)
-    found = fit_line(x, y, scale=scale)
-    assert found.slope_low < found.slope < found.slope_high
-    assert found.r_squared_low < found.r_squared < found.r_squared_high
-    assert found.band["y"].between(found.band["low"], found.band["high"]).all()
 
 
 def test_few_families_are_flagged():

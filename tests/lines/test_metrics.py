@@ -63,12 +63,6 @@ def test_a_model_with_few_languages_does_not_cost_the_others_theirs(tmp_path):
     assert "odd" in metrics.coverage()["left_out"].iloc[0]
 
 
-def test_sets_are_never_pooled(tmp_path):
-    rows = [("a", "en", v, 0.5) for v in ("1", "2")] + [("a", "de", v, 0.4) for v in ("1", "2")]
-    metrics = hatlib.summarise(load(tmp_path, rows, "model language version accuracy"))
-    assert metrics.table()["set"].nunique() == 2
-
-
 def test_standard_errors_are_binomial(tmp_path):
     rows = [("a", "en", 100, 0.8), ("a", "de", 100, 0.5), ("a", "fr", 400, 0.5)]
     row = hatlib.summarise(load(tmp_path, rows, "model language n_items accuracy")).table().iloc[0]
@@ -82,18 +76,6 @@ def test_labels_tell_runs_apart(tmp_path):
     assert set(labels["label"]) == {"a (no thinking)", "a (thinking)"}
     book = hatlib.summarise(hatlib.load()).table()
     assert not book.duplicated(["set", "label"]).any()
-
-
-def test_models_that_share_no_language_pair_leave_an_empty_table(tmp_path):
-    metrics = hatlib.summarise(load(tmp_path, [("a", "en", "", 0.5), ("b", "de", "", 0.5)]))
-    assert metrics.table().empty
-    assert metrics.by_language().empty
-    assert "a, b" in metrics.coverage()["left_out"].iloc[0]
-
-
-def test_a_lead_set_must_exist():
-    with pytest.raises(hatlib.InputError, match="there is no such set"):
-        hatlib.summarise(hatlib.load(), lead="nonsense")
 
 
 def test_the_leading_sets_of_the_book():

@@ -132,13 +132,6 @@ def test_two_true_lines_are_found():
     assert best.count("pair of lines") >= 11
 
 
-def test_a_bend_is_called_a_bend():
-    rng = np.random.default_rng(23)
-    x = rng.uniform(0.2, 0.9, 80)
-    y = 0.25 + np.clip(x - 0.5, 0, None) + rng.normal(0, 0.03, 80)
-    assert shapes.compare_shapes(x, y, draws=199).best == "broken stick"
-
-
 def test_scatter_that_grows_is_not_two_lines():
     rng = np.random.default_rng(24)
     small = 0
