@@ -6,16 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hatlib.claims.contrast import Contrasts, on_line, on_scores  # noqa: F401
-    from hatlib.claims.verdict import Verdict, decide, decide_together  # noqa: F401
-    from hatlib.data.responses import Counts, Responses, load_responses  # noqa: F401
-    from hatlib.data.tables import LoadReport, Tables, load  # noqa: F401
-    from hatlib.errors import InputError, Problem  # noqa: F401
-    from hatlib.lines.lines import Line, fit_line  # noqa: F401
-    from hatlib.lines.metrics import Metrics, summarise  # noqa: F401
-    from hatlib.show.given import Given, answers_of  # noqa: F401
-    from hatlib.truth.design import paper_design  # noqa: F401
-    from hatlib.truth.simulate import Simulated, simulate_answers  # noqa: F401
+    from hatlib.claims.contrast import Contrasts, on_line, on_scores
+    from hatlib.claims.verdict import Verdict, decide, decide_together
+    from hatlib.data.responses import Counts, Responses, load_responses
+    from hatlib.data.tables import LoadReport, Tables, load
+    from hatlib.errors import InputError, Problem
+    from hatlib.lines.lines import Line, fit_line
+    from hatlib.lines.metrics import Metrics, summarise
+    from hatlib.show.given import Given, answers_of
+    from hatlib.truth.design import paper_design
+    from hatlib.truth.simulate import Simulated, simulate_answers
 
 __version__ = "0.4.0"
 

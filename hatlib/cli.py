@@ -34,7 +34,6 @@ app = typer.Typer(
     help="Measure cross-lingual transfer: run the analyses of the book, on its data or on yours.",
 )
 
-Form = Literal["table", "csv", "json", "md"]
 _PLAIN = ("csv", "json")  # have no place for the meaning of the flags, which are then messages
 
 
@@ -171,17 +170,23 @@ class _How:
 class _Result:
     """Where a result goes, and how it is written."""
 
-    format_: Form = "table"
+    format_: Literal["table", "csv", "json", "md"] = "table"
+    json_: bool = False
     out: Path | None = None
     force: bool = False
     quiet: bool = False
 
+    @property
+    def form(self) -> str:
+        """How it is written."""
+        return "json" if self.json_ else self.format_
+
     def deliver(self, text: str, notes: Sequence[str], flags: Sequence[Any] = ()) -> None:
         """Write a result to standard output, or to a file whose name is then the output."""
-        if self.format_ in _PLAIN and flags:  # there is no place for their meaning
+        if self.form in _PLAIN and flags:  # there is no place for their meaning
             from hatlib.show import scoring
 
-            notes = [*notes, *scoring.flag_legend(flags, self.format_)]
+            notes = [*notes, *scoring.flag_legend(flags, self.form)]
         for note in () if self.quiet else notes:
             _say(note)
         if self.out:
@@ -274,12 +279,12 @@ def book(
 
 
 @_command("notebooks")
-def notebooks(format_: Literal["table", "json", "md"] = "table") -> None:
+def notebooks(format_: Literal["table", "json", "md"] = "table", json_: bool = False) -> None:
     """List the analyses, what they need and their parameters."""
     from hatlib.publish import catalogue
 
     found = catalogue.notebooks()
-    if format_ == "json":
+    if json_ or format_ == "json":
         rows = [asdict(notebook) | {"path": str(notebook.path)} for notebook in found]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     elif format_ == "md":
@@ -363,8 +368,7 @@ def check(
             options |= {"benchmarks": benchmarks, "override": source is not None}
             found = hatlib.load_responses(files, **options).report
         elif benchmarks:
-            what = "a table of benchmarks goes with answers item by item, and these are accuracies."
-            raise InputError(Problem(what, "Leave out --benchmarks."))
+            raise InputError("--benchmarks goes with answers item by item; these are accuracies.")
         else:
             found = hatlib.load(files, **options).report
     except InputError as error:
@@ -456,9 +460,9 @@ def score(
     if standard:
         _only([each.benchmark for each in scores.benchmarks])
         scores.standard().write(standard, force=result.force)
-    text = scoring.scores_text(scores, result.format_, every=all_targets or bool(data.target))
-    if more and result.format_ not in _PLAIN:
-        text += "\n\n" + scoring.more_text(scores, responses, result.format_, seed=how.seed)
+    text = scoring.scores_text(scores, result.form, every=all_targets or bool(data.target))
+    if more and result.form not in _PLAIN:
+        text += "\n\n" + scoring.more_text(scores, responses, result.form, seed=how.seed)
     result.deliver(text, scoring.notes(scores), list(scores.table()["flag"]))
 
 
@@ -482,7 +486,7 @@ def compare(data: _Data, how: _How, result: _Result, names: list[str]) -> None:
         scoring.comparison(scores, first, second, benchmark=each.benchmark, target=target)
         for each in scores.benchmarks
     ]
-    text = scoring.comparisons_text(scores, found, result.format_)
+    text = scoring.comparisons_text(scores, found, result.form)
     result.deliver(text, scoring.comparison_notes(scores), scoring.flags_of(found))
 
 
@@ -546,7 +550,7 @@ def plan(design: _Design, result: _Result) -> None:
 
     writing.check_free([result.out] if result.out else [], result.force)
     found = planned(**asdict(design))
-    result.deliver(plans.plan_text(found, result.format_), [plans.plan_words(found)])
+    result.deliver(plans.plan_text(found, result.form), [plans.plan_words(found)])
 
 
 @_command("serve")
@@ -617,11 +621,8 @@ def main() -> None:
             lines[50:] = [f"… and {len(lines) - 50} more problems."]
         _say("\n".join(lines))
     except OSError as error:
-        _say(
-            f"{error.filename}: {error.strerror}."
-            if error.filename
-            else f"{error.strerror or error}."
-        )
+        place = f"{error.filename}: " if error.filename else ""
+        _say(f"{place}{error.strerror or error}.")
     except MemoryError:
         _say("There is not enough memory for this.")
     except RunError as error:

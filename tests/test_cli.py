@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 from small import CHART, READ, code, notebook, repository
 
-from hatlib import cli
+from hatlib import __version__, cli
 
 GOOD = "model,language,accuracy\nm1,en,0.8\nm1,de,0.7\nm2,en,0.6\nm2,de,0.5\n"
 
@@ -73,22 +73,12 @@ def test_help_is_quick():
     assert min(seconds() for _ in range(3)) < 0.6
 
 
-def test_the_version(hat):
-    from hatlib import __version__
-
-    assert hat("--version") == (0, f"hat {__version__}\n", "")
-
-
 def test_help_names_every_command(hat):
-    code, out, _ = hat("--help")
-    assert code == 0
-    listed = out.split("Commands:\n")[1].splitlines()
-    commands = {line.split()[0] for line in listed}
+    assert hat("--version") == (0, f"hat {__version__}\n", "")
+    listed = hat("--help")[1].split("Commands:\n")[1].splitlines()
     assert not [line for line in listed if line.endswith("...")]
-    assert commands == {
-        "book", "notebooks", "run", "check", "import", "aggregate", "score", "compare", "simulate",
-        "plan", "report", "serve",
-    }  # fmt: skip
+    every = "book notebooks run check import aggregate score compare simulate plan report serve"
+    assert {line.split()[0] for line in listed} == set(every.split())
 
 
 @pytest.mark.parametrize(
@@ -115,7 +105,8 @@ def test_notebooks_are_listed(hat):
     code, out, _ = hat("notebooks")
     assert code == 0
     assert re.search(r"factor +float +1\.0 +a factor", out)
-    code, out, _ = hat("notebooks", "--format", "json")
+    code, out, _ = hat("notebooks", "--json")
+    assert out == hat("notebooks", "--format", "json")[1]
     tiny = json.loads(out)[1]
     assert tiny["name"] == "tiny"
     assert tiny["parameters"][3] == {"name": "n", "type": "int", "default": -2, "help": "a count"}
@@ -193,14 +184,16 @@ def test_a_file_is_checked_in_words_in_json_or_in_silence(hat, root):
     assert [problem["row"] for problem in found["problems"]] == [2, 3, 4]
 
 
-def test_a_folder_that_cannot_be_written(hat, monkeypatch):
-    from hatlib.publish import run
-
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied", "some/where")
-
-    monkeypatch.setattr(run, "run_notebook", refuse)
-    assert hat("run", "tiny")[::2] == (1, "some/where: Permission denied.\n")
+def test_json_is_short_for_the_format(hat, root):
+    cells = [(m, code, i) for m in "ab" for code in ("en", "de") for i in range(12)]
+    rows = [f"{m},{code},{i},{(i + ord(m)) % 4},3" for m, code, i in cells]
+    (root / "a.csv").write_text("\n".join(["model,language,item,n_correct,n_trials", *rows]))
+    for arguments in (["score", "a.csv"], ["compare", "a.csv", "a", "b"], ["plan"]):
+        more = ["--difference", "0.2"] if arguments == ["plan"] else ["--draws", "20"]
+        code, out, _ = hat(*arguments, *more, "--json")
+        assert code == 0
+        assert json.loads(out)
+        assert out == hat(*arguments, *more, "--format", "json")[1]
 
 
 def test_outside_the_repository_the_book_says_so(hat, monkeypatch):

@@ -154,23 +154,14 @@ def test_the_version_is_said_once():
 # Notebooks -------------------------------------------------------------------------------------
 
 
-def cells(path: Path, kind: str = "code") -> list[nbformat.NotebookNode]:
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
     nb = nbformat.read(path, as_version=4)
-    return [cell for cell in nb.cells if cell.cell_type == kind]
+    return [cell for cell in nb.cells if cell.cell_type == "code"]
 
 
-def parameters_cell(path: Path) -> nbformat.NotebookNode:
-    (found,) = (cell for cell in cells(path) if "parameters" in cell.metadata.get("tags", []))
-    return found
-
-
-@each_notebook
-def test_notebooks_have_no_outputs_and_stable_ids(path):
-    nb = json.loads(path.read_text(encoding="utf-8"))
-    nbformat.validate(nb)
-    assert (nb["nbformat"], nb["nbformat_minor"]) >= (4, 5)
-    ids = [cell["id"] for cell in nb["cells"]]
-    assert len(set(ids)) == len(ids)
+def parameters_at(cells: list[nbformat.NotebookNode]) -> int:
+    (at,) = (k for k, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", []))
+    return at
 
 
 def test_notebooks_are_stripped():
@@ -180,7 +171,12 @@ def test_notebooks_are_stripped():
 
 
 @each_notebook
-def test_notebooks_say_what_they_ask(path):
+def test_notebooks_have_stable_ids_and_say_what_they_ask(path):
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    nbformat.validate(raw)
+    assert (raw["nbformat"], raw["nbformat_minor"]) >= (4, 5)
+    ids = [cell["id"] for cell in raw["cells"]]
+    assert len(set(ids)) == len(ids)
     nb = nbformat.read(path, as_version=4)
     assert nb.cells[0].cell_type == "markdown"
     assert nb.cells[0].source.startswith("# ")
@@ -190,11 +186,12 @@ def test_notebooks_say_what_they_ask(path):
 
 
 @each_notebook
-def test_parameters_are_typed_literals_with_help(path):
-    cell = parameters_cell(path)
-    for line in cell.source.splitlines():
+def test_parameters_are_typed_literals_with_help_and_read_later(path):
+    cells = code_cells(path)
+    at = parameters_at(cells)
+    for line in cells[at].source.splitlines():
         assert re.fullmatch(r"[a-z_]+: (str|int|float|bool|list) = .+  # \S.+", line), line
-    tree = ast.parse(cell.source)
+    tree = ast.parse(cells[at].source)
     declared = {node.target.id: node for node in tree.body if isinstance(node, ast.AnnAssign)}
     (notebook,) = (each for each in notebooks(ROOT) if each.path == path)
     assert [each.name for each in notebook.parameters] == list(declared)
@@ -202,50 +199,24 @@ def test_parameters_are_typed_literals_with_help(path):
         assert ast.literal_eval(declared[each.name].value) == each.default
         assert declared[each.name].annotation.id == each.type
         assert bind([each], {each.name: each.default}) == {each.name: each.default}
+    later = [node for cell in cells[at + 1 :] for node in ast.walk(ast.parse(cell.source))]
+    read = {n.id for n in later if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    assert set(declared) <= read, f"never read: {sorted(set(declared) - read)}"
 
 
 @each_notebook
-def test_every_parameter_is_read_later(path):
-    every = cells(path)
-    later = every[every.index(parameters_cell(path)) + 1 :]
-    trees = [ast.parse(cell.source) for cell in later]
-    names = {
-        node.id
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    declared = {
-        node.target.id
-        for node in ast.parse(parameters_cell(path).source).body
-        if isinstance(node, ast.AnnAssign)
-    }
-    assert declared <= names, f"never read: {sorted(declared - names)}"
-
-
-@each_notebook
-def test_notebooks_define_no_functions(path):
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    for cell in cells(path):
-        assert not any(isinstance(node, kinds) for node in ast.walk(ast.parse(cell.source)))
-
-
-@each_notebook
-def test_cells_that_readers_see_are_short(path):
+def test_cells_are_short_define_nothing_and_need_only_what_a_student_knows(path):
     folded = {"hide-cell", "hide-input"}
-    seen = [cell for cell in cells(path) if not folded & set(cell.metadata.get("tags", []))]
+    cells = code_cells(path)
+    seen = [cell for cell in cells if not folded & set(cell.metadata.get("tags", []))]
     lengths = sorted(len(cell.source.splitlines()) for cell in seen)
     assert not lengths or (lengths[len(lengths) // 2] <= 12 and lengths[-1] <= 14)
-
-
-@each_notebook
-def test_notebooks_need_only_what_a_student_knows(path):
-    for cell in cells(path):
-        for node in ast.walk(ast.parse(cell.source)):
-            if isinstance(node, ast.Import):
-                assert {alias.name.split(".")[0] for alias in node.names} <= TAUGHT
-            elif isinstance(node, ast.ImportFrom):
-                assert (node.module or "").split(".")[0] in TAUGHT
+    for node in (node for cell in cells for node in ast.walk(ast.parse(cell.source))):
+        assert not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if isinstance(node, ast.Import):
+            assert {alias.name.split(".")[0] for alias in node.names} <= TAUGHT
+        elif isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] in TAUGHT
 
 
 # Files -----------------------------------------------------------------------------------------

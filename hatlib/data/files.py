@@ -23,7 +23,7 @@ import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
 from hatlib.data import note_read
-from hatlib.data.door import SMALLER, Door, Table, lines_of, read_problem, sniff, split
+from hatlib.data.door import SMALLER, Door, Table, lines_of, read_problem, sniff, split, undamaged
 from hatlib.errors import InputError, Problem, listing
 
 #: A file that grows beyond this when unpacked is refused: as a table it is many times larger.
@@ -145,8 +145,12 @@ def _parts(path: Path) -> list[Path]:
     """The file itself, or the Parquet files of a folder; noted for the runner."""
     parts, why = [path], ("", "")
     if path.is_dir():
-        parts = sorted(p for p in path.glob("*.parquet") if p.is_file())  # what Spark writes
-        why = ("this is a folder without Parquet files.", "Name the files in it.")
+        with undamaged("none", str(path)):  # what Spark writes
+            parts = sorted(p for p in path.iterdir() if p.suffix == ".parquet" and p.is_file())
+        why = (
+            "this is a folder without Parquet files.",
+            "Name the files in it.",
+        )
     elif not path.is_file():
         parts = []
         why = ("there is no such file.", "")
