@@ -6,6 +6,7 @@ benchmark is no translation. Answer keys that do not depend on the language tell
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pandas as pd
@@ -13,6 +14,7 @@ from scipy.stats import binom
 
 from hatlib.data.about import BY_ITEM
 from hatlib.errors import listing
+from hatlib.logs.languages import language_in
 from hatlib.logs.reading import Notes
 from hatlib.words import counted
 
@@ -26,6 +28,7 @@ LEAST_SAME = 0.5
 MOST_SAME = 0.95
 
 _CELL = ["benchmark", "language"]
+_PARTS = re.compile(r"([\W_]+)")
 
 
 def pair(frame: pd.DataFrame, pair_by: str, source_language: str, notes: Notes) -> pd.DataFrame:
@@ -75,8 +78,7 @@ def pair(frame: pd.DataFrame, pair_by: str, source_language: str, notes: Notes) 
         remedy = "Give each item one, the same for all models and languages."
         notes.problem(what, remedy, value=str(mine["item"].iloc[0]))
     notes.stop()
-    if pair_by == "order":
-        frame = _by_order(frame, notes)
+    frame = _by_order(frame, notes) if pair_by == "order" else _without_language(frame, notes)
     table = agreement(frame)
     _check(frame, table, pair_by, notes)
     for name, mine in frame.groupby("benchmark", sort=False):
@@ -84,6 +86,28 @@ def pair(frame: pd.DataFrame, pair_by: str, source_language: str, notes: Notes) 
         notes.paired += told
     notes.stop()
     return frame
+
+
+def _without_language(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
+    """Items by their ids without the language in them, where ids differ in nothing else."""
+    items = frame["item"].copy()
+    for benchmark, mine in frame.groupby("benchmark"):
+        ids, codes, home = (
+            mine["item"],
+            mine["language"],
+            mine["language"] == mine["source_language"],
+        )
+        if home.all() or ids[~home].isin({*ids[home]}).any():
+            continue
+        pairs = zip(ids.map(_PARTS.split), codes, strict=True)
+        bare = ["".join("*" if language_in(p) == c else p for p in parts) for parts, c in pairs]
+        names = pd.Series(bare, mine.index)
+        whole = names.groupby(codes).nunique().equals(ids.groupby(codes).nunique())
+        if whole and names[~home].isin({*names[home]}).mean() > 0.5:
+            items[mine.index] = names
+            example = f"{ids[~home].iloc[0]} is {names[~home].iloc[0]}"
+            notes.paired.append(f"{benchmark}: ids without the language in them ({example}).")
+    return frame.assign(item=items)
 
 
 def _by_order(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:

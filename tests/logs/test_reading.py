@@ -335,8 +335,16 @@ def test_keys_that_agree_in_part_or_cannot_be_checked_are_told():
     assert "other versions" in pair(pd.concat([frame, other]))[1][-1]
 
 
+def test_ids_that_differ_only_by_their_language_are_one():
+    items = {"en": [f"q_eng_{i}" for i in range(200)], "de": [f"q_de_{i}" for i in range(200)]}
+    paired, lines = pair(trials({"en": LETTERS, "de": LETTERS}, items))
+    assert paired["item"].nunique() == 200 and "q_de_0 is q_*_0" in lines[0]
+    with pytest.raises(InputError, match="other questions"):
+        pair(trials({"en": LETTERS, "de": OTHERS}, items))
+
+
 def test_ids_that_no_language_shares_need_the_order():
-    items = {"en": [f"en-{i}" for i in range(200)], "de": [f"de-{i}" for i in range(200)]}
+    items = {"en": [f"a-{i}" for i in range(200)], "de": [f"b-{i}" for i in range(200)]}
     frame = trials({"en": LETTERS, "de": LETTERS}, items)
     with pytest.raises(InputError, match="--pair-by order"):
         pair(frame)
