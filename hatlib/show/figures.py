@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv as csvlib
 import functools
-import html
 import io
 import json
 import os
@@ -199,7 +198,7 @@ def show_table(
     One model.
     model  accuracy
       <b>       0.5
-    >>> "&lt;b&gt;" in _.markup and "0.500" in _.markup
+    >>> "&lt;b&gt;" in _.markup and "0.500" in _.markup and _.markup.startswith("<p ")
     True
     """
     shown = frame.drop(columns=[column for column in hide if column in frame])
@@ -223,7 +222,7 @@ def show_table(
         columns.append(cells)
         numeric.append(number)
     markup = _html_table(heads, list(zip(*columns, strict=True)), numeric, caption)
-    words = f'<p class="hat-caption">{html.escape(caption)}</p>\n' if caption else ""
+    words = Markup('<p class="hat-caption">{}</p>\n').format(caption) if caption else ""
     return Table(shown, caption, words + markup)
 
 
