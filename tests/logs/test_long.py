@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import csv
 import gzip
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from hatlib.data import door
 from hatlib.errors import InputError
-from hatlib.logs import Trials, import_logs, read_trials
+from hatlib.logs import Trials, read_trials
 from hatlib.logs.common import Options
 from hatlib.logs.long import SYNONYMS
 
@@ -67,17 +64,42 @@ def test_formats(tmp_path: Path, name: str) -> None:
     assert len(read([tmp_path], Options()).frame) == 3
 
 
-def test_words_for_right_wrong_and_missing(tmp_path: Path) -> None:
-    words = ["1", "True", "yes", "1.0", "correct", "0", "FALSE", "No", "0.0", "wrong", "NaN", ""]
-    path = table(tmp_path / "a.csv", pd.DataFrame({"item": range(12), "correct": words}))
-    trials = read([path], OPTIONS)
-    assert trials.frame["n_correct"].tolist() == [1] * 5 + [0] * 5
-    assert "2 answers without a value of correct." in trials.notes.dropped[0]
+WORDS = ["1", "True", "yes", "1.0", "correct", "0", "FALSE", "No", "0.0", "wrong", "NaN", ""]
+TWO = {"item": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("frame", "options", "right", "told"),
+    [
+        ({"item": range(12), "correct": WORDS}, {}, [1] * 5 + [0] * 5, "2 answers without a value"),
+        ({"item": [1, 1, 2], "correct": [1, 0, 1]}, {}, [1, 1], "1 item with several rows: taken"),
+        ({"item": [1, 1], "epoch": [1, 1], "correct": [1, 1]}, {}, [1], "1 row that repeat a"),
+        (TWO | {"n_correct": [3, 0], "n_trials": [5, 5]}, {}, [3, 0], ""),
+        (TWO | {"score": [0.2, 0.8]}, {"threshold": 0.5}, [0, 1], "right from 0.5 on"),
+        (TWO | {"score": [0, 1]}, {"threshold": 5}, [0, 1], "the threshold is not used"),
+        ({"id": [1], "name": ["q"], "ok": [1]}, {"metric": "ok"}, [1], "item: column id."),
+        (
+            {"id": [1], "name": ["q"], "ok": [1]},
+            {"columns": {"item": "name"}, "metric": "ok"},
+            [1],
+            "",
+        ),
+    ],
+)
+def test_what_says_that_an_answer_is_right(tmp_path, frame, options, right, told) -> None:
+    given = {"model": "m", "benchmark": "b", "language": "de"}
+    path = table(tmp_path / "a.csv", pd.DataFrame(frame))
+    trials = read([path], Options(**given, **options))
+    assert trials.frame["n_correct"].tolist() == right
+    assert told in str(trials.notes)
 
 
 @pytest.mark.parametrize(
     ("frame", "options", "told"),
     [
+        ({"id": [1, 2, 3], "score": [0.2, 0.8, 1]}, {}, "correct (0.2 to 1)"),
+        ({"x": [1]}, {}, "the item of a row. Name the column with --column item=THEIRS. The"),
+        ({"x": [1]}, {}, "nothing says the correct of a row"),
         ({"item": [1, 2], "correct": [1, "maybe"]}, {}, "line 3, column correct"),
         ({"item": ["", "1"], "correct": [1, 1]}, {}, "line 2, column item"),
         ({"item": [1, 2], "correct": [1, 1], "lang": ["en", "Klingonese"]}, {}, "Klingonese"),
@@ -111,61 +133,6 @@ def test_what_a_table_may_say_of_its_items(tmp_path: Path) -> None:
     trials = read([tmp_path], Options(columns={"key": ""}))
     assert set(trials.frame["key"]) == {""} and trials.frame["n_trials"].sum() == 3
     assert "a copy of" in trials.notes.dropped[-1]
-
-
-def test_numbers_need_a_threshold(tmp_path: Path) -> None:
-    path = table(tmp_path / "a.csv", pd.DataFrame({"id": [1, 2, 3], "score": [0.2, 0.8, 1]}))
-    assert "correct (0.2 to 1)" in failing([path], OPTIONS)
-    trials = read([path], Options(model="m", benchmark="b", language="de", threshold=0.5))
-    assert trials.frame["n_correct"].tolist() == [0, 1, 1]
-    assert "b: column correct, right from 0.5 on." in trials.notes.chosen
-    whole = table(tmp_path / "a.csv", pd.DataFrame({"id": [1, 2], "score": [0, 1]}))
-    trials = read([whole], Options(model="m", benchmark="b", language="de", threshold=5))
-    assert trials.frame["n_correct"].tolist() == [0, 1]
-    assert "not used" in trials.notes.chosen[-1]
-
-
-def test_everything_that_is_missing_is_listed_at_once(tmp_path: Path) -> None:
-    said = failing([table(tmp_path / "a.csv", pd.DataFrame({"x": [1], "y": ["z"]}))], Options())
-    for name in ("model", "benchmark", "language", "item", "correct"):
-        assert name in said
-    assert "The columns are x, y." in said
-
-
-def test_columns_of_the_user(tmp_path: Path) -> None:
-    path = table(tmp_path / "a.csv", pd.DataFrame({"id": [1], "name": ["q"], "ok": [1]}))
-    given = {"model": "m", "benchmark": "b", "language": "de"}
-    trials = read([path], Options(**given, columns={"item": "name", "correct": "ok"}))
-    assert counts(trials) == [["de", "q", 1, 1]]
-    assert read([path], Options(**given, metric="ok")).frame["item"].tolist() == ["1"]
-
-
-@pytest.mark.parametrize(
-    ("frame", "found", "told"),
-    [
-        (
-            {"item": [1, 1, 2], "correct": [1, 0, 1]},
-            [["de", "1", 1, 2], ["de", "2", 1, 1]],
-            "1 item with several rows: taken for repeats.",
-        ),
-        (
-            {"item": [1, 1, 1], "epoch": [1, 1, 2], "correct": [1, 1, 0]},
-            [["de", "1", 1, 2]],
-            "a.csv: 1 row that repeat a trial.",
-        ),
-        (
-            {"item": [1, 2], "n_correct": [3, 0], "n_trials": [5, 5]},
-            [["de", "1", 3, 5], ["de", "2", 0, 5]],
-            "",
-        ),
-    ],
-)
-def test_repeats_trials_and_counts(
-    tmp_path: Path, frame: dict[str, Any], found: list[Any], told: str
-) -> None:
-    trials = read([table(tmp_path / "a.csv", pd.DataFrame(frame))], OPTIONS)
-    assert counts(trials) == found
-    assert told in " ".join(trials.notes.assumed + trials.notes.dropped)
 
 
 def test_the_name_of_the_file(tmp_path: Path) -> None:
@@ -238,66 +205,10 @@ def test_files_that_are_no_tables(tmp_path: Path, name: str, content: bytes) -> 
     assert failing([path], OPTIONS)
 
 
-def test_long_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.csv.gz"
-    path.write_bytes(gzip.compress(b"item,correct\n" + b"1" * 5_000_000 + b",1\n", mtime=0))
-    monkeypatch.setattr(door, "MAX_LINE", 1_000_000)
-    tracemalloc.start()
-    assert "longer than" in failing([path], OPTIONS)
-    assert tracemalloc.get_traced_memory()[1] < 12_000_000
-    tracemalloc.stop()
-
-
-def test_hostile_names(tmp_path: Path) -> None:
-    frame = pd.DataFrame(
-        {
-            "item": ["=cmd|x!A1", "../../x", "a\nb\x1b[31m", "y" * 5000 + "1", "y" * 5000 + "2"],
-            "correct": [1, 0, 1, 0, 1],
-            "model": ["<script>\u202e", "@m", "m", "m", "m"],
-        }
-    )
-    given = Options(benchmark="riddles", language="de")
-    for name in ("a.csv", "a.parquet", "a.jsonl"):
-        trials = read([table(tmp_path / name, frame)], given)
-        assert trials.frame["item"].nunique() == 5
-        for column in ("item", "model"):
-            texts = trials.frame[column]
-            assert all(len(text) <= 200 and text.isprintable() for text in texts)
-
-
 # To the end ---------------------------------------------------------------------------------
-
-
-def test_from_tables_to_answers(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    frame = pd.MultiIndex.from_product(
-        [["m/one", "m/two"], ["en", "de"], range(40), range(3)],
-        names=["model", "language", "item", "trial"],
-    ).to_frame(index=False)
-    frame = frame.assign(correct=rng.integers(0, 2, len(frame)), key=frame["item"] % 7)
-    path = table(tmp_path / "a.parquet", frame)
-    imported = import_logs("long", path, benchmark="riddles")
-    assert imported.frame["n_trials"].tolist() == [3] * 160
-    assert imported.frame["n_correct"].sum() == frame["correct"].sum()
-    assert "agree with en in 100.0% (de) of 40" in str(imported.report)
 
 
 def test_synonyms_name_one_column_each() -> None:
     names = [name for synonyms in SYNONYMS.values() for name in synonyms]
     assert len(names) == len(set(names))
     assert all(ours == theirs[0] for ours, theirs in SYNONYMS.items())
-
-
-@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
-def test_many_rows_stay_small_in_memory(tmp_path: Path, name: str) -> None:
-    n = 20_000
-    frame = pd.DataFrame(
-        {"item": np.arange(n) % 500, "output": "x" * 1000, "correct": 1, "model": "m"}
-    )
-    path = table(tmp_path / name, frame)
-    del frame
-    tracemalloc.start()
-    trials = read([path], Options(benchmark="b", language="de"))
-    assert tracemalloc.get_traced_memory()[1] < 90_000_000
-    tracemalloc.stop()
-    assert trials.frame["n_trials"].sum() == n
