@@ -8,6 +8,7 @@ that are no repeats, which of several filters and metrics counts, answers that w
 from __future__ import annotations
 
 import filecmp
+import json
 import math
 import re
 from collections import Counter
@@ -33,6 +34,7 @@ FIELDS = (
     *("model", "benchmark", "task", "run", "item", "named", "language", "fallback"),
     "source_language",
     *("prompting", "trial", "variant", "key", "cluster", "stratum", "chance_level", "parsed"),
+    "settings",  # as JSON, of what rows of one file differ in
 )
 #: A language with fewer answers than this is not suspected of a wrong filter or scorer.
 FEW_ANSWERS = 20
@@ -210,8 +212,11 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
     rows = reader.settle(rows)
     known = rows.groupby(["benchmark", "way", "variant"])["parsed"].transform("count") > 0
     rows["parsed"] = rows["parsed"].mask(known & rows["parsed"].isna(), 1)
-    placed = rows[["number", "model", "benchmark", "prompting", "language", "spelt"]]
-    compare_settings(placed.drop_duplicates(), [run.settings for run in runs], options.mixed, notes)
+    placed = rows[["number", "settings", *CELL, "spelt"]].drop(columns="item").drop_duplicates()
+    each = placed[["number", "settings"]].drop_duplicates()
+    settings = [{**runs[n].settings, **json.loads(text or "{}")} for n, text in each.to_numpy()]
+    placed = placed.merge(each.assign(run=range(len(each)))).assign(number=lambda p: p["run"])
+    compare_settings(placed, settings, options.mixed, notes)
     pairs = rows[[*_TRIAL, "task"]].drop_duplicates()
     both = pairs[pairs.duplicated(_TRIAL, keep=False)]
     for place_, mine in both.groupby(["model", "benchmark", "language"]):

@@ -37,6 +37,9 @@ _SILENT = "no answer (N) counts as wrong, as Inspect counts it"
 _LATE = "ended in an error and were scored all the same; they count"
 
 
+_TEMPLATES = ("system_message", "prompt_template")
+
+
 class Inspect(Format):
     """Logs of Inspect."""
 
@@ -85,7 +88,8 @@ class Inspect(Format):
         ]
         settings = {k: v for k, v in arguments.items() if k not in _PLACES}
         settings |= facts(header, "inspect-settings")
-        settings |= {solver: p.get("template") for solver, p in steps if solver == "system_message"}
+        settings["solvers"] = " → ".join(clean(solver) for solver, _ in steps)
+        settings |= {solver: p.get("template") for solver, p in steps if solver in _TEMPLATES}
         given = [each for part in (arguments, *(p for _, p in steps)) for each in part.items()]
         about |= {"packed": packed, "arguments": arguments}
         about["shuffled"] = any("shuffle" in str(name) and value for name, value in given)

@@ -14,6 +14,7 @@ column ``trial`` numbers them.
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -33,12 +34,14 @@ from hatlib.logs.fields import NAMES, key_of, normalised, score_of
 from hatlib.logs.languages import ask_language, expression, language_in
 from hatlib.logs.others import COMPARED
 from hatlib.logs.reading import File, Found, clean
+from hatlib.logs.settings import flat
 from hatlib.words import counted
 
 #: Our columns, each with the names under which it is found, the first found first.
 SYNONYMS: Mapping[str, list[str]] = NAMES["columns"]
 #: Columns that say whether an answer is right.
 SCORES = ("correct", "n_correct", "prediction")
+SETTINGS = re.compile("|".join(NAMES["settings"]["columns"]))
 #: Columns that may first come further down.
 _LATE = {"prompting", "trial", "source_language", "cluster", "chance_level"}
 
@@ -192,6 +195,10 @@ class Long(Format):
             if those[0] != ours and not getattr(options, ours, ""):
                 others = f" (not {listing(those[1:])})" if len(those) > 1 else ""
                 notes.chosen.append(f"{ours}: column {those[0]}{others}.")
+        if self.ours == {*SYNONYMS}:
+            theirs_too = {*names.values()}
+            is_setting = (c for c in rest if c not in theirs_too and SETTINGS.fullmatch(simple[c]))
+            names |= {f"set.{simple[c]}": c for c in is_setting}
         columns = f"The columns are {listing(map(clean, header), 20)}."
         for ours, theirs in names.items():
             if theirs not in header:
@@ -234,6 +241,12 @@ class Long(Format):
         said = {n: _mapped(rows, n, clean) for n in FIELDS} | {"key": _mapped(rows, "key", key_of)}
         about = {"age": 0, "counted": "n_correct" in rows, "n": rows["count"], "parsed": np.nan}
         frame = pd.DataFrame(said | about)
+        sets = rows.filter(regex="^set[.]").astype(object).fillna("")
+        if len(sets.columns):
+            few = sets.drop_duplicates()
+            records = few.map(lambda text: key_of(text) or text or "not set").to_numpy()
+            texts = [json.dumps(flat(dict(zip(map(str, few), r, strict=True)))) for r in records]
+            frame["settings"] = sets.merge(few.assign(text=texts), how="left")["text"].to_numpy()
         faults = [*self._faults(rows, frame, known)]
         if "prediction" in rows:
             told, right = (_mapped(rows, name, normalised) for name in ("prediction", "key"))

@@ -255,6 +255,9 @@ def test_codes_of_countries_are_asked_about(tmp_path):
         write_lines(tmp_path / "x__m" / f"samples_riddles_{code}.jsonl", rows)
     said = refused("lm-eval", tmp_path / "x__m", language_from="riddles_(..)")
     assert "--language-code kr=ko" in said
+    rows = [*quiz(), {"item": 1, "language": "unk", "correct": 1}]
+    imported = import_logs("long", write_lines(tmp_path / "c.jsonl", rows), **QUIZ)
+    assert set(imported.frame["language"]) == {"en", "de"}
 
 
 def test_one_language_under_two_spellings(tmp_path):

@@ -153,6 +153,27 @@ def test_paths_that_are_no_logs(tmp_path):
     assert "Name a file" in refused()
 
 
+def test_a_folder_that_cannot_be_read_is_not_called_empty(tmp_path, monkeypatch):
+    scandir = os.scandir
+
+    def closed(folder):
+        if folder == tmp_path:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", closed)
+        told = refused(tmp_path)
+    assert tmp_path.name in told and "permission denied" in told and "empty" not in told
+
+
+def test_logs_without_a_benchmark_are_refused(tmp_path):
+    rows = [{"task": "", "language": "de", "item": 1, "correct": 1, "model": "m"}]
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    with pytest.raises(InputError, match=r"a.jsonl: .* the name of the benchmark. .*--benchmark"):
+        import_logs("long", path)
+
+
 def test_a_file_that_is_named_twice_is_read_once_and_progress_is_told(tmp_path):
     path = write_lines(tmp_path / NAME, lm_eval_rows([1, 0], ["1", "2"]))
     told: list = []

@@ -124,6 +124,8 @@ def test_two_runs_of_one_date_are_no_copies_unless_their_bytes_are(tmp_path):
         ({"plan": {"steps": [], "config": {"temperature": 0.9}}}, "temperature=0.9"),
         ({"task_args": {"fewshot": 5}}, "fewshot=5"),
         ({"model_args": {"quantization": "awq"}}, "quantization=awq"),
+        ({"config": {"token_limit": 100}}, "token_limit=100"),
+        ({"plan": {"steps": [{"solver": "chain_of_thought"}]}}, "solvers=chain_of_thought"),
         (
             {"plan": {"steps": [{"solver": "system_message", "params": {"template": "Hm"}}]}},
             "system_message=Hm",
@@ -167,3 +169,29 @@ def test_settings_of_every_eval_ever_stand_in_the_aggregate_results(tmp_path):
         whole = {"evaluation_results": [{"generation_config": config}]}
         (tmp_path / f"{code}.json").write_text(json.dumps(whole))
     assert "reasoning_effort=high (de)" in refused(tmp_path, "eee")
+
+
+@pytest.mark.parametrize(
+    ("column", "en", "de", "told"),
+    [
+        ("temperature", "0.0", 1, "temperature=1 (de)"),
+        ("num-fewshot", 5, 0, "num_fewshot=0 (de)"),
+        ("reasoning_effort", "low", "high", "reasoning_effort=high"),
+        ("adapter", "", "x", "adapter=x (de)"),
+        ("limit", 10, "", ""),
+        ("temperature", "0.0", 0, ""),
+        ("seed", 1, 2, ""),
+    ],
+)
+def test_columns_of_tables_that_are_settings(tmp_path, column, en, de, told):
+    for code, value in (("en", en), ("de", de)):
+        rows = [{"item": i, "language": code, "correct": i % 2, column: value} for i in range(4)]
+        write_lines(tmp_path / f"{code}.jsonl", rows)
+    options = {"model": "m", "benchmark": "b"}
+    if told:
+        assert told in refused(tmp_path, "long", **options)
+        theirs = {"columns": {"prompting": column}} if en else {"mixed": True}
+        assert len(import_logs("long", tmp_path, **options, **theirs).frame) == 8
+    else:
+        report = str(import_logs("long", tmp_path, **options).report)
+        assert ("count as one model" in report) == (column == "limit")
