@@ -135,11 +135,8 @@ def answer_correlation(responses: Responses, benchmark: str = "") -> pd.DataFram
         rows.append((model, within, 0.0 if design else within * share, design, n))
     rows = [row for row in rows if row[-1]]
     if not rows:
-        raise InputError(
-            f"{name} has no item with several promptings in the source language.",
-            "Without them the correlation cannot be estimated. Name the promptings in the "
-            "column prompting.",
-        )
+        what = f"{name} has no item with several promptings in the source language."
+        raise InputError(what, "Name the promptings in the column prompting.")
     return pd.DataFrame(rows, columns=["model", "within", "correlation", "by_design", "n_items"])
 
 
@@ -297,11 +294,10 @@ chance=…).
     if not options:
         why, options = "its answers look like guesses among", guessed_options(counts)
     if options:
-        raise InputError(
-            f"nobody has said the chance level of {counts.benchmark}, and {why} {options} options.",
-            f"Add --chance {1 / options:.3g}, or --chance 0 if answers are free (in Python: "
-            "chance=…).",
-        )
+        unsaid = f"nobody has said the chance level of {counts.benchmark}"
+        free = "or --chance 0 if answers are free (in Python: chance=…)."
+        remedy = f"Add --chance {1 / options:.3g}, {free}"
+        raise InputError(f"{unsaid}, and {why} {options} options.", remedy)
 
 
 def guessed_options(counts: Counts) -> int | None:

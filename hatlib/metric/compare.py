@@ -65,12 +65,7 @@ class Difference:
 
 
 def compare_models(
-    scores: HatScores,
-    a: str,
-    b: str,
-    *,
-    benchmark: str = "",
-    target: str = MACRO,
+    scores: HatScores, a: str, b: str, *, benchmark: str = "", target: str = MACRO
 ) -> Difference:
     """Compare two models on the same items.
 
@@ -102,7 +97,7 @@ def compare_models(
     >>> 0.6 < result.hat_a < 0.8, result.se > 0
     (True, True)
     """
-    both = (each for each in scores.benchmarks if {a, b} <= {*each.models, *_shown(scores, each)})
+    both = (each for each in scores.benchmarks if {a, b} <= {*each.models, *scores.shown(each)})
     chosen = scores.benchmark(benchmark) if benchmark else next(both, scores.benchmark())
     pair = np.array([_model(scores, chosen, name) for name in (a, b)])
     if pair[0] == pair[1]:
@@ -113,7 +108,7 @@ def compare_models(
     metrics = metrics.drop("conditional_transfer").rename_axis("measure").reset_index()
     flags = tuple(dict.fromkeys(flag for m in pair for flag in chosen.flags_of(m, t)))
     gaps = metrics.assign(difference=metrics["a"] - metrics["b"])
-    names, numbers = _shown(scores, chosen)[pair], found.iloc[0].astype(float)
+    names, numbers = np.array(scores.shown(chosen))[pair].tolist(), found.iloc[0].astype(float)
     values: list[Any] = [*names, *chosen.hat[pair, t].tolist(), *numbers, flags, gaps]
     return Difference(*values)
 
@@ -196,7 +191,7 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
     first, second = np.triu_indices(n, 1)
     better = np.zeros((n, n), dtype=bool)
     better[first[apart], second[apart]] = True
-    ids, shown = np.array(chosen.models, dtype=object), _shown(scores, chosen)
+    ids, shown = np.array(chosen.models), np.array(scores.shown(chosen))
     numbers = {name: getattr(chosen, name)[order, t] for name in ("hat", "low", "high")}
     models = pd.DataFrame(
         {
@@ -215,7 +210,7 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
             pairs[column + end] = pd.Series(values[place], dtype="str")
     pairs = with_q_values(pairs.drop(columns=["se", "reach"])).assign(told_apart=apart)
     name = scores.names.get(chosen.benchmark, chosen.benchmark)
-    left_out = tuple(sorted(shown[~ranked]))
+    left_out = tuple(sorted(shown[~ranked].tolist()))
     return Comparisons(chosen.benchmark, name, models, pairs, scores.level, left_out)
 
 
@@ -285,16 +280,11 @@ def _tie_groups(n: int, apart: list[tuple[int, int]]) -> list[set[int]]:
     return sorted(groups, key=lambda group: sorted(group))
 
 
-def _shown(scores: HatScores, b: BenchmarkScores) -> Any:
-    """Readable names of the models of a benchmark."""
-    return np.array([scores.shown(model) for model in b.models], dtype=object)
-
-
 def _model(scores: HatScores, b: BenchmarkScores, name: str) -> int:
     """The place of a model that is named by its id or its display name."""
     if name in b.models:
         return b.models.index(name)
-    at = np.flatnonzero(_shown(scores, b) == name)
+    at = np.flatnonzero(np.array(scores.shown(b)) == name)
     if len(at) == 1:
         return int(at[0])
     if len(at):

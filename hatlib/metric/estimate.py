@@ -21,6 +21,7 @@ from hatlib.metric.answers import leave_one_out, repeated, told_by_promptings
 from hatlib.metric.flags import Note, Remark
 from hatlib.metric.hardness import Hardness, onto_grid, self_hardness
 from hatlib.metric.judge import Judge
+from hatlib.metric.marks import Marks, basic_marks, withheld
 from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE, MIN_MODELS, pooled_hardness
 from hatlib.metric.profile import PROFILE_NAMES, ProfileFit, Shape, fit_profiles
 from hatlib.metric.reference import Reference, Standard, uniform_reference
@@ -125,6 +126,10 @@ class Fitted:
         Transfer profiles.
     distribution : ndarray, shape (n_models, n_grid)
         Distribution of *h* over the items of each model.
+    marks : dict of Flag to ndarray of bool, shape (n_models, n_targets + 1)
+        What withholds a score.
+    reference : Reference
+        What the profiles are averaged over.
     """
 
     parts: tuple[Part, ...]
@@ -132,13 +137,36 @@ class Fitted:
     hardness: Hardness
     curves: Floats
     distribution: Floats
+    marks: Marks
+    reference: Reference
 
 
-def joined(parts: Sequence[Part], table: SufficientTable, hardness: Hardness) -> Fitted:
-    """Average the profiles of strata; table and hardness are those of all items."""
+def joined(
+    parts: Sequence[Part], table: SufficientTable, hardness: Hardness, settings: Settings
+) -> Fitted:
+    """Average the profiles of strata; table and hardness are those of all items.
+
+    Beside the reference that was asked for stands the pooled one.
+    """
     curves = np.sum([part.share * part.fit.values(part.fit.parameters) for part in parts], axis=0)
     distribution = np.sum([part.share * part.hardness.distribution for part in parts], axis=0)
-    return Fitted(tuple(parts), table, hardness, curves, distribution)
+    marks = basic_marks(table, [part.table for part in parts])
+    # Models without a score, such as those at chance, are no population to compare others at.
+    members = np.asarray(~withheld(marks).all(axis=1))
+    if not members.any():
+        members = table.source_items.sum(axis=1) > 0
+    grid, asked, pooled = hardness.grid, settings.reference, distribution[members].mean(axis=0)
+    name, weight = "uniform", uniform_reference(grid, table.chance)
+    if asked == "pooled":
+        name, weight = "pooled", pooled
+    if isinstance(asked, Standard):
+        if asked.chance != table.chance:
+            what = f"the standard was made with chance level {asked.chance:g}"
+            remedy = "Use the standard of this benchmark."
+            raise InputError(f"{what}, and {table.benchmark} has {table.chance:g}.", remedy)
+        name, weight = "standard", asked.weight @ onto_grid(asked.grid, grid)
+    reference = Reference(name, grid, table.chance, weight, pooled, members)
+    return Fitted(tuple(parts), table, hardness, curves, distribution, marks, reference)
 
 
 def fitted(counts: Counts, settings: Settings) -> Fitted:
@@ -153,7 +181,7 @@ def fitted(counts: Counts, settings: Settings) -> Fitted:
         parts.append(Part(items, len(items) / len(at), cells, table, hardness, fit))
     if len(parts) > 1:
         _, table, hardness = measured(counts, settings)
-    return joined(parts, table, hardness)
+    return joined(parts, table, hardness, settings)
 
 
 def measured(counts: Counts, settings: Settings) -> tuple[Cells, SufficientTable, Hardness]:
@@ -206,31 +234,6 @@ def some_items(counts: Counts, items: NDArray[np.intp]) -> Counts:
     )
 
 
-def reference_of(found: Fitted, settings: Settings, scored: Bools) -> Reference:
-    """The reference that was asked for, and the pooled one beside it.
-
-    Models without a score (models × targets), such as those at chance, are no population to compare
-    others at.
-    """
-    table, grid, asked = found.table, found.hardness.grid, settings.reference
-    members = np.asarray(scored.any(axis=1))
-    if not members.any():
-        members = table.source_items.sum(axis=1) > 0
-    pooled = found.distribution[members].mean(axis=0)
-    name, weight = "uniform", uniform_reference(grid, table.chance)
-    if asked == "pooled":
-        name, weight = "pooled", pooled
-    if isinstance(asked, Standard):
-        if asked.chance != table.chance:
-            raise InputError(
-                f"the standard was made with chance level {asked.chance:g}, and "
-                f"{table.benchmark} has {table.chance:g}.",
-                "Use the standard of this benchmark.",
-            )
-        name, weight = "standard", asked.weight @ onto_grid(asked.grid, grid)
-    return Reference(name, grid, table.chance, weight, pooled, members)
-
-
 # What nobody has said -----------------------------------------------------------------------------
 
 
@@ -239,17 +242,15 @@ def check(counts: Counts, settings: Settings) -> None:
     size = settings.draws * len(counts.models) * (len(counts.targets) + 1)
     if size > MOST_DRAWN:
         fewer = MOST_DRAWN * settings.draws // size // 100 * 100
-        raise InputError(
+        what = (
             f"{len(counts.models):,} models in {len(counts.targets)} target languages are too "
-            f"many for {settings.draws} redraws in memory.",
-            f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time.",
+            f"many for {settings.draws} redraws in memory."
         )
+        remedy = f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time."
+        raise InputError(what, remedy)
     judged = settings.judge.languages if settings.judge else {}
-    refuse_unknown(
-        f"{counts.benchmark} has no language of this name.",
-        list(judged),
-        sorted({counts.source_language, *counts.targets}),
-    )
+    there = sorted({counts.source_language, *counts.targets})
+    refuse_unknown(f"{counts.benchmark} has no language of this name.", list(judged), there)
     if judged and counts.source_language == BY_ITEM:
         what = "the judge differs by language, and the source language by item."
         raise InputError(what, "Give one judge for all languages.")
@@ -282,8 +283,8 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
     same = repeated(counts)
     if same.any():
         k, n = counts.source_correct, counts.source_trials
-        again = same[:, None] & (n > 0)
-        k, n = np.where(again, 2 * k > n, k), np.where(again, 1, n)
+        many = same[:, None] & (n > 0)
+        k, n = np.where(many, 2 * k > n, k), np.where(many, 1, n)
         counts = replace(counts, source_correct=k.astype(np.int64), source_trials=n)
         note(Remark.REPEATED, models=named(counts, same))
     trials = counts.source_trials[counts.source_trials > 0]
@@ -292,12 +293,10 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
         raise InputError(what)
     several, hardness = np.median(trials) >= 2, settings.hardness
     if hardness == "self" and not several:
-        same_ones = " (those that only repeat one another count once)" if same.any() else ""
-        raise InputError(
-            f"{counts.benchmark} has one answer an item{same_ones}, which cannot show how hard an "
-            "item is for a model.",
-            "Use hardness pooled with several models, or ask each item several times.",
-        )
+        again = " (those that only repeat one another count once)" if same.any() else ""
+        what = f"{counts.benchmark} has one answer an item{again}, which cannot show its hardness."
+        remedy = "Use hardness pooled with several models, or ask each item several times."
+        raise InputError(what, remedy)
     if hardness == "auto" and several:
         hardness = "self"
     elif hardness == "auto" and len(counts.models) >= MIN_MODELS:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hatlib.data.responses import Counts
-from hatlib.metric.estimate import Fitted
 from hatlib.metric.flags import Flag, Note, Remark
 from hatlib.metric.reference import ENOUGH_ITEMS, items_in_slices, support_of
-from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable, target_rates
+from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable, mean_over, target_rates
 from hatlib.thresholds import BOOK
+
+if TYPE_CHECKING:
+    from hatlib.metric.estimate import Fitted
 
 Marks = dict[Flag, Bools]
 
@@ -64,12 +68,12 @@ def withheld(marks: Marks) -> Bools:
     return np.asarray(np.any([mark for flag, mark in marks.items() if flag.withholds], axis=0))
 
 
-def basic_marks(found: Fitted) -> Marks:
+def basic_marks(table: SufficientTable, strata: Sequence[SufficientTable]) -> Marks:
     """What withholds a score, and which means are over other languages than most."""
-    table, (n, source, _, _) = found.table, found.table.paired
+    n, source, _, _ = table.paired
     marks: Marks = {flag: np.zeros(n.shape, dtype=bool) for flag in Flag}
     few = marks[Flag.FEW_ITEMS]
-    for each in [table, *(part.table for part in found.parts)]:
+    for each in [table, *strata]:
         few |= paired_items(each) < MIN_ITEMS
         marks[Flag.ONE_ANSWER] |= each.answered_once()[:, None]
     marks[Flag.NO_SUCCESS] = source <= 0  # below 0 by the correction for a judge
@@ -110,8 +114,7 @@ def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> Marks:
     marks = {Flag.BELOW_CHANCE: _below_chance(counts)}
     if counts.unparsed is not None:
         gap = counts.unparsed[:, 1:] - counts.unparsed[:, :1]
-        known, gap = np.isfinite(gap).sum(axis=1), np.nan_to_num(gap)
-        gap = np.column_stack([gap.sum(axis=1) / np.maximum(known, 1), gap])
+        gap = np.column_stack([mean_over(gap, axis=1), gap])
         marks[Flag.UNPARSED] = np.abs(gap) > UNREAD
     if found.hardness.likelihood is None:
         return marks
@@ -130,10 +133,8 @@ def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> Marks:
 def _below_chance(counts: Counts) -> Bools:
     """Where target accuracy is clearly below chance."""
     rates = target_rates(counts)
-    n = np.isfinite(rates).sum(axis=2)
-    some, filled = np.maximum(n, 1), np.nan_to_num(rates)
-    mean = filled.sum(axis=2) / some
-    error = np.sqrt(np.maximum((filled**2).sum(axis=2) / some - mean**2, 0) / some)
+    n, mean = np.isfinite(rates).sum(axis=2), mean_over(rates, axis=2)
+    error = np.sqrt(np.maximum(mean_over(rates**2, axis=2) - mean**2, 0) / np.maximum(n, 1))
     return (mean + CLEAR_OF_CHANCE * np.maximum(error, 1e-9) < counts.chance) & (n > 1)
 
 

@@ -106,9 +106,7 @@ class ItemResponse:
         return _log_likelihood(p, self.right, self.trials)
 
 
-def fit_item_response(
-    counts: Counts, *, steps: int = 100, interaction: float = 0.0
-) -> ItemResponse:
+def fit_item_response(counts: Counts, steps: int = 100, interaction: float = 0.0) -> ItemResponse:
     """Fit item difficulty and model ability to the answers in the source language.
 
     Marginal maximum likelihood by EM (Bock and Aitkin 1981), with abilities held loosely to their
@@ -239,11 +237,10 @@ def donors(counts: Counts, method: str) -> Bools:
             "other-lineages": lineages[:, None] != lineages[None, :],
         }[method]
     if not found.any(axis=1).all():
-        raise InputError(
-            f"{counts.benchmark} has no answers from which hardness {method} could come.",
-            f"Lineages there: {listing(sorted(set(lineages.tolist())))}. Fill in the column "
-            "lineage of the models table, or use hardness pooled.",
-        )
+        there = listing(sorted(set(lineages.tolist())))
+        what = f"{counts.benchmark} has no answers from which hardness {method} could come."
+        how = "Fill in the column lineage of the models table, or use hardness pooled."
+        raise InputError(what, f"Lineages there: {there}. {how}")
     return found
 
 
@@ -282,11 +279,9 @@ def pooled_hardness(
     True
     """
     if len(counts.models) < MIN_MODELS:
-        raise InputError(
-            f"{counts.benchmark} has {len(counts.models)} models, and pooled hardness needs "
-            f"{MIN_MODELS}.",
-            "Add models, or give several answers an item and use hardness self.",
-        )
+        what = f"{counts.benchmark} has {len(counts.models)} models, and pooled hardness needs"
+        remedy = "Add models, or give several answers an item and use hardness self."
+        raise InputError(f"{what} {MIN_MODELS}.", remedy)
     if counts.judge:
         remedy = "Give several answers an item, or leave the correction out."
         raise InputError("the correction for a judge needs hardness self.", remedy)

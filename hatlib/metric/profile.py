@@ -43,11 +43,7 @@ PROFILE_NAMES = ("adaptive", "direct", "shared", "plugin", "quadratic", "logit")
 
 
 def fit_profiles(
-    table: SufficientTable,
-    hardness: Hardness,
-    profile: str = "adaptive",
-    *,
-    start: Shape | None = None,
+    table: SufficientTable, hardness: Hardness, profile: str, start: Shape | None = None
 ) -> ProfileFit:
     """Fit the transfer profile of every model and target.
 

@@ -203,13 +203,10 @@ class HatScores:
         table = self.table()
         return table[table["target"] == MACRO].reset_index(drop=True)
 
-    def shown(self, model: str) -> str:
-        """The readable name of a model."""
-        return str(self._display_names.get(model, model))
-
-    @cached_property
-    def _display_names(self) -> dict[str, str]:
-        return dict(zip(self.models["model"], self.models["display_name"], strict=True))
+    def shown(self, b: BenchmarkScores) -> list[str]:
+        """Readable names of the models of a benchmark."""
+        names = dict(zip(self.models["model"], self.models["display_name"], strict=True))
+        return [str(names.get(model, model)) for model in b.models]
 
     def _rows(self, b: BenchmarkScores) -> pd.DataFrame:
         names = {MACRO: "mean over languages"}
@@ -236,7 +233,7 @@ class HatScores:
     def _models_and_targets(self, b: BenchmarkScores, n: int) -> pd.DataFrame:
         """Rows for each model and target, `n` of each pair."""
         models = np.repeat(b.models, len(b.targets) * n)
-        shown = np.repeat([self.shown(model) for model in b.models], len(b.targets) * n)
+        shown = np.repeat(self.shown(b), len(b.targets) * n)
         targets = np.tile(np.repeat(b.targets, n), len(b.models))
         columns = {"model": models, "display_name": shown, "target": targets}
         return pd.DataFrame({"benchmark": b.benchmark, **columns}).astype("str")

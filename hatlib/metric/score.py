@@ -41,6 +41,8 @@ from hatlib.metric.sufficient import Bools, Cells, Floats, Ints, SufficientTable
 
 Progress = Callable[[str, int, int], None]
 
+_controller = cache(ThreadpoolController)  # it takes a while to find the matrix library
+
 MANY = 200
 """With more models the sensitivity of single answers is left out, and what takes as long."""
 
@@ -221,11 +223,9 @@ def score_table(
     fit = fit_profiles(table, hardness, profile, start=settings.start)
     cells = Cells(len(table.trials), table.correct, table.trials, ())
     part = Part(np.array([], dtype=np.intp), 1.0, cells, table, hardness, fit)
-    found = estimate.joined([part], table, hardness)
-    marks = weak.basic_marks(found)
-    weights = estimate.reference_of(found, settings, ~weak.withheld(marks))
+    found = estimate.joined([part], table, hardness, settings)
     trials = table.trials[table.source_items.argmax(axis=1)]
-    return _result(found, marks, weights, settings, trials, None)
+    return _result(found, found.marks, settings, trials, None)
 
 
 def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> BenchmarkScores:
@@ -236,8 +236,7 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
         counts, settings, notes = estimate.choose(replace(given, judge=settings.judge), settings)
         found = estimate.fitted(counts, settings)
         trials = _usual_trials(counts)
-        marks = weak.basic_marks(found) | weak.weak_marks(found, counts, trials)
-        reference = estimate.reference_of(found, settings, ~weak.withheld(marks))
+        marks = found.marks | weak.weak_marks(found, counts, trials)
         notes += weak.notes_of(marks, counts)
         if settings.judge:
             notes.append(Note(Remark.JUDGE, {"judge": settings.judge}))
@@ -246,23 +245,24 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
             notes.append(Note(Remark.STRATA, {"strata": len(found.parts), "items": items}))
         redrawn = None
         if settings.draws:
-            redrawn = redraw(counts, found, reference, settings.draws, rng)
-            _add_judge_errors(redrawn, counts, settings, reference, rng)
-        scores = _result(found, marks, reference, settings, trials, redrawn)
+            redrawn = redraw(counts, found, settings.draws, rng)
+            _add_judge_errors(redrawn, counts, found, settings, rng)
+        scores = _result(found, marks, settings, trials, redrawn)
         if scores.profile == "adaptive":
-            differ = {Flag.ESTIMATORS_DIFFER: _disagree(counts, found, reference, scores)}
+            differ = {Flag.ESTIMATORS_DIFFER: _disagree(counts, found, settings, scores)}
             scores = replace(scores, marks={**scores.marks, **differ})
-        sensitivity = {}
+        sensitivity: dict[float, Floats] = {}
         if settings.hardness != "self":
-            excess = {0.0: excess_log_odds(counts, found.parts)}
-            for sd in INTERACTIONS if len(counts.models) <= MANY else ():
-                if sd:
-                    found = estimate.fitted(counts, replace(settings, interaction=sd))
-                    excess[sd] = excess_log_odds(counts, found.parts)
-                sensitivity[sd] = reference.scores(found.curves)["hat"]
+            excess = {}
+            for sd in INTERACTIONS if len(counts.models) <= MANY else INTERACTIONS[:1]:
+                other = estimate.fitted(counts, replace(settings, interaction=sd)) if sd else found
+                excess[sd] = excess_log_odds(counts, other.parts)
+                sensitivity[sd] = found.reference.scores(other.curves)["hat"]
             seen = _interaction(excess)
             notes.append(Note(Remark.INTERACTION, {"excess": excess[0.0], "sd": seen}))
-            if sensitivity and settings.draws:
+            if len(sensitivity) < len(INTERACTIONS):
+                sensitivity = {}
+            elif settings.draws:
                 near = [np.interp(seen, INTERACTIONS, row) for row in np.eye(len(INTERACTIONS))]
                 there = np.tensordot(near, list(sensitivity.values()), 1)
                 differ = (np.abs(there - scores.hat) > scores.se) | (seen >= max(INTERACTIONS))
@@ -270,7 +270,8 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
                 scores = replace(scores, marks={**scores.marks, Flag.OTHER_HARDNESS: differ})
         elif settings.draws and not settings.correlation and counts.prompted is None:
             alike = estimate.fitted(counts, replace(settings, correlation=ALIKE)).curves
-            there = np.where(scores.sound[:, 0], reference.scores(alike)["hat"][:, 0], np.nan)
+            there = found.reference.scores(alike)["hat"][:, 0]
+            there = np.where(scores.sound[:, 0], there, np.nan)
             moved = np.nan_to_num(np.abs(there - scores.hat[:, 0]))
             m = int(moved.argmax())
             if moved[m]:
@@ -279,12 +280,6 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
                 notes = [more if note.remark is more.remark else note for note in notes]
     n_trials = _usual_trials(given)  # before repeats counted once
     return replace(scores, n_trials=n_trials, notes=tuple(notes), sensitivity=sensitivity)
-
-
-@cache
-def _controller() -> ThreadpoolController:
-    """What sets the threads of the matrix library; to find it takes a while."""
-    return ThreadpoolController()
 
 
 def _interaction(excess: dict[float, Floats]) -> float:
@@ -323,9 +318,7 @@ class Redrawn:
     metrics: Mapping[str, Floats]
 
 
-def redraw(
-    counts: Counts, found: Fitted, reference: Reference, draws: int, rng: np.random.Generator
-) -> Redrawn:
+def redraw(counts: Counts, found: Fitted, draws: int, rng: np.random.Generator) -> Redrawn:
     """Redraw the items of a benchmark that was fitted."""
     n_models, n_targets, n_grid = found.curves.shape
     sums = sufficient.paired_sums(counts)
@@ -353,8 +346,9 @@ def redraw(
                 seen = list(pool.map(partial(_evidence, part, weights[:, part.items]), batches))
                 parameters.append(part.fit.update(np.concatenate([e for e, _ in seen]), noise))
                 hardness = np.concatenate([distribution for _, distribution in seen])
-                pooled += part.share * hardness[reference.members].mean(axis=0)
-            again = partial(_scores, found.parts, parameters, replace(reference, pooled=pooled))
+                pooled += part.share * hardness[found.reference.members].mean(axis=0)
+            now = replace(found.reference, pooled=pooled)
+            again = partial(_scores, found.parts, parameters, now)
             for models, (scores, macro) in zip(batches, pool.map(again, batches), strict=True):
                 for name, each in scores.items():
                     values[name][here, models] = each.swapaxes(0, 1)
@@ -387,22 +381,19 @@ def _scores(
 
 
 def _add_judge_errors(
-    redrawn: Redrawn,
-    counts: Counts,
-    settings: Settings,
-    reference: Reference,
-    rng: np.random.Generator,
+    redrawn: Redrawn, counts: Counts, found: Fitted, settings: Settings, rng: np.random.Generator
 ) -> None:
     """Add what not knowing the judge exactly adds to redrawn scores (delta method).
 
     The errors are the same for all models, so that they cancel in differences as far as they can.
     """
+    members = found.reference.members
     for *ends, steps in settings.judge.unknowns() if settings.judge else ():
+        moved = [estimate.fitted(replace(counts, judge=judge), settings) for judge in ends]
+        pooled = (each.distribution[members].mean(axis=0) for each in moved)
         low, high = (
-            replace(reference, pooled=found.distribution[reference.members].mean(axis=0)).scores(
-                found.curves
-            )
-            for found in (estimate.fitted(replace(counts, judge=judge), settings) for judge in ends)
+            replace(found.reference, pooled=weight).scores(each.curves)
+            for weight, each in zip(pooled, moved, strict=True)
         )
         noise = rng.standard_normal((len(redrawn.values["hat"]), 1, 1)) / steps
         for name, values in redrawn.values.items():
@@ -410,15 +401,10 @@ def _add_judge_errors(
 
 
 def _result(
-    found: Fitted,
-    marks: weak.Marks,
-    reference: Reference,
-    settings: Settings,
-    trials: Ints,
-    redrawn: Redrawn | None,
+    found: Fitted, marks: weak.Marks, settings: Settings, trials: Ints, redrawn: Redrawn | None
 ) -> BenchmarkScores:
     """Scores with their intervals and marks."""
-    table, fit = found.table, found.parts[0].fit
+    table, fit, reference = found.table, found.parts[0].fit, found.reference
     n_items = weak.paired_items(table)
     supported, effective, gaps = (
         np.where(marks[Flag.ONE_ANSWER], 0, values)
@@ -487,14 +473,14 @@ def interval_quantile(effective: ArrayLike, level: float) -> Floats:
     return stats.t.ppf((1 + level) / 2, freedom)
 
 
-def _disagree(counts: Counts, found: Fitted, base: Reference, scores: BenchmarkScores) -> Bools:
+def _disagree(counts: Counts, found: Fitted, settings: Settings, scores: BenchmarkScores) -> Bools:
     """Where what is borrowed from other models moves a score by more than it can vary."""
     if scores.draws is None or not 1 < len(scores.hat) <= MANY:
         return np.zeros(scores.hat.shape, dtype=bool)
     alone = [replace(p, fit=fit_profiles(p.table, p.hardness, "direct")) for p in found.parts]
-    direct = estimate.joined(alone, found.table, found.hardness)
+    direct = estimate.joined(alone, found.table, found.hardness, settings)
     with np.errstate(invalid="ignore"):
-        gap = np.abs(base.scores(direct.curves)["hat"] - scores.hat)
+        gap = np.abs(found.reference.scores(direct.curves)["hat"] - scores.hat)
         suspect = np.asarray(gap > DISAGREE * scores.se)
         if not suspect.any():
             return suspect
@@ -505,6 +491,6 @@ def _disagree(counts: Counts, found: Fitted, base: Reference, scores: BenchmarkS
             if isinstance(p.fit, Alone)
         ]
         direct = replace(direct, parts=tuple(alone))
-        again = redraw(counts, direct, base, CHECKS, np.random.default_rng(0)).values["hat"]
+        again = redraw(counts, direct, CHECKS, np.random.default_rng(0)).values["hat"]
         more = np.sqrt(np.maximum(again.std(axis=0, ddof=1) ** 2 - scores.se**2, 0))
         return suspect & (gap > DISAGREE * more)
