@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import tarfile
 import zipfile
@@ -138,6 +139,23 @@ def test_fields_within_fields(tmp_path, name):
     imported = import_logs("long", path, **QUIZ, columns=columns, stratum="doc.meta.kind")
     assert len(imported.frame) == 12 and set(imported.frame["stratum"]) == {"x"}
     assert set(imported.frame["n_trials"]) == {1}
+
+
+def test_details_of_lighteval(tmp_path):
+    page = Path(__file__).parents[2] / "book/import.md"
+    command = re.search(r"--language-from '(.*?)'", page.read_text("utf-8"))
+    for code in ("en", "de"):
+        path = tmp_path / f"acme/m-7b/2025-11-05T14/details_mgsm:{code}|0_2025-11-05T14.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        doc = [{"id": str(i), "task_name": f"mgsm:{code}|0"} for i in range(6)]
+        metric = [{"extractive_match": float(i % 2)} for i in range(6)]
+        pd.DataFrame({"doc": doc, "metric": metric}).to_parquet(path)
+    columns = {"item": "doc.id", "correct": "metric.extractive_match"}
+    options: Any = {"columns": columns, "language_from": command[1] if command else ""}
+    frame = import_logs("long", tmp_path, **options).frame
+    assert frame.groupby(["benchmark", "model", "language"])["n_correct"].sum().to_dict() == {
+        ("mgsm", "acme/m-7b", code): 3 for code in ("de", "en")
+    }
 
 
 def test_predictions_are_compared_with_the_right_answers(tmp_path):
