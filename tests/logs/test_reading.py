@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_read_is_not_called_empty(tmp_path, monkeypatch)
     scandir = os.scandir
 
     def closed(folder):
-        if folder == tmp_path:
+        if str(folder) == str(tmp_path):
             raise PermissionError(13, "Permission denied", str(folder))
         return scandir(folder)
 

@@ -177,7 +177,7 @@ def test_settings_of_every_eval_ever_stand_in_the_aggregate_results(tmp_path):
         ("temperature", "0.0", 1, "temperature=1 (de)"),
         ("num-fewshot", 5, 0, "num_fewshot=0 (de)"),
         ("reasoning_effort", "low", "high", "reasoning_effort=high"),
-        ("adapter", "", "x", "adapter=x (de)"),
+        ("adapter", "", "lora", "adapter=lora (de)"),
         ("limit", 10, "", ""),
         ("temperature", "0.0", 0, ""),
         ("seed", 1, 2, ""),
