@@ -87,14 +87,11 @@ def _aliases() -> Mapping[str, str]:
 
 def known_models(names: pd.Series) -> pd.DataFrame:
     """Columns of the models table for names that the book knows, missing for others."""
-
-    def known(name: str) -> str | None:
-        # `google/gemma-3-4b-it#no-thinking` without who publishes it and how it was run
-        bare = name.split("/")[-1].split("#")[0]
-        return _aliases().get(slug(name)) or _aliases().get(slug(bare))
-
+    # `google/gemma-3-4b-it#no-thinking` without who publishes it and how it was run
+    bare = names.str.split("/").str[-1].str.split("#").str[0]
+    known = names.map(slug).map(_aliases()).fillna(bare.map(slug).map(_aliases()))
     columns = book().models.set_index("model")[list(MODEL_COLUMNS)]
-    return columns.reindex(names.map(known)).set_axis(names.index)
+    return columns.reindex(known).set_axis(names.index)
 
 
 def describe_languages(codes: Iterable[str]) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def is_language(code: object) -> bool:
     >>> is_language("all"), is_language("kr")
     (False, False)
     """
-    return isinstance(code, str) and not _asked(code) and code.isascii() and _is_tag(code)
+    return isinstance(code, str) and _is_tag(code)
 
 
 @lru_cache(maxsize=10_000)
@@ -59,12 +59,10 @@ def language_of(text: str) -> str:
     ['', '', 'kau']
     """
     text = "".join(c for c in text if c.isprintable()).strip()
-    if _asked(text):
-        return ""
     for form in (text.replace("_", "-"), text.lower().replace("_", "-")):
         language, *rest = form.split("-")
         tag = "-".join([_WORDS["usual"].get(language, language), *rest])
-        if form.isascii() and _is_tag(tag):
+        if _is_tag(tag):
             return _WORDS["own"].get(short := _short(tag), [short])[0]
     return _by_name().get(text.lower().replace("_", " "), "")
 
@@ -116,11 +114,9 @@ def spellings(texts: Iterable[str]) -> Mapping[str, list[str]]:
     return {code: forms for code, forms in found.items() if code and len(forms) > 1}
 
 
-def _asked(text: str) -> bool:
-    return text.lower() in NO_LANGUAGE or text.lower() in COUNTRIES
-
-
 def _is_tag(code: str) -> bool:
+    if code.lower() in (*NO_LANGUAGE, *COUNTRIES) or not code.isascii():
+        return False
     try:
         return langcodes.tag_is_valid(code) and langcodes.get(code).language != "und"
     except (ValueError, AttributeError):

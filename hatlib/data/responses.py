@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -366,9 +366,7 @@ def _own(
         if real[k] in real[:k]
     ]
 
-    def prepare(frame: pd.DataFrame, place: Place) -> tuple[pd.DataFrame, Place]:
-        return _one_form(frame, place.file, source_language, job), place
-
+    prepare = partial(_one_form, source_language=source_language, job=job)
     found = [job.table(path, "responses", prepare, benchmark) for path in dict.fromkeys(paths)]
     job.report()
     frames = [each for each in found if each is not None]
@@ -406,7 +404,9 @@ def _own(
     return _described(frame, about, described, job)
 
 
-def _one_form(frame: pd.DataFrame, file: str, source_language: str, job: Loading) -> pd.DataFrame:
+def _one_form(
+    frame: pd.DataFrame, place: Place, source_language: str, job: Loading
+) -> tuple[pd.DataFrame, Place]:
     """Answers with n_correct and n_trials, without columns that others make idle."""
     trials = "correct" in frame and "n_correct" not in frame
     named = source_language not in ("", BY_ITEM)
@@ -417,13 +417,13 @@ def _one_form(frame: pd.DataFrame, file: str, source_language: str, job: Loading
     }
     for column, why in idle.items():
         if why and column in frame:
-            job.dropped.append(f"{file}: column {column}, as {why}.")
+            job.dropped.append(f"{place.file}: column {column}, as {why}.")
             frame = frame.drop(columns=column)
     if trials:
         frame["correct"] = frame["correct"].str.lower().replace({"true": "1", "false": "0"})
         right = pd.to_numeric(frame["correct"], errors="coerce") == 1
         frame = frame.assign(n_correct=np.where(right, "1", "0"), n_trials="1")
-    return frame
+    return frame, place
 
 
 def _described(

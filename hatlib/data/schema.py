@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,36 +76,27 @@ def check(
     """
     import pandera.pandas as pa  # takes 0.3 s, which pages on the data of the book need not wait
 
-    def tests(broken: Sequence[str]) -> list[pa.Check]:
-        named = [(what, *_WHAT[what][:2]) for what in broken]
-        return [
-            getattr(pa.Check, test)(limit, error=what)
-            for what, test, limit in named
-            if hasattr(pa.Check, test)
-        ]
-
-    def not_above(what: str, one: str, other: str) -> pa.Check:
-        return pa.Check(lambda d: ~(d[one] > d[other]).fillna(False), error=what, name=what)
-
-    rules = pa.DataFrameSchema(
-        {
-            column: pa.Column(
-                checks=tests(broken),
-                nullable="is missing" not in broken,
-                unique="stands in more than one row" in broken,
-                required=False,
-            )
-            for column, broken in columns.items()
-        },
-        [
-            not_above(what, one, other)
-            for what, (one, other, _) in _ABOVE.items()
-            if {one, other} <= set(frame)
-        ],
-    )
+    of_cells = {
+        column: pa.Column(
+            checks=[
+                getattr(pa.Check, test)(limit, error=what)
+                for what, (test, limit, _) in _WHAT.items()
+                if what in broken and hasattr(pa.Check, test)
+            ],
+            nullable="is missing" not in broken,
+            unique="stands in more than one row" in broken,
+            required=False,
+        )
+        for column, broken in columns.items()
+    }
+    of_rows = [
+        pa.Check(partial(_not_above, one=one, other=other), error=what)
+        for what, (one, other, _) in _ABOVE.items()
+        if {one, other} <= set(frame)
+    ]
     cases: list[dict[Any, Any]] = []
     try:
-        rules.validate(frame, lazy=True)
+        pa.DataFrameSchema(of_cells, of_rows).validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases.to_dict("records")
     of_column = {test: what for what, (test, *_) in _WHAT.items()}
@@ -122,3 +114,7 @@ def check(
     wrong = {row for row, _ in cells}
     rows = {p for p in rows if p.row not in wrong}
     return sorted([*cells.values(), *rows], key=lambda p: (p.row or 0, p.column, p.what))
+
+
+def _not_above(frame: pd.DataFrame, one: str, other: str) -> pd.Series:
+    return ~(frame[one] > frame[other]).fillna(False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import pandas as pd
@@ -186,10 +186,7 @@ def _own(
 ) -> Tables:
     job = Loading()
     own_models = job.table(models, "models")
-
-    def prepare(frame: pd.DataFrame, place: Place) -> tuple[pd.DataFrame, Place]:
-        return _to_long(frame, place, job)
-
+    prepare = partial(_to_long, job=job)
     every = [job.table(path, "accuracies", prepare, benchmark) for path in paths]
     job.report()
     found = [each for each in every if each is not None]
