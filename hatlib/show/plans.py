@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from pathlib import Path
 
 import pandas as pd
 
@@ -10,6 +12,8 @@ from hatlib.data.writing import csv_text
 from hatlib.show import output
 from hatlib.truth.planning import Plan
 from hatlib.words import counted
+
+_SAID = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 def plan_words(found: Plan) -> str:
@@ -21,47 +25,31 @@ def plan_words(found: Plan) -> str:
     >>> plan_words(plan(0.01, n_items=100))[:66]
     'A difference of 0.01 in HAT between two models is not within reach'
     """
-    best = found.cheapest
-    between = "two models" if found.models == 2 else f"any two of {found.models} models"
-    size = f"takes {_size(best)}" if best is not None else "is not within reach"
-    parts = [f"A difference of {found.difference:g} in HAT between {between} {size}."]
-    if best is not None:
-        parts.append(
-            f"That is the cheapest plan, with {best['calls']:,} calls: {best['power']:.0%} of such "
-            "evaluations see the difference."
-        )
-    else:
-        parts.append(_why_not(found))
-    if found.pairs > 1:
-        parts.append(
-            f"The {found.pairs} pairs are all compared, so each interval has the level "
-            f"{found.pair_level:.2%} (Bonferroni)."
-        )
-    return " ".join([*parts, *found.notes])
+    best, sizes = found.cheapest, found.sizes
+    facts = vars(found) | {
+        "between": "two models" if found.models == 2 else f"any two of {found.models} models",
+        "least": sizes["calls"].min(),
+        "would_do": sizes.loc[sizes["enough"], "calls"].min(),
+    }
+    shown = found.sharpest if best is None else best
+    if shown is not None:
+        facts |= {"size": _size(shown), "seen": shown["power"], **shown[["calls", "smallest"]]}
+    told = ["takes"] if best is not None else ["out_of_reach", *_limits(found)]
+    told += ["pairs"] if found.pairs > 1 else []
+    return " ".join([*(_SAID[key].format(**facts) for key in told), *found.notes])
 
 
-def _why_not(found: Plan) -> str:
-    """What stands in the way: the budget, the items, or what was simulated."""
-    best = found.sharpest
-    if best is None:
-        least = found.sizes["calls"].min()
-        return f"The budget is less than the smallest plan, which takes {least:,} calls."
-    text = (
-        f"The sharpest plan, {_size(best)}, sees a difference of {best['smallest']:.3f} in "
-        f"{found.power:.0%} of evaluations, and one of {found.difference:g} in {best['power']:.0%}."
-    )
+def _limits(found: Plan) -> list[str]:
+    """Why no plan is enough: the sharpest, and what is the limit."""
+    if found.sharpest is None:
+        return ["nothing"]
     if found.sizes["enough"].any():
-        least = found.sizes.loc[found.sizes["enough"], "calls"].min()
-        return f"{text} The budget is the limit: {least:,} calls would do."
-    if found.n_items is not None and found.floor > found.difference:
-        return (
-            f"{text} The items are the limit: with answers without end these items would "
-            f"still see no less than {found.floor:.3f}."
-        )
-    if found.n_items is not None:
-        beyond = " than were simulated" if found.n_trials is None else ""
-        return f"{text} More answers{beyond} would be needed, or more items."
-    return f"{text} It would take a larger evaluation than was simulated."
+        return ["sharpest", "budget"]
+    if found.n_items is None:
+        return ["sharpest", "larger"]
+    if found.floor > found.difference:
+        return ["sharpest", "items"]
+    return ["sharpest", "answers" if found.n_trials is None else "given_answers"]
 
 
 def _size(row: pd.Series) -> str:
@@ -108,14 +96,11 @@ def plan_text(found: Plan, form: str) -> str:
 
 def plan_cells(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of `Plan.table` as they are printed."""
-    return pd.DataFrame(
-        {
-            "items": table["n_items"],
-            "answers": table["n_trials"],
-            "languages": table["n_languages"],
-            "calls": table["calls"].map("{:,}".format),
-            "smallest difference": table["smallest"].map("{:.3f}".format),
-            "power": table["power"].map("{:.2f}".format),
-            "enough": table["enough"].map({True: "yes", False: "no"}),
-        }
-    )
+    forms = {"calls": "{:,}", "smallest": "{:.3f}", "power": "{:.2f}"}
+    written = {name: table[name].map(form.format) for name, form in forms.items()}
+    enough = table["enough"].map({True: "yes", False: "no"})
+    return table.assign(**written, enough=enough)[list(_HEADS)].rename(columns=_HEADS)
+
+
+_HEADS = {"n_items": "items", "n_trials": "answers", "n_languages": "languages", "calls": "calls",
+          "smallest": "smallest difference", "power": "power", "enough": "enough"}  # fmt: skip

@@ -32,6 +32,9 @@ FLAGS: Mapping[Flag, str] = {
 SHORT: Mapping[Flag, str] = {Flag[name]: text for name, text in _TEXTS["short"].items()}
 """Flags that are shorter in a table."""
 
+LEGEND: Mapping[str, str] = _TEXTS["legend"]
+"""How to read tables of scores, of checks and of comparisons."""
+
 
 def note_text(note: Note) -> str:
     """A note in a sentence or two.

@@ -20,7 +20,7 @@ from hatlib.metric.flags import Flag, Remark
 from hatlib.metric.results import BenchmarkScores, HatScores
 from hatlib.metric.sufficient import MACRO
 from hatlib.show.output import NONE, estimate, number, probability, terminal_width, titled
-from hatlib.show.remarks import FLAGS, SHORT, note_text
+from hatlib.show.remarks import FLAGS, LEGEND, SHORT, note_text
 from hatlib.words import markdown_text
 
 SCHEMA = 2
@@ -28,6 +28,8 @@ SCHEMA = 2
 
 SPARE = ("ratio", "gap", "T", "S", "sd 0, 1, 2")
 """Columns that a narrow terminal does without, in this order."""
+
+INTERVALS = ", with {percent:g}% intervals from {draws} redraws of the items"
 
 _ROUND = 6  # decimals in JSON: the same seed gives the same text on any machine
 
@@ -169,17 +171,9 @@ def notes(scores: HatScores) -> list[str]:
     >>> notes(hatlib.hat_scores(answers, draws=0))[0][:30]
     'HAT: 0 no transfer, 1 perfect '
     """
-    interval = (
-        f", with {100 * scores.level:g}% intervals from {scores.n_draws} redraws of the items"
-        if scores.n_draws
-        else ", without intervals"
-    )
-    legend = (
-        f"HAT: 0 no transfer, 1 perfect transfer{interval}. f(.95): target accuracy on items that "
-        "the model nearly always solves in the source language. support: share of the reference "
-        "where the model has items. S, T: accuracy in the source and target languages. gap: S - T. "
-        "ratio: T / S."
-    )
+    interval = INTERVALS if scores.n_draws else ", without intervals"
+    about = {"percent": 100 * scores.level, "draws": scores.n_draws}
+    legend = LEGEND["scores"].format(interval=interval.format(**about))
     return [legend, *benchmark_notes(scores)]
 
 
@@ -231,13 +225,6 @@ def checks(scores: HatScores, responses: Responses, *, seed: int = 0) -> pd.Data
     return pd.concat(parts, ignore_index=True)
 
 
-_MORE = (
-    "pooled: HAT over the hardness that these models meet. control: one half of the source answers "
-    "as the target of the other, must be 1. z: do source and target agree under the same prompting "
-    "beyond the item? sd 0, 1, 2: HAT if models find other items hard"
-)
-
-
 def more_text(scores: HatScores, responses: Responses, form: str, *, seed: int = 0) -> str:
     """The checks of scores as text.
 
@@ -265,7 +252,9 @@ def more_text(scores: HatScores, responses: Responses, form: str, *, seed: int =
             }
         )
         cells = cells[[c for c in cells if c == "model" or (cells[c] != NONE).any()]]
-        texts.append(titled(f"{_name(scores, b)}: more", _MORE, cells, form, spare=("SIBTEST",)))
+        texts.append(
+            titled(f"{_name(scores, b)}: more", LEGEND["more"], cells, form, spare=("SIBTEST",))
+        )
     return "\n\n".join(texts)
 
 
@@ -497,9 +486,4 @@ def comparison_notes(scores: HatScores) -> list[str]:
     >>> comparison_notes(hatlib.hat_scores(answers, draws=20))[-1][:18]
     'p: of no differenc'
     """
-    return [
-        *notes(scores),
-        "p: of no difference between A and B. q: the same, corrected for all pairs of models "
-        "(Benjamini and Hochberg). Models that share a letter of their tie groups cannot be told "
-        f"apart, at {100 * scores.level:g}% for all pairs together.",
-    ]
+    return [*notes(scores), LEGEND["comparison"].format(percent=100 * scores.level)]
