@@ -174,15 +174,9 @@ def test_small_models_below_the_line_are_found(shortfall):
 def many_lineages(n):
     """Two sizes each of `n` lineages, with equal transfer."""
     trees = [f"tree {i}" for i in range(n) for _ in range(2)]
-    models = pd.DataFrame(
-        {
-            "model": [f"tree {i} {size}B" for i in range(n) for size in (2, 16)],
-            "family": trees,
-            "lineage": trees,
-            "variant": "instruct",
-            "params_total_b": [2.0, 16.0] * n,
-        }
-    )
+    names = [f"tree {i} {size}B" for i in range(n) for size in (2, 16)]
+    models = pd.DataFrame({"model": names, "family": trees, "lineage": trees})
+    models = models.assign(variant="instruct", params_total_b=[2.0, 16.0] * n)
     simulated = hatlib.simulate_answers([-0.5, 0.5] * n, n_items=200, models=models, targets=["de"])
     return hatlib.hat_scores(simulated.responses, draws=100), simulated.truth
 

@@ -28,15 +28,6 @@ def scores(simulated):
     return hatlib.hat_scores(simulated.responses, reference="uniform", draws=DRAWS)
 
 
-def test_kept_draws_have_the_quantiles_of_the_bands(scores):
-    b = scores.benchmark()
-    kept = thinned(b.hardness.grid, b.chance)
-    assert b.curve_draws.shape == (DRAWS, len(b.models), len(kept))
-    low, high = np.quantile(b.curve_draws, [0.025, 0.975], axis=0)
-    np.testing.assert_allclose(low, b.bands[0][:, kept])
-    np.testing.assert_allclose(high, b.bands[1][:, kept])
-
-
 def test_difference_and_band_come_from_the_same_redraws(scores):
     b = scores.benchmark()
     kept = thinned(b.hardness.grid, b.chance)

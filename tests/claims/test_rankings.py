@@ -21,7 +21,6 @@ from hatlib.claims.rankings import (
     reversed_pairs,
 )
 from hatlib.claims.variants import agreements, variants
-from hatlib.errors import InputError
 from hatlib.metric.compare import compare_all
 
 DRAWS = 150
@@ -142,13 +141,6 @@ def test_a_built_in_reversal_is_found_and_noise_is_none():
     assert not pairs["clear"].any()
 
 
-def test_a_ranking_takes_redraws(simulated):
-    scores = hatlib.hat_scores(simulated.responses, draws=0)
-    for make in (ranking, partial(ranking, measure="ratio")):
-        with pytest.raises(InputError, match="redraws"):
-            make(scores)
-
-
 # Choices ----------------------------------------------------------------------------------------
 
 
@@ -186,15 +178,3 @@ def test_a_choice_that_comes_to_the_same_or_does_not_fit_is_named(simulated):
     got = variants(few.responses, "sim", HARDNESS, draws=40)
     assert list(got.scores) == ["self"]
     assert "5" in got.reasons["pooled"]
-
-
-def test_hat_against_accuracy_each_way():
-    ability = np.linspace(-1, 1.5, 8)
-    rising, falling = (np.linspace(*ends, 8) for ends in ((0.3, 0.95), (0.95, 0.3)))
-    for slopes, verdict in ((rising, "agree"), (falling, "differ")):
-        answers = hatlib.simulate_answers(
-            ability, profiles=[partial(line, s) for s in slopes], n_items=500, targets=["de"]
-        )
-        scores = hatlib.hat_scores(answers.responses, draws=DRAWS, reference="uniform")
-        row = compare_rankings(ranking(scores), ranking(scores, measure="target_accuracy"))
-        assert row["verdict"].item() == verdict

@@ -154,15 +154,6 @@ def test_a_guide_and_intervals_share_the_data_of_their_panel() -> None:
     assert svg.count("mark-rule role-mark") == 2 * frame["group"].nunique()
 
 
-@pytest.mark.parametrize(("groups", "columns"), [(1, 1), (2, 2), (5, 2)])
-def test_columns_of_panels_leave_no_hole(groups: int, columns: int) -> None:
-    frame = runs([f"model-{i}" for i in range(groups)]).assign(set=range(groups))
-    point = alt.Chart().mark_point().encode(x="hat:Q")
-    spec = show.panels(point, data=frame, by="set").to_dict()
-    assert spec["columns"] == columns
-    assert spec["facet"]["sort"] == list(range(groups))
-
-
 def test_names_beside_dots_do_not_meet() -> None:
     rng = np.random.default_rng(1)
     dots = pd.DataFrame({"x": rng.normal(0.5, 0.03, 40), "y": rng.normal(0.5, 0.03, 40)})

@@ -90,14 +90,9 @@ def test_mean_accuracies_are_the_expected_ones(difficulty, extra):
 def test_target_accuracy_follows_the_profile_at_every_hardness():
     # Two kinds of items only, so that the items of one hardness can be told apart.
     simulated = hatlib.simulate_answers(
-        [0.5],
-        profiles=["steep"],
-        difficulty=lambda u: np.where(u < 0.5, -1.0, 1.0),
-        n_items=10_000,
-        item_spread=0.3,
-        targets=["de"],
-        rng=0,
-    )
+        [0.5], profiles=["steep"], difficulty=lambda u: np.where(u < 0.5, -1.0, 1.0),
+        n_items=10_000, item_spread=0.3, targets=["de"], rng=0,
+    )  # fmt: skip
     counts = simulated.responses.counts("sim")
     rate = counts.target_correct[0, 0] / 10
     easy = counts.source_correct[0] >= 6
@@ -110,12 +105,8 @@ def test_target_accuracy_follows_the_profile_at_every_hardness():
 
 def test_scatter_is_between_the_answers_to_an_item_or_between_items():
     p, rho, spread, trials = 0.3, 0.25, 0.2, 12
-    one = {
-        "profiles": lambda h: h,
-        "difficulty": lambda u: 0 * u,
-        "n_items": 40_000,
-        "n_trials": trials,
-    }
+    one = {"profiles": lambda h: h, "difficulty": lambda u: 0 * u, "n_items": 40_000}
+    one["n_trials"] = trials
     ability, variance = [special.logit(p)], p * (1 - p) / trials
     counts = hatlib.simulate_answers(ability, overdispersion=rho, rng=1, **one).responses.counts(
         "sim"
@@ -193,19 +184,10 @@ def test_files_are_not_overwritten_unless_told(tmp_path):
 def test_everything_that_is_wrong_is_said_at_once():
     with pytest.raises(hatlib.InputError) as caught:
         hatlib.simulate_answers(
-            [np.nan],
-            profiles=["magic", "linear"],
-            n_items=0,
-            n_trials=0,
-            targets=["de", "de", "en", "klingon"],
-            target_shift=[1.0],
-            chance=1.0,
-            difficulty="odd",
-            item_spread=1.0,
-            overdispersion=-0.1,
-            models=pd.DataFrame({"model": ["a", "a"]}),
-            benchmark="",
-        )
+            [np.nan], profiles=["magic", "linear"], n_items=0, n_trials=0, target_shift=[1.0],
+            targets=["de", "de", "en", "klingon"], chance=1.0, difficulty="odd", item_spread=1.0,
+            overdispersion=-0.1, models=pd.DataFrame({"model": ["a", "a"]}), benchmark="",
+        )  # fmt: skip
     assert len(caught.value.problems) == 16
     assert "(found: klingon)" in str(caught.value)
 
@@ -315,9 +297,6 @@ def test_the_design_has_the_size_of_the_papers():
         [20, 250, 11, 10, 10], [20, 384, 12, 10, 10], [20, 588, 29, 10, 10],
     ]  # fmt: skip
     assert (table["source_max"] - table["source_min"] > 0.3).all()
-    benchmarks = simulated.responses.benchmarks.set_index("benchmark")
-    assert benchmarks["chance_level"].tolist() == [0.0, 0.0, 0.1]
-    assert benchmarks["source_language"].tolist() == ["en", "item", "en"]
 
 
 def regression(simulated, benchmark):
@@ -365,30 +344,12 @@ def test_small_models_are_broken_where_the_scenario_says_so(designs):
     np.testing.assert_allclose(change[~is_small], 0, atol=1e-6)
 
 
-def test_ability_grows_with_size_and_date_in_every_scenario(designs):
-    for simulated in designs.values():
-        for column in simulated.models.filter(like="ability_"):
-            ability = simulated.models.set_index("model")[column]
-            assert ability[[f"Birch 1 {s}B" for s in (1, 4, 12, 27)]].is_monotonic_increasing
-            assert ability[["Cedar 1", "Cedar 2", "Cedar 3"]].is_monotonic_increasing
-            assert ability["Alder 1 thinking"] > ability["Alder 1"]
-
-
 def test_no_simulated_model_is_real():
     real = hatlib.load().models
     words = set(" ".join(real["model"] + " " + real["display_name"]).lower().split())
     words |= {part for word in words for part in word.split("-")}
     invented = {*invented_names(60), *design_models()["family"]}
     assert not {name.split()[0].lower() for name in invented} & words
-
-
-def test_the_design_survives_writing_and_reading(designs, tmp_path):
-    simulated = designs["findings"]
-    paths = simulated.write(tmp_path / "new/folder", file_format="parquet")
-    loaded = hatlib.load_responses(paths[0], models=paths[1], source_language="item")
-    pd.testing.assert_frame_equal(loaded.frame, simulated.responses.frame)
-    assert loaded.models.set_index("model").loc["Alder 2 low", "reasoning"] == "low"
-    assert loaded.models["params_total_b"].isna().sum() == 8
 
 
 @pytest.mark.parametrize("wrong", [{"scenario": "magic"}, {"n_items": (1, 2)}, {"n_trials": 0}])

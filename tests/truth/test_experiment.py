@@ -78,11 +78,6 @@ def test_the_plug_in_follows_ability_and_the_default_does_not(live):
     assert judged.loc["ratio", "range"] > 0.5
 
 
-def test_the_seed_decides_everything(live):
-    again = experiment.run(NULL, ["plugin", "default"], replications=4, draws=50)
-    pd.testing.assert_frame_equal(again, live)
-
-
 def test_every_design_of_the_catalogue_can_be_simulated():
     for study in ("estimators", "situations"):
         for design in experiment.designs(study):

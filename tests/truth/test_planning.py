@@ -110,14 +110,11 @@ def test_the_cheapest_plan_is_enough_and_nothing_cheaper_is():
 
 
 def test_table_has_a_row_for_what_is_free():
-    assert planning.plan(0.06).table()["n_languages"].is_unique
-    given = planning.plan(0.06, n_languages=3).table()
-    assert set(given["n_languages"]) == {3}
-    assert given["n_trials"].is_unique
-    both = planning.plan(0.06, n_languages=3, n_trials=5).table()
-    assert both["n_items"].is_unique
-    assert both["enough"].iloc[0]
-    assert len(planning.plan(0.06, n_items=300, n_languages=3, n_trials=5).table()) == 1
+    for given, free in (({}, "n_languages"), ({"n_languages": 3}, "n_trials"),
+                        ({"n_languages": 3, "n_trials": 5}, "n_items")):  # fmt: skip
+        table = planning.plan(0.06, **given).table()
+        assert table[free].is_unique and table["enough"].iloc[0]
+        assert all(set(table[name]) == {value} for name, value in given.items())
 
 
 @pytest.mark.parametrize(
