@@ -24,32 +24,26 @@ def scores() -> HatScores:
     return hat_scores(data.responses, reference="uniform", draws=300)
 
 
-def made(scores, hats, draws, effective=1000.0, flags=None):
-    """The same scores with other numbers: hats of the models, draws × models."""
-    b = scores.benchmark()
-    n = len(hats)
+def made(scores, hats, draws, effective=1000.0, flags=None, names=None):
+    """The same scores with other numbers: hats of the models, draws × models, flags of each."""
+    b, n = scores.benchmark(), len(hats)
     shape = (n, len(b.targets))
     wide = np.repeat(np.asarray(hats, dtype=float)[:, None], shape[1], axis=1)
+    every = np.repeat(draws[:, :, None], shape[1], axis=2)
+    said = np.full(shape, "") if flags is None else np.array(flags)
+    marks = {
+        flag: np.array([[flag.value in text.split("; ") for text in row] for row in said])
+        for flag in Flag
+    }
     other = replace(
         b,
-        table=replace(b.table, models=b.models[:n]),
-        score=Estimate(
-            wide, wide - 0.1, wide + 0.1, wide, np.repeat(draws[:, :, None], shape[1], axis=2)
-        ),
+        table=replace(b.table, models=tuple(names or b.models[:n])),
+        score=Estimate(wide, wide - 0.1, wide + 0.1, wide, every),
         effective_items=np.full(shape, effective),
-        marks=marked(flags, shape),
+        marks=marks,
         metrics={name: values[:n] for name, values in b.metrics.items()},
     )
     return replace(scores, benchmarks=(other,))
-
-
-def marked(flags, shape):
-    """Marks from the names of the flags of each score, joined by a semicolon."""
-    texts = np.full(shape, "") if flags is None else np.array(flags)
-    return {
-        flag: np.array([[flag.value in text.split("; ") for text in row] for row in texts])
-        for flag in Flag
-    }
 
 
 def noise(hats, sd, n_draws=400, seed=2):
@@ -86,19 +80,13 @@ def test_the_traditional_metrics_stand_beside_the_score(scores):
     assert found["b"].to_dict() == pytest.approx(row[found.index].to_dict())
 
 
-def test_models_are_found_by_name_or_display_name(scores):
+def test_models_are_found_by_name_or_display_name_unless_two_share_it(scores):
     shown = replace(scores, models=scores.models.assign(display_name=lambda t: "The " + t["model"]))
-    a = compare_models(shown, "The Alder", "Beech")
-    b = compare_models(scores, "Alder", "Beech")
+    a, b = compare_models(shown, "The Alder", "Beech"), compare_models(scores, "Alder", "Beech")
     assert a.difference == b.difference
     assert (a.model_a, a.model_b) == ("The Alder", "The Beech")
-
-
-def test_a_display_name_of_two_models_names_none(scores):
     twins = replace(scores, models=scores.models.assign(display_name="Twin"))
-    with pytest.raises(
-        InputError, match=r"several models have this name.*Twin.*Use one of Alder, Aspen"
-    ):
+    with pytest.raises(InputError, match=r"several models.*Twin.*Use one of Alder, Aspen"):
         compare_models(twins, "Twin", "Alder")
     assert compare_models(twins, "Alder", "Aspen").model_a == "Twin"
 
@@ -135,8 +123,7 @@ def test_unknown_names_are_answered_with_those_there_are(scores, a, b, options, 
 
 
 def test_no_redraws_no_comparison():
-    data = simulate_answers([0, 1], n_items=50)
-    bare = hat_scores(data.responses, draws=0)
+    bare = hat_scores(simulate_answers([0, 1], n_items=50).responses, draws=0)
     for call in (lambda: compare_models(bare, "Alder", "Aspen"), lambda: compare_all(bare)):
         with pytest.raises(InputError, match="no redraws"):
             call()
@@ -208,29 +195,23 @@ def test_letters_of_a_chain(scores):
     assert found.models[["rank_low", "rank_high"]].to_numpy().tolist() == [[1, 2], [1, 3], [2, 3]]
 
 
-def test_equal_scores_without_spread_are_a_tie(scores):
-    found = compare_all(made(scores, [0.7, 0.7, 0.7], np.full((50, 3), 0.7)))
-    assert not found.pairs["told_apart"].any()
-    assert found.models["tie_group"].tolist() == ["A"] * 3
-
-
 def test_the_order_of_the_models_does_not_matter(scores):
     hats, order = np.array([0.5, 0.62, 0.7, 0.55]), [2, 0, 3, 1]
-    draws = noise(hats, 0.03)
+    draws, names = noise(hats, 0.03), scores.benchmark().models
     one = compare_all(made(scores, hats, draws)).models
-    b = made(scores, hats[order], draws[:, order])
-    names = scores.benchmark().models
-    table = replace(b.benchmark().table, models=tuple(names[i] for i in order))
-    renamed = replace(b.benchmark(), table=table)
-    two = compare_all(replace(b, benchmarks=(renamed,))).models
+    moved = made(scores, hats[order], draws[:, order], names=[names[i] for i in order])
+    two = compare_all(moved).models
     columns = ["model", "hat", "rank_low", "rank_high", "tie_group"]
     assert one[columns].to_numpy().tolist() == two[columns].to_numpy().tolist()
 
 
-def test_one_model_has_nothing_to_be_compared_with(scores):
-    found = compare_all(made(scores, [0.7], noise([0.7], 0.05)))
-    assert len(found.pairs) == 0
-    assert found.models[["rank_low", "rank_high"]].to_numpy().tolist() == [[1, 1]]
+def test_equal_scores_are_a_tie_and_one_model_has_nobody_to_be_compared_with(scores):
+    found = compare_all(made(scores, [0.7, 0.7, 0.7], np.full((50, 3), 0.7)))
+    assert not found.pairs["told_apart"].any()
+    assert found.models["tie_group"].tolist() == ["A"] * 3
+    alone = compare_all(made(scores, [0.7], noise([0.7], 0.05)))
+    assert len(alone.pairs) == 0
+    assert alone.models[["rank_low", "rank_high"]].to_numpy().tolist() == [[1, 1]]
 
 
 def test_models_without_a_score_are_left_out(scores):
@@ -244,8 +225,7 @@ def test_models_without_a_score_are_left_out(scores):
 
 
 def test_a_mean_over_fewer_languages_is_not_ranked(scores):
-    counts_of_one = "extrapolated; other languages than most"
-    flags = [[counts_of_one, "", ""], [""] * 3, [""] * 3]
+    flags = [["extrapolated; other languages than most", "", ""], [""] * 3, [""] * 3]
     odd = made(scores, [0.9, 0.7, 0.6], noise([0.9, 0.7, 0.6], 0.01), flags=flags)
     assert compare_all(odd).left_out == ("Alder",)
     assert compare_all(odd, target="de").left_out == ()
@@ -262,17 +242,8 @@ def test_few_effective_items_tell_fewer_models_apart(scores):
 
 def test_many_models_are_compared_without_letters(scores):
     n = MOST_LETTERS + 1
-    hats = np.linspace(0.2, 0.9, n)
-    b = made(scores, hats[:5], noise(hats[:5], 0.02)).benchmark()
-    wide = np.repeat(hats[:, None], 3, axis=1)
-    draws = np.repeat(noise(hats, 0.02, n_draws=50)[:, :, None], 3, axis=2)
-    names = tuple(f"m{i:04d}" for i in range(n))
-    many = replace(
-        b, table=replace(b.table, models=names),
-        score=Estimate(wide, wide - 0.1, wide + 0.1, wide, draws),
-        effective_items=np.full(wide.shape, 500.0), marks=marked(None, wide.shape),
-    )  # fmt: skip
-    found = compare_all(replace(scores, benchmarks=(many,)))
+    hats, names = np.linspace(0.2, 0.9, n), [f"m{i:04d}" for i in range(n)]
+    found = compare_all(made(scores, hats, noise(hats, 0.02, n_draws=50), 500.0, names=names))
     assert len(found.pairs) == n * (n - 1) // 2
     assert set(found.models["tie_group"]) == {""}
     assert found.models["rank_low"].iloc[0] == 1 < found.models["rank_low"].iloc[-1]

@@ -24,7 +24,7 @@ from hatlib import (
     simulate_answers,
 )
 from hatlib.data.tables import data_folder
-from hatlib.metric import profile as profile_module
+from hatlib.metric import profile as fitting
 from hatlib.metric.flags import Flag, Remark
 from hatlib.metric.hardness import (
     binomial_likelihood,
@@ -33,16 +33,7 @@ from hatlib.metric.hardness import (
     self_hardness,
 )
 from hatlib.metric.pooled import fit_item_response, pooled_hardness
-from hatlib.metric.profile import (
-    COMMON_SD,
-    DECAY,
-    KNOTS,
-    PROFILE_NAMES,
-    SMOOTHNESS,
-    SOFT,
-    TERMS,
-    fit_profiles,
-)
+from hatlib.metric.profile import PROFILE_NAMES, TERMS, fit_profiles
 from hatlib.metric.reference import (
     STANDARDS,
     SUPPORTED,
@@ -156,18 +147,20 @@ def test_the_mixed_model_is_at_the_minimum_of_its_objective(profile, chance):
     table = tabulate(counts)
     hard = self_hardness(table)
     fit = fit_profiles(table, hard, profile)
-    common_sd = [COMMON_SD[0], COMMON_SD[1], *(COMMON_SD[2] * DECAY**j for j in range(TERMS - 2))]
+    common_sd = np.append(
+        fitting.COMMON_SD[:2], fitting.COMMON_SD[2] * fitting.DECAY ** np.arange(TERMS - 2)
+    )
     weight = uniform_reference(hard.grid, chance)
     for t in range(3):
         level = fit.shape.offset[t]
         common, beta = oracle.mixed_directly(
             hard.posterior, table.items[:, t], np.nan_to_num(table.means()[:, t]),
             fit.weight[:, t], hard.grid, chance, level, fit.shape.spread[t],
-            np.array(common_sd), SOFT,
+            common_sd, fitting.SOFT,
         )  # fmt: skip
         assert fit.shape.common[t] == pytest.approx(common, abs=2e-2)
         assert fit.parameters[:, t] == pytest.approx(beta, abs=2e-2)
-        curves = oracle.mixed_profiles(hard.grid, chance, level, beta, SOFT)
+        curves = oracle.mixed_profiles(hard.grid, chance, level, beta, fitting.SOFT)
         assert fit.values(fit.parameters)[:, t] @ weight == pytest.approx(curves @ weight, abs=1e-3)
 
 
@@ -175,7 +168,7 @@ def test_the_mixed_model_is_at_the_minimum_of_its_objective(profile, chance):
 def test_the_mixed_model_has_converged(monkeypatch, profiles):
     counts, _ = simulated([-1.5, 0, 1, 2], profiles, n_items=300, rng=6)
     usual = point(counts).hat
-    monkeypatch.setattr(profile_module, "_STEPS", 2000)
+    monkeypatch.setattr(fitting, "_STEPS", 2000)
     assert usual == pytest.approx(point(counts).hat, abs=1e-3)
 
 
@@ -225,7 +218,7 @@ def test_the_direct_profile_agrees_with_another_parametrisation(chance):
     for m, t in np.ndindex(2, 3):
         slow = oracle.monotone_mean(
             hard.posterior[m], table.items[m, t], np.nan_to_num(table.means()[m, t]),
-            hard.grid, weight, KNOTS, SMOOTHNESS,
+            hard.grid, weight, fitting.KNOTS, fitting.SMOOTHNESS,
         )  # fmt: skip
         assert values[m, t] == pytest.approx(slow, abs=1e-4)
 
@@ -341,26 +334,6 @@ def test_a_straight_profile_without_noise(profile, transfer, chance):
     assert hat == pytest.approx(transfer, abs=near)
 
 
-EITHER = np.repeat([0, 20], 60)  # never or always right
-
-
-@pytest.mark.parametrize("chance", [0.0, 0.1, 0.25])
-@pytest.mark.parametrize("profile", sorted(set(PROFILE_NAMES) - {"quadratic"}))
-def test_all_or_nothing(profile, chance, monkeypatch):
-    monkeypatch.setattr("hatlib.metric.answers.REPEATED", 0)  # they would count as one answer
-
-    # Two hardnesses alone do not determine a parabola. Two parameters cannot be at chance where the
-    # source is below it.
-    def hat(target):
-        return point(made(EITHER, target, 20, chance), profile).hat[0, 1]
-
-    guess = round(20 * chance)
-    # Items below chance without noise pull a smooth profile a little beyond the diagonal.
-    assert hat(EITHER) == pytest.approx(1, abs=0.12 if chance else 0.02)
-    near = 0.1 if profile == "logit" else 0.03
-    assert hat(np.full(120, guess)) == pytest.approx(0, abs=near)
-
-
 def test_metrics_by_hand():
     source, target = np.array([[10, 5, 0, 10]]), np.array([[[10, 0, 0, 5], [0, 0, 0, 10]]])
     counts = made(source, target)
@@ -427,21 +400,6 @@ def test_shards_merge_into_the_whole(seed, profile, chance):
             assert (merged.marks[flag] == whole.marks[flag]).all()
         for name, values in whole.metrics.items():
             assert merged.metrics[name] == pytest.approx(values, abs=1e-9, nan_ok=True)
-
-
-def test_shards_may_hold_other_models_targets_and_numbers_of_trials():
-    a = random_answers(16, n_models=3, n_targets=2, n_trials=5)
-    b = some_models(random_answers(17, n_models=3, n_targets=2, n_trials=8), np.array([2, 0]))
-    b = some_targets(b, [1])
-    tables = [tabulate(c) for c in (a, b)]
-    one, two = merge_tables(tables), merge_tables(tables[::-1])
-    assert set(zip(one.trials, one.correct, strict=True)) == {
-        *((5, k) for k in range(6)), *((8, k) for k in range(9))
-    }  # fmt: skip
-    at = [two.models.index(m) for m in one.models]
-    assert two.targets == one.targets
-    assert two.items[at] == pytest.approx(one.items)
-    assert two.rates[at] == pytest.approx(one.rates)
 
 
 @few

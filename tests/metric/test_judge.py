@@ -35,11 +35,15 @@ def judged(counts, judge, seed=0):
     )
 
 
-def answers(seed=0, **more):
+def simulated(seed=0, **more):
     options = {"n_items": 600, "targets": ["de"], "rng": seed} | more
-    simulated = hatlib.simulate_answers(np.linspace(-1.5, 1.5, 6), **options)
-    truth = simulated.truth.query("target == 'macro'").set_index("model")["hat"]
-    counts = simulated.responses.counts("sim")
+    return hatlib.simulate_answers(np.linspace(-1.5, 1.5, 6), **options)
+
+
+def answers(seed=0, **more):
+    made = simulated(seed, **more)
+    truth = made.truth.query("target == 'macro'").set_index("model")["hat"]
+    counts = made.responses.counts("sim")
     return counts, truth.loc[list(counts.models)].to_numpy()
 
 
@@ -65,7 +69,6 @@ def test_correction_by_hand():
     ("options", "message"),
     [
         ((0.5, 0.5), "hardly better than a coin"),
-        ((0.2, 0.3), "hardly better than a coin"),
         ((1.2, 0.9), "sensitivity is not above 0 and at most 1"),
         ((0.9, 0.0), "specificity is not above 0 and at most 1"),
         ((0.9, 0.9, -1), "n_right is below 0"),
@@ -134,7 +137,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     truth_judge = Judge(0.9, 0.85)
     rng = np.random.default_rng(1)
     held, wider = [], []
-    for seed in range(40):
+    for seed in range(30):
         counts, truth = answers(seed, n_items=250, profiles="linear")
         seen = judged(counts, truth_judge, seed)
         known = Judge(rng.binomial(150, 0.9) / 150, rng.binomial(150, 0.85) / 150, 150, 150)
@@ -148,17 +151,15 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
 
 
 def test_a_frozen_standard_keeps_its_shape_under_an_uncertain_judge():
-    responses = hatlib.simulate_answers(
-        np.linspace(-1, 1, 6), n_items=300, targets=["de"]
-    ).responses
-    standard = hatlib.hat_scores(responses, draws=0).standard()
-    counts = responses.counts("sim")
-    judge = Judge(0.9, 0.9, 60, 60)
-    scores = score_counts(counts, judge=judge, reference=standard, draws=300)
-    sure = score_counts(counts, judge=Judge(0.9, 0.9), reference=standard, draws=300)
-    assert scores.hat == pytest.approx(sure.hat)
-    assert (scores.se[:, 0] >= sure.se[:, 0] * 0.98).all()
-    assert np.isfinite(scores.se).all()
+    counts, _ = answers(n_items=300)
+    standard = hatlib.hat_scores(simulated(n_items=300).responses, draws=0).standard()
+    known, sure = (
+        score_counts(counts, judge=judge, reference=standard, draws=200)
+        for judge in (Judge(0.9, 0.9, 60, 60), Judge(0.9, 0.9))
+    )
+    assert known.hat == pytest.approx(sure.hat)
+    assert (known.se[:, 0] >= sure.se[:, 0] * 0.98).all()
+    assert np.isfinite(known.se).all()
 
 
 def test_tables_of_a_judge_add_up_and_score_the_same():
@@ -174,25 +175,23 @@ def test_tables_of_a_judge_add_up_and_score_the_same():
 def test_what_a_judge_does_not_go_with():
     counts, _ = answers(n_items=100)
     judge = Judge(0.9, 0.9)
-    with pytest.raises(InputError, match="needs hardness self"):
-        score_counts(counts, judge=judge, hardness="pooled", draws=0)
-    with pytest.raises(InputError, match="profile quadratic cannot be corrected"):
-        score_counts(counts, judge=judge, profile="quadratic", draws=0)
-    with pytest.raises(InputError, match="no language of this name"):
-        score_counts(counts, judge=Judge(languages={"xx": judge}), draws=0)
-    by_item = hatlib.simulate_answers(
-        [0.0, 1.0], source_language="item", targets=["de", "fr"], n_items=60
-    ).responses
-    with pytest.raises(InputError, match="the source language by item"):
-        hatlib.hat_scores(by_item, judge=Judge(languages={"de": judge}), draws=0)
+    by_item = simulated(source_language="item", targets=["de", "fr"], n_items=60)
+    by_item = by_item.responses.counts("sim")
+    for data, options, message in (
+        (counts, {"judge": judge, "hardness": "pooled"}, "needs hardness self"),
+        (counts, {"judge": judge, "profile": "quadratic"}, "profile quadratic cannot be corrected"),
+        (counts, {"judge": Judge(languages={"xx": judge})}, "no language of this name"),
+        (by_item, {"judge": Judge(languages={"de": judge})}, "the source language by item"),
+    ):
+        with pytest.raises(InputError, match=message):
+            score_counts(data, draws=0, **options)
 
 
 # --- whose answers tell the hardness --------------------------------------------------------
 
 
 def named(lineages):
-    counts, _ = answers(n_items=80)
-    return replace(counts, lineages=tuple(lineages))
+    return replace(answers(n_items=80)[0], lineages=tuple(lineages))
 
 
 def test_donors_by_hand():
