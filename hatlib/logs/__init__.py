@@ -33,7 +33,7 @@ from hatlib.words import counted
 FORMATS = {
     "lm-eval": "lm_eval.LmEval",
     "inspect": "inspect_logs.Inspect",
-    "eee": "eee.Eee",
+    "eee": "others.Eee",
     "long": "long.Long",
     "helm": "others.Helm",
     "opencompass": "others.OpenCompass",

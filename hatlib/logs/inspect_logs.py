@@ -16,15 +16,12 @@ from typing import Any
 
 import pandas as pd
 
-from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run
 from hatlib.logs.fields import WHERE, at, facts, first_of, key_of, listed, mapping, score_of
 from hatlib.logs.reading import File, Found, clean, is_zip, json_value, members, value_of
 from hatlib.logs.settings import flat
 from hatlib.words import counted
 
-#: The newest form of the log that this module knows.
-KNOWN_VERSION = 2
 #: More scorers than this are no scorers.
 MAX_SCORERS = 200
 
@@ -53,11 +50,6 @@ class Inspect(Format):
 
     def runs(self, found: Found) -> list[Run]:
         runs = [run for file in found.files if (run := self._run(file)) is not None]
-        versions = {run.about["version"] for run in runs}
-        newer = sorted(v for v in versions if isinstance(v, int) and v > KNOWN_VERSION)
-        if newer:
-            told = f"Version {listing(newer)} of the log is read as version {KNOWN_VERSION}."
-            self.notes.assumed.append(told)
         return sorted(runs, key=_age, reverse=True)
 
     def _run(self, file: File) -> Run | None:
@@ -79,6 +71,9 @@ class Inspect(Format):
             return None
         about = facts(header, "inspect-run")
         task, model = clean(about["task"]), clean(about["model"])
+        version = about["version"]
+        if isinstance(version, int) and version > 2:
+            notes.assumed.append(f"Version {version} of the log is read as version 2.")
         if not task:
             what = "this is no log of Inspect: it does not say its task."
             return notes.problem(what, "Name .eval or .json logs.", file.name)
@@ -140,7 +135,7 @@ class Inspect(Format):
         silent = any(score.get("value") == "N" for _, score in parts)
         self._noted[_SILENT] += silent
         self._noted[_LATE] += bool(record.get("error"))
-        key, target = key_of(at(record, "metadata.key")), key_of(record.get("target"))
+        key, target = key_of(said["key"]), key_of(record.get("target"))
         unread = silent or any(score.get("reason") in _UNREAD for _, score in parts)
         return {
             # An id may come again with another item, language or prompting.

@@ -14,8 +14,15 @@ from hatlib import hat_scores, load_responses
 from hatlib.errors import InputError
 from hatlib.logs import import_logs
 from hatlib.logs.collect.items import promptings, read_items, read_labels
-from hatlib.logs.collect.judging import agreement, agreement_text, judge_prompt, verdict_of
-from hatlib.logs.collect.rules import judged, letter_in, number_in
+from hatlib.logs.collect.judging import (
+    agreement,
+    agreement_text,
+    judge_prompt,
+    judged,
+    letter_in,
+    number_in,
+    verdict_of,
+)
 
 SUMS = {
     "en": "How much is {} and {}?",

@@ -25,7 +25,7 @@ def test_rows_are_answers(log):
     first = trials.frame.iloc[0]
     assert (first["model"], first["benchmark"], first["key"]) == (MODEL, "mgsm", "7")
     assert first["prompting"] == "direct"
-    assert trials.notes.read == [f"{MODEL}: 1 task, 2 rows.", "Schema version 0.2.2."]
+    assert trials.notes.read == [f"{MODEL}: 1 task, 2 rows."]
     asked = {"raw": "?", "reference": ["Bern"], "choices": ["Rom", "Bern"]}
     assert read(log(row(input=asked))).frame["key"].tolist() == ["B"]
     about = {"language": "Swahili", "item": "x", "source_language": "en", "prompting": "p"}

@@ -19,7 +19,7 @@ import pandas as pd
 from hatlib.data.files import Place, read_table
 from hatlib.data.languages import is_language, standard_language
 from hatlib.errors import InputError, listing
-from hatlib.logs.collect.rules import LETTERS, Kind, letter_in, number_in
+from hatlib.logs.collect.judging import LETTERS, Kind, letter_in, number_in
 from hatlib.logs.fields import listed, mapping, score_of
 from hatlib.logs.reading import clean, parsed
 
@@ -29,20 +29,16 @@ _COLUMNS = [*_NEEDED, "options", "source_language"]
 
 @dataclass(frozen=True)
 class Prompting:
-    """One way to ask.
+    """One way to ask: a wording in some languages, before or after the question."""
 
-    Attributes
-    ----------
-    name : str
-        Number of the wording, and whether it stands before or after the question.
-    texts : mapping of str to str
-        Language of the instruction to the instruction.
-    before : bool
-    """
-
-    name: str
     texts: Mapping[str, str]
+    wording: int
     before: bool
+
+    @property
+    def name(self) -> str:
+        """Number of the wording, and where it stands."""
+        return f"{self.wording + 1}-{'before' if self.before else 'after'}"
 
     def ask(self, item: Any, instructions: str = "en") -> str:
         """The prompt for an item, in English where there is no wording in the item's language."""
@@ -177,7 +173,7 @@ def read_labels(path: str | Path, items: Sequence[Any]) -> list[tuple[Any, str, 
     return [*zip(asked, rows["answer"], right == 1, strict=True)]
 
 
-def promptings(kind: Kind, n: int = 10, file: str | Path = "") -> tuple[Prompting, ...]:
+def promptings(kind: Kind, n: int = 10, file: str | Path = "") -> list[Prompting]:
     """The first `n` ways to ask: the same wordings for every item and language.
 
     Parameters
@@ -215,12 +211,8 @@ def promptings(kind: Kind, n: int = 10, file: str | Path = "") -> tuple[Promptin
     if not 1 <= n <= 2 * size:
         what = f"there are {2 * size} promptings for a {kind} in English and all its languages."
         raise InputError(what, "Use repeats.", file=str(path), value=str(n))
-    ways = []
-    for turn, wording in (divmod(k, size) for k in range(n)):
-        before = (turn + wording) % 2 == 0
-        name = f"{wording + 1}-{'before' if before else 'after'}"
-        ways.append(Prompting(name, {code: each[wording] for code, each in texts.items()}, before))
-    return tuple(ways)
+    places = [(k % size, (k // size + k % size) % 2 == 0) for k in range(n)]
+    return [Prompting({code: each[k] for code, each in texts.items()}, k, b) for k, b in places]
 
 
 def _table(

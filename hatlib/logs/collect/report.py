@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from inspect_ai.log import EvalLog, read_eval_log
 
 from hatlib.errors import listing
 from hatlib.logs.collect.judging import agreement, agreement_text
-from hatlib.words import counted
 
 _REASONS = {
-    "no_answer_found": "without an answer that the rule finds, counted as wrong",
-    "cut_off": "cut off before an answer, counted as wrong",
-    "grader_failed": "whose verdict could not be read, counted as missing",
+    "no_answer_found": ": no answer that the rule finds, counted as wrong",
+    "cut_off": ": cut off before an answer, counted as wrong",
+    "grader_failed": ": the verdict could not be read, counted as missing",
 }
 
 
 def lines(log: EvalLog) -> Iterator[str]:
     """Describe a log with its samples: how it was scored, what failed, whom to trust how far."""
-    samples, about = log.samples or [], log.eval.metadata or {}
-    scores = [score for sample in samples for score in (sample.scores or {}).values()]
-    told = [score.metadata or {} for score in scores]
-    yield f"{log.eval.task}, {log.eval.model}: {counted(len(samples), 'answer')}, {log.status}."
-    by = Counter(each.get("by") for each in told)
-    yield f"Scored by rule: {by['rule']:,}; by a judge: {by['judge']:,}."
-    for reason, n in Counter(str(score.reason) for score in scores if score.reason).items():
-        yield f"{counted(n, 'answer')} {_REASONS.get(reason, reason)}."
+    scores = [s for sample in log.samples or [] for s in (sample.scores or {}).values()]
+    told: Any = pd.DataFrame([{**(s.metadata or {}), "why": str(s.reason or "")} for s in scores])
+    about = log.eval.metadata or {}
+    yield f"{log.eval.task}, {log.eval.model}: {len(told):,} answers, {log.status}."
+    for (by, why), n in told.groupby(["by", "why"]).size().items() if len(told) else ():
+        yield f"{n:,} by {by}{_REASONS.get(why, why)}."
     if about.get("instructions_in_english"):
         yield f"Instructions in English for {listing(about['instructions_in_english'], 30)}."
-    if any(each.get("judged_by_itself") for each in told):
+    if told.get("judged_by_itself", pd.Series(dtype=object)).eq(True).any():
         yield f"Warning: {about.get('judge')} judged its own answers."
-    pairs = [(each["label"], each["verdict"]) for each in told if each.get("verdict") is not None]
-    if pairs:
-        yield agreement_text(log.eval.model, agreement(*zip(*pairs, strict=True)))
+    if "verdict" in told:
+        told = told.dropna(subset="verdict")
+        yield agreement_text(log.eval.model, agreement(told["label"], told["verdict"]))
     if "judge_prompt_sha256" in about:
         yield f"Prompt of the judge: {about['judge_prompt_sha256'][:12]}."
 

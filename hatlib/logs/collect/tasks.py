@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import wraps
+from hashlib import sha256
 from logging import getLogger
 from typing import Annotated, Any
 
@@ -27,13 +28,12 @@ from rich.markup import escape
 from hatlib.errors import InputError, Problem, listing
 from hatlib.logs.collect import judging
 from hatlib.logs.collect.items import promptings, read_items, read_labels
-from hatlib.logs.collect.judging import fingerprint, judge_prompt, verdict_of
-from hatlib.logs.collect.rules import Kind, judged
+from hatlib.logs.collect.judging import Kind, judge_prompt, judged, verdict_of
 
 _LOG = getLogger(__name__)
 _ABOUT_JUDGE = {
     "judge_prompt": judging.JUDGE_PROMPT,
-    "judge_prompt_sha256": fingerprint(judging.JUDGE_PROMPT),
+    "judge_prompt_sha256": sha256(judging.JUDGE_PROMPT.encode()).hexdigest(),
 }
 #: How a judge answers.
 JUDGING = GenerateConfig(temperature=0.0)
