@@ -310,12 +310,10 @@ def _small(runs: pd.DataFrame, size: str, threshold: float) -> pd.DataFrame:
          "larger, near chance"],
         "size unknown",
     )  # fmt: skip
-    number = runs.groupby("label").cumcount()  # no two runs share a group
-    labels = runs["label"].where(number == 0, runs["label"] + " #" + (number + 1).astype(str))
     left_out = np.where(role == "small", np.where(runs["y"].isna(), "no line", ""), role)
     return runs.assign(
         x=1.0,
-        group=np.where(small, labels, ""),
+        group=np.where(small, runs["label"], ""),
         role=role,
         left_out=np.where(small, left_out, runs["unfit"]),
     )

@@ -59,9 +59,7 @@ class Verdict:
     general : bool
         Whether the claim is about models in general, and not about those at hand alone.
     n_clusters, n_items : int or None
-        How many model families (or other clusters), and items, the interval rests on.
-    cluster : str
-        What a cluster is, in the plural.
+        How many model families and items the interval rests on.
     adjusted : mapping of str to float or None
         P-values after correction, see `decide`.
     family_size : int
@@ -85,7 +83,6 @@ class Verdict:
     general: bool | None = None
     n_clusters: int | None = None
     n_items: int | None = None
-    cluster: str = "lineages"
     adjusted: Mapping[str, float] | None = None
     family_size: int = 1
     doubtful: str = ""
@@ -218,8 +215,6 @@ def decide(estimate: float, low: float, high: float, *, margin: float, **about: 
         Whether the claim is about models in general; by default if `n_clusters` is given.
     n_clusters, n_items : int, optional
         What the interval rests on.
-    cluster : str
-        What a cluster is, in the plural.
     adjusted : mapping, optional
         Corrected p-values: ``zero``, that the number is 0; ``loss`` and ``gain``, that it is the
         lower or the upper margin. `decide_together` makes them.

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from hatlib.claims.verdict import MOST_NEEDED, Verdict
+from hatlib.resample import LEVEL
 from hatlib.words import counted, joined, markdown_text, signed
 
 if TYPE_CHECKING:
     from hatlib.show.figures import Notice, Table
 
 _HELD_BACK = {
-    "few clusters": "it rests on few {cluster}",
+    "few clusters": "it rests on few model families",
     "not after correction": "it does not survive the correction for {family_size} tests",
 }
 
@@ -50,7 +51,7 @@ is ruled out.'
     if not math.isfinite(v.estimate):
         return "There is no estimate."
     if not math.isfinite(v.low):
-        few = f", as there are too few {_unit(v)}" if v.general else ""
+        few = ", as there are too few model families" if v.general else ""
         return f"{number}, without an interval{few}."
     basis = f"; {_basis(v)}" if v.n_clusters else ""
     text = [
@@ -60,7 +61,7 @@ is ruled out.'
     told = _told(v, loss, gain)
     if told:
         text.append(told)
-    held = [_HELD_BACK[why].format(cluster=_unit(v), family_size=v.family_size)
+    held = [_HELD_BACK[why].format(family_size=v.family_size)
             for why in v.held_back if why in _HELD_BACK]  # fmt: skip
     if held:
         text.append(f"This is no more than suggestive: {joined(held)}.")
@@ -69,7 +70,7 @@ is ruled out.'
     if v.doubtful:
         text.append(v.doubtful)
     if v.answer == "open" and v.needed:
-        units = _unit(v) if v.general else "items"
+        units = "model families" if v.general else "items"
         number_of = f"more than {v.needed:,}" if v.needed >= MOST_NEEDED else f"about {v.needed:,}"
         have = v.n_clusters if v.general else v.n_items
         text.append(f"To rule out both would take {number_of} {units} like these (here: {have:,}).")
@@ -93,22 +94,11 @@ def _told(v: Verdict, loss: str, gain: str) -> str:
 
 
 def _basis(v: Verdict) -> str:
-    """What the interval rests on."""
-    of = counted(v.n_clusters or 0, _one(_unit(v), 1), _unit(v))
+    """What the interval rests on: families like these, or the models at hand."""
+    of = counted(v.n_clusters or 0, "model family", "model families")
     if v.general:
         return of
     return f"these models, of {of}" if v.n_clusters else "these models"
-
-
-def _unit(v: Verdict) -> str:
-    """What the clusters are called on a page."""
-    return "model families" if v.cluster == "lineages" else v.cluster
-
-
-def _one(plural: str, n: int) -> str:
-    if n != 1:
-        return plural
-    return plural[:-3] + "y" if plural.endswith("ies") else plural.removesuffix("s")
 
 
 @dataclass(frozen=True)
@@ -145,11 +135,7 @@ class Conclusion:
 
 
 def conclude(
-    verdict: Verdict | Sequence[Verdict],
-    says: str | Sequence[str] = "",
-    *,
-    badge: bool = True,
-    **words: Any,
+    verdict: Verdict | Sequence[Verdict], says: str | Sequence[str] = "", **words: Any
 ) -> Conclusion:
     """Show a verdict: its grade, a sentence about it, and the numbers in words.
 
@@ -160,8 +146,6 @@ def conclude(
     says : str or sequence of str
         What it means, in a sentence of plain text; by default the question. Above several, what
         they mean together, or a list with a sentence for each.
-    badge : bool
-        Whether the grade stands in front.
     **words
         Of `say`.
 
@@ -183,7 +167,7 @@ def conclude(
     heads = heads if isinstance(says, str) else list(says)
     texts = []
     for each, head in zip(several, heads, strict=True):
-        grade = f'<span class="hat-grade hat-{each.grade}">{each.grade}</span> ' if badge else ""
+        grade = f'<span class="hat-grade hat-{each.grade}">{each.grade}</span> '
         bold = f"**{markdown_text(head)}** " if head else ""
         subject = f"{markdown_text(each.subject)}: " if each.subject else ""
         texts.append(f"{grade}{bold}{subject}{say(each, **words)}")
@@ -191,9 +175,7 @@ def conclude(
     return Conclusion(several, tuple(texts), headline)
 
 
-def verdict_table(
-    verdicts: Iterable[Verdict], caption: str, *, loss: str = "loss", gain: str = "gain"
-) -> Table | Notice:
+def verdict_table(verdicts: Iterable[Verdict], caption: str) -> Table | Notice:
     """Several verdicts as a table: one row each, with what it rests on and what it rules out.
 
     Parameters
@@ -202,8 +184,6 @@ def verdict_table(
         Of one question, as from `hatlib.claims.contrast.verdicts`.
     caption : str
         What to see. Plain text.
-    loss, gain : str
-        What a number below and above 0 is called.
 
     Returns
     -------
@@ -221,18 +201,12 @@ def verdict_table(
 
     rows = []
     for v in verdicts:
-        known = math.isfinite(v.low)
-        ends = f" [{signed(v.low)}, {signed(v.high)}]" if known else ""
-        rows.append(
-            {
-                "dataset": v.subject,
-                "evidence": v.grade,
-                f"estimate [{v.level:.0%} interval]": signed(v.estimate) + ends,
-                "rests on": _basis(v),
-                "what it says": _told(v, loss, gain) if known else "There is no interval.",
-            }
-        )
-    return show_table(pd.DataFrame(rows), caption)
+        ends, told = f" [{signed(v.low)}, {signed(v.high)}]", _told(v, "loss", "gain")
+        if not math.isfinite(v.low):
+            ends, told = "", "There is no interval."
+        rows.append((v.subject, v.grade, signed(v.estimate) + ends, _basis(v), told))
+    heads = ["dataset", "evidence", f"estimate [{LEVEL:.0%} interval]", "rests on", "what it says"]
+    return show_table(pd.DataFrame(rows, columns=heads), caption)
 
 
 def unanswered(sets: pd.DataFrame, needs: str) -> Notice:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from hatlib import resample
-from hatlib.errors import InputError, Problem
+from hatlib.errors import InputError
 from hatlib.thresholds import BOOK
 from hatlib.truth.simulate import Floats, Simulated, profile_with, simulate_answers, together
 
@@ -39,8 +39,6 @@ def paper_design(
     *,
     scenario: Scenario = "findings",
     n_items: Sequence[int] | None = None,
-    item_spread: float = 0.1,
-    overdispersion: float = 0.0,
 ) -> Simulated:
     """Simulate twenty models on three benchmarks, in the shape of the paper's design.
 
@@ -62,8 +60,6 @@ def paper_design(
         less.
     n_items : sequence of int, optional
         Items of each benchmark; 250, 384 and 588 if not given.
-    item_spread, overdispersion : float
-        As in `simulate_answers`.
 
     Returns
     -------
@@ -87,9 +83,9 @@ def paper_design(
     sizes = [each["n_items"] for each in benchmarks] if n_items is None else list(n_items)
     if scenario not in get_args(Scenario):
         known = ", ".join(get_args(Scenario))
-        raise InputError(Problem("scenario is not known.", f"Use one of {known}.", value=scenario))
+        raise InputError("scenario is not known.", f"Use one of {known}.", value=scenario)
     if len(sizes) != len(benchmarks):
-        raise InputError(Problem(f"n_items has {len(sizes)} values.", "Give 3, one a benchmark."))
+        raise InputError(f"n_items has {len(sizes)} values.", "Give 3, one a benchmark.")
     generator = resample.generator(rng)
     models = design_models()
     # Somewhat different shapes: slopes are spread evenly, without regard to size and date.
@@ -108,8 +104,7 @@ def paper_design(
                 targets=targets,
                 target_shift=shifts,
                 chance=about["chance"],
-                item_spread=item_spread,
-                overdispersion=overdispersion,
+                item_spread=0.1,
                 source_language=about["source_language"],
                 models=models,
                 benchmark=about["name"],
