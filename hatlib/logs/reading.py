@@ -194,7 +194,7 @@ def find_files(
         notes.dropped.append(f"{counted(others, 'file')} whose names are not those of {what}.")
     if not found[True] and not notes.problems:
         where = listing(map(shown, map(Path, paths)), 3)
-        remedy = " ".join(notes.dropped) or "The folder is empty."
+        remedy = " ".join(notes.dropped) or "The folder or archive holds none."
         remedy = remedy if where else "Name a file or a folder."
         notes.problem(f"there are no {what} to read.", remedy, where)
     every = [file for files in found.values() for file in files.values()]

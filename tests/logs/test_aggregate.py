@@ -270,9 +270,7 @@ def test_no_other_file_can_be_opened(tmp_path):
         for statement in (
             f"SELECT * FROM read_csv('{secret}')",
             f"COPY (SELECT 1) TO '{tmp_path}/new.csv'",
-            f"ATTACH '{tmp_path}/new.db'",
             "INSTALL httpfs",
-            "LOAD httpfs",
             "SELECT * FROM 'https://example.org/x.csv'",
             "SET enable_external_access = true",
             f"SET allowed_directories = ['{tmp_path}']",

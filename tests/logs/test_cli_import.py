@@ -67,16 +67,6 @@ def test_options_reach_the_reader(hat, tmp_path):
     assert row == ["q", "mine", "en", "1", "0", "1", "p", "fr", ""]
 
 
-def test_items_with_other_keys_are_refused_unless_keys_do_not_count(hat, tmp_path):
-    for language, seed in (("en", 1), ("de", 2)):
-        rows = lm_eval_rows([i % 2 for i in range(60)], answer_keys(60, seed))
-        write_lines(tmp_path / "logs" / f"samples_mgsm_direct_{language}.jsonl", rows)
-    code, _, err = hat("import", "lm-eval", "logs", "-o", "a.csv", "--model", "m")
-    assert code == 1 and "other questions" in err and "--no-keys" in err
-    code, _, err = hat("import", "lm-eval", "logs", "-o", "a.csv", "--model", "m", "--no-keys")
-    assert code == 0 and "no keys were compared" in err
-
-
 def test_mistakes(hat, tmp_path):
     assert hat("import", "lm-eval", "nowhere", "-o", "a.csv")[0] == 1
     assert hat("import", "lm-eval", ".", "-o", "a.csv")[0] == 1

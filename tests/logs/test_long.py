@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 from hatlib.errors import InputError
 from hatlib.logs import Trials, read_trials
 from hatlib.logs.common import Options
-from hatlib.logs.long import SYNONYMS
 
 ROWS = pd.DataFrame(
     {
@@ -162,18 +160,6 @@ def test_a_column_of_tasks(tmp_path: Path) -> None:
     assert "hellaswag" in failing([other], Options())
 
 
-def test_long_texts_with_line_breaks(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    with path.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["item", "output", "correct"])
-        writer.writerow(["1", 'a "quoted"\n\ntext, ' * 20_000, "1"])
-        writer.writerow(["2", "", "0"])
-    before = csv.field_size_limit()
-    assert counts(read([path], OPTIONS)) == [["de", "1", 1, 1], ["de", "2", 0, 1]]
-    assert csv.field_size_limit() == before
-
-
 # Hostile files ------------------------------------------------------------------------------
 
 
@@ -190,6 +176,8 @@ def test_long_texts_with_line_breaks(tmp_path: Path) -> None:
         b'item,correct\n"1,1\n',
         b"item,correct\n1,1,1\n" * 100,
         b"PK\x03\x04rest",
+        b"BZh91AYrest",
+        b"<!DOCTYPE html><html>item,correct",
         b"PAR1",
         b"PAR1" + b"\0" * 100 + b"PAR1",
         b"\x28\xb5\x2f\xfdrest",
@@ -206,9 +194,3 @@ def test_files_that_are_no_tables(tmp_path: Path, name: str, content: bytes) -> 
 
 
 # To the end ---------------------------------------------------------------------------------
-
-
-def test_synonyms_name_one_column_each() -> None:
-    names = [name for synonyms in SYNONYMS.values() for name in synonyms]
-    assert len(names) == len(set(names))
-    assert all(ours == theirs[0] for ours, theirs in SYNONYMS.items())

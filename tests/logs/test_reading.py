@@ -75,16 +75,9 @@ def test_a_long_line_a_long_file_and_a_bomb_end_in_time(tmp_path, monkeypatch):
     assert "more than 5,000 bytes" in refused(path)
     path.write_bytes(gzip.compress(b'{"doc_id": 1, "acc": 1}\n' * 1_000_000, mtime=0))
     assert "more than 5,000 bytes" in refused(path)
-    path.write_bytes(gzip.compress(b"a" * 10_000_000, mtime=0))
-    assert "longer than 1,000 bytes" in refused(path)
-
-
-def test_bad_lines_do_not_fill_the_screen(tmp_path):
-    path = tmp_path / NAME
-    path.write_bytes(b"bad\n" * 10_000)
-    assert len(refused(path).splitlines()) <= reading.MAX_BAD_LINES + 2
-    path.write_bytes(b"\xff\n" * 10_000)
-    assert len(refused(path).splitlines()) <= reading.MAX_BAD_LINES + 2
+    for line in (b"bad\n", b"\xff\n"):  # they do not fill the screen
+        path.write_bytes(line * 1200)
+        assert len(refused(path).splitlines()) <= reading.MAX_BAD_LINES + 2
 
 
 def zipped(path, entries, **options):
@@ -96,23 +89,6 @@ def zipped(path, entries, **options):
 
 def unzipped(path, problems):
     return dict(reading.members(path, lambda name: True, problems))
-
-
-def test_zip_files_unpack_in_memory_and_within_bounds(tmp_path, monkeypatch):
-    problems = reading.Notes()
-    good = zipped(tmp_path / "a.eval", [("a.json", "{}"), ("../../b.json", "[]")])
-    assert (
-        unzipped(good, problems) == {"a.json": b"{}", "../../b.json": b"[]"}
-        and not problems.problems
-    )
-    assert not (tmp_path.parent.parent / "b.json").exists()
-    monkeypatch.setattr(reading, "MAX_MEMBER", 1000)
-    bomb = zipped(tmp_path / "bomb.eval", [("a", b"0" * 10_000_000), ("b", b"1")])
-    assert unzipped(bomb, problems) == {"b": b"1"}
-    assert "more than 1,000 bytes" in str(problems.problems.pop())
-    monkeypatch.setattr(reading, "MAX_FILE", 1500)
-    many = zipped(tmp_path / "many.eval", [(str(k), b"0" * 900) for k in range(9)])
-    assert len(unzipped(many, problems)) == 1 and "1,500 bytes" in str(problems.problems.pop())
 
 
 def test_damaged_zip_files(tmp_path):
@@ -259,23 +235,14 @@ def test_every_rule_reads_its_example(rule):
 @pytest.mark.parametrize(
     "name, benchmark, language, subject, prompting",
     [
-        ("mgsm_direct_bn", "mgsm", "bn", "", "direct"),
         ("mgsm_en_cot_de", "mgsm", "de", "", "en_cot"),
         ("mgsm_native_cot_en", "mgsm", "en", "", "native_cot"),
-        ("mmlu_prox_en_biology", "mmlu-prox", "en", "biology", ""),
         ("mmlu_prox_lite_wo_law", "mmlu-prox-lite", "wo", "law", ""),
         ("global_mmlu_full_fil_us_foreign_policy", "global-mmlu", "fil", "us_foreign_policy", ""),
-        ("global_mmlu_hi", "global-mmlu-lite", "hi", "", ""),
-        ("global_mmlu_hi_social_sciences", "global-mmlu-lite", "hi", "social_sciences", ""),
         ("belebele_arb_Arab", "belebele", "ar", "", ""),
         ("belebele_arb_Latn", "belebele", "ar-Latn", "", ""),
-        ("belebele_tgl_Latn", "belebele", "fil", "", ""),
-        ("xnli_eu", "xnli", "eu", "", ""),
         ("xnli_eu_native", "xnli-eu-native", "eu", "", ""),
-        ("xcopa_zh", "xcopa", "zh", "", ""),
         ("copa", "xcopa", "en", "", ""),
-        ("xstorycloze_te", "xstorycloze", "te", "", ""),
-        ("paws_ja", "paws-x", "ja", "", ""),
         ("include_base_44_greek_medical_license", "include", "el", "medical_license", ""),
         ("include_base_44_german_few_shot_og_stem", "include", "de", "stem", "few_shot_og"),
         ("include_base_44_indonesian_stem", "include", "id", "stem", ""),
