@@ -109,7 +109,12 @@ def summarise(tables: Tables, *, lead: str = "") -> Metrics:
     >>> len(lead), int(lead["n_targets"].iloc[0])
     (176, 8)
     """
-    frame = _prepared(tables)
+    frame = tables.accuracies.assign(set=set_ids(tables.accuracies))
+    benchmarks = tables.benchmarks.set_index("benchmark")
+    frame["source_language"] = frame["benchmark"].map(benchmarks["source_language"])
+    frame["chance"] = frame["benchmark"].map(benchmarks["chance_level"]).astype(float)
+    frame["set_name"] = _set_names(frame, benchmarks["name"])
+    frame["label"] = _labels(frame, tables.models)
     sets = list(dict.fromkeys(frame["set"]))
     if lead and lead not in sets:
         raise InputError(
@@ -134,17 +139,6 @@ def summarise(tables: Tables, *, lead: str = "") -> Metrics:
         languages=_finish(languages, tables),
         left_out=pd.DataFrame(left_out, columns=columns, dtype=str),
     )
-
-
-def _prepared(tables: Tables) -> pd.DataFrame:
-    """Accuracies with their set, source language and chance level."""
-    frame = tables.accuracies.assign(set=set_ids(tables.accuracies))
-    benchmarks = tables.benchmarks.set_index("benchmark")
-    frame["source_language"] = frame["benchmark"].map(benchmarks["source_language"])
-    frame["chance"] = frame["benchmark"].map(benchmarks["chance_level"]).astype(float)
-    frame["set_name"] = _set_names(frame, benchmarks["name"])
-    frame["label"] = _labels(frame, tables.models)
-    return frame
 
 
 def _set_names(frame: pd.DataFrame, names: pd.Series) -> pd.Series:

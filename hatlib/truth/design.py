@@ -90,15 +90,20 @@ def paper_design(
     models = design_models()
     # Somewhat different shapes: slopes are spread evenly, without regard to size and date.
     slopes = 0.8 + 0.4 * (np.arange(len(models)) * (np.sqrt(5) - 1) / 2 % 1)
+    small = _all_models()["params_total_b"].to_numpy() < BOOK["small"]
+    effects = (scenario != "no-trend") * _effects(PER_DOUBLING, PER_YEAR, THINKING)
+    effects += BROKEN * (small & (scenario == "small-broken"))
     parts = []
     for about, n in zip(benchmarks, sizes, strict=True):
         targets = about["targets"].split()
         shifts = tuple(_PAPER["languages"].get(code, 0.0) for code in targets)
-        wanted = _true_scores(about["level"], scenario)
         parts.append(
             simulate_answers(
                 _effects(*ABILITY) + about["easiness"],
-                profiles=[profile_with(*pair, shifts) for pair in zip(wanted, slopes, strict=True)],
+                profiles=[
+                    profile_with(*pair, shifts)
+                    for pair in zip(about["level"] + effects, slopes, strict=True)
+                ],
                 n_items=n,
                 n_trials=n_trials,
                 targets=targets,
@@ -149,10 +154,3 @@ def _effects(per_doubling: float, per_year: float, thinking: float) -> Floats:
     doublings = np.log2(models["params_total_b"] / 8)
     effort = models["reasoning"].map(_PAPER["effort"])
     return (per_doubling * doublings + per_year * years + thinking * effort).to_numpy()
-
-
-def _true_scores(level: float, scenario: Scenario) -> Floats:
-    trend = scenario != "no-trend"
-    small = _all_models()["params_total_b"].to_numpy() < BOOK["small"]
-    scores = level + trend * _effects(PER_DOUBLING, PER_YEAR, THINKING)
-    return scores + BROKEN * (small & (scenario == "small-broken"))

@@ -312,11 +312,12 @@ def _judged(part: pd.DataFrame) -> dict[str, Any]:
     slopes = _slopes(part)
     covered, covered_silent = _coverage(part), _coverage(silent)
     means = part.groupby("model")["score"].mean()
+    of_shape = part.groupby(["shape", "model"])["error"].mean().groupby("shape")
     return {
         "truth": part["truth"].mean(),
         "lowest": means.min(),
         "highest": means.max(),
-        "range": _range(part),
+        "range": (of_shape.max() - of_shape.min()).max(),  # between two models of one shape
         "range_without_noise": _held_out_range(part)[0],
         "bias": error.mean(),
         "rmse": np.sqrt((error**2).mean()),
@@ -335,12 +336,6 @@ def _judged(part: pd.DataFrame) -> dict[str, Any]:
         "remarks": "; ".join(sorted(set(part["remarks"]) - {""})),
         "replications": part["replication"].nunique(),
     }
-
-
-def _range(part: pd.DataFrame) -> Any:
-    """The largest difference of mean errors between two models of one shape."""
-    mean = part.groupby(["shape", "model"])["error"].mean().groupby("shape")
-    return (mean.max() - mean.min()).max()
 
 
 def _held_out_range(part: pd.DataFrame) -> tuple[float, float]:
