@@ -7,6 +7,7 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from line_tables import cloud
 from oracles import lines as oracle
 from scipy import special, stats
 
@@ -14,13 +15,6 @@ from hatlib import resample
 from hatlib.errors import InputError
 from hatlib.lines import lines
 from hatlib.lines.lines import expected_by_others, fit_line, from_scale, to_scale
-
-
-def cloud(seed, n=40, sd=0.05, slope=0.8):
-    rng = np.random.default_rng(seed)
-    x = rng.uniform(0.2, 0.95, n)
-    return x, 0.05 + slope * x + rng.normal(0, sd, n)
-
 
 # --- one line, against other programs -------------------------------------------------------
 
@@ -134,20 +128,13 @@ def test_missing_values_are_dropped():
 
 
 @pytest.mark.parametrize(
-    ("x", "y", "options"),
-    [
-        ([0.1, 0.2], [0.1], {}),
-        ([0.1, 0.2], [0.1, 0.2], {"scale": "log"}),
-        ([10, 20], [10, 30], {"scale": "logit"}),
-        ([0.1, 0.2], [0.1, 0.3], {"chance": 1.0}),
-        ([0.1, 0.2], [0.1, 0.3], {"n_items": [0, 9]}),
-        ([0.1, 0.2], [0.1, 0.3], {"n_items": [9, 9, 9]}),
-        ([0.1, 0.2], [0.1, 0.3], {"clusters": ["a"]}),
-    ],
-)
-def test_wrong_input_says_so(x, y, options):
+    "wrong",
+    [{"y": [0.1]}, {"scale": "log"}, {"x": [10, 20], "scale": "logit"}, {"chance": 1.0},
+     {"n_items": [0, 9]}, {"n_items": [9, 9, 9]}, {"clusters": ["a"]}],
+)  # fmt: skip
+def test_wrong_input_says_so(wrong):
     with pytest.raises(InputError):
-        fit_line(x, y, **options)
+        fit_line(**({"x": [0.1, 0.2], "y": [0.1, 0.3]} | wrong))
 
 
 # --- properties -----------------------------------------------------------------------------

@@ -5,17 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from line_tables import cloud
 from oracles import lines as oracle
 from scipy import stats
 
 from hatlib.lines import pairs, shapes
 from hatlib.lines.lines import GRID_POINTS, fit_line
-
-
-def cloud(seed, n=40, sd=0.05, slope=0.8):
-    rng = np.random.default_rng(seed)
-    x = rng.uniform(0.2, 0.95, n)
-    return x, 0.05 + slope * x + rng.normal(0, sd, n)
 
 
 def fitted(x, y, name="pair of lines", **options):

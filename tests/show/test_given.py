@@ -53,11 +53,6 @@ def test_answers_become_accuracies(answers):
     assert hatlib.summarise(tables).table()["params_total_b"].tolist() == [1.0, 8.0]
 
 
-def test_accuracies_and_answers_cannot_be_mixed_in_one_list(answers, accuracies):
-    with pytest.raises(InputError, match=r"answers\.csv: the file has answers item by item"):
-        hatlib.load([answers, accuracies])
-
-
 def test_answers_come_first_then_data_with_items_and_accuracies_alone_have_none(
     answers, accuracies
 ):
