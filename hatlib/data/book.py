@@ -15,7 +15,6 @@ from hatlib.data import data_folder, note_read
 from hatlib.data.files import Place
 from hatlib.data.loading import typed
 from hatlib.data.schema import MODEL_COLUMNS
-from hatlib.errors import InputError
 
 BUNDLED = {
     "accuracies": "published/accuracies.csv",
@@ -70,10 +69,7 @@ def bundled(name: str) -> pd.DataFrame:
     path = data_folder() / BUNDLED[name]
     note_read(path)
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    frame, problems = typed(frame, Place(BUNDLED[name], range(1, len(frame) + 1)))
-    if problems:
-        raise InputError(problems)
-    return frame
+    return typed(frame, Place(BUNDLED[name], range(1, len(frame) + 1)))[0]
 
 
 @lru_cache(maxsize=1)

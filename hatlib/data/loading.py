@@ -217,10 +217,8 @@ def typed(frame: pd.DataFrame, place: Place) -> tuple[pd.DataFrame, list[Problem
         if column in WHOLE:  # and small enough for a float to be exact
             bad |= values.notna() & ((values % 1 != 0) | (values.abs() > 2**53))
             what = "the value is not a whole number."
-        if bad.any():
-            comma = text.str.contains("[,%]")
-            problems += place.problems(bad & comma, what, _POINT, column, text)
-            problems += place.problems(bad & ~comma, what, "", column, text)
+        remedy = "" if column in WHOLE else _POINT
+        problems += place.problems(bad, what, remedy, column, text)
         values = values.mask(bad)
         frame[column] = values.astype("Int64") if column in WHOLE else values
     if "release_date" in frame:

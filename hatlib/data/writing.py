@@ -36,22 +36,17 @@ def check_free(files: Iterable[Path], force: bool, inputs: Iterable[Path] = ()) 
     --------
     >>> check_free([Path("new/truth.csv")], force=False)
     """
-    files = list(files)
-    read = {os.path.realpath(path) for path in inputs}
+    files, read = list(files), [path for path in inputs if path.exists()]
     folders = dict.fromkeys(path.parent for path in files)
     wrong = [(f, "this is a file.", "Name a folder.") for f in folders if f.is_file()]
     for path in files:
-        if os.path.realpath(path) in read or _is_one_of(path, read):
-            what = "this file is an input, and is not overwritten."
-        elif path.is_symlink() or path.is_dir():
-            what = "this is a link or a folder, and is not overwritten."
+        is_input = path.exists() and any(map(path.samefile, read))  # under whatever name
+        if is_input or path.is_symlink() or path.is_dir():
+            what = "file is an input" if is_input else "is a link or a folder"
+            wrong.append((path, f"this {what}, and is not overwritten.", "Choose another name."))
         elif path.exists() and not force:
-            what = "this file exists and is not overwritten."
-            wrong.append((path, what, "Choose another name, or overwrite with --force."))
-            continue
-        else:
-            continue
-        wrong.append((path, what, "Choose another name."))
+            remedy = "Choose another name, or overwrite with --force."
+            wrong.append((path, "this file exists and is not overwritten.", remedy))
     if wrong:
         raise InputError([Problem(what, remedy, str(path)) for path, what, remedy in wrong])
 
@@ -160,13 +155,6 @@ def sole_writer(folder: Path, *, wait: bool = False) -> Iterator[None]:
         for each in made:  # and still empty, as the run failed
             with contextlib.suppress(OSError):
                 each.rmdir()
-
-
-def _is_one_of(path: Path, read: set[str]) -> bool:
-    """Whether a file is one of others under another name (a hard link)."""
-    with contextlib.suppress(OSError):
-        return any(os.path.samefile(path, other) for other in read)  # noqa: PTH121
-    return False
 
 
 def csv_text(frame: pd.DataFrame, **how: Any) -> str:
