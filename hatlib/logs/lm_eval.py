@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hatlib.data.languages import is_language
 from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run, gather
 from hatlib.logs.fields import UNREADABLE, WHERE, facts, key_of, listed, mapping, score_of, short
@@ -31,9 +30,6 @@ _END = r"\.jsonl(\.gz|\.zst)?"
 _SAMPLES = re.compile(rf"samples_(?P<task>.+?)(_(?P<date>{_DATE}))?{_END}")
 _OLD = re.compile(rf"(pretrained|model|peft)__(?P<model>.+?){_END}")
 _RESULTS = re.compile(rf"results(_{_DATE})?\.json")
-_NO_MODEL = re.compile(
-    r"|results?|outputs?|out|logs?|samples?|evals?|lm[-_]?eval.*|runs?|data|tmp|temp|main", re.I
-)
 
 
 class LmEval(Format):
@@ -92,9 +88,8 @@ class LmEval(Format):
         said = facts(whole, "lm-eval-run")
         model = model.replace("__", "/", 1)
         model = clean(said["model"] if isinstance(said["model"], str) else model)
-        guess = "" if model else _of_folder(file)
-        if self.options.model and "/" not in guess:
-            guess = ""  # a folder of lm-evaluation-harness holds one model, and writes / as __
+        folder = file.path.absolute().parent.name if file.named else file.folder.rsplit("/", 1)[-1]
+        guess = clean(folder.replace("__", "/", 1)) if "__" in folder and not model else ""
         adapter = str(args.get("peft") or args.get("delta") or "") if model else ""
         if adapter:
             model = clean(f"{model}+{adapter.rstrip('/').rsplit('/', 1)[-1].lstrip('.')}")
@@ -190,15 +185,6 @@ def _told_apart(rows: pd.DataFrame, run: Run, reader: Format) -> pd.DataFrame:
             names = [str(k + 1) for k in range(place.max() + 1)]
         rows = rows.assign(variant=np.array(names, dtype=object)[place])
     return rows.assign(variant=rows["variant"].replace("", "none"), fallback="")
-
-
-def _of_folder(file: File) -> str:
-    """The model by the name of the folder; empty if that names none."""
-    folder = file.folder.rsplit("/", 1)[-1]
-    if "/" not in file.relative:
-        folder = file.path.absolute().parent.name
-    is_code = is_language(folder) and len(re.split(r"[-_]", folder)[0]) <= 3
-    return "" if is_code or _NO_MODEL.fullmatch(folder) else clean(folder.replace("__", "/", 1))
 
 
 def _scores(row: Mapping[str, Any]) -> dict[str, float]:
