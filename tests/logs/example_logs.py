@@ -5,14 +5,12 @@ A strong and a weak model, or six for answers that were given once, in every for
 
 from __future__ import annotations
 
-import gzip
 import json
 import sys
 from pathlib import Path
 
-import logs_eee
 import logs_inspect
-from make_logs import LADDER, MODELS, answers, lm_eval
+from make_logs import LADDER, MODELS, answers, eee_row, lm_eval, write_lines
 
 N_ITEMS, N_TRIALS = 40, 4
 TASK = "mgsm_direct_{}"
@@ -38,11 +36,9 @@ def write(folder: Path) -> None:
         for i, k in ((i, k) for i in range(N_ITEMS) for k in range(N_TRIALS)):
             verdict = bool(right[i, k])
             about = {"evaluation_id": f"{task}/{model}/1900000000.5", "model_id": model}
-            rows.append(logs_eee.row(f"q{i}", verdict, task, **about))
+            rows.append(eee_row(f"q{i}", verdict, task, **about))
             lines.append(f"{model},{language},q{i},{'yes' if verdict else 'no'}")
-    (folder / "eee").mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    (folder / "eee" / "mgsm.jsonl.gz").write_bytes(gzip.compress(text, mtime=0))
+    write_lines(folder / "eee" / "mgsm.jsonl.gz", rows)
     (folder / "long.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

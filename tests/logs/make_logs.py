@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ MODELS = {"invented/strong-7b": 1.5, "invented/weak-1b": -0.5}
 #: Enough models for hardness that is pooled over them.
 LADDER = MODELS | {f"invented/rung-{k}b": k / 2 - 1 for k in range(4)}
 LANGUAGES = ("en", "de", "sw")
+EEE_MODEL = "invented/strong-1b"
 
 Answers = dict[tuple[str, str], np.ndarray]
 
@@ -51,9 +53,10 @@ def answer_keys(n_items: int, seed: int = 1) -> list[str]:
 
 
 def write_lines(path: Path, rows: Iterable[object]) -> Path:
-    """JSONL; the folder is made."""
+    """JSON lines, packed if the name says so."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    text = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+    path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
     return path
 
 
@@ -98,6 +101,28 @@ def lm_eval(
             about = {"model_name": model, "config": config, "configs": {}}
             (here / f"results_{date}.json").write_text(json.dumps(about), encoding="utf-8")
     return folder
+
+
+def eee_row(item: str = "q1", right: Any = True, task: str = "mgsm_direct_de", **more: Any) -> Any:
+    """A row of Every Eval Ever, version 0.2.2; `more` replaces fields, ``about`` its metadata."""
+    about = more.pop("about", None)
+    score = more.pop("score", float(right) if isinstance(right, bool) else right)
+    return {
+        "schema_version": "0.2.2",
+        "evaluation_id": f"{task}/{EEE_MODEL}/1900000000.5",
+        "model_id": EEE_MODEL,
+        "evaluation_name": task,
+        "sample_id": item,
+        "sample_hash": "0" * 64,
+        "interaction_type": "single_turn",
+        "input": {"raw": f"Invented riddle {item}", "reference": ["7"], "choices": None},
+        "output": {"raw": ["7"], "reasoning_trace": []},
+        "messages": None,
+        "answer_attribution": [],
+        "evaluation": {"score": score, "is_correct": right, "num_turns": None},
+        "error": None,
+        "metadata": about,
+    } | more
 
 
 def read(program: str, path: Any, **options: Any) -> Any:

@@ -74,69 +74,50 @@ def write(path, rows):
 # Rules --------------------------------------------------------------------------------------
 
 
-NUMBERS = r"""
-First 3, then 5.\nANSWER: 18            | 18
-ANSWER: 7\nNo, wait.\n**ANSWER:** **18** | 18
-ANSWER：१८                              | 18
-উত্তর: ১,২৩৪                             | 1234
-الجواب ١٢٫٥                             | 12.5
-結果は１８です                            | 18
-共18個                                  | 18
-ANSWER: $1,234,567.50                   | 1234567.50
-1.234.567 Euro                          | 1234567
-1.234,5 kg                              | 1234.5
-12 345 roubles                          | 12345
-12\u202f345,6                           | 12345.6
-1,00,000 रुपये                          | 100000
-0.125                                   | 0.125
-ein Viertel, also 0,250                 | 0.250
-2,5                                     | 2.5
-1'250                                   | 1250
-−5 degrees                              | -5
-from 10-18                              | 18
-H2O and 3                               | 3
-so \boxed{1{,}080}                     | 1080
-ANSWER: 6 * 3 = 18 (per day)            | 18
-ANSWER: 18 dollars for 3 days           | 18
-ANSWER:\n18                             | 18
-The answer is 18.                       | 18
-ANSWER: eighteen, of 20                 | 20
-ANSWER: eighteen                        | None
-no idea                                 | None
-                                        | None
-"""
-LETTERS = r"""
-A is wrong.\nANSWER: J     | J
-ANSWER: (b)                | B
-**ANSWER: C) red**         | C
-ANSWER: Ｄ                 | D
-ANSWER: \boxed{E}         | E
-ANSWER: option F.          | F
-the answer is (G)          | G
-I                          | I
-red                        | C
-ANSWER: C red              | C
-Some thoughts.\nH          | H
-I cannot tell              | None
-A car is red               | None
-ANSWER: K                  | None
-"""
+NUMBERS = [  # the number, and replies that give it
+    ("18", "First 3, then 5.\nANSWER: 18 ¦ ANSWER: 7\nNo, wait.\n**ANSWER:** **18** ¦ from 10-18"),
+    ("18", "ANSWER：१८ ¦ 結果は１８です ¦ 共18個 ¦ ANSWER: 6 * 3 = 18 (per day) ¦ ANSWER:\n18"),
+    ("18", "ANSWER: 18 dollars for 3 days ¦ The answer is 18."),
+    ("1234", "উত্তর: ১,২৩৪"),
+    ("12.5", "الجواب ١٢٫٥"),
+    ("1234567.50", "ANSWER: $1,234,567.50"),
+    ("1234567", "1.234.567 Euro"),
+    ("1234.5", "1.234,5 kg"),
+    ("12345", "12 345 roubles"),
+    ("12345.6", "12\u202f345,6"),
+    ("100000", "1,00,000 रुपये"),
+    ("0.125", "0.125"),
+    ("0.250", "ein Viertel, also 0,250"),
+    ("1250", "1'250"),
+    ("-5", "−5 degrees"),
+    ("3", "H2O and 3"),
+    ("1080", r"so \boxed{1{,}080}"),
+    ("20", "ANSWER: eighteen, of 20"),
+    ("", "ANSWER: eighteen ¦ no idea ¦ "),
+]
+LETTERS = [
+    ("J", "A is wrong.\nANSWER: J"),
+    ("B", "ANSWER: (b)"),
+    ("C", "**ANSWER: C) red** ¦ red ¦ ANSWER: C red"),
+    ("D", "ANSWER: Ｄ"),
+    ("E", r"ANSWER: \boxed{E}"),
+    ("F", "ANSWER: option F."),
+    ("G", "the answer is (G)"),
+    ("H", "Some thoughts.\nH"),
+    ("", "I cannot tell ¦ A car is red ¦ ANSWER: K"),
+]
 
 
-def table(text):
-    lines = text.replace(r"\u202f", "\u202f").strip("\n").splitlines()
-    rows = ([part.strip() for part in line.rsplit("|", 1)] for line in lines)
-    return [(a.replace(r"\n", "\n"), None if b == "None" else b) for a, b in rows]
+@pytest.mark.parametrize(("number", "replies"), NUMBERS)
+def test_numbers(number, replies):
+    found = {number_in(reply) for reply in replies.split(" ¦ ")}
+    assert found == {Decimal(number) if number else None}
 
 
-@pytest.mark.parametrize(("reply", "number"), table(NUMBERS))
-def test_numbers(reply, number):
-    assert number_in(reply) == (None if number is None else Decimal(number))
-
-
-@pytest.mark.parametrize(("reply", "letter"), table(LETTERS))
-def test_letters(reply, letter):
-    assert letter_in(reply, ["car", "sky", "red", *"defghij"]) == letter
+@pytest.mark.parametrize(("letter", "replies"), [*LETTERS, ("I", "I")])
+def test_letters(letter, replies):
+    options = ["car", "sky", "red", *"defghij"]
+    assert {letter_in(reply, options) for reply in replies.split(" ¦ ")} == {letter or None}
 
 
 def test_facts():

@@ -5,8 +5,9 @@ from functools import partial
 
 import make_logs
 import pytest
-from logs_eee import MODEL, row, write
-from make_logs import counts
+from make_logs import EEE_MODEL as MODEL
+from make_logs import counts, write_lines
+from make_logs import eee_row as row
 
 from hatlib.logs import import_logs
 
@@ -16,7 +17,7 @@ read, failing = partial(make_logs.read, "eee"), partial(make_logs.refused, "eee"
 @pytest.fixture
 def log(tmp_path):
     """Write a file of some rows."""
-    return lambda *rows, name="a.jsonl": write(tmp_path / name, rows)
+    return lambda *rows, name="a.jsonl": write_lines(tmp_path / name, rows)
 
 
 def test_rows_are_answers(log):

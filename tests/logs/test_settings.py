@@ -7,10 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import logs_eee
 import pytest
 from logs_inspect import header, sample, write_log
-from make_logs import answer_keys, lm_eval_rows, write_lines
+from make_logs import answer_keys, eee_row, lm_eval_rows, write_lines
 
 from hatlib.errors import InputError
 from hatlib.logs import import_logs
@@ -163,8 +162,8 @@ def test_samples_of_inspect_that_are_not_there_are_counted(tmp_path):
 
 def test_settings_of_every_eval_ever_stand_in_the_aggregate_results(tmp_path):
     for code, effort in (("en", "low"), ("de", "high")):
-        rows = [logs_eee.row(f"q{i}", i % 2 == 0, f"mgsm_direct_{code}") for i in range(4)]
-        logs_eee.write(tmp_path / f"{code}_samples.jsonl", rows)
+        rows = [eee_row(f"q{i}", i % 2 == 0, f"mgsm_direct_{code}") for i in range(4)]
+        write_lines(tmp_path / f"{code}_samples.jsonl", rows)
         config = {"generation_args": {"temperature": 0.0, "reasoning_effort": effort}}
         whole = {"evaluation_results": [{"generation_config": config}]}
         (tmp_path / f"{code}.json").write_text(json.dumps(whole))
