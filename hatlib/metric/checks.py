@@ -54,7 +54,6 @@ def identity_control(
     keep = (size > 0) & (size < n)
     if not keep.any() or np.median(size[keep]) < 2:
         return None
-    judge = counts.judge
     split = replace(
         counts,
         targets=("half",),
@@ -64,7 +63,6 @@ def identity_control(
         target_trials=np.where(keep, n - size, 0)[:, None],
         prompted=None,
         unparsed=None,
-        judge=judge.of(counts.source_language) if judge else None,
     )
     found = score_counts(split, draws=draws, rng=rng)
     return found.score if found.hardness.method == "self" else None

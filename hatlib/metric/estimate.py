@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hatlib import resample
-from hatlib.data.responses import BY_ITEM, Counts
-from hatlib.errors import InputError, Problem, listing
+from hatlib.data.responses import Counts
+from hatlib.errors import InputError, Problem
 from hatlib.metric.answers import leave_one_out, repeated, told_by_promptings
 from hatlib.metric.flags import Note, Remark
 from hatlib.metric.hardness import Hardness, onto_grid, self_hardness
@@ -238,7 +238,7 @@ def some_items(counts: Counts, items: NDArray[np.intp]) -> Counts:
 
 
 def check(counts: Counts, settings: Settings) -> None:
-    """Refuse what would not fit into memory, and a judge of other languages."""
+    """Refuse what would not fit into memory."""
     size = settings.draws * len(counts.models) * (len(counts.targets) + 1)
     if size > MOST_DRAWN:
         fewer = MOST_DRAWN * settings.draws // size // 100 * 100
@@ -248,19 +248,6 @@ def check(counts: Counts, settings: Settings) -> None:
         )
         remedy = f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time."
         raise InputError(what, remedy)
-    judged = settings.judge.languages if settings.judge else {}
-    there = sorted({counts.source_language, *counts.targets})
-    refuse_unknown(f"{counts.benchmark} has no language of this name.", list(judged), there)
-    if judged and counts.source_language == BY_ITEM:
-        what = "the judge differs by language, and the source language by item."
-        raise InputError(what, "Give one judge for all languages.")
-
-
-def refuse_unknown(what: str, asked: Sequence[str], there: Sequence[str]) -> None:
-    """Refuse names that are not there."""
-    remedy = f"There are: {listing(there, 40)}."
-    if problems := [Problem(what, remedy, value=name) for name in asked if name not in there]:
-        raise InputError(problems)
 
 
 def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[Note]]:

@@ -249,7 +249,7 @@ def self_hardness(table: SufficientTable, *, correlation: float = 0.0) -> Hardne
     (1, 5, 41)
     """
     grid = hardness_grid(table.chance)
-    accepted = table.judge.observed(grid, table.source_language) if table.judge else grid
+    accepted = table.judge.observed(grid) if table.judge else grid
     likelihood = binomial_likelihood(table.correct, table.trials, accepted, correlation)
     steps = int(np.clip(np.median(table.source_items.sum(axis=1)) / 10, *EM_STEPS))
     distribution = mixing_distribution(table.source_items, likelihood, steps)

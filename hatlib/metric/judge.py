@@ -12,8 +12,8 @@ judge errs independently from answer to answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,8 +39,6 @@ class Judge:
     n_right, n_wrong : int
         Right and wrong answers, as people see them, behind the two shares; 0 if a share is known
         exactly. They widen the intervals of corrected scores.
-    languages : mapping of str to Judge
-        Languages in which the judge is better or worse.
 
     Raises
     ------
@@ -58,7 +56,6 @@ class Judge:
     specificity: float = 1.0
     n_right: int = 0
     n_wrong: int = 0
-    languages: Mapping[str, Judge] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shares = {"sensitivity": self.sensitivity, "specificity": self.specificity}
@@ -80,19 +77,13 @@ class Judge:
         """Sensitivity plus specificity minus 1: 1 is a perfect judge, 0 a coin."""
         return self.sensitivity + self.specificity - 1
 
-    def of(self, language: str) -> Judge:
-        """The judge as it is in one language."""
-        return self.languages.get(language, self)
-
-    def observed(self, rate: ArrayLike, language: str = "") -> Floats:
+    def observed(self, rate: ArrayLike) -> Floats:
         """The share that the judge accepts, where `rate` is right."""
-        judge = self.of(language)
-        return (1 - judge.specificity) + judge.informed * np.asarray(rate, dtype=float)
+        return (1 - self.specificity) + self.informed * np.asarray(rate, dtype=float)
 
-    def corrected(self, rate: ArrayLike, language: str = "") -> Floats:
+    def corrected(self, rate: ArrayLike) -> Floats:
         """The share that is right, where the judge accepts `rate`; may leave [0, 1] by chance."""
-        judge = self.of(language)
-        return (np.asarray(rate, dtype=float) - (1 - judge.specificity)) / judge.informed
+        return (np.asarray(rate, dtype=float) - (1 - self.specificity)) / self.informed
 
     def unknowns(self) -> Iterator[tuple[Judge, Judge, float]]:
         """The judge with one share a standard error lower and higher, and the errors' step.
@@ -104,19 +95,12 @@ class Judge:
         steps : float
             The distance of the two, in standard errors.
         """
-        for key in ("", *self.languages):
-            mine = self.languages[key] if key else self
-            for share, number in (("sensitivity", "n_right"), ("specificity", "n_wrong")):
-                value, n = getattr(mine, share), getattr(mine, number)
-                if not n:
-                    continue
+        for share, number in (("sensitivity", "n_right"), ("specificity", "n_wrong")):
+            value, n = getattr(self, share), getattr(self, number)
+            if n:
                 # One answer more on each side keeps an error in judges that were never wrong.
                 shrunk = (value * n + 1) / (n + 2)
                 error = float(np.sqrt(shrunk * (1 - shrunk) / (n + 2)))
-                ends = [max(value - error, 1e-6), min(value + error, 1.0)]
-                moved = [replace(mine, **{share: end}) for end in ends]
-                if key:
-                    moved = [
-                        replace(self, languages={**self.languages, key: each}) for each in moved
-                    ]
-                yield moved[0], moved[1], (ends[1] - ends[0]) / error
+                low, high = max(value - error, 1e-6), min(value + error, 1.0)
+                moved = (replace(self, **{share: end}) for end in (low, high))
+                yield *moved, (high - low) / error

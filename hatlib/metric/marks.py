@@ -101,7 +101,7 @@ def _source_error(table: SufficientTable) -> Floats:
     if len(table.trials):
         rate = table.correct / table.trials
         if table.judge:
-            rate = table.judge.corrected(rate, table.source_language)
+            rate = table.judge.corrected(rate)
         variance = table.source_items @ rate**2 / n - (table.source_items @ rate / n) ** 2
     else:  # one answer an item, or nearly
         accuracy = table.paired[1, :, 0] / np.maximum(table.paired[0, :, 0], 1)

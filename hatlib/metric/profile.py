@@ -128,7 +128,7 @@ def _plugin(table: SufficientTable, hardness: Hardness) -> tuple[Floats, Solve, 
     """*f* at *k/K* is the mean rate of the items seen at *k/K*, with straight lines between."""
     rate = table.correct / table.trials
     if table.judge:
-        rate = table.judge.corrected(rate, table.source_language).clip(0, 1)
+        rate = table.judge.corrected(rate).clip(0, 1)
     known, where = np.unique(rate, return_inverse=True)
     hats = np.stack([np.interp(hardness.grid, known, unit) for unit in np.eye(len(known))])
     # Cells of the same rate (2 of 4, 3 of 6) share its place evenly.

@@ -189,19 +189,14 @@ class Standard:
 
     def to_json(self) -> str:
         """As text, to be kept in a file."""
-        document = {
-            "hat_standard": 1,
-            "benchmark": self.benchmark,
-            "chance": self.chance,
-            "origin": self.origin,
-            "source_probability": self.grid.round(6).tolist(),
-            "weight": self.weight.round(8).tolist(),
-            "targets": list(self.shape.targets),
-            "level": self.shape.offset.round(6).tolist(),
-            "common": self.shape.common.round(6).tolist(),
-            "spread": self.shape.spread.round(6).tolist(),
-        }
-        return json.dumps(document, indent=1)
+        said = {"benchmark": self.benchmark, "chance": self.chance, "origin": self.origin}
+        shape = self.shape
+        hardness = {"source_probability": self.grid.round(6), "weight": self.weight.round(8)}
+        names = {"level": shape.offset, "common": shape.common, "spread": shape.spread}
+        arrays = {name: values.tolist() for name, values in hardness.items()}
+        arrays |= {"targets": list(shape.targets)}
+        arrays |= {name: values.round(6).tolist() for name, values in names.items()}
+        return json.dumps({"hat_standard": 1, **said, **arrays}, indent=1)
 
     def write(self, path: str | Path, *, force: bool = False) -> Path:
         """Keep it in a file.
@@ -256,8 +251,8 @@ def _standard(raw: Any) -> Standard:
     if not sound:
         raise ValueError("shapes or values")
     shape = Shape(targets, level, common, spread)
-    origin, benchmark = str(raw["origin"]), str(raw["benchmark"])
-    return Standard(benchmark, chance, grid, weight / weight.sum(), shape, origin)
+    facts = str(raw["benchmark"]), chance, grid, weight / weight.sum()
+    return Standard(*facts, shape, str(raw["origin"]))
 
 
 STANDARDS = ("mgsm", "copa-dialects", "truthfulqa-bleu")

@@ -246,11 +246,11 @@ class HatScores:
         InputError
             If there is no such benchmark.
         """
-        for b in self.benchmarks:
-            if name in ("", b.benchmark):
-                return b
-        there = f"There are: {listing([b.benchmark for b in self.benchmarks], 20)}."
-        raise InputError("no such benchmark was scored.", there, value=name)
+        found = {b.benchmark: b for b in self.benchmarks}
+        if name and name not in found:
+            there = f"There are: {listing(found, 20)}."
+            raise InputError("no such benchmark was scored.", there, value=name)
+        return found[name] if name else self.benchmarks[0]
 
     def _some(self, benchmark: str) -> Sequence[BenchmarkScores]:
         return [self.benchmark(benchmark)] if benchmark else self.benchmarks

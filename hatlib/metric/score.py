@@ -26,6 +26,7 @@ from threadpoolctl import ThreadpoolController
 
 from hatlib import resample
 from hatlib.data.responses import Counts, Responses
+from hatlib.errors import InputError, Problem, listing
 from hatlib.metric import estimate, sufficient
 from hatlib.metric import marks as weak
 from hatlib.metric.answers import check_chance
@@ -147,7 +148,9 @@ def hat_scores(
     about = responses.benchmarks.set_index("benchmark")
     there = about.index.astype(str).tolist()
     chosen = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks or there)
-    estimate.refuse_unknown("there is no such benchmark.", chosen, there)
+    what, remedy = "there is no such benchmark.", f"There are: {listing(there, 40)}."
+    if problems := [Problem(what, remedy, value=name) for name in chosen if name not in there]:
+        raise InputError(problems)
     generator, results = resample.generator(rng), []
     for done, name in enumerate(chosen):
         if progress:

@@ -67,7 +67,7 @@ def means_of(rates: Floats, items: Floats) -> Floats:
 def source_rates(counts: Counts) -> Floats:
     """Source rate of each item, corrected for a judge; 0 where unanswered; models × items."""
     rates = counts.source_correct / np.maximum(counts.source_trials, 1)
-    return counts.judge.corrected(rates, counts.source_language) if counts.judge else rates
+    return counts.judge.corrected(rates) if counts.judge else rates
 
 
 def target_rates(counts: Counts) -> Floats:
@@ -82,8 +82,7 @@ def target_rates(counts: Counts) -> Floats:
     paired = (trials > 0) & (counts.source_trials > 0)[:, None, :]
     rates = np.where(paired, counts.target_correct / np.maximum(trials, 1), np.nan)
     if counts.judge:
-        for place, language in enumerate(counts.targets):
-            rates[:, place] = counts.judge.corrected(rates[:, place], language)
+        rates = counts.judge.corrected(rates)
     return np.concatenate([mean_over(rates, axis=1)[:, None], rates], axis=1)
 
 
@@ -214,8 +213,7 @@ def cells_of(counts: Counts, one_out: Bools | None = None) -> Cells:
     share = p.trials / np.bincount(place, p.trials)[place]
     rates = p.correct / p.trials
     if counts.judge:
-        for t, name in enumerate(counts.targets):
-            rates[p.target == t] = counts.judge.corrected(rates[p.target == t], name)
+        rates = counts.judge.corrected(rates)
     others = (whole > 0) & ~one_out[:, None]
     codes = np.unique(np.concatenate([left, whole[others]]))
     ledgers = plain_ledgers(counts, np.where(others, np.searchsorted(codes, whole), -1))

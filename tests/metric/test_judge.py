@@ -61,8 +61,6 @@ def test_correction_by_hand():
     judge = Judge(sensitivity=0.9, specificity=0.8)
     assert judge.observed(0.6) == pytest.approx((54 + 8) / 100)
     assert judge.corrected(0.62) == pytest.approx(0.6)
-    by_language = Judge(0.9, 0.9, languages={"sw": Judge(0.7, 0.95)})
-    assert by_language.corrected([0.7], "sw") == by_language.corrected([0.9], "de")
 
 
 @pytest.mark.parametrize(
@@ -175,16 +173,12 @@ def test_tables_of_a_judge_add_up_and_score_the_same():
 def test_what_a_judge_does_not_go_with():
     counts, _ = answers(n_items=100)
     judge = Judge(0.9, 0.9)
-    by_item = simulated(source_language="item", targets=["de", "fr"], n_items=60)
-    by_item = by_item.responses.counts("sim")
-    for data, options, message in (
-        (counts, {"judge": judge, "hardness": "pooled"}, "needs hardness self"),
-        (counts, {"judge": judge, "profile": "quadratic"}, "profile quadratic cannot be corrected"),
-        (counts, {"judge": Judge(languages={"xx": judge})}, "no language of this name"),
-        (by_item, {"judge": Judge(languages={"de": judge})}, "the source language by item"),
+    for options, message in (
+        ({"hardness": "pooled"}, "needs hardness self"),
+        ({"profile": "quadratic"}, "profile quadratic cannot be corrected"),
     ):
         with pytest.raises(InputError, match=message):
-            score_counts(data, draws=0, **options)
+            score_counts(counts, judge=judge, draws=0, **options)
 
 
 # --- whose answers tell the hardness --------------------------------------------------------
