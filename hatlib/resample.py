@@ -103,11 +103,8 @@ def cluster_codes(clusters: ArrayLike | None, n: int) -> Ints:
             f"there are {len(labels)} cluster labels for {n} models.", "Give one each."
         )
     missing = labels.isna() | (labels.astype(str).str.strip() == "")
-    keys = [
-        ("own", str(i)) if gap else ("label", str(label))
-        for i, (gap, label) in enumerate(zip(missing, labels, strict=True))
-    ]
-    return pd.factorize(pd.Series(keys, dtype=object))[0].astype(np.int64)
+    own = pd.Series([f"own\0{i}" for i in range(n)], dtype=object)
+    return pd.factorize(labels.astype(str).mask(missing, own))[0].astype(np.int64)
 
 
 def weights(
@@ -137,9 +134,7 @@ def weights(
     >>> bool((w[:, 0] == w[:, 1]).all()), set(w[:, 1:].sum(axis=1).tolist())
     (True, {3})
     """
-    if clusters is None and n is None:
-        raise InputError("neither clusters nor n is given.", "Give one of them.")
-    size = len(np.asarray(clusters, dtype=object)) if clusters is not None else int(n or 0)
+    size = int(n or 0) if clusters is None else len(np.asarray(clusters, dtype=object))
     codes = cluster_codes(clusters, size)
     if not size:
         return np.zeros((checked_draws(draws), 0), dtype=np.int64)
@@ -148,17 +143,15 @@ def weights(
     return generator(rng).multinomial(families, even, size=checked_draws(draws))[:, codes]
 
 
-def percentile_interval(values: ArrayLike, level: float = LEVEL, axis: int = 0) -> Floats:
+def percentile_interval(values: ArrayLike, level: float = LEVEL) -> Floats:
     """The middle `level` of the draws.
 
     Parameters
     ----------
     values : array_like
-        Estimates, one a draw along `axis`. Draws without an estimate (nan) are left out.
+        Estimates, one a draw along the first axis. Draws without an estimate (nan) are left out.
     level : float
         Nominal coverage, between 0 and 1.
-    axis : int
-        The axis of the draws.
 
     Returns
     -------
@@ -170,7 +163,7 @@ def percentile_interval(values: ArrayLike, level: float = LEVEL, axis: int = 0) 
     >>> percentile_interval(range(101), level=0.9).round(9).tolist()
     [5.0, 95.0]
     """
-    array = np.moveaxis(np.asarray(values, dtype=float), axis, 0)
+    array = np.asarray(values, dtype=float)
     tail = (1 - _level(level)) / 2
     good = np.isfinite(array)
     if good.all() and len(array):
@@ -302,13 +295,6 @@ def checked_draws(draws: int) -> int:
     if draws < 1:
         raise InputError("draws must be at least 1.", "Use 1000.", value=str(draws))
     return int(draws)
-
-
-def seed_from(rng: np.random.Generator | int) -> int:
-    """One whole number from which streams of random numbers can be made."""
-    if isinstance(rng, np.random.Generator):
-        return int(rng.integers(2**32))
-    return checked_seed(rng)
 
 
 def _level(level: float) -> float:

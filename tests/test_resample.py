@@ -58,8 +58,6 @@ def test_percentile_interval_leaves_out_failed_draws():
     kept = values[np.isfinite(values[:, 0]), 0]
     assert [low[0], high[0]] == pytest.approx(np.quantile(kept, [0.05, 0.95]))
     assert np.isnan([low[1], high[1]]).all()
-    along = resample.percentile_interval(values.T, 0.9, axis=1)
-    assert along == pytest.approx(np.stack([low, high]), nan_ok=True)
 
 
 def test_jackknife_of_a_mean_is_the_t_interval():
@@ -74,7 +72,6 @@ def test_jackknife_of_a_mean_is_the_t_interval():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: resample.weights(0, None, 5),
         lambda: resample.weights(0, ["a"], 0),
         lambda: resample.percentile_interval([1, 2], 95),
         lambda: resample.cluster_codes(["a"], 2),

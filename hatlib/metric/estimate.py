@@ -237,19 +237,6 @@ def some_items(counts: Counts, items: NDArray[np.intp]) -> Counts:
 # What nobody has said -----------------------------------------------------------------------------
 
 
-def check(counts: Counts, settings: Settings) -> None:
-    """Refuse what would not fit into memory."""
-    size = settings.draws * len(counts.models) * (len(counts.targets) + 1)
-    if size > MOST_DRAWN:
-        fewer = MOST_DRAWN * settings.draws // size // 100 * 100
-        what = (
-            f"{len(counts.models):,} models in {len(counts.targets)} target languages are too "
-            f"many for {settings.draws} redraws in memory."
-        )
-        remedy = f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time."
-        raise InputError(what, remedy)
-
-
 def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[Note]]:
     """Decide what was left open.
 
@@ -262,6 +249,15 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
     notes : list of Note
         What there is to say of it.
     """
+    size = settings.draws * len(counts.models) * (len(counts.targets) + 1)
+    if size > MOST_DRAWN:
+        fewer = MOST_DRAWN * settings.draws // size // 100 * 100
+        what = (
+            f"{len(counts.models):,} models in {len(counts.targets)} target languages are too "
+            f"many for {settings.draws} redraws in memory."
+        )
+        remedy = f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time."
+        raise InputError(what, remedy)
     notes: list[Note] = []
 
     def note(remark: Remark, **data: Any) -> None:

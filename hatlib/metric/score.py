@@ -233,7 +233,6 @@ def score_table(
 
 def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> BenchmarkScores:
     """Hardness and profiles, the reference, redraws, and what there is to say of them."""
-    estimate.check(given, settings)
     # Threads of the matrix library only wait for one another with arrays of this size.
     with _controller().limit(limits=1, user_api="blas"):
         counts, settings, notes = estimate.choose(replace(given, judge=settings.judge), settings)
@@ -274,8 +273,7 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
         elif settings.draws and not settings.correlation and counts.prompted is None:
             alike = estimate.fitted(counts, replace(settings, correlation=ALIKE)).curves
             there = found.reference.scores(alike)["hat"][:, 0]
-            there = np.where(scores.sound[:, 0], there, np.nan)
-            moved = np.nan_to_num(np.abs(there - scores.hat[:, 0]))
+            moved = np.where(scores.sound[:, 0], np.abs(there - scores.hat[:, 0]), 0)
             m = int(moved.argmax())
             if moved[m]:
                 what = {"model": counts.models[m], "here": scores.hat[m, 0], "there": there[m]}
