@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME CONDA_PREFIX CONDA_DEFAULT_ENV JUPYTE
 bin := .venv/bin
 uv := uv --version >/dev/null 2>&1
 
-.PHONY: book test lint lab serve clean help
+.PHONY: book pdf test lint lab serve clean help
 
 book: .venv/base ## build the book and say where it is
 	@$(bin)/hat book
@@ -31,6 +31,9 @@ lint: .venv/dev ## mend what ruff can mend, then check style and types
 	$(bin)/ruff check --fix
 	$(bin)/ruff format
 	$(bin)/mypy
+
+pdf: .venv/dev ## print the book as one PDF (needs Chromium)
+	@$(bin)/python -m hatlib.publish.pdf
 
 lab: .venv/base ## open JupyterLab on the notebooks (options: make lab ARGS="--no-browser")
 	$(bin)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)

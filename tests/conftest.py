@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,18 +23,6 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SYSTEM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-
-
-def _browser_path(playwright: Any) -> str | None:
-    """The Chromium that HAT_CHROMIUM names, else Playwright's, else the system's."""
-    named = os.environ.get("HAT_CHROMIUM")
-    if named:
-        return named if Path(named).exists() else shutil.which(named)
-    own = playwright.chromium.executable_path
-    if own and Path(own).exists():
-        return str(own)
-    return next((found for name in SYSTEM if (found := shutil.which(name))), None)
 
 
 def _without_browser(reason: str) -> None:
@@ -51,8 +38,10 @@ def chromium() -> Iterator[Any]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         _without_browser("Playwright is not installed; install hatlib[dev].")
+    from hatlib.publish.pdf import chromium_path
+
     with sync_playwright() as playwright:
-        path = _browser_path(playwright)
+        path = chromium_path(playwright)
         if path is None:
             _without_browser("No Chromium was found; set HAT_CHROMIUM to its path.")
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)

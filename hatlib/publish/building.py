@@ -277,7 +277,7 @@ def _build_pages(site: Site, tell: Progress) -> bool:
     if state["scripts"] != scripts or not site.vendor.is_dir():
         write(site.vendor / "vega-bundle.js", javascript_bundle())
         copy_file(mathjax(), site.vendor / "tex-svg-full.js")
-    made = _run_jupyter_book(site)
+    made = run_jupyter_book(site)
     address.finish(made)
     for name, path in downloads.items():
         copy_file(path, made / "downloads" / name)
@@ -286,7 +286,6 @@ def _build_pages(site: Site, tell: Progress) -> bool:
             write(made / "downloads/charts" / f"{chart['stem']}.{kind}", chart[kind])
     shutil.rmtree(site.html, ignore_errors=True)
     made.rename(site.html)
-    shutil.rmtree(site.build / "work", ignore_errors=True)
     stale.write_state(site, state | {"site": key, "scripts": scripts})
     tell("building the pages", 1, 1)
     return True
@@ -315,19 +314,20 @@ def _download(path: Path, site: Site) -> str:
     return f"data/{_relative(path, data) if path.is_relative_to(data) else path.name}"
 
 
-def _run_jupyter_book(site: Site) -> Path:
+def run_jupyter_book(site: Site, builder: str = "html") -> Path:
     """Build in a folder of its own, so that the last book stays if this one fails."""
     import yaml
 
     work = site.build / "work"
-    shutil.rmtree(work, ignore_errors=True)
+    if builder == "html":  # others use again what was read for it
+        shutil.rmtree(work, ignore_errors=True)
     config = site.generated / "config.yml"
     known = yaml.safe_load((site.root / "_config.yml").read_text(encoding="utf-8"))
     write(config, yaml.safe_dump(address.configured(known), allow_unicode=True))
     program = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", program, "build", str(site.book), "--config", str(config)]
     result = subprocess.run(
-        [*command, "--path-output", str(work), "-W", "--keep-going"],
+        [*command, "--path-output", str(work), "--builder", builder, "-W", "--keep-going"],
         cwd=site.root,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -336,7 +336,7 @@ def _run_jupyter_book(site: Site) -> Path:
         errors="replace",
         env={**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1"},
     )
-    pages = work / "_build" / "html"
+    pages = work / "_build" / builder
     if result.returncode or not (pages / "index.html").is_file():
         raise RunError(_build_failure(result.stdout, site.generated / "build.log"))
     return pages

@@ -72,6 +72,6 @@ class Manager(AsyncKernelManager):
     kernel_spec = KernelSpec(argv=[*PROGRAM, "-f", "{connection_file}"], language="python")
 
     async def _async_pre_start_kernel(self, **options: Any) -> Any:
-        if hasattr(os, "fork"):
+        if sys.platform == "linux":  # elsewhere it is not safe to fork after imports
             self.provisioner = _Forked(kernel_id="", kernel_spec=self.kernel_spec, parent=self)
         return await super()._async_pre_start_kernel(**options)

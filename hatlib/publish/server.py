@@ -17,10 +17,11 @@ POLICY = (
 )
 
 
-class _Handler(http.server.SimpleHTTPRequestHandler):
+class Handler(http.server.SimpleHTTPRequestHandler):
     """Serve files with a policy that lets pages ask nothing of other hosts."""
 
     def end_headers(self) -> None:
+        """Add the policy."""
         self.send_header("Content-Security-Policy", POLICY)
         self.send_header("Cache-Control", "no-cache")
         super().end_headers()
@@ -53,7 +54,7 @@ def serve(port: int = 8000, *, root: Path | None = None) -> http.server.Threadin
     if not site.index.is_file():
         raise InputError("the book is not built yet.", "Build it with `hat book`.")
     try:
-        handler = functools.partial(_Handler, directory=str(site.html))
+        handler = functools.partial(Handler, directory=str(site.html))
         return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError as error:
         what = f"cannot listen on port {port}: {error.strerror}."

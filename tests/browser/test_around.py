@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import html
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from hatlib.publish.pdf import print_book
+
+from .conftest import CHAPTERS
 
 pytestmark = [pytest.mark.browser, pytest.mark.book]
 
@@ -138,3 +143,15 @@ def test_a_chart_of_the_gallery_is_saved_as_png(page: Any, address: str) -> None
     with page.expect_download() as download:
         page.locator("a[data-png]").first.click()
     assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_book_is_printed_with_all_chapters(built_book: Path) -> None:
+    data = print_book().read_bytes()
+    assert len(re.findall(rb"/Type\s*/Page\b", data)) > 150
+    outline = ""
+    for text, code in re.findall(rb"/Title\s*(?:\(((?:\\.|[^)])*)\)|<([0-9A-F]+)>)", data):
+        outline += bytes.fromhex(code.decode()).decode("utf-16") if code else text.decode("latin-1")
+    for name in CHAPTERS:  # a title that takes two lines loses a space
+        page = (built_book / f"{name}.html").read_text(encoding="utf-8")
+        title = html.unescape(re.sub("<.*?>", "", page.split("<h1>")[-1].split("<a")[0]))
+        assert re.sub(r"\s", "", title) in re.sub(r"[\s\\]", "", outline), name

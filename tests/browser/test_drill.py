@@ -59,17 +59,21 @@ def tally(page: Any, who: str) -> list[int]:
 
 
 def answer(page: Any, number: int, said: str) -> Any:
-    return page.locator(".hat-round").nth(number).locator(f"button[data-answer={said}]")
+    """Give an answer to a round: "right", "wrong", or one of its three."""
+    one = page.locator(".hat-round").nth(number)
+    right = str(one.get_attribute("data-right"))
+    wrong = next(each for each in ("a", "same", "b") if each != right)
+    button = one.locator(
+        f"button[data-answer={ {'right': right, 'wrong': wrong}.get(said, said) }]"
+    )
+    button.click(force=True)
+    return button
 
 
-def right(page: Any, number: int) -> str:
-    return str(page.locator(".hat-round").nth(number).get_attribute("data-right"))
-
-
-def test_a_click_opens_the_truth_and_counts(page: Any, troubles: list[str]) -> None:
+def test_a_click_opens_the_truth_and_counts_once(page: Any, troubles: list[str]) -> None:
     first = page.locator(".hat-round").first
     assert tally(page, "you") == [0, 0, 0]
-    answer(page, 0, right(page, 0)).click()
+    answer(page, 0, "right")
     assert tally(page, "you") == [1, 0, 0]
     assert sum(tally(page, "ratio")) == 1 and sum(tally(page, "hat")) == 0
     assert first.locator(".hat-said").text_content().startswith("You are right.")
@@ -79,30 +83,27 @@ def test_a_click_opens_the_truth_and_counts(page: Any, troubles: list[str]) -> N
     assert first.locator(".hat-answer > p").first.is_visible()
     page.locator(".hat-tally tr[data-who=hat] td", has_text=re.compile("^1$")).first.wait_for()
     assert "HAT" in first.locator(".hat-said").text_content()
-    wrong = next(said for said in ("a", "same", "b") if said != right(page, 1))
-    answer(page, 1, wrong).click()
+    wrong = answer(page, 1, "wrong")
+    answer(page, 1, "right")  # but an answer stands
     assert tally(page, "you") == [1, 1, 0]
-    answer(page, 1, right(page, 1)).click(force=True)  # but an answer stands
-    assert tally(page, "you") == [1, 1, 0]
-    assert answer(page, 1, wrong).get_attribute("aria-pressed") == "true"
-    assert troubles == []
-
-
-def test_the_tally_says_why_a_metric_was_wrong(page: Any) -> None:
-    for number in range(page.locator(".hat-round").count()):
-        answer(page, number, "same").click()
-    for who in ("target_accuracy", "xlt_gap", "ratio"):
+    assert wrong.get_attribute("aria-pressed") == "true"
+    for number in range(2, page.locator(".hat-round").count()):
+        answer(page, number, "same")
+    for who in ("target_accuracy", "xlt_gap", "ratio"):  # the tally says why a metric was wrong
         why = page.locator(f".hat-why[data-who={who}]")
         assert why.is_visible() == (tally(page, who)[1] > 0)
-
-
-def test_a_round_that_was_opened_first_does_not_count(page: Any) -> None:
-    first = page.locator(".hat-round").first
-    first.locator(".hat-truth > summary").click()
+    page.locator(".hat-again").click()
+    assert tally(page, "you") == [0, 0, 0]
+    assert not page.locator(".hat-truth > p").first.is_visible()
+    assert page.evaluate("document.activeElement.dataset.answer") == "a"
+    first.locator(".hat-truth > summary").click()  # a round that was opened first does not count
     page.locator(".hat-said:not(:empty)").first.wait_for(state="attached")
-    answer(page, 0, "a").click(force=True)
+    answer(page, 0, "a")
     assert tally(page, "you") == [0, 0, 0]
     assert "does not count" in first.locator(".hat-said").text_content()
+    answer(page, 1, "right")
+    assert tally(page, "you") == [1, 0, 0]
+    assert troubles == []
 
 
 def test_by_keyboard_alone(page: Any, troubles: list[str]) -> None:
@@ -124,29 +125,14 @@ def test_by_keyboard_alone(page: Any, troubles: list[str]) -> None:
     assert troubles == []
 
 
-def test_it_starts_again(page: Any) -> None:
-    answer(page, 0, "same").click()
-    page.locator(".hat-again").click()
-    assert tally(page, "you") == [0, 0, 0]
-    assert not page.locator(".hat-truth > p").first.is_visible()
-    assert page.evaluate("document.activeElement.dataset.answer") == "a"
-    answer(page, 0, right(page, 0)).click()
-    assert tally(page, "you") == [1, 0, 0]
-
-
-def test_nothing_is_wider_than_the_page(page: Any) -> None:
+def test_narrow_and_accessible(page: Any) -> None:
     for number in range(4):
-        answer(page, number, "same").click()
+        answer(page, number, "same")
         page.locator(".hat-answer > summary").nth(number).click()
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     over = """[...document.querySelectorAll('.hat-drill :is(button, p, svg, table)')]
       .filter(e => e.getBoundingClientRect().right > innerWidth).length"""
     assert page.evaluate(over) == 0
-
-
-def test_accessible(page: Any) -> None:
-    answer(page, 0, "same").click()
-    page.locator(".hat-answer > summary").first.click()
     page.add_style_tag(content="* { transition: none !important }")
     # The rest of the page has tests of its own.
     page.evaluate("document.querySelectorAll('figure.hat-chart').forEach(f => f.remove())")

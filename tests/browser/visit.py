@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-DESK = {"width": 1280, "height": 900}
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
 # What repeats itself is looked at a few times: rows of tables, entries of the API and marks of
@@ -63,31 +63,28 @@ COLOURS = """() => {
 
 @dataclass
 class Visit:
-    """What was seen on one page."""
+    """What was seen on one page; `figures` by the form of the page."""
 
     page: str
+    weight: int
     abroad: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    figures: list[dict[str, Any]] = field(default_factory=list)
-    figures_dark: list[dict[str, Any]] = field(default_factory=list)
-    figures_phone: list[dict[str, Any]] = field(default_factory=list)
-    figures_disk: list[dict[str, Any]] = field(default_factory=list)
-    colours_light: list[str] = field(default_factory=list)
-    colours_dark: list[str] = field(default_factory=list)
+    figures: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    colours: dict[str, list[str]] = field(default_factory=dict)
+    axe: dict[str, list[str]] = field(default_factory=dict)
+    static: dict[str, list[bool]] = field(default_factory=dict)
     overflow: int = 0
     cut_in_print: list[str] = field(default_factory=list)
-    static_print: list[bool] = field(default_factory=list)
-    static_no_script: list[bool] = field(default_factory=list)
-    axe_light: list[str] = field(default_factory=list)
-    axe_dark: list[str] = field(default_factory=list)
-    weight: int = 0
 
 
-# Every chart has been drawn at its width and in its theme.
-SETTLED = """() => [...document.querySelectorAll('figure.hat-chart')].every(f =>
-  !f.dataset.state || Math.abs(f.hatWidth - f.clientWidth) < 9
+# A chart has been drawn at its width and in its theme.
+SETTLED = """f => f.dataset.state && Math.abs(f.hatWidth - f.clientWidth) < 9
   && f.hatTheme === (document.documentElement.dataset.theme === 'dark')
-  && !f.querySelector('.hat-canvas[style*=hidden]'))"""
+  && !f.querySelector('.hat-canvas[style*=hidden]')"""
+ALL_SETTLED = (
+    "() => [...document.querySelectorAll('figure.hat-chart')]"
+    f".every(f => !f.dataset.state || ({SETTLED})(f))"
+)
 
 
 def visit_page(page: Any, plain: Any, book: Path, address: str, name: str, disk: bool) -> Visit:
@@ -95,34 +92,34 @@ def visit_page(page: Any, plain: Any, book: Path, address: str, name: str, disk:
 
     `page` is a new page of a browser, `plain` one that runs no scripts.
     """
-    seen = Visit(name, weight=(book / name).stat().st_size)
+    seen = Visit(name, (book / name).stat().st_size)
     _listen(page, seen, address)
     page.goto(address + name)
-    seen.figures = _draw_all(page)
+    seen.figures["light"] = _draw_all(page)
     page.add_style_tag(content="* { transition: none !important }")  # axe looks at once
-    seen.colours_light = page.evaluate(COLOURS)
+    seen.colours["light"] = page.evaluate(COLOURS)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    seen.figures_dark = _draw_all(page)
-    seen.colours_dark = page.evaluate(COLOURS)
-    page.set_viewport_size({"width": 390, "height": 844})
-    seen.figures_phone = _draw_all(page)
+    seen.figures["dark"] = _draw_all(page)
+    seen.colours["dark"] = page.evaluate(COLOURS)
+    page.set_viewport_size(PHONE)
+    seen.figures["phone"] = _draw_all(page)
     seen.overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     page.emulate_media(media="print")
-    seen.static_print = page.evaluate(STATIC)
+    seen.static["print"] = page.evaluate(STATIC)
     page.set_viewport_size({"width": 680, "height": 1000})  # what a sheet of A4 has between margins
     seen.cut_in_print = page.evaluate(CUT)
     page.emulate_media(media="screen")
     page.set_viewport_size(DESK)
-    page.wait_for_function(SETTLED)
+    page.wait_for_function(ALL_SETTLED)
     page.evaluate(PRUNE)
-    seen.axe_dark = axe(page, {"type": "rule", "values": ["color-contrast"]})
+    seen.axe["dark"] = axe(page, {"type": "rule", "values": ["color-contrast"]})
     page.evaluate("document.documentElement.dataset.theme = 'light'")
-    seen.axe_light = axe(page, {"type": "tag", "values": AXE_TAGS})
+    seen.axe["light"] = axe(page, {"type": "tag", "values": AXE_TAGS})
     if disk:
         page.goto((book / name).as_uri())
-        seen.figures_disk = _draw_all(page)
+        seen.figures["disk"] = _draw_all(page)
     plain.goto(address + name)
-    seen.static_no_script = plain.evaluate(STATIC)
+    seen.static["no script"] = plain.evaluate(STATIC)
     return seen
 
 
@@ -134,12 +131,7 @@ def _listen(page: Any, seen: Visit, home: str) -> None:
             seen.abroad.append(request.url)
 
     page.on("request", asked)
-
-    def said(message: Any) -> None:
-        if message.type == "error":
-            seen.errors.append(f"{message.text} ({message.location.get('url', '')})")
-
-    page.on("console", said)
+    page.on("console", lambda said: said.type == "error" and seen.errors.append(said.text))
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
 
 
@@ -152,13 +144,7 @@ def _draw_all(page: Any) -> list[dict[str, Any]]:
             "f => { for (let d = f; (d = d.parentElement && d.parentElement.closest('details'));)"
             " d.open = true; f.scrollIntoView({block: 'center'}) }"
         )
-        page.wait_for_function(
-            "f => f.dataset.state && Math.abs(f.hatWidth - f.clientWidth) < 9"
-            " && f.hatTheme === (document.documentElement.dataset.theme === 'dark')"
-            " && !f.querySelector('.hat-canvas[style*=hidden]')",
-            arg=figure,
-            timeout=30_000,
-        )
+        page.wait_for_function(SETTLED, arg=figure, timeout=30_000)
         seen.append(figure.evaluate(DRAWN))
     return seen
 
@@ -169,11 +155,8 @@ def axe(page: Any, which: dict[str, Any]) -> list[str]:
 
     page.evaluate("scrollTo(0, 0)")
     page.evaluate(AXE_SCRIPT + "; 0")
-    options: dict[str, Any] = {
-        "runOnly": which,
-        "resultTypes": ["violations"],
-    }
-    options["preload"] = False  # it asks for imported style sheets at wrong addresses
+    # It must not ask for imported style sheets, as it does so at wrong addresses.
+    options = {"runOnly": which, "resultTypes": ["violations"], "preload": False}
     found = page.evaluate(f"axe.run(document, {json.dumps(options)}).then(r => r.violations)")
     return [
         f"{v['id']} ({v['impact']}): {node['html'][:160]} — {node['failureSummary'][:300]}"
