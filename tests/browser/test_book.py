@@ -163,7 +163,7 @@ def test_hostile_names_run_nothing(page: Any, troubles: list[str], tmp_path: Pat
     (tmp_path / "hat-charts.js").write_text(script.read_text())
     about = figure._repr_mimebundle_()[1]["hat"]  # type: ignore[union-attr]
     table = show.show_table(frame, names[0])._repr_html_()  # type: ignore[union-attr]
-    body = figure_html(figure.spec(), **about) + table  # type: ignore[union-attr]
+    body = f"{figure_html(figure.spec(), **about)}{table}"  # type: ignore[union-attr]
     (tmp_path / "page.html").write_text(
         f'<!doctype html><meta charset="utf-8">{body}<script src="hat-charts.js"></script>'
     )
