@@ -195,10 +195,12 @@ class Long(Format):
             if those[0] != ours and not getattr(options, ours, ""):
                 others = f" (not {listing(those[1:])})" if len(those) > 1 else ""
                 notes.chosen.append(f"{ours}: column {those[0]}{others}.")
+        those = [c for c in rest if c not in names.values() and SETTINGS.fullmatch(simple[c])]
         if self.ours == {*SYNONYMS}:
-            theirs_too = {*names.values()}
-            is_setting = (c for c in rest if c not in theirs_too and SETTINGS.fullmatch(simple[c]))
-            names |= {f"set.{simple[c]}": c for c in is_setting}
+            names |= {f"set.{simple[c]}": c for c in those}
+        elif those:
+            told = f"Not told apart by {listing(those)}: --column prompting=THEIRS does."
+            notes.assumed.append(told)
         columns = f"The columns are {listing(map(clean, header), 20)}."
         for ours, theirs in names.items():
             if theirs not in header:

@@ -135,6 +135,14 @@ def test_spaces_and_codes_are_read_as_load_responses_reads_them(tmp_path):
     assert "read as one language, en" in str(found.report)
 
 
+def test_columns_that_are_settings_are_said(tmp_path):
+    frame = trials(400).drop(columns="prompting").assign(temperature=np.arange(400) % 2)
+    path = write(frame, tmp_path / "log.csv")
+    assert "Not told apart by temperature" in str(aggregate_trials(path).report)
+    found = aggregate_trials(path, columns={"prompting": "temperature"})
+    assert set(found.frame["prompting"]) == {"0", "1"} and "temperature" not in str(found.report)
+
+
 def test_types_of_parquet(tmp_path):
     frame = trials(400)[["model", "language", "item", "correct"]]
     for kind in ("int8", "bool", "float32", "str", "Int64", "boolean"):
