@@ -18,41 +18,20 @@ import pandas as pd
 
 from hatlib.show.figures import HALO, INK, Figure, Notice, cut, heading, slug
 
-# At least 3:1 against white and against the dark page; told apart with the common colour
-# blindnesses.
-PALETTE = (
-    "#3778c8",
-    "#d95f02",
-    "#12936f",
-    "#c24f9d",
-    "#8a6d1f",
-    "#7d5fd3",
-    "#d33f49",
-    "#1593b5",
-)
-OTHER = "#8a8a8a"
-FAINT = "#9a9a9a"
-WIDTH = 640  # pixels, of a single chart in the static picture
-_LOOK = tomllib.loads(Path(__file__).with_name("look.toml").read_text(encoding="utf-8"))
-_LOOK |= {"range": {"category": list(PALETTE)}}
-_LOOK["legend"]["title"] = None
+_FOLDER = Path(__file__).parent
+_PAINT = tomllib.loads((_FOLDER / "colours.toml").read_text(encoding="utf-8"))
 
-COLOURS = {
-    "hat": "#d95f02",
-    "metric": "#3778c8",  # target accuracy, gap, ratio: what is usually reported
-    "source": "#8a6d1f",
-    "truth": INK,
-    "firm": "#12936f",
-    "suggestive": "#7d5fd3",
-    "open": OTHER,
-    "against": "#d33f49",
-    "guide": FAINT,
-    "ink": INK,
-}
+COLOURS: dict[str, str] = _PAINT["meaning"]
 """One meaning a colour through the whole book."""
 
-FAMILIES = ("Gemma", "Gemini", "Qwen", "Llama", "GPT", "Claude", "OLMo", "Mistral")
+FAMILIES: dict[str, str] = _PAINT["families"]
 """Families with a colour of their own."""
+
+PALETTE = tuple(FAMILIES.values())
+WIDTH = 640  # pixels, of a single chart in the static picture
+_LOOK = tomllib.loads((_FOLDER / "look.toml").read_text(encoding="utf-8"))
+_LOOK |= {"range": {"category": list(PALETTE)}}
+_LOOK["legend"]["title"] = None
 
 TILES = ("#e9a35c", "#ececec", "#8fb4e0")
 """Low, middle, high: the colours of tiles, on which black text can be read."""
@@ -99,9 +78,10 @@ def family_scale(families: Iterable[object]) -> alt.Scale:
     >>> family_scale(["Qwen 3", "Gemma", "Qwen 3"]).to_dict()
     {'domain': ['Gemma', 'Qwen 3'], 'range': ['#3778c8', '#12936f']}
     """
-    paint = dict(zip(FAMILIES, PALETTE, strict=True))
     domain = sorted({str(name) for name in families}, key=lambda name: (name == "other", name))
-    return alt.Scale(domain=domain, range=[paint.get(name, OTHER) for name in family(domain)])
+    return alt.Scale(
+        domain=domain, range=[FAMILIES.get(name, COLOURS["open"]) for name in family(domain)]
+    )
 
 
 def figure(
@@ -197,7 +177,7 @@ def panels(*layers: Any, data: pd.DataFrame, by: str, columns: int = 2, **scales
 def guide(**at: float) -> alt.Chart:
     """A line of reference, as in ``alt.layer(show.guide(x=0), …, data=frame)``."""
     place = {axis: alt.datum(value) for axis, value in at.items()}
-    return alt.Chart().mark_rule(color=FAINT, strokeWidth=1.2).encode(**place)
+    return alt.Chart().mark_rule(color=COLOURS["guide"], strokeWidth=1.2).encode(**place)
 
 
 def size_axis(column: str) -> alt.X:

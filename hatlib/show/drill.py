@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,11 @@ from hatlib.show.figures import Table, show_table
 from hatlib.truth.drill import ABOUT_SAME, FIRST, OPEN, SECOND, Drill
 from hatlib.words import signed
 
-TITLES: Mapping[str, str] = {
-    "target_accuracy": "Target accuracy",
-    "xlt_gap": "Gap",
-    "ratio": "Ratio",
-    "hat": "HAT",
-}
+_WORDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+TITLES: Mapping[str, str] = _WORDS["titles"]
 
 #: What misleads a metric, and what keeps HAT from an answer.
-WHY: Mapping[str, str] = {
-    "target_accuracy": "it follows English. Whoever knows more has more right answers everywhere.",
-    "xlt_gap": "it is small for whoever has little to lose, weak models or those near the ceiling.",
-    "ratio": "it rises with the number of easy items, as these cross over more readily.",
-    "hat": "the two transfer alike or nearly so, or one of them lacks hard or easy items.",
-}
+WHY: Mapping[str, str] = _WORDS["why"]
 
 _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     (Path(__file__).parent / "drill.html").read_text(encoding="utf-8")
@@ -84,15 +76,6 @@ def _round(drill: Drill, row: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-#: What misleads a metric in a round, by whether it named the model that is stronger in English.
-MISLED = {
-    ("target_accuracy", True): ": it knows more in English, and so has more right answers",
-    ("xlt_gap", True): ": near the ceiling there is little left to lose",
-    ("xlt_gap", False): ": whoever solves less in English has less to lose",
-    ("ratio", True): ": it has more easy items, which cross over more readily",
-}
-
-
 def _line(measure: str, said: Mapping[Any, Any], models: pd.DataFrame, right: str) -> str:
     """What a metric says in one round, and why it is misled."""
     if said["says"] == OPEN:
@@ -101,4 +84,5 @@ def _line(measure: str, said: Mapping[Any, Any], models: pd.DataFrame, right: st
     if said["mark"] == "right":
         return f"{named}, which is right."
     english = models.set_index("model")["source_accuracy"]
-    return f"{named}, which is wrong{MISLED.get((measure, english[named] == english.max()), '')}."
+    side = "stronger" if english[named] == english.max() else "weaker"
+    return f"{named}, which is wrong{_WORDS['misled'][side].get(measure, '')}."
