@@ -94,15 +94,17 @@ class _Data:
     chance: float | None = None
     target: list[str] | None = None
 
-    def given(self, files: Sequence[str]) -> list[Path]:
-        """The files that are read."""
-        return [Path(path) for path in (*files, self.models, self.benchmarks) if path]
+    def load(self, files: Sequence[str], result: _Result, *others: Path | None) -> Responses:
+        """Answers in files, or in sets of the book; a file comes before a set of its name.
 
-    def load(self, files: Sequence[str], quiet: bool) -> Responses:
-        """Answers in files, or in sets of the book; a file comes before a set of its name."""
+        Before, it is seen that the result and other files can be written.
+        """
         import hatlib
         from hatlib.data.responses import SETS
 
+        given = [Path(path) for path in (*files, self.models, self.benchmarks) if path]
+        outputs = [path for path in (result.out, *others) if path]
+        writing.check_free(outputs, result.force, given)
         gone = [name for name in files if not Path(name).exists()]
         sets = [name for name in gone if name in SETS]
         if len(gone) > len(sets):
@@ -110,8 +112,7 @@ class _Data:
             there = f"Sets of the book: {listing(SETS, 20)}."
             raise InputError([Problem(what, there, name) for name in gone if name not in sets])
         if sets and len(sets) < len(files):
-            what = "sets of the book and files cannot be mixed."
-            raise InputError(Problem(what, "Use one of them."))
+            raise InputError("sets of the book and files cannot be mixed.", "Use one of them.")
         named = self.benchmark or []
         options: dict[str, Any] = {"models": self.models, "benchmarks": self.benchmarks}
         if self.source is not None:
@@ -122,7 +123,7 @@ class _Data:
         else:
             options["sets"] = sets or named or None
         loaded = hatlib.load_responses(chance=self.chance, **options)
-        if not quiet:
+        if not result.quiet:
             _say(str(loaded.report))
         return loaded
 
@@ -243,13 +244,12 @@ def _reference(name: str, benchmarks: Sequence[str]) -> Any:
     if name in REFERENCE_NAMES or Path(name).exists():
         return name if name in REFERENCE_NAMES else hatlib.Standard.read(name)
     remedy = f"Use {', '.join((*REFERENCE_NAMES, 'standard'))}, or the file of a frozen standard."
-    raise InputError(Problem("there is no such reference.", remedy, value=name))
+    raise InputError("there is no such reference.", remedy, value=name)
 
 
 def _only(benchmarks: Sequence[str]) -> str:
     if len(benchmarks) > 1:
-        what = "a standard is of one benchmark."
-        raise InputError(Problem(what, "Name it with --benchmark NAME."))
+        raise InputError("a standard is of one benchmark.", "Name it with --benchmark NAME.")
     return benchmarks[0]
 
 
@@ -453,9 +453,7 @@ def score(
     """
     from hatlib.show import scoring
 
-    outputs = [path for path in (result.out, standard) if path]
-    writing.check_free(outputs, result.force, data.given(files or []))
-    responses = data.load(files or [], result.quiet)
+    responses = data.load(files or [], result, standard)
     scores = how.score(responses, data.benchmark, data.target)
     if standard:
         _only([each.benchmark for each in scores.benchmarks])
@@ -477,8 +475,7 @@ def compare(data: _Data, how: _How, result: _Result, names: list[str]) -> None:
     *files, first, second = ["", *names] if len(names) < 2 else names
     if len(names) < 2 or (not files and Path(first).exists()):
         raise typer.BadParameter("name two models after the files.")
-    writing.check_free([result.out] if result.out else [], result.force, data.given(files))
-    responses = data.load(files, result.quiet)
+    responses = data.load(files, result)
     scores = how.score(responses, _with_both(responses, data.benchmark, first, second), data.target)
     codes = split_codes(data.target or [])
     target = codes[0] if len(codes) == 1 else "macro"
@@ -593,8 +590,7 @@ def _with_both(responses: Responses, asked: Sequence[str] | None, *names: str) -
     both = {name for name, those in answered.items() if set(models) <= set(those)}
     chosen = [n for n in asked or answered.index if n in both or n not in answered]
     if not chosen:
-        what = "no benchmark has answers of both models."
-        raise InputError(Problem(what, "`hat score` shows who has."))
+        raise InputError("no benchmark has answers of both models.", "`hat score` shows who has.")
     return chosen
 
 
