@@ -152,13 +152,10 @@ def test_simulate_with_options(hat):
     ("arguments", "expected", "message"),
     [
         ([], 2, "Missing option"),
-        (["-o", "sim", "--scenario", "magic"], 2, "'magic' is not one of"),
         (["-o", "sim", "--paper", "--items", "5"], 2, "--paper and --scenario go with no option"),
         (["-o", "sim", "--chance", "1.5"], 1, "chance is not from 0 to below 1. (found: 1.5)"),
         (["-o", "sim", "--profile", "magic"], 1, "profile is not known. (found: magic) Use one"),
-        (["-o", "sim", "--targets", "klingon"], 1, "not a language code. (found: klingon)"),
         (["-o", "sim", "--targets", "en"], 1, "source language is among the targets"),
-        (["-o", "sim", "--models", "0"], 1, "abilities are not finite numbers, one a model"),
         (["-o", "sim", "--seed", "-1", "--items", "5"], 1, "seed is below 0"),
         (["-o", "here.txt"], 1, "this is a file"),
         (["-o", "."], 1, "this file exists and is not overwritten"),
@@ -178,7 +175,7 @@ def test_simulate_refuses(hat, tmp_path, arguments, expected, message):
 # Scoring ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [40, 60, 80])
+@pytest.mark.parametrize("width", [40, 80])
 def test_a_narrow_terminal_loses_no_name_no_digit_and_no_flag(
     hat, results, fewer, monkeypatch, width
 ):
@@ -223,17 +220,11 @@ def test_the_schema_knows_every_flag_and_every_method():
     assert {"auto", *result["profile"]["enum"]} == set(PROFILES) == set(get_args(how["profile"]))
 
 
-def test_scores_are_corrected_for_a_judge(hat, results, answers):
-    def accuracy(*options):
-        return results("score", answers, *options)[0]["scores"][0]["source_accuracy"]
-
+def test_scores_are_corrected_for_a_judge(hat, answers):
     judge = ["--judge", 0.95, 0.9, "--judge-labels", 50, 60, "--draws", 40]
-    assert accuracy(*judge) == pytest.approx((accuracy("--draws", 0) - 0.1) / 0.85, abs=1e-5)
     assert "a judge of sensitivity 0.95 and specificity 0.9" in hat("score", answers, *judge)[2]
     assert hat("score", answers, "--judge-labels", 5, 5)[0] == 2
-    code, _, err = hat("score", answers, "--judge", 0.4, 0.5)
-    assert code == 1
-    assert "hardly better than a coin" in err
+    assert "hardly better than a coin" in hat("score", answers, "--judge", 0.4, 0.5)[2]
 
 
 def test_a_file_is_named_by_the_option_and_comes_before_a_set_of_its_name(hat, results, answers):
@@ -260,19 +251,13 @@ def test_a_standard_is_kept_and_used(hat, results, answers, two_benchmarks):
     ("arguments", "expected", "message"),
     [
         (["--format", "xml"], 2, "'xml' is not one of"),
-        (["--hardness", "odd"], 2, "'odd' is not one of"),
-        (["--nonsense"], 2, "No such option"),
-        (["--draws", "x"], 2, "valid integer"),
         (["--chance", "1.5"], 1, "chance is not a share. (found: 1.5)"),
         (["--benchmark", "b"], 1, "there is no such benchmark. (found: b) There are: sim."),
         (["--target", "fr"], 1, "no language of this name. (found: fr) There are de, en, sw."),
-        (["--target", ","], 1, "sim has no answers in a target language"),
         (["--source", "fr"], 1, "no answer to sim is in the source language fr"),
         (["--reference", "odd"], 1, "there is no such reference. (found: odd) Use auto, uniform"),
         (["--reference", "bad.csv"], 1, "bad.csv: this is not a frozen standard"),
         (["--draws", "-1"], 1, "draws cannot be this. (found: -1)"),
-        (["--level", "95"], 1, "level cannot be this. (found: 95.0)"),
-        (["--models", "none.csv"], 1, "none.csv: there is no such file"),
         (["--benchmarks", "bad.csv"], 1, "bad.csv, line 1: there is no column benchmark"),
         (["none.csv"], 1, "none.csv: there is no such file, and no set of the book of this name."),
         (["mgsm"], 1, "sets of the book and files cannot be mixed"),
@@ -355,14 +340,11 @@ def test_compare_on_every_benchmark_that_has_both(hat, results, two_benchmarks):
 @pytest.mark.parametrize(
     ("arguments", "expected", "message"),
     [
-        (["Alder"], 2, "name two models after the files"),
         (["{file}", "Alder"], 2, "name two models after the files"),
         (["{file}", "Alder", "Nosuch"], 1, "there is no such model. (found: Nosuch) There are: A"),
         (["{file}", "Alder", "Alder"], 1, "a model is compared with itself"),
         (["{file}", "Alder", "Aspen", "--benchmark", "b"], 1, "there is no such benchmark"),
-        (["{file}", "Alder", "Aspen", "--target", "fr"], 1, "no language of this name"),
         (["{file}", "Alder", "Aspen", "--draws", "0"], 1, "the scores have no redraws"),
-        (["none.csv", "Alder", "Aspen"], 1, "none.csv: there is no such file"),
         (["{file}", "Alder", "Aspen", "-o", "bad.csv"], 1, "bad.csv: this file exists"),
     ],
 )
@@ -429,16 +411,10 @@ def test_the_result_in_all_its_forms(hat, results, answers):
     assert hat(*options, "-o", "scores.md", "--force")[0] == 0
 
 
-def test_targets_are_chosen_and_shown(hat, answers):
-    def rows(*options: str) -> pd.DataFrame:
-        out = hat("score", answers, "--draws", 0, "--format", "csv", *options)[1]
-        return pd.read_csv(io.StringIO(out)).set_index(["target", "model"])["hat"]
-
-    one = rows("--target", "sw")
-    assert set(one.index.levels[0]) == {"macro", "sw"}
-    assert one["macro"].tolist() == pytest.approx(one["sw"].tolist())
-    assert len(rows("--target", "sw,de")) == 4 * 3
-    assert rows("--target", "sw,de").equals(rows("--target", "sw", "--target", "de"))
+def test_targets_are_chosen_and_shown(results, answers):
+    for chosen in (["--target", "sw,de"], ["--target", "sw", "--target", "de"]):
+        rows = results("score", answers, "--draws", 0, *chosen)[0]["scores"]
+        assert sorted({row["target"] for row in rows}) == ["de", "macro", "sw"]
 
 
 def test_what_is_typed_counts_more_than_the_files(hat, results, answers):

@@ -13,7 +13,7 @@ import hatlib
 from hatlib.errors import InputError
 from hatlib.metric.hardness import self_hardness
 from hatlib.metric.judge import Judge
-from hatlib.metric.pooled import donors, fit_item_response
+from hatlib.metric.pooled import donors
 from hatlib.metric.score import score_counts, score_table
 from hatlib.metric.sufficient import merge_tables, tabulate
 
@@ -202,17 +202,6 @@ def test_donors_by_hand():
     for method in ("other-lineages", "lineage:z"):
         with pytest.raises(InputError, match="no answers from which"):
             donors(named("aaaaaa"), method)
-
-
-def test_answers_of_relatives_have_no_part_in_other_lineages():
-    counts = named("aabbbc")
-    fit = fit_item_response(counts)
-    whose = donors(counts, "other-lineages")[0]
-    changed = fit.right.copy()
-    changed[:2] = fit.trials[:2] - changed[:2]
-    other = replace(fit, right=changed)
-    assert other.posterior(of=whose) == pytest.approx(fit.posterior(of=whose), abs=1e-12)
-    assert np.abs(other.posterior() - fit.posterior()).max() > 0.01
 
 
 @pytest.mark.parametrize("method", ["other-lineages", "lineage:b"])
