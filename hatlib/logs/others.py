@@ -12,7 +12,17 @@ import pandas as pd
 
 from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run
-from hatlib.logs.fields import WHERE, facts, first_of, key_of, listed, mapping, normalised, score_of
+from hatlib.logs.fields import (
+    WHERE,
+    at,
+    facts,
+    first_of,
+    key_of,
+    listed,
+    mapping,
+    normalised,
+    score_of,
+)
 from hatlib.logs.reading import File, Found, clean, json_value
 from hatlib.logs.settings import flat
 from hatlib.words import counted
@@ -59,10 +69,11 @@ class Eee(Format):
         self._newer: set[str] = set()
         settings: dict[tuple[str, str], dict[str, str]] = {}
         for file in found.beside:
-            for result in listed(mapping(json_value(file, self.notes)).get("evaluation_results")):
-                config = mapping(mapping(result).get("generation_config"))
-                told = flat(mapping(config.get("generation_args") or config))
-                settings[_stem(file)] = settings.get(_stem(file), {}) | told
+            whole = mapping(json_value(file, self.notes))
+            told = flat(mapping(at(whole, "model_info.additional_details")))
+            for result in listed(whole.get("evaluation_results")):
+                told |= flat(mapping(mapping(result).get("generation_config")))
+            settings[_stem(file)] = told
         return [Run(file, settings=settings.get(_stem(file), {})) for file in found.files]
 
     def row_of(self, run: Run, record: Mapping[str, Any], said: Mapping[str, Any]) -> Any:

@@ -165,9 +165,13 @@ def test_settings_of_every_eval_ever_stand_in_the_aggregate_results(tmp_path):
         rows = [eee_row(f"q{i}", i % 2 == 0, f"mgsm_direct_{code}") for i in range(4)]
         write_lines(tmp_path / f"{code}_samples.jsonl", rows)
         config = {"generation_args": {"temperature": 0.0, "reasoning_effort": effort}}
-        whole = {"evaluation_results": [{"generation_config": config}]}
+        config["additional_details"] = {"num_fewshot": len(effort)}
+        about = {"additional_details": {"quantization": f"awq-{effort}"}}
+        whole = {"evaluation_results": [{"generation_config": config}], "model_info": about}
         (tmp_path / f"{code}.json").write_text(json.dumps(whole))
-    assert "reasoning_effort=high (de)" in refused(tmp_path, "eee")
+    said = refused(tmp_path, "eee")
+    for told in ("quantization=awq-high (de)", "num_fewshot=4 (de)"):
+        assert told in said
 
 
 @pytest.mark.parametrize(
