@@ -51,12 +51,9 @@ class LmEval(Format):
         for file in found.beside:
             near.setdefault(file.folder, {})[file.base] = mapping(json_value(file, self.notes))
         runs = [self._run(file, near.get(file.folder, {})) for file in found.files]
-        for name, told in (
-            ("guessed", "Model, by the name of the folder: {}."),
-            ("adapted", "A model with an adapter is another one, with its name: {}."),
-        ):
-            names = sorted({run.model for run in runs if run.about[name]} - {""})
-            self.notes.assumed += [told.format(listing(names))] if names else []
+        names = sorted({run.model for run in runs if run.about["guessed"]})
+        if names:
+            self.notes.assumed.append(f"Model, by the name of the folder: {listing(names)}.")
         known = [run for run in runs if self.places.find(run.task)]
         for run in runs:
             if run not in known:  # it need not be read
@@ -98,7 +95,6 @@ class LmEval(Format):
         )
         known = {
             "guessed": bool(guess),
-            "adapted": bool(adapter),
             "filters": [clean(mapping(each).get("name")) for each in listed(said["filters"])],
             "age": (not some, date),  # a run of all items comes before one of some
         }
