@@ -305,11 +305,6 @@ class Door:
         What it may hold in memory, as in ``"700MB"``.
     threads : int
 
-    Raises
-    ------
-    InputError
-        If DuckDB refuses a setting.
-
     Examples
     --------
     >>> import tempfile
