@@ -27,7 +27,7 @@ from hatlib import resample
 from hatlib.claims.slopes import Estimate, Slopes, over_lineages, student, within_groups
 from hatlib.claims.verdict import Asks, Verdict, decide_together
 from hatlib.data.schema import REASONING
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import listing
 from hatlib.lines import distance
 from hatlib.lines.lines import Scale
 from hatlib.metric.results import BenchmarkScores, HatScores
@@ -187,11 +187,6 @@ def on_line(
     -------
     Contrasts
 
-    Raises
-    ------
-    InputError
-        If `size` is not a size column or `threshold` not above 0.
-
     Examples
     --------
     >>> import hatlib
@@ -200,7 +195,6 @@ def on_line(
     >>> "Gemma 3 instruct" in set(found.groups["group"])
     True
     """
-    _check(size, threshold)
     parts = []
     for name, of_set in table.groupby("set", sort=False):
         part = of_set.reset_index(drop=True)
@@ -358,11 +352,6 @@ def on_scores(
     -------
     Contrasts
 
-    Raises
-    ------
-    InputError
-        If `size` is not a size column or `threshold` not above 0.
-
     Examples
     --------
     >>> import hatlib
@@ -372,7 +361,6 @@ def on_scores(
     >>> found.sets["true_gain"].round(3).tolist(), found.sets["general"].tolist()
     ([0.008], [False])
     """
-    _check(size, threshold)
     generator = resample.generator(rng)
     macro = scores.macro() if scores.benchmarks else pd.DataFrame()
     if truth is not None:
@@ -548,19 +536,21 @@ def verdicts(
     >>> {each.asks for each in verdicts(found, margin=0.05, asks="loss").values()}
     {'loss'}
     """
-    known = found.sets[found.sets["estimate"].notna()].to_dict("records")
-    tests = [
-        {
-            "estimate": row["estimate"], "low": row["low"], "high": row["high"], "margin": margin,
-            "asks": asks, "question": question, "unit": unit, "subject": str(row["set_name"]),
-            "name": f"{found.evidence}/{found.question}/{row['set']}", "level": found.level,
-            "general": bool(row["general"]), "n_clusters": int(row["n_lineages"]),
-            "n_items": row.get("n_items"), "doubtful": (doubtful or {}).get(str(row["set"]), ""),
+    known = found.sets[found.sets["estimate"].notna()]
+    names = {"set_name": "subject", "n_lineages": "n_clusters"}
+    told = ["estimate", "low", "high", "general", *names]
+    told += ["n_items"] if "n_items" in known else []
+    rows = known.reindex(columns=told).rename(columns=names)
+    about = {"margin": margin, "asks": asks, "question": question, "unit": unit}
+    tests: list[dict[Any, Any]] = [
+        about | row | {
+            "name": f"{found.evidence}/{found.question}/{name}", "level": found.level,
+            "doubtful": (doubtful or {}).get(str(name), ""),
         }
-        for row in known
+        for name, row in zip(known["set"], rows.to_dict("records"), strict=True)
     ]  # fmt: skip
-    judged = decide_together(tests, freedom=[float(row["freedom"]) for row in known])
-    return {str(row["set"]): each for row, each in zip(known, judged, strict=True)}
+    judged = decide_together(tests, freedom=known.reindex(columns=["freedom"])["freedom"].tolist())
+    return dict(zip(known["set"].astype(str), judged, strict=True))
 
 
 def lead(found: Contrasts, wish: str = "") -> str:
@@ -576,17 +566,6 @@ def lead(found: Contrasts, wish: str = "") -> str:
     """
     known = found.sets[found.sets["estimate"].notna()]
     return wish or ("" if known.empty else str(known.nlargest(1, "n")["set"].iloc[0]))
-
-
-def _check(size: str, threshold: float) -> None:
-    """Refuse what is not a size."""
-    checks = (
-        (size in SIZES, f"size is {size!r}.", f"Use one of {SIZES}."),
-        (threshold > 0, f"threshold is {threshold!r}.", "Use a number above 0."),
-    )
-    problems = [Problem(what, remedy) for fine, what, remedy in checks if not fine]
-    if problems:
-        raise InputError(problems)
 
 
 def _years(rows: pd.DataFrame) -> pd.Series:

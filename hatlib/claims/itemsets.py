@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,13 +78,7 @@ class ItemSets:
 
 
 def score_sets(
-    responses: Responses,
-    *,
-    hardness: str = "auto",
-    profile: str = "auto",
-    reference: str = "auto",
-    draws: int = 1000,
-    seed: int = 0,
+    responses: Responses, *, draws: int = 1000, seed: int = 0, **options: Any
 ) -> ItemSets:
     """Score every dataset; one that the method does not fit gets a reason in place of scores.
 
@@ -93,10 +88,10 @@ def score_sets(
     ----------
     responses : Responses
         From `hatlib.load_responses`.
-    hardness, profile, reference, draws : str, str, str, int
-        As in `hatlib.hat_scores`.
-    seed : int
-        Seed of the redraws.
+    draws, seed : int
+        Redraws of the items, and their seed.
+    **options
+        Of `hatlib.hat_scores`, such as ``hardness``, ``profile`` and ``reference``.
 
     Returns
     -------
@@ -119,17 +114,14 @@ def score_sets(
     found: list[BenchmarkScores] = []
     reasons: dict[str, str] = {}
     problems: list[Problem] = []
-    options = {"hardness": hardness, "profile": profile, "reference": reference, "draws": draws}
     for benchmark in map(str, responses.benchmarks["benchmark"]):
+        rng = seed_of(seed, benchmark)
         try:
-            rng = seed_of(seed, benchmark)
-            some = hat_scores(responses, benchmarks=benchmark, rng=rng, **options)  # type: ignore[arg-type]
+            some = hat_scores(responses, benchmarks=benchmark, draws=draws, rng=rng, **options)
+            found += some.benchmarks
         except InputError as error:
             reasons[benchmark] = str(error.problems[0])
             problems += error.problems
-            continue
-        found += some.benchmarks
     if not found:
         raise InputError(list(dict.fromkeys(problems)))
-    scores = replace(some, benchmarks=tuple(found), seed=seed)
-    return ItemSets(scores, reasons)
+    return ItemSets(replace(some, benchmarks=tuple(found), seed=seed), reasons)
