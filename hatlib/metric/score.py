@@ -273,10 +273,11 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
         elif settings.draws and not settings.correlation and counts.prompted is None:
             alike = estimate.fitted(counts, replace(settings, correlation=ALIKE)).curves
             there = found.reference.scores(alike)["hat"][:, 0]
-            moved = np.where(scores.sound[:, 0], np.abs(there - scores.hat[:, 0]), 0)
-            m = int(moved.argmax())
-            if moved[m]:
+            moved = np.where(scores.sound[:, 0], np.abs(there - scores.hat[:, 0]), np.nan)
+            if np.isfinite(moved).any():
+                m = int(np.nanargmax(moved))
                 what = {"model": counts.models[m], "here": scores.hat[m, 0], "there": there[m]}
+                what["moved"] = np.nanmedian(moved)
                 more = Note(Remark.UNNAMED_PROMPTS, what | {"correlation": ALIKE})
                 notes = [more if note.remark is more.remark else note for note in notes]
     n_trials = _usual_trials(given)  # before repeats counted once
