@@ -90,9 +90,8 @@ class LmEval(Format):
         adapter = str(args.get("peft") or args.get("delta") or "") if model else ""
         if adapter:
             model = clean(f"{model}+{adapter.rstrip('/').rsplit('/', 1)[-1].lstrip('.')}")
-        some = bool(said["limit"] or said["samples"]) or score_of(said["got"]) < score_of(
-            said["asked"]
-        )
+        some = score_of(said["got"]) < score_of(said["asked"])
+        some |= bool(said["limit"] or said["samples"])
         known = {
             "guessed": bool(guess),
             "filters": [clean(mapping(each).get("name")) for each in listed(said["filters"])],
@@ -123,11 +122,8 @@ class LmEval(Format):
     def row_of(self, run: Run, record: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
         task = self.places.find(run.task)
         rule = task.rule if task and task.rule else Rule("", "", "")
-        doc, scores, filtered = (
-            mapping(record.get("doc")),
-            _scores(record),
-            record.get("filtered_resps"),
-        )
+        doc, scores = mapping(record.get("doc")), _scores(record)
+        filtered, replies = record.get("filtered_resps"), listed(record.get("resps"))
         texts = [v.strip().lower() for v in listed(filtered) or [filtered] if isinstance(v, str)]
         unread = texts and all(text and text in UNREADABLE for text in texts)
         keys = [*(doc.get(name) for name in rule.key), record.get("target")]
@@ -136,7 +132,7 @@ class LmEval(Format):
             "named": _joined(doc, rule.item),
             "cluster": _joined(doc, rule.cluster),
             "key": next(filter(None, map(key_of, keys)), ""),
-            "trial": max((1, *(len(listed(each)) for each in listed(record.get("resps"))))),
+            "trial": max(1, *(len(listed(each)) for each in replies), 1),
             "parsed": 0.0 if unread else math.nan,
             "run": same,  # until `frame` is done with them
             "fallback": hash((same, repr(filtered), repr(scores))),

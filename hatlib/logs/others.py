@@ -12,17 +12,7 @@ import pandas as pd
 
 from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run
-from hatlib.logs.fields import (
-    WHERE,
-    at,
-    facts,
-    first_of,
-    key_of,
-    listed,
-    mapping,
-    normalised,
-    score_of,
-)
+from hatlib.logs.fields import WHERE, facts, first_of, key_of, listed, mapping, normalised, score_of
 from hatlib.logs.reading import File, Found, clean, json_value
 from hatlib.logs.settings import flat
 from hatlib.words import counted
@@ -70,7 +60,7 @@ class Eee(Format):
         settings: dict[tuple[str, str], dict[str, str]] = {}
         for file in found.beside:
             whole = mapping(json_value(file, self.notes))
-            told = flat(mapping(at(whole, "model_info.additional_details")))
+            told = flat(mapping(mapping(whole.get("model_info")).get("additional_details")))
             for result in listed(whole.get("evaluation_results")):
                 told |= flat(mapping(mapping(result).get("generation_config")))
             settings[_stem(file)] = told
