@@ -77,9 +77,19 @@ def basic_marks(table: SufficientTable, strata: Sequence[SufficientTable]) -> Ma
         few |= paired_items(each) < MIN_ITEMS
         marks[Flag.ONE_ANSWER] |= each.answered_once()[:, None]
     marks[Flag.NO_SUCCESS] = source <= 0  # below 0 by the correction for a judge
+    whole = table.whole or table
+    n_items = np.maximum(whole.source_items.sum(axis=1), 1)
+    if len(whole.trials):
+        rate = whole.correct / whole.trials
+        rate = whole.judge.corrected(rate) if whole.judge else rate
+        accuracy, squares = (whole.source_items @ np.stack([rate, rate**2]).T).T / n_items
+        variance = squares - accuracy**2
+    else:  # one answer an item, or nearly
+        accuracy = table.paired[1, :, 0] / np.maximum(table.paired[0, :, 0], 1)
+        variance = accuracy * (1 - accuracy)
+    error = np.sqrt(np.maximum(variance, 0) / n_items)
     with np.errstate(invalid="ignore", divide="ignore"):
-        above = source / n - table.chance
-    marks[Flag.NEAR_CHANCE] = above < CLEAR_OF_CHANCE * _source_error(table)[:, None]
+        marks[Flag.NEAR_CHANCE] = source / n - table.chance < CLEAR_OF_CHANCE * error[:, None]
     # One reason is enough: no items before no success before one answer before chance.
     taken = few.copy()
     for flag in (Flag.NO_SUCCESS, Flag.ONE_ANSWER, Flag.NEAR_CHANCE):
@@ -94,24 +104,13 @@ def basic_marks(table: SufficientTable, strata: Sequence[SufficientTable]) -> Ma
     return marks
 
 
-def _source_error(table: SufficientTable) -> Floats:
-    """Standard error of source accuracy over items, shape (n_models,)."""
-    table = table.whole or table
-    n = np.maximum(table.source_items.sum(axis=1), 1)
-    if len(table.trials):
-        rate = table.correct / table.trials
-        if table.judge:
-            rate = table.judge.corrected(rate)
-        variance = table.source_items @ rate**2 / n - (table.source_items @ rate / n) ** 2
-    else:  # one answer an item, or nearly
-        accuracy = table.paired[1, :, 0] / np.maximum(table.paired[0, :, 0], 1)
-        variance = accuracy * (1 - accuracy)
-    return np.sqrt(np.maximum(variance, 0) / n)
-
-
 def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> Marks:
     """What the answers show to weaken a score, models × (macro + targets)."""
-    marks = {Flag.BELOW_CHANCE: _below_chance(counts)}
+    rates = target_rates(counts)
+    n, mean = np.isfinite(rates).sum(axis=2), mean_over(rates, axis=2)
+    error = np.sqrt(np.maximum(mean_over(rates**2, axis=2) - mean**2, 0) / np.maximum(n, 1))
+    clear = mean + CLEAR_OF_CHANCE * np.maximum(error, 1e-9) < counts.chance
+    marks = {Flag.BELOW_CHANCE: clear & (n > 1)}
     if counts.unparsed is not None:
         gap = counts.unparsed[:, 1:] - counts.unparsed[:, :1]
         gap = np.column_stack([mean_over(gap, axis=1), gap])
@@ -128,14 +127,6 @@ def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> Marks:
     grid, chance = found.hardness.grid, counts.chance
     guesses = repeated_guesses(found.distribution, grid, chance)
     return marks | {Flag.REPEATED_GUESSES: np.outer(guesses, every)}
-
-
-def _below_chance(counts: Counts) -> Bools:
-    """Where target accuracy is clearly below chance."""
-    rates = target_rates(counts)
-    n, mean = np.isfinite(rates).sum(axis=2), mean_over(rates, axis=2)
-    error = np.sqrt(np.maximum(mean_over(rates**2, axis=2) - mean**2, 0) / np.maximum(n, 1))
-    return (mean + CLEAR_OF_CHANCE * np.maximum(error, 1e-9) < counts.chance) & (n > 1)
 
 
 def repeated_guesses(distribution: Floats, grid: Floats, chance: float) -> Bools:

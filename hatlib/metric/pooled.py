@@ -296,7 +296,11 @@ def pooled_hardness(
         items = fit.posterior(of)
         for m in np.flatnonzero((same == group) & answered.any(axis=1)):
             mine = items[answered[m]]
-            codes = cell[m, answered[m]] = _slices(mine @ fit.difficulty)
+            # Slices of equal size by difficulty; equal values stay together.
+            rounded = (mine @ fit.difficulty).round(9)
+            _, rank, n = np.unique(rounded, return_inverse=True, return_counts=True)
+            place = ((np.cumsum(n) - n / 2) / len(rounded) * MAX_CELLS).astype(np.int64)
+            codes = cell[m, answered[m]] = np.minimum(place, MAX_CELLS - 1)[rank]
             size = np.bincount(codes, minlength=MAX_CELLS)
             filled = size > 0
             shares = (summing(codes, MAX_CELLS) @ mine)[filled] / size[filled, None]
@@ -310,13 +314,6 @@ def pooled_hardness(
     cells = Cells(MAX_CELLS, none, none, tuple(plain_ledgers(counts, cell)))
     influence = fit.influence()
     return Hardness(method, grid, posterior, distribution, None, 0, influence, drift), cells
-
-
-def _slices(values: Floats) -> Ints:
-    """Sort values into at most `MAX_CELLS` slices of equal size; equal values stay together."""
-    _, index, size = np.unique(values.round(9), return_inverse=True, return_counts=True)
-    middle = np.cumsum(size) - size / 2
-    return np.minimum((middle / len(values) * MAX_CELLS).astype(np.int64), MAX_CELLS - 1)[index]
 
 
 def excess_log_odds(counts: Counts, parts: Sequence[Part]) -> Floats:

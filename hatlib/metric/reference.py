@@ -22,7 +22,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -220,39 +219,36 @@ class Standard:
         """
         try:
             with Path(path).open(encoding="utf-8") as stream:
-                return _standard(json.loads(stream.read(1 << 20)))
+                raw = json.loads(stream.read(1 << 20))
+            names = ("source_probability", "weight", "level", "common", "spread")
+            arrays = [np.array(raw[name], dtype=float) for name in names]
+            grid, weight, level, common, spread = arrays
+            targets, chance = tuple(map(str, raw["targets"])), float(raw["chance"])
+            sound = (
+                raw["hat_standard"] == 1
+                and 0 <= chance < 1
+                and targets[:1] == (MACRO,)
+                and grid.ndim == 1
+                and weight.shape == grid.shape
+                and level.shape == (len(targets),)
+                and common.shape == spread.shape == (len(targets), TERMS)
+                and all(np.isfinite(values).all() for values in arrays)
+                and ((grid >= 0) & (grid <= 1)).all()
+                and (weight >= 0).all()
+                and weight @ (grid - chance) > 0
+                and (spread > 0).all()
+            )
+            if not sound:
+                raise ValueError("shapes or values")
+            shape = Shape(targets, level, common, spread)
+            facts = str(raw["benchmark"]), chance, grid, weight / weight.sum()
+            return Standard(*facts, shape, str(raw["origin"]))
         except OSError as error:
             what, remedy = f"the standard cannot be read: {error.strerror}.", ""
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             what = "this is not a frozen standard."
             remedy = "Make one with `hat score … --save-standard FILE`."
         raise InputError(what, remedy, file=str(path))
-
-
-def _standard(raw: Any) -> Standard:
-    """What a file says, if all of it makes sense."""
-    names = ("source_probability", "weight", "level", "common", "spread")
-    grid, weight, level, common, spread = arrays = [np.array(raw[n], dtype=float) for n in names]
-    targets, chance = tuple(map(str, raw["targets"])), float(raw["chance"])
-    sound = (
-        raw["hat_standard"] == 1
-        and 0 <= chance < 1
-        and targets[:1] == (MACRO,)
-        and grid.ndim == 1
-        and weight.shape == grid.shape
-        and level.shape == (len(targets),)
-        and common.shape == spread.shape == (len(targets), TERMS)
-        and all(np.isfinite(values).all() for values in arrays)
-        and ((grid >= 0) & (grid <= 1)).all()
-        and (weight >= 0).all()
-        and weight @ (grid - chance) > 0
-        and (spread > 0).all()
-    )
-    if not sound:
-        raise ValueError("shapes or values")
-    shape = Shape(targets, level, common, spread)
-    facts = str(raw["benchmark"]), chance, grid, weight / weight.sum()
-    return Standard(*facts, shape, str(raw["origin"]))
 
 
 STANDARDS = ("mgsm", "copa-dialects", "truthfulqa-bleu")

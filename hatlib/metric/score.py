@@ -248,7 +248,18 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
         redrawn = None
         if settings.draws:
             redrawn = redraw(counts, found, settings.draws, rng)
-            _add_judge_errors(redrawn, counts, found, settings, rng)
+            # What not knowing the judge exactly adds (delta method): the same errors for all
+            # models, so that they cancel in differences as far as they can.
+            for *ends, steps in settings.judge.unknowns() if settings.judge else ():
+                near = [estimate.fitted(replace(counts, judge=judge), settings) for judge in ends]
+                pooled = (each.distribution[found.reference.members].mean(axis=0) for each in near)
+                low, high = (
+                    replace(found.reference, pooled=weight).scores(each.curves)
+                    for weight, each in zip(pooled, near, strict=True)
+                )
+                noise = rng.standard_normal((settings.draws, 1, 1)) / steps
+                for name, values in redrawn.values.items():
+                    values += noise * (high[name] - low[name])
         scores = _result(found, marks, settings, trials, redrawn)
         if scores.profile == "adaptive":
             differ = {Flag.ESTIMATORS_DIFFER: _disagree(counts, found, settings, scores)}
@@ -265,8 +276,8 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
             if len(sensitivity) < len(INTERACTIONS):
                 sensitivity = {}
             elif settings.draws:
-                near = [np.interp(seen, INTERACTIONS, row) for row in np.eye(len(INTERACTIONS))]
-                there = np.tensordot(near, list(sensitivity.values()), 1)
+                share = [np.interp(seen, INTERACTIONS, row) for row in np.eye(len(INTERACTIONS))]
+                there = np.tensordot(share, list(sensitivity.values()), 1)
                 differ = (np.abs(there - scores.hat) > scores.se) | (seen >= max(INTERACTIONS))
                 differ &= np.isfinite(scores.hat)
                 scores = replace(scores, marks={**scores.marks, Flag.OTHER_HARDNESS: differ})
@@ -382,26 +393,6 @@ def _scores(
     return reference.scores(curves), curves[:, :, 0]
 
 
-def _add_judge_errors(
-    redrawn: Redrawn, counts: Counts, found: Fitted, settings: Settings, rng: np.random.Generator
-) -> None:
-    """Add what not knowing the judge exactly adds to redrawn scores (delta method).
-
-    The errors are the same for all models, so that they cancel in differences as far as they can.
-    """
-    members = found.reference.members
-    for *ends, steps in settings.judge.unknowns() if settings.judge else ():
-        moved = [estimate.fitted(replace(counts, judge=judge), settings) for judge in ends]
-        pooled = (each.distribution[members].mean(axis=0) for each in moved)
-        low, high = (
-            replace(found.reference, pooled=weight).scores(each.curves)
-            for weight, each in zip(pooled, moved, strict=True)
-        )
-        noise = rng.standard_normal((len(redrawn.values["hat"]), 1, 1)) / steps
-        for name, values in redrawn.values.items():
-            values += noise * (high[name] - low[name])
-
-
 def _result(
     found: Fitted, marks: weak.Marks, settings: Settings, trials: Ints, redrawn: Redrawn | None
 ) -> BenchmarkScores:
@@ -415,12 +406,16 @@ def _result(
     values = reference.scores(found.curves)
     none = weak.withheld(marks) | ~np.isfinite(values["hat"])
     estimates: dict[str, Any] = {}
-    for name in MEASURES:
-        missing = none | ~weak.nearly_solved(found) if name == "f95" else none
-        values[name][missing] = np.nan
-        draws = None if redrawn is None else redrawn.values[name]
+    for name, value in values.items():
+        value[none | ~weak.nearly_solved(found) if name == "f95" else none] = np.nan
+        draws, se = None, np.full(value.shape, np.nan)
+        if redrawn is not None:
+            draws = redrawn.values[name]
+            draws[:, np.isnan(value)] = np.nan
+            se = draws.std(axis=0, ddof=1)
         enough = effective if name == "hat" else n_items
-        estimates[name] = _estimate(values[name], draws, enough, settings.level)
+        reach = interval_quantile(enough, settings.level) * se
+        estimates[name] = Estimate(value, value - reach, value + reach, se, draws)
     estimates["score"] = estimates.pop("hat")
     marks = marks | {Flag.EXTRAPOLATED: (supported < SUPPORTED) | (gaps > 0)}
     always = [flag for flag in Flag if flag.withholds or flag is Flag.OTHER_LANGUAGES]
@@ -448,16 +443,6 @@ def _result(
         curve_draws=curve_draws,
         metric_draws=redrawn.metrics if redrawn else None,
     )
-
-
-def _estimate(value: Floats, draws: Floats | None, effective: Floats, level: float) -> Estimate:
-    if draws is None:
-        nan = np.full(value.shape, np.nan)
-        return Estimate(value, nan, nan, nan, None)
-    draws[:, np.isnan(value)] = np.nan
-    se = draws.std(axis=0, ddof=1)
-    reach = interval_quantile(effective, level) * se
-    return Estimate(value, value - reach, value + reach, se, draws)
 
 
 def interval_quantile(effective: ArrayLike, level: float) -> Floats:
