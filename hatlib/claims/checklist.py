@@ -94,7 +94,7 @@ def check_sets(
         scores, refused = pd.DataFrame(), ""
         try:
             found = hat_scores(responses, benchmarks=about["benchmark"], draws=draws, rng=rng)
-            scores = found.macro()
+            scores = found.macro().assign(sound=found.benchmark().sound[:, 0])
         except InputError as error:
             refused = str(error.problems[0].what)
         checks = [
@@ -124,7 +124,7 @@ def _scored(scores: pd.DataFrame, refused: str) -> tuple[str, str, str]:
     if refused:
         return _check("score", {"flags": refused}, fails=True)
     has = scores["hat"].notna()
-    sound = int((has & (scores["flag"] == "")).sum())
+    sound = int(scores["sound"].sum())
     flags = "; ".join(sorted({flag for each in scores["flag"] for flag in each.split("; ")} - {""}))
     facts = {"sound": sound, "n": len(scores), "flags": flags}
     return _check("score", facts, sound < len(scores), not has.any())
@@ -208,10 +208,13 @@ def _translations(counts: Counts, rng: np.random.Generator) -> tuple[str, str, s
     rates = np.nan_to_num(_mean_source(counts))
     edges = np.unique(np.quantile(rates, np.linspace(0, 1, 11)[1:-1]))
     strata = np.searchsorted(edges, rates, side="right")
-    shuffled = [
-        _lost_by_all(_shuffled_within(strata, lost, known, rng), known).sum()
-        for _ in range(_SHUFFLES)
-    ]
+    shuffled, mixed = [], np.zeros_like(lost)
+    for _ in range(_SHUFFLES):
+        for m, t in np.ndindex(lost.shape[:2]):
+            for group in np.unique(strata):
+                here = np.flatnonzero(known[m, t] & (strata == group))
+                mixed[m, t, here] = rng.permutation(lost[m, t, here])
+        shuffled.append(_lost_by_all(mixed, known).sum())
     expected = float(np.mean(shuffled))
     many = observed > MANY_TIMES * expected and observed - expected > 0.01 * judged
     facts = {"observed": observed, "judged": judged, "expected": expected}
@@ -295,15 +298,3 @@ def _lost_by_all(lost: Bools, known: Bools) -> Bools:
     """Pairs of language and item that all models lose, of at least three that solve the item."""
     n = known.sum(axis=0)
     return np.asarray((lost.sum(axis=0) == n) & (n >= 3))
-
-
-def _shuffled_within(
-    strata: NDArray[np.int64], lost: Bools, known: Bools, rng: np.random.Generator
-) -> Bools:
-    """Which items each model loses, shuffled among those that it solves in each group."""
-    mixed = np.zeros_like(lost)
-    for m, t in np.ndindex(lost.shape[:2]):
-        for group in np.unique(strata):
-            here = np.flatnonzero(known[m, t] & (strata == group))
-            mixed[m, t, here] = rng.permutation(lost[m, t, here])
-    return mixed

@@ -480,7 +480,8 @@ def _entering(rows: pd.DataFrame) -> pd.DataFrame:
     """Which models enter, and why the others do not."""
     why = rows["weak"].where(rows["weak"] != "", rows["left_out"])
     why = why.mask((why == "") & (rows["group"] == ""), "not described enough")
-    alone = ~_varied(rows[why == ""])
+    kept = rows[why == ""]
+    alone = kept.groupby("group")["x"].transform("nunique") < 2
     why = why.mask(alone.reindex(rows.index, fill_value=False), "nothing to compare with")
     good = rows[why == ""]
     if len(good):
@@ -489,11 +490,6 @@ def _entering(rows: pd.DataFrame) -> pd.DataFrame:
         entangled = "date and size cannot be told apart"
         why = why.mask(mixed.reindex(rows.index, fill_value=False), entangled)
     return rows.assign(left_out=why.astype(str))
-
-
-def _varied(rows: pd.DataFrame) -> pd.Series:
-    """Whether the group of a model has others that differ in what is asked."""
-    return (rows["group"] != "") & (rows.groupby("group")["x"].transform("nunique") > 1)
 
 
 # Both -------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from scipy import special, stats
 
 from hatlib import resample
 from hatlib.errors import InputError, Problem, listing
@@ -158,16 +158,6 @@ def from_scale(values: ArrayLike, scale: Scale = "linear", *, chance: float = 0.
     return np.asarray(chance + (1 - chance) * share)
 
 
-def _steepness(values: Floats, scale: Scale) -> Floats:
-    """How much the scale stretches a small change of a share (for the delta method)."""
-    if scale == "linear":
-        return np.ones(values.shape)
-    if scale == "logit":
-        share = special.expit(values)
-        return np.asarray(1 / (share * (1 - share)))
-    return np.asarray(np.sqrt(2 * np.pi) * np.exp(values**2 / 2))
-
-
 @dataclass(frozen=True)
 class Points:
     """The models with both accuracies, on the scale.
@@ -222,7 +212,9 @@ def usable_points(
     known = n[np.isfinite(n)]
     filled = np.where(np.isfinite(n), n, known.min() if known.size else np.inf)
     share = np.clip(xs, 0, 1)
-    variance = share * (1 - share) / filled * (_steepness(u, scale) / (1 - chance)) ** 2
+    # How much the scale stretches a small change of a share (delta method).
+    stretch = {"linear": 1.0, "logit": 2 + 2 * np.cosh(u), "probit": 1 / stats.norm.pdf(u)}[scale]
+    variance = share * (1 - share) / filled * (stretch / (1 - chance)) ** 2
     n_moved = int(moved[:, at].sum())
     return Points(u[at], v[at], xs[at], variance[at], at, len(xs), n_moved, scale, chance)
 

@@ -113,7 +113,12 @@ def summarise(tables: Tables, *, lead: str = "") -> Metrics:
     benchmarks = tables.benchmarks.set_index("benchmark")
     frame["source_language"] = frame["benchmark"].map(benchmarks["source_language"])
     frame["chance"] = frame["benchmark"].map(benchmarks["chance_level"]).astype(float)
-    frame["set_name"] = _set_names(frame, benchmarks["name"])
+    # A readable name for each set: its benchmark, version and, where needed, source.
+    of_set = frame[["set", "source", "benchmark", "version"]].drop_duplicates()
+    title = of_set["benchmark"].map(benchmarks["name"]).fillna(of_set["benchmark"])
+    title = title.where(of_set["version"] == "", title + ", " + of_set["version"])
+    title = title.where(~title.duplicated(keep=False), title + " (" + of_set["source"] + ")")
+    frame["set_name"] = frame["set"].map(dict(zip(of_set["set"], title, strict=True)))
     frame["label"] = _labels(frame, tables.models)
     sets = list(dict.fromkeys(frame["set"]))
     if lead and lead not in sets:
@@ -139,15 +144,6 @@ def summarise(tables: Tables, *, lead: str = "") -> Metrics:
         languages=_finish(languages, tables),
         left_out=pd.DataFrame(left_out, columns=columns, dtype=str),
     )
-
-
-def _set_names(frame: pd.DataFrame, names: pd.Series) -> pd.Series:
-    """A readable name for each set: its benchmark, version and, where needed, source."""
-    sets = frame[["set", "source", "benchmark", "version"]].drop_duplicates()
-    name = sets["benchmark"].map(names).fillna(sets["benchmark"])
-    name = name.where(sets["version"] == "", name + ", " + sets["version"])
-    name = name.where(~name.duplicated(keep=False), name + " (" + sets["source"] + ")")
-    return frame["set"].map(dict(zip(sets["set"], name, strict=True)))
 
 
 def _by_language(frame: pd.DataFrame) -> pd.DataFrame:

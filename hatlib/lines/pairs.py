@@ -105,7 +105,11 @@ def _pair_climb(u: Floats, y: Floats, pairs: NDArray[np.int64], least: int) -> t
     count = starts.shape[1]
     data = np.repeat(y, count, axis=0)
     second = _alternate(u, data, starts.reshape(-1, n), least)
-    rss = _pair_rss(u, data, second, least).reshape(rows, count)
+    rss = np.sum(data**2, axis=1)
+    for mask in (second, ~second):
+        held = np.where(mask, data, 0.0)
+        rss -= _explained(u, mask, held.sum(axis=1), held @ u)
+    rss = np.where(_allowed(u, second, least), rss, np.inf).reshape(rows, count)
     best, at = rss.argmin(axis=1), np.arange(rows)
     return rss[at, best], second.reshape(rows, count, n)[at, best]
 
@@ -181,12 +185,3 @@ def _line_from_sums(sums: Floats, sy: Floats, suy: Floats) -> tuple[Floats, Floa
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = np.where(spread > SMALLEST_SPREAD, (suy - su * sy / count) / spread, 0.0)
     return (sy - slope * su) / count, slope
-
-
-def _pair_rss(u: Floats, y: Floats, second: Bools, least: int) -> Floats:
-    """Residual sum of squares of each row's partition; infinite if it is not allowed."""
-    total = np.sum(y**2, axis=1)
-    for mask in (second, ~second):
-        held = np.where(mask, y, 0.0)
-        total -= _explained(u, mask, held.sum(axis=1), held @ u)
-    return np.where(_allowed(u, second, least), total, np.inf)

@@ -330,7 +330,9 @@ def static_svg(spec: dict[str, Any]) -> str:
     """
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_svg(_on_paper(spec), _VL_VERSION, allowed_base_urls=[])
+    paper = _recolour(spec, {INK: PAPER_INK, HALO: "#ffffff"})
+    paper["$schema"] = _SCHEMA.format(f"v{_VL_VERSION}")
+    drawn = vl_convert.vegalite_to_svg(paper, _VL_VERSION, allowed_base_urls=[])
     return re.sub(r"<[a-z]+ [^<>]*>", _lighter, drawn)
 
 
@@ -349,12 +351,6 @@ def javascript_bundle() -> str:
     code = vl_convert.javascript_bundle(vl_version=_VL_VERSION)  # type: ignore[call-arg]
     # Wrapped, so that its many top-level names do not meet those of the theme.
     return f"(function(){{\n{code}\n}})();"
-
-
-def _on_paper(spec: dict[str, Any]) -> dict[str, Any]:
-    """Change the colours of text and guides to those for a white page."""
-    paper: dict[str, Any] = _recolour(spec, {INK: PAPER_INK, HALO: "#ffffff"})
-    return paper | {"$schema": _SCHEMA.format(f"v{_VL_VERSION}")}
 
 
 def _recolour(part: Any, colours: Mapping[str, str]) -> Any:

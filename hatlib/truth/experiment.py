@@ -102,7 +102,7 @@ class Design:
         made = [
             simulate_answers(
                 np.add(self.abilities, part["ability"]),
-                profiles=_in_turn(part["profile"], self.abilities),
+                profiles=_profiles(part["profile"], self.abilities),
                 rng=rng,
                 **options,
             )
@@ -128,25 +128,27 @@ class Design:
         return replace(made[0].responses, frame=frame, benchmarks=benchmarks), truth
 
 
-def _in_turn(
+def _profiles(
     specified: str | float | Sequence[str | float], abilities: Sequence[float]
 ) -> list[Profile]:
-    """The profiles of models that take them in turn."""
+    """A profile for each model, the specified ones in turn."""
     each = [specified] if isinstance(specified, str | float) else specified
-    return [_profile(each[m % len(each)], float(a)) for m, a in enumerate(abilities)]
+    slopes = {"steep with ability": 0.3, "flat with ability": -0.3}
+    made: list[Profile] = []
+    for m, ability in enumerate(map(float, abilities)):
+        kind = each[m % len(each)]
+        if not isinstance(kind, str):
+            made.append(partial(np.multiply, float(kind)))
+        elif kind in slopes:
+            made.append(profile_with(_LEVEL, float(np.exp(slopes[kind] * ability))))
+        else:
+            made.append(partial(_rare, ability) if kind == RARITY else kind)
+    return made
 
 
-def _profile(specified: str | float, ability: float) -> Profile:
-    match specified:
-        case int() | float():
-            return partial(np.multiply, float(specified))
-        case "steep with ability":
-            return profile_with(_LEVEL, float(np.exp(0.3 * ability)))
-        case "flat with ability":
-            return profile_with(_LEVEL, float(np.exp(-0.3 * ability)))
-        case _ if specified == RARITY:  # the steep profile, lowered by how hard an item is for all
-            return lambda u: special.expit(2.3 * special.logit(u) - 1 - 0.3 * ability)
-    return specified
+def _rare(ability: float, u: Floats) -> Floats:
+    """The steep profile, lowered by how hard an item is for all."""
+    return np.asarray(special.expit(2.3 * special.logit(u) - 1 - 0.3 * ability))
 
 
 # The catalogue ----------------------------------------------------------------------------------

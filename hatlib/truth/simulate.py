@@ -537,7 +537,10 @@ def _problems(
         "favourite": given["favourite"] and not given["chance"],
         "profile": [p for p in profiles if not callable(p) and p not in PROFILES],
         "difficulty": not callable(difficulty) and difficulty not in DIFFICULTIES,
-        "no_share": any(callable(p) and not _is_share(p(GRID)) for p in profiles),
+        "no_share": any(
+            np.shape(f) != GRID.shape or not np.all((f >= 0) & (f <= 1))
+            for f in (p(GRID) for p in profiles if callable(p))
+        ),
         "n_profiles": len(profiles) != n,
         "language": [c for c in [*codes, source] if c != BY_ITEM and not is_language(c)],
         "twice": [code for code in codes if codes.count(code) > 1],
@@ -560,7 +563,3 @@ def _problems(
             value = listing(dict.fromkeys(found)) if isinstance(found, list) else ""
             odd.append(Problem(what, remedy, value=value))
     return odd
-
-
-def _is_share(values: Floats) -> bool:
-    return np.shape(values) == GRID.shape and bool(((values >= 0) & (values <= 1)).all())
