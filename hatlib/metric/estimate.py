@@ -252,12 +252,9 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
     size = settings.draws * len(counts.models) * (len(counts.targets) + 1)
     if size > MOST_DRAWN:
         fewer = MOST_DRAWN * settings.draws // size // 100 * 100
-        what = (
-            f"{len(counts.models):,} models in {len(counts.targets)} target languages are too "
-            f"many for {settings.draws} redraws in memory."
-        )
+        shape = f"{len(counts.models):,} models in {len(counts.targets)} target languages"
         remedy = f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time."
-        raise InputError(what, remedy)
+        raise InputError(f"{shape} are too many for {settings.draws} redraws in memory.", remedy)
     notes: list[Note] = []
 
     def note(remark: Remark, **data: Any) -> None:
@@ -269,7 +266,7 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
         many = same[:, None] & (n > 0)
         k, n = np.where(many, 2 * k > n, k), np.where(many, 1, n)
         counts = replace(counts, source_correct=k.astype(np.int64), source_trials=n)
-        note(Remark.REPEATED, models=named(counts, same))
+        note(Remark.REPEATED, models=np.array(counts.models)[same].tolist())
     trials = counts.source_trials[counts.source_trials > 0]
     if not len(trials):
         what = f"{counts.benchmark} has no answer in the source language {counts.source_language}."
@@ -297,7 +294,7 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
         if not names:
             note(Remark.UNNAMED_PROMPTS)
         elif one_out.any():
-            models = named(counts, one_out)
+            models = np.array(counts.models)[one_out].tolist()
             note(Remark.PROMPTING_LEFT_OUT, promptings=len(names), models=models)
         elif len(names) > 1:
             note(Remark.PROMPTINGS_ADDED, method="self")
@@ -326,8 +323,3 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
         if alone:
             note(Remark.LONE_MODEL)
     return counts, settings, notes
-
-
-def named(counts: Counts, chosen: Bools) -> list[str]:
-    """Names of some models."""
-    return [name for name, each in zip(counts.models, chosen, strict=True) if each]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
@@ -252,9 +252,6 @@ class HatScores:
             raise InputError("no such benchmark was scored.", there, value=name)
         return found[name] if name else self.benchmarks[0]
 
-    def _some(self, benchmark: str) -> Sequence[BenchmarkScores]:
-        return [self.benchmark(benchmark)] if benchmark else self.benchmarks
-
     def profiles(self, benchmark: str = "") -> pd.DataFrame:
         """Transfer profiles, one row a model × target × point of the grid.
 
@@ -265,7 +262,7 @@ class HatScores:
             ``expected_target``, and ``low`` and ``high`` for the macro average.
         """
         parts = []
-        for b in self._some(benchmark):
+        for b in [self.benchmark(benchmark)] if benchmark else self.benchmarks:
             low, high = np.full((2, *b.curves.shape), np.nan)
             if b.bands is not None:
                 low[:, 0], high[:, 0] = b.bands
@@ -286,7 +283,7 @@ class HatScores:
             of the probability that the items of the group are answered correctly.
         """
         parts = []
-        for b in self._some(benchmark):
+        for b in [self.benchmark(benchmark)] if benchmark else self.benchmarks:
             table, (_, n_targets, n_cells) = b.table, b.table.items.shape
             rate = table.correct / table.trials if len(table.trials) else np.full(n_cells, np.nan)
             means = np.repeat(b.hardness.posterior @ b.hardness.grid, n_targets, axis=0)
