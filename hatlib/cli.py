@@ -281,14 +281,14 @@ def book(
 @_command("notebooks")
 def notebooks(format_: Literal["table", "json", "md"] = "table", json_: bool = False) -> None:
     """List the analyses, what they need and their parameters."""
-    from hatlib.publish import catalogue
+    from hatlib.publish import catalogue, places
 
     found = catalogue.notebooks()
     if json_ or format_ == "json":
         rows = [asdict(notebook) | {"path": str(notebook.path)} for notebook in found]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     elif format_ == "md":
-        typer.echo(catalogue.notebooks_markdown(found))
+        typer.echo(places.rendered("notebooks.md", {"notebooks": found}))
     else:
         print_notebooks(found)
 

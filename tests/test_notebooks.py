@@ -1,7 +1,7 @@
 """Every notebook on shipped, small and awkward data: it ends, and says nothing false or unsafe.
 
-One notebook runs through papermill. The other runs execute the same cells in this process, which
-is much faster. Awkward data are awkward in several ways at once, where one does not hide another.
+They execute the cells in this process, which is much faster than papermill. Awkward data are
+awkward in several ways at once, where one does not hide another.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from small import outside
 import hatlib
 from hatlib.errors import InputError
 from hatlib.publish.page import web_page
-from hatlib.publish.run import run_notebook
 from hatlib.truth import experiment
 
 pytestmark = pytest.mark.notebook
@@ -38,19 +37,9 @@ BOTH = ["scaling", "small-models", "time-trend"]  # accuracies, and such answers
 ACCURACIES = ["fit", *BOTH]
 LANGUAGES = ["en", "de", "fr", "sw"]
 HOSTILE = [
-    "<script>alert(1)</script>",
-    "</script><img src=x onerror=alert(1)>",
-    "../../etc",
-    "[red]x[/]",
-    "[a](javascript:alert(1))",
-    "long " * 40,
-    "🦙 llama",
-    "a|b",
-    "${x}",
-    "{{x}}",
-    "=1+1",
-    "`code` *stars* $x$ _y_ # no heading",
-    "datum.x + '\"",
+    *("<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "../../etc"),
+    *("[red]x[/]", "[a](javascript:alert(1))", "long " * 40, "🦙 llama", "a|b", "${x}", "{{x}}"),
+    *("=1+1", "`code` *stars* $x$ _y_ # no heading", "datum.x + '\"'"),
 ]
 
 Parameters = dict[str, Any]
@@ -102,41 +91,34 @@ def given(folder: Path, frame: pd.DataFrame, *, models: bool = True, **more: Any
     return {"data": [str(folder / "mine.csv")], "models": str(folder / "models.csv")} | more
 
 
-def hostile(folder: Path) -> Parameters:
+def hostile() -> Any:
     """Hostile text in every column; each model without thinking, with a little and with much."""
     plain = table(names=[*HOSTILE, *(f"model {i}" for i in range(12))])
-    frame = pd.concat(
-        [
-            plain.assign(reasoning=effort, accuracy=plain["accuracy"] + gain)
-            for effort, gain in {"none": 0, "low": 0.02, "high": 0.05}.items()
-        ]
-    )
-    for column in ("source", "benchmark", "version", "setup"):
-        frame[column] = f"<b>{column}</b> a|b {{{{x}}}} ${{x}} [red]x[/]"
-    return given(folder, frame, developer="<script>alert(1)</script>")
+    efforts = {"none": 0, "low": 0.02, "high": 0.05}.items()
+    runs = [plain.assign(reasoning=e, accuracy=plain["accuracy"] + more) for e, more in efforts]
+    return spoilt(pd.concat(runs), "source", "benchmark", "version", "setup")
 
 
-CASES: dict[str, Callable[[Path], Parameters]] = {
-    "wide, one target, unknown models": lambda folder: given(
-        folder,
-        table(12, ["en", "de"]).pivot_table("accuracy", "model", "language").reset_index(),
-        models=False,
+def spoilt(frame: pd.DataFrame, *columns: str) -> Any:
+    text = {column: f"<b>{column}</b> a|b {{{{x}}}} ${{x}} [red]x[/]" for column in columns}
+    return frame.assign(**text)
+
+
+WIDE = table(12, ["en", "de"]).pivot_table("accuracy", "model", "language").reset_index()
+ALL, NONE = table().assign(accuracy=1), table().assign(accuracy=0)
+AT_CHANCE = sets(a=ALL.assign(accuracy=0.25), b=ALL.assign(accuracy=0.2))
+CASES: dict[str, tuple[Any, Parameters]] = {
+    "wide, one target, unknown models": (WIDE, {"models": False}),
+    "one model": (table(1), {}),
+    "two models, no sizes of samples": (table(2).drop(columns="n_items"), {}),
+    "all 0": (sets(a=NONE, b=ALL), {}),
+    "all 1": (sets(a=ALL, b=NONE), {}),
+    "at and below chance": (
+        sets(a=ALL.assign(accuracy=0.25), b=ALL.assign(accuracy=0.2)),
+        {"chance": 0.25},
     ),
-    "one model": lambda folder: given(folder, table(1)),
-    "two models, no sizes of samples": lambda folder: given(
-        folder, table(2).drop(columns="n_items")
-    ),
-    "all 0": lambda folder: given(
-        folder, sets(a=table().assign(accuracy=0), b=table(3).assign(accuracy=1))
-    ),
-    "all 1": lambda folder: given(
-        folder, sets(a=table().assign(accuracy=1), b=table(3).assign(accuracy=0))
-    ),
-    "at and below chance": lambda folder: given(
-        folder, sets(a=table().assign(accuracy=0.25), b=table().assign(accuracy=0.2)), chance=0.25
-    ),
-    "hostile": hostile,
-    "400 models": lambda folder: given(folder, table(400)),
+    "hostile": (hostile(), {"developer": "<script>alert(1)</script>"}),
+    "400 models": (table(400), {}),
 }
 
 
@@ -163,12 +145,12 @@ def answers(
     return index.to_frame(index=False).assign(n_correct=right, n_trials=trials)
 
 
-def several(folder: Path) -> Parameters:
+def several() -> Any:
     """Six benchmarks; in the first the weakest models were not asked in all languages."""
     first = answers()
     gone = (first["model"] == "model 0") & first["language"].isin(["fr", "sw"])
     gone |= (first["model"] == "model 1") & (first["language"] == "sw")
-    frame = sets(
+    return sets(
         missing=first[~gone],
         once=answers(3, trials=1),
         few=answers(items=6),
@@ -176,34 +158,30 @@ def several(folder: Path) -> Parameters:
         wrong=answers(2).assign(n_correct=0),
         complete=answers(),
     )
-    return given(folder, frame, models=False)
 
 
-def hostile_answers(folder: Path) -> Parameters:
-    """Hostile names of models, benchmarks, items and promptings."""
-    frame = answers(names=HOSTILE)
-    for column in ("benchmark", "prompting"):
-        frame[column] = f"<b>{column}</b> a|b {{{{x}}}} ${{x}} [red]x[/]"
-    frame["item"] = "<script>alert(1)</script>" + frame["item"]
-    return given(folder, frame, models=False)
-
-
-def source_by_item(folder: Path) -> Parameters:
+def source_by_item() -> Any:
     """Each item starts from a language of its own."""
     frame = answers()
     number = frame["item"].str[1:].astype(int)
-    frame["source_language"] = np.array(LANGUAGES)[number % len(LANGUAGES)]
-    return given(folder, frame, models=False, source_language="item")
+    return frame.assign(source_language=np.array(LANGUAGES)[number % len(LANGUAGES)])
 
 
-ANSWERS: dict[str, Callable[[Path], Parameters]] = {
-    "several": several,
-    "one model, one target": lambda folder: given(folder, answers(1, ["en", "de"])),
-    "two models, one answer": lambda folder: given(folder, answers(2, trials=1), chance=0.0),
-    "all wrong": lambda folder: given(folder, answers().assign(n_correct=0), models=False),
-    "at chance": lambda folder: given(folder, answers(), chance=0.6),
-    "source by item": source_by_item,
-    "hostile": hostile_answers,
+def hostile_answers() -> Any:
+    """Hostile names of models, benchmarks, items and promptings."""
+    frame = spoilt(answers(names=HOSTILE), "benchmark", "prompting")
+    return frame.assign(item="<script>alert(1)</script>" + frame["item"])
+
+
+ALONE = {"models": False}
+ANSWERS: dict[str, tuple[Any, Parameters]] = {
+    "several": (several(), ALONE),
+    "one model, one target": (answers(1, ["en", "de"]), {}),
+    "two models, one answer": (answers(2, trials=1), {"chance": 0.0}),
+    "all wrong": (answers().assign(n_correct=0), ALONE),
+    "at chance": (answers(), {"chance": 0.6}),
+    "source by item": (source_by_item(), ALONE | {"source_language": "item"}),
+    "hostile": (hostile_answers(), ALONE),
 }
 
 
@@ -307,23 +285,17 @@ def simulate_once(monkeypatch):
     monkeypatch.setattr(hatlib, "paper_design", kept("paper_design", small), raising=False)
 
 
-def check_run(name: str, parameters: Parameters, *, hostile: bool = False) -> None:
-    nb, _ = play(name, FAST | parameters)
-    if hostile:
+RUNS = [(name, case, CASES) for name in ACCURACIES for case in CASES]
+RUNS += [(name, case, ANSWERS) for name in ITEM_LEVEL for case in ANSWERS]
+
+
+@pytest.mark.parametrize(("name", "case", "cases"), RUNS)
+def test_awkward_data(name, case, cases, tmp_path):
+    frame, options = cases[case]
+    nb, _ = play(name, FAST | given(tmp_path, frame, **options))
+    if case == "hostile":
         text = read(web_page(nb, name)).get_text()
         assert "a|b" in text and "{{x}}" in text
-
-
-@pytest.mark.parametrize("name", ACCURACIES)
-@pytest.mark.parametrize("case", CASES)
-def test_awkward_data(case, name, tmp_path):
-    check_run(name, CASES[case](tmp_path), hostile=case == "hostile")
-
-
-@pytest.mark.parametrize("name", ITEM_LEVEL)
-@pytest.mark.parametrize("case", ANSWERS)
-def test_awkward_answers(case, name, tmp_path):
-    check_run(name, ANSWERS[case](tmp_path), hostile=case == "hostile")
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -331,8 +303,8 @@ def test_accuracies_and_answers_in_their_place(name, tmp_path):
     alone = "Your data have accuracies only"
     said = nbformat.writes(play(name, FAST | given(tmp_path / "a", table()))[0])
     assert alone in said and "GSM-Symbolic" not in said
-    assert alone not in nbformat.writes(play(name, FAST | several(tmp_path / "b"))[0])
-    nb, _ = play(name, FAST | hostile_answers(tmp_path / "c"))
+    assert alone not in nbformat.writes(play(name, FAST | given(tmp_path, several(), **ALONE))[0])
+    nb, _ = play(name, FAST | given(tmp_path / "c", hostile_answers(), **ALONE))
     assert "a|b" in read(web_page(nb, name)).get_text()
 
 
@@ -362,15 +334,6 @@ def test_shipped_data(name, built_book):
     answers = [cell for cell in nb.cells if "answer" in cell.metadata.get("tags", [])]
     assert answers
     assert all(len(cell.outputs[0].data["text/markdown"]) > 80 for cell in answers)
-
-
-def test_through_papermill(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    run = run_notebook("fit", FAST | given(Path("in"), table()))
-    nb = nbformat.read(run.notebook, as_version=4)
-    nbformat.validate(nb)
-    assert not [out for cell in nb.cells for out in cell.get("outputs", ()) if "ename" in out]
-    read(run.page.read_text(encoding="utf-8"))
 
 
 # The pages on the idea -------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import FiniteFloat, TypeAdapter
 
 from hatlib.errors import InputError, Problem, listing
-from hatlib.publish.places import PACKAGE, find_root, rendered
+from hatlib.publish.places import PACKAGE, find_root
 
 _KNOWN = tomllib.loads(Path(__file__).with_name("parameters.toml").read_text(encoding="utf-8"))
 _TYPES: dict[str, Any] = {"str": str, "int": int, "float": FiniteFloat, "bool": bool}
@@ -236,32 +236,3 @@ def _typed(kind: str, given: Any) -> Any:
         parts = (part.strip() for part in text.split(","))
         given = ast.literal_eval(text) if text[:1] in ("[", "(") else [*filter(None, parts)]
     return TypeAdapter(_TYPES[kind]).validate_python(given)
-
-
-def notebooks_markdown(found: Sequence[Notebook]) -> str:
-    """Describe analyses and their parameters in Markdown.
-
-    Parameters
-    ----------
-    found : sequence of Notebook
-        What `notebooks` lists.
-
-    Returns
-    -------
-    str
-        A heading, a sentence and a table for each.
-
-    Examples
-    --------
-    >>> draws = Parameter("draws", "int", 1000, "bootstrap draws")
-    >>> print(notebooks_markdown([Notebook("fit", Path(), "Fit", "Is it a line?", "", (draws,))]))
-    ### `fit`
-    <BLANKLINE>
-    Is it a line?
-    <BLANKLINE>
-    | parameter | type | default | what it does |
-    |---|---|---|---|
-    | `draws` | int | `1000` | bootstrap draws |
-    <BLANKLINE>
-    """
-    return rendered("notebooks.md", {"notebooks": found})

@@ -103,7 +103,7 @@ def book_page(nb: Any) -> Any:
 def _fold(cell: Any, exercises: bool) -> None:
     """Fold the code of a cell, and say what is in the fold."""
     tags = cell.metadata.setdefault("tags", [])
-    if not any(tag.startswith(("hide-", "remove-")) for tag in tags):
+    if not any(tag.startswith("hide-") for tag in tags):
         tags.append("hide-input")
     kind = "parameters" if "parameters" in tags else "code"
     if exercises and "hide-cell" in tags:
@@ -118,21 +118,11 @@ def _fold(cell: Any, exercises: bool) -> None:
 def web_page(nb: Any, title: str, code: bool = True) -> str:
     """Make one web page of an executed notebook: no other file, no network; perhaps no code."""
     from nbconvert import HTMLExporter
-    from traitlets.config import Config
 
     from hatlib.show.figures import javascript_bundle
 
-    removed = {
-        "enabled": True,
-        "remove_cell_tags": ("remove-cell",) if code else ("remove-cell", "hide-cell"),
-        "remove_input_tags": ("remove-input",),
-        "remove_all_outputs_tags": ("remove-output",),
-    }
     template = Path(__file__).with_name("templates") / "page.html.j2"
-    exporter = HTMLExporter(
-        config=Config({"TagRemovePreprocessor": removed}),
-        raw_template=template.read_text(encoding="utf-8"),
-    )
+    exporter = HTMLExporter(raw_template=template.read_text(encoding="utf-8"))
     exporter.exclude_anchor_links = True
     exporter.exclude_input = not code
     scripts = []
@@ -148,6 +138,7 @@ def web_page(nb: Any, title: str, code: bool = True) -> str:
         "hat_title": title,
         "hat_styles": _code_colours() + _asset("hat.css"),
         "hat_formulas": formulas,
+        "hat_code": code,
         "hat_scripts": [script.replace("</script", "<\\/script") for script in scripts],
     }
     html, _ = exporter.from_notebook_node(with_figures(nb), resources)

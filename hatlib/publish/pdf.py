@@ -13,22 +13,6 @@ from hatlib.publish.places import standard_site, write
 
 SYSTEM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
-# Show answers and pictures, start each chapter on a page, and list the chapters on the first one.
-CONTENTS = """() => {
-  document.documentElement.dataset.theme = 'light';
-  document.querySelectorAll('.tag_exercise details').forEach(answer => { answer.open = true; });
-  document.querySelectorAll('img[loading]').forEach(image => { image.loading = 'eager'; });
-  const list = document.createElement('ol');
-  document.querySelectorAll('.bd-article span[id^="document-"]').forEach(place => {
-    const chapter = place.nextElementSibling, link = document.createElement('a');
-    chapter.style.breakBefore = 'page';
-    link.href = '#' + place.id;
-    link.textContent = chapter.querySelector('h1, h2, h3').firstChild.textContent;
-    list.appendChild(document.createElement('li')).append(link);
-  });
-  document.querySelector('.bd-article h1').after(list);
-  return window.MathJax && window.MathJax.startup.promise;
-}"""
 FOOTER = '<p style="font-size: 8px; width: 100%; text-align: center" class="pageNumber"></p>'
 
 
@@ -56,7 +40,7 @@ def print_book(root: Path | None = None) -> Path:
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
             sheet = browser.new_page()
             sheet.goto(page.as_uri())
-            sheet.evaluate(CONTENTS)
+            sheet.evaluate((site.book / "assets/hat-print.js").read_text(encoding="utf-8"))
             sheet.wait_for_load_state("networkidle")
             sheet.pdf(
                 path=target,

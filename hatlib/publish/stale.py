@@ -30,14 +30,14 @@ def sha_file(path: Path) -> str:
 
 def sha_tree(*roots: Path, skip: Sequence[Path] = ()) -> str:
     """The sha256 of the names and the contents of all files that are not hidden."""
-    found = {}
+    found = []
     for root in roots:
         for path in [root] if root.is_file() else root.rglob("*"):
             inner = path.relative_to(root).parts
             hidden = any(part.startswith(".") or part == "__pycache__" for part in inner)
             if path.is_file() and not hidden and not any(map(path.is_relative_to, skip)):
-                found["/".join((root.name, *inner))] = sha_file(path)
-    return sha(found)
+                found.append(("/".join((root.name, *inner)), sha_file(path)))
+    return sha(sorted(found))
 
 
 def _sha_notebook(path: Path) -> str:
@@ -53,13 +53,12 @@ def _sha_notebook(path: Path) -> str:
 
 def sha_package() -> str:
     """The sha256 of the source of hatlib."""
-    return sha_tree(PACKAGE, skip=(PACKAGE / "_data", PACKAGE / "_notebooks"))
+    return sha_tree(PACKAGE)
 
 
 def sha_tables() -> str:
     """The sha256 of what hatlib knows that is not code: thresholds, designs, rules, schemas."""
-    files = sorted(PACKAGE.rglob("*.toml")) + sorted((PACKAGE / "schemas").glob("*"))
-    return sha_tree(*(path for path in files if not path.is_relative_to(PACKAGE / "_data")))
+    return sha_tree(*PACKAGE.rglob("*.toml"), PACKAGE / "schemas")
 
 
 def versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -17,6 +18,7 @@ from hatlib.claims.verdict import decide
 from hatlib.publish import address, landing
 from hatlib.publish.fragments import MAKERS, fragment
 from hatlib.publish.places import Site
+from hatlib.publish.records import read_records
 from hatlib.show.conclusion import conclude
 
 ROOT = Path(__file__).parents[2]
@@ -87,19 +89,41 @@ def test_the_grid_has_a_cell_for_each_pair_of_positions(site):
     assert all(len(row) == 8 for row in data["cells"])
 
 
+def executed(folder: Path, page: str, *verdicts: Any) -> None:
+    """An executed notebook that shows verdicts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = []
+    for shown in verdicts:
+        data, about = shown._repr_mimebundle_()
+        output = nbformat.v4.new_output("execute_result", data, metadata=about)
+        cells.append(nbformat.v4.new_code_cell("x", outputs=[output]))
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{page}.ipynb")
+
+
 def test_a_card_says_what_the_verdict_of_its_page_says(site):
-    site.executed.mkdir(parents=True)
     verdict = decide(0.03, 0.01, 0.05, margin=0.02, subject="A set (of tests).")
     shown = conclude(verdict, "Larger models (of both kinds). They transfer better.")
-    data, about = shown._repr_mimebundle_()
-    output = nbformat.v4.new_output("execute_result", data, metadata=about)
-    cell = nbformat.v4.new_code_cell("x", outputs=[output])
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), site.executed / "scaling.ipynb")
+    executed(site.executed, "scaling", shown)
     text = fragment("findings-cards.md", site)
     assert r"**Larger models \(of both kinds\).** They transfer better." in text
     assert "(95% interval +0.010 to +0.050).\n" in text
     assert "hat-firm" in text and "analyses/scaling.ipynb" in text
     assert "stays open" not in text
+
+
+def test_records_are_found_page_by_page(tmp_path):
+    def shown(*names: str) -> list[Any]:
+        about = {"margin": 0.02, "subject": "a | <b>"}
+        return [conclude(decide(0.1, 0.05, 0.15, name=name, **about)) for name in names]
+
+    executed(tmp_path / "b", "size", *shown("line/size/x", "hat/size/y", "other"))
+    executed(tmp_path / "a", "time", *shown("line/date/x"))
+    found = read_records(["time", "size", "unknown"], tmp_path)
+    assert found["page"].tolist() == ["time", "size", "size", "size"]
+    assert found["evidence"].tolist() == ["line", "line", "hat", ""]
+    assert found["about"].tolist() == ["date", "size", "size", ""]
+    assert set(found["grade"]) == {"firm"}
+    assert found["subject"].iloc[0] == "a | <b>" and "<b>" not in found["text"].iloc[0]
 
 
 def test_a_book_on_ones_own_data_says_so(tmp_path):

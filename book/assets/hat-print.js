@@ -1,0 +1,17 @@
+/* For the PDF of the whole book: show answers and pictures, start each chapter on a page of its own,
+   and list the chapters on the first one. */
+() => {
+  document.documentElement.dataset.theme = 'light';
+  document.querySelectorAll('.tag_exercise details').forEach(answer => { answer.open = true; });
+  document.querySelectorAll('img[loading]').forEach(image => { image.loading = 'eager'; });
+  const list = document.createElement('ol');
+  document.querySelectorAll('.bd-article span[id^="document-"]').forEach(place => {
+    const chapter = place.nextElementSibling, link = document.createElement('a');
+    chapter.style.breakBefore = 'page';
+    link.href = '#' + place.id;
+    link.textContent = chapter.querySelector('h1, h2, h3').firstChild.textContent;
+    list.appendChild(document.createElement('li')).append(link);
+  });
+  document.querySelector('.bd-article h1').after(list);
+  return window.MathJax && window.MathJax.startup.promise;
+}
