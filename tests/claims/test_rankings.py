@@ -94,14 +94,6 @@ def test_the_verdict_goes_by_the_interval_of_tau():
     assert compare_rankings(fake(up[:2]), fake(up[:2]))["verdict"].item() == "open"
 
 
-def test_a_reversal_is_clear_only_if_both_differences_are():
-    a = fake([1.0, 0.0, 0.5])
-    assert reversed_pairs(a, fake([0.0, 1.0, 0.5]))["clear"].all()
-    weak = reversed_pairs(a, fake([0.0, 1.0, 0.5], noise=5))
-    assert len(weak) == 3
-    assert not weak["clear"].any()
-
-
 def test_intervals_hold_the_tau_of_scores_without_noise():
     rng = np.random.default_rng(0)
 

@@ -51,14 +51,6 @@ def test_difference_and_band_come_from_the_same_redraws(scores):
     assert outside.mean() <= 0.055
 
 
-def test_items_near_a_point_are_counted_by_their_distribution(scores):
-    b = scores.benchmark()
-    h = b.hardness.grid[thinned(b.hardness.grid, b.chance)]
-    near = np.abs(h[:, None] - b.hardness.grid) <= 0.05
-    expected = [float(400 * b.hardness.distribution[0, row].sum()) for row in near]
-    np.testing.assert_allclose(items_near(b)[0], expected)
-
-
 def test_pairs_have_the_higher_score_first_and_the_range_that_both_share(scores, simulated):
     b = scores.benchmark()
     enough, pairs = items_near(b) >= 10, profile_pairs(scores)

@@ -168,12 +168,6 @@ def test_names_beside_dots_do_not_meet() -> None:
         assert near.sum() == 1
 
 
-def test_families_keep_their_colour() -> None:
-    one, two = (show.family_scale(names).to_dict() for names in (["Qwen 3"], ["OLMo", "Qwen 3"]))
-    assert one["range"] == two["range"][1:]
-    assert show.family(["LLAMA 2", "Bielik", None]) == ["Llama", "other", "other"]
-
-
 def _luminance(colour: str) -> float:
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]

@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 
 import hatlib
-from hatlib.errors import InputError
-from hatlib.publish.run import load_report
 from hatlib.show.given import NO_ANSWERS
 
 
@@ -75,12 +73,3 @@ def test_models_are_compared_in_languages_that_all_have():
         has = pd.crosstab(frame["model"], frame["language"]) > 0
         assert has.shape == (models, languages + 1)
         assert has.to_numpy().all()
-
-
-def test_a_run_reads_answers_and_accuracies_before_it_starts(answers, accuracies):
-    assert "44 rows" in str(load_report({"data": [str(answers)], "answers": []}))
-    assert "44 rows" in str(load_report({"data": [], "answers": [str(answers)]}))
-    assert "4 rows" in str(load_report({"data": [str(accuracies)], "answers": [str(answers)]}))
-    answers.write_text("model,language,item\n")
-    with pytest.raises(InputError, match="n_correct"):
-        load_report({"data": [str(accuracies)], "answers": [str(answers)]})
