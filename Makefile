@@ -33,7 +33,7 @@ lint: .venv/dev ## mend what ruff can mend, then check style and types
 	$(bin)/mypy
 
 pdf: .venv/dev ## print the book as one PDF (needs Chromium)
-	@$(bin)/python -m hatlib.publish.pdf
+	@$(bin)/python book/print_book.py
 
 lab: .venv/base ## open JupyterLab on the notebooks (options: make lab ARGS="--no-browser")
 	$(bin)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)

@@ -38,7 +38,7 @@ def chromium() -> Iterator[Any]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         _without_browser("Playwright is not installed; install hatlib[dev].")
-    from hatlib.publish.pdf import chromium_path
+    from print_book import chromium_path
 
     with sync_playwright() as playwright:
         path = chromium_path(playwright)

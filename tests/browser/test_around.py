@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from hatlib.publish.pdf import print_book
+from print_book import print_book
 
 from .conftest import CHAPTERS
 

@@ -56,6 +56,15 @@ def opened(page: Any, place: Path, troubles: list[str]) -> Iterator[None]:
     assert troubles == []
 
 
+def _made_up(page: Any, what: str) -> None:
+    page.get_by_role("button", name=f"Try made-up {what}").click()
+    page.wait_for_function(f"() => /below/.test(({STATE})())")
+
+
+def _rows(*rows: str) -> str:
+    return "\n".join(["model,language,item,n_correct,n_trials", *rows])
+
+
 def _give(page: Any, text: str) -> str:
     """Put a table in, and wait for what is said."""
     page.evaluate(
@@ -68,11 +77,11 @@ def _give(page: Any, text: str) -> str:
     return str(page.evaluate(STATE))
 
 
-def _dataset(case: int) -> tuple[hatlib.Responses, pd.DataFrame, float]:
+def _dataset(case: int) -> tuple[pd.DataFrame, float]:
     rng = np.random.default_rng(case)
     n_models = (1, 2, 4, 7)[case % 4]
     chance = float(rng.choice([0.0, 0.25]))
-    simulated = hatlib.simulate_answers(
+    frame = hatlib.simulate_answers(
         np.sort(rng.uniform(-2, 3, n_models)),
         profiles=list(rng.choice(["shift", "linear", "square", "steep", "flat"], n_models)),
         n_items=int(rng.integers(30, 200)),
@@ -81,44 +90,35 @@ def _dataset(case: int) -> tuple[hatlib.Responses, pd.DataFrame, float]:
         chance=chance,
         item_spread=0.1,
         rng=case,
-    )
-    frame = simulated.responses.frame[["model", "language", "item", "n_correct", "n_trials"]]
-    if case % 3 == 0:  # with answers missing
-        frame = frame.sample(frac=0.9, random_state=case)
-    return simulated.responses, frame, chance
+    ).responses.frame[["model", "language", "item", "n_correct", "n_trials"]]
+    # A third of the sets have answers missing.
+    return frame.sample(frac=0.9, random_state=case) if case % 3 == 0 else frame, chance
 
 
 def test_the_numbers_are_those_of_hatlib(page: Any, tmp_path: Path) -> None:
-    ratios = []
+    ratios: list[float] = []
+    path = tmp_path / "set.csv"
     for case in range(24):
-        _, frame, chance = _dataset(case)
-        path = tmp_path / f"set{case}.csv"
+        frame, chance = _dataset(case)
         frame.to_csv(path, index=False)
-        responses = hatlib.load_responses(path, chance=chance)
-        ours = hatlib.hat_scores(responses, draws=300).table()
-        found = page.evaluate(
+        ours = hatlib.hat_scores(hatlib.load_responses(path, chance=chance), draws=300).table()
+        problems, rows = page.evaluate(
             """([text, chance]) => { const core = hatCore(), read = core.readTable(text, 'x');
             const done = core.score(read.tables[0], {source: 'en', chance, draws: 300, seed: 3});
             return [read.problems, JSON.parse(JSON.stringify(done.rows))]; }""",
             [path.read_text(), chance],
         )
-        assert found[0] == []
-        both = ours.merge(pd.DataFrame(found[1]), on=["model", "target"], suffixes=("", "_page"))
-        assert len(both) == len(ours) == len(found[1])
+        both = ours.merge(pd.DataFrame(rows), on=["model", "target"], suffixes=("", "_page"))
+        assert problems == [] and len(both) == len(ours) == len(rows)
         for name in EXACT:
-            np.testing.assert_allclose(
-                both[name].astype(float),
-                both[f"{name}_page"].astype(float),
-                atol=1e-6,
-                err_msg=name,
-            )
-        decided, shown = (  # the last flag hangs on the luck of the redraws
-            both[name].str.replace("(; )?estimators disagree", "", regex=True)
-            for name in ("flag", "flag_page")
+            pair = both[name].astype(float), both[f"{name}_page"].astype(float)
+            np.testing.assert_allclose(*pair, atol=1e-6, err_msg=name)
+        luck = "(; )?estimators disagree"  # this flag hangs on the luck of the redraws
+        decided, shown = (
+            both[name].str.replace(luck, "", regex=True) for name in ("flag", "flag_page")
         )
         assert list(decided) == list(shown)
-        ratios += list(both["se_page"].astype(float) / both["se"])
-    ratios = [r for r in ratios if np.isfinite(r)]
+        ratios += [r for r in both["se_page"].astype(float) / both["se"] if np.isfinite(r)]
     assert 0.97 < np.mean(ratios) < 1.03  # intervals agree but for the luck of the redraws
     assert min(ratios) > 0.75 and max(ratios) < 1.3
 
@@ -131,18 +131,13 @@ def test_it_knows_the_multiple_choice_sets_of_hatlib(page: Any) -> None:
 
 def test_it_asks_for_the_chance_level_and_counts_repeats_once(page: Any) -> None:
     rng = np.random.default_rng(2)
-    rows = ["benchmark,model,language,item,n_correct,n_trials"]
-    for language in ("en", "de"):
-        for item in range(60):
-            rows.append(f"xcopa,a,{language},{item},{rng.binomial(5, 0.7)},5")
-    assert _give(page, "\n".join(rows)) == "One problem was found."
+    pairs = [(language, item) for language in ("en", "de") for item in range(80)]
+    rows = [f"xcopa,a,{code},{item},{rng.binomial(5, 0.7)},5" for code, item in pairs]
+    head = "benchmark,model,language,item,n_correct,n_trials"
+    assert _give(page, "\n".join([head, *rows])) == "One problem was found."
     said = page.locator("[data-part=problems] li").inner_text()
     assert "the name of a test with 2 options. Set the chance level to 0.5" in said
-    rows = ["model,language,item,n_correct,n_trials"]
-    for language in ("en", "de"):
-        for item in range(80):
-            rows.append(f"a,{language},{item},{10 * (rng.random() < 0.6)},10")
-    _give(page, "\n".join(rows))
+    _give(page, _rows(*(f"a,{c},{item},{10 * (rng.random() < 0.6)},10" for c, item in pairs)))
     shown = page.locator("[data-part=results]").inner_text()
     assert "so they count as one answer" in shown and "one answer an item" in shown
 
@@ -172,7 +167,7 @@ def test_it_says_what_hat_check_says(page: Any, tmp_path: Path) -> None:
 
 
 def test_a_table_with_problems_lists_them_and_gives_no_score(page: Any) -> None:
-    said = _give(page, "model,language,item,n_correct,n_trials\na,en,1,3,2\na,zz,1,1,2\n")
+    said = _give(page, _rows("a,en,1,3,2", "a,zz,1,1,2"))
     assert said == "2 problems were found."
     listed = page.locator("[data-part=problems] li").all_text_contents()
     assert "line 2: the row has more correct answers than trials." in listed[0]
@@ -192,8 +187,7 @@ def test_a_link_brings_the_data_and_the_same_scores_back(page: Any, place: Path)
 
 
 def test_results_can_be_saved(page: Any, tmp_path: Path) -> None:
-    page.get_by_role("button", name="Try made-up responses").click()
-    page.wait_for_function(f"() => /below/.test(({STATE})())")
+    _made_up(page, "responses")
     with page.expect_download() as download:
         page.get_by_role("button", name="Results as CSV").click()
     table = pd.read_csv(download.value.path())
@@ -205,8 +199,7 @@ def test_results_can_be_saved(page: Any, tmp_path: Path) -> None:
 
 
 def test_a_small_table_can_be_edited(page: Any) -> None:
-    page.get_by_role("button", name="Try made-up accuracies").click()
-    page.wait_for_function(f"() => /below/.test(({STATE})())")
+    _made_up(page, "accuracies")
     page.locator("summary", has_text="Edit cell by cell").click()
     cell = page.locator(".hat-editor input").nth(2)
     cell.fill("0.10")
@@ -254,20 +247,16 @@ def _slowness() -> float:
 
 def test_hostile_names_run_nothing(page: Any) -> None:
     names = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "=cmd()", "__proto__"]
-    rows = ["model,language,item,n_correct,n_trials"]
-    for name in names:
-        for item in range(30):
-            rows += [f"{name},en,{item},{item % 6},5", f"{name},de,{item},{item % 5},5"]
+    cells = [(n, c, i, i % k) for n in names for i in range(30) for c, k in (("en", 6), ("de", 5))]
     page.locator("[data-part=chance]").fill("0")
-    _give(page, "\n".join(rows))
+    _give(page, _rows(*(f"{name},{code},{i},{right},5" for name, code, i, right in cells)))
     shown = page.locator("[data-part=results]").inner_text()
     assert all(name in shown for name in names)
     assert page.locator("[data-part=results] :is(script, img)").count() == 0
 
 
 def test_it_can_be_used_by_everybody(page: Any) -> None:
-    page.get_by_role("button", name="Try made-up responses").click()
-    page.wait_for_function(f"() => /below/.test(({STATE})())")
+    _made_up(page, "responses")
     assert axe(page, {"type": "tag", "values": AXE_TAGS}) == []
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
