@@ -26,16 +26,6 @@ from markupsafe import Markup
 
 from hatlib.data.writing import csv_text
 
-__all__ = [
-    "Figure",
-    "Notice",
-    "Table",
-    "figure_html",
-    "javascript_bundle",
-    "show_table",
-    "static_svg",
-]
-
 INK = "#747474"  # legible on white and on the dark page: for JupyterLab, which tells us neither
 PAPER_INK = "#333333"
 HALO = "#ffffff00"  # invisible; the page behind, where that is known

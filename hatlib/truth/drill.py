@@ -23,7 +23,7 @@ from scipy import special
 
 from hatlib import resample
 from hatlib.errors import InputError, Problem
-from hatlib.metric.compare import Difference, compare_models
+from hatlib.metric.compare import compare_models
 from hatlib.metric.flags import Flag
 from hatlib.metric.results import HatScores
 from hatlib.metric.score import hat_scores, interval_quantile
@@ -115,20 +115,17 @@ def compare_pairs(
     ends = pd.DataFrame(
         [(f.difference, f.low, f.high) for f in found], columns=["lead", "low", "high"]
     )
-    frames.append(about.assign(measure="hat", **ends, note=[_why_open(each) for each in found]))
+    # The flags that keep a difference in HAT from naming a model.
+    flags = ["; ".join(sorted({flag.value for flag in f.flags})) or "no score" for f in found]
+    extrapolated = [Flag.EXTRAPOLATED.value * (Flag.EXTRAPOLATED in f.flags) for f in found]
+    note = np.where(ends["lead"].notna(), extrapolated, flags)
+    frames.append(about.assign(measure="hat", **ends, note=note))
     frame = pd.concat(frames).sort_index(kind="stable", ignore_index=True)
     firm = (frame["note"] == "") & ((frame["low"] > 0) | (frame["high"] < 0))
     frame["says"] = np.where(firm, np.where(frame["lead"] > 0, FIRST, SECOND), OPEN)
     right = frame["says"] == right_answer(frame["truth"])
     frame["mark"] = np.select([frame["says"] == OPEN, right], ["left open", "right"], "wrong")
     return frame
-
-
-def _why_open(found: Difference) -> str:
-    """The flags that keep a difference in HAT from naming a model."""
-    if np.isfinite(found.difference):
-        return Flag.EXTRAPOLATED.value if Flag.EXTRAPOLATED in found.flags else ""
-    return "; ".join(sorted({flag.value for flag in found.flags})) or "no score"
 
 
 def right_answer(lead: pd.Series[Any]) -> NDArray[np.str_]:
