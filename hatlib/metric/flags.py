@@ -23,7 +23,7 @@ class Flag(StrEnum):
     ONE_PROMPT = "hardness of one prompt"
     ESTIMATORS_DIFFER = "estimators disagree"
     REPEATED_GUESSES = "guesses repeated"
-    OTHER_HARDNESS = "other items hard"
+    OTHER_HARDNESS = "models disagree on hardness"
 
     @property
     def withholds(self) -> bool:
