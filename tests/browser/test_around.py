@@ -19,39 +19,35 @@ FIRST_VIEW = 400_000  # bytes, gzipped
 PAGE = 150_000  # bytes, gzipped
 
 QUERIES = {
-    "small models": ("analyses/small-models",),
-    "hat score formula": ("analyses/the-score",),
-    "how many samples": ("analyses/planning",),
-    "import lm-eval": ("your-results", "import"),
-    "confidence interval": ("analyses/validation", "analyses/estimator-study"),
-    "significance": ("analyses/all-models",),
-    "statistical significance": ("analyses/all-models",),
-    "low-resource languages": ("analyses/languages",),
-    "transfer profile": ("analyses/profile",),
-    "scaling": ("analyses/scaling",),
-    "leaderboard": ("analyses/all-models",),
-    "ranking": ("analyses/all-models",),
-    "sample size": ("analyses/planning",),
-    "thinking": ("analyses/time-trend",),
-    "calculator": ("calculator",),
-    "upload my csv": ("calculator",),
-    "item response theory": ("analyses/hardness-measures",),
-    "llm judge": ("analyses/failure-modes",),
-    "dialects": ("analyses/languages",),
-    "cite": ("cite",),
-    "lesson plan": ("teach/lesson",),
-    "euroeval": ("other-tools",),
+    "analyses/small-models": "small models",
+    "analyses/the-score": "hat score formula",
+    "analyses/planning": "how many samples; sample size",
+    "your-results import": "import lm-eval",
+    "analyses/validation": "confidence interval",
+    "analyses/all-models": "significance; statistical significance; leaderboard; ranking",
+    "analyses/languages": "low-resource languages; dialects",
+    "analyses/profile": "transfer profile",
+    "analyses/scaling": "scaling",
+    "analyses/time-trend": "thinking",
+    "calculator": "calculator; upload my csv",
+    "analyses/hardness-measures": "item response theory",
+    "analyses/failure-modes": "llm judge",
+    "cite": "cite",
+    "teach/lesson": "lesson plan",
+    "other-tools": "euroeval",
 }
 
 
 def test_search_finds_the_page_about_it_first(page: Any, address: str) -> None:
-    found = {}
-    for query in QUERIES:
-        page.goto(f"{address}search.html?q={query.replace(' ', '+')}")
-        page.wait_for_selector("#search-results li a")
-        link = page.locator("#search-results li a").first.get_attribute("href") or ""
-        found[query] = re.sub(r"\.html.*", "", link)
-    assert {q: page for q, page in found.items() if page not in QUERIES[q]} == {}
+    wrong = []
+    for wanted, queries in QUERIES.items():
+        for query in queries.split("; "):
+            page.goto(f"{address}search.html?q={query.replace(' ', '+')}")
+            page.wait_for_selector("#search-results li a")
+            link = page.locator("#search-results li a").first.get_attribute("href") or ""
+            if re.sub(r"\.html.*", "", link) not in wanted.split():
+                wrong.append((query, link))
+    assert wrong == []
 
 
 def test_the_first_view_is_light(chromium: Any, address: str, built_book: Path) -> None:
