@@ -45,6 +45,7 @@ def main() -> None:
             os.dup2(2, 1)
             arguments, folder = json.loads(order)
             os.chdir(folder)
+            os.environ["JPY_PARENT_PID"] = str(os.getppid())  # a kernel ends with its parent
             return kernel(arguments)
         print(number, flush=True)
 

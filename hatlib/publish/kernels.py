@@ -57,9 +57,9 @@ class _Kernel(psutil.Process):
 class _Forked(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
         order = json.dumps([cmd[len(PROGRAM) :], str(options["cwd"])])
-        forks = _forks()
-        assert forks.stdin and forks.stdout
         with _TURN:
+            forks = _forks()
+            assert forks.stdin and forks.stdout
             print(order, file=forks.stdin, flush=True)
             self.process = _Kernel(int(forks.stdout.readline()))
         return self.connection_info
