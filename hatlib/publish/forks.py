@@ -45,8 +45,8 @@ def main() -> None:
             os.dup2(2, 1)
             arguments, folder = json.loads(order)
             os.chdir(folder)
-            os.environ["JPY_PARENT_PID"] = str(os.getppid())  # a kernel ends with its parent
-            return kernel(arguments)
+            # A kernel ends with its parent.
+            return kernel([*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
         print(number, flush=True)
 
 
