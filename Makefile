@@ -32,7 +32,7 @@ lint: .venv/dev ## mend what ruff can mend, then check style and types
 	$(bin)/ruff format
 	$(bin)/mypy
 
-pdf: .venv/dev ## print the book as one PDF (needs Chromium)
+pdf: .venv/dev ## print the book as one PDF (needs Chromium; pytest -m printed checks it)
 	@$(bin)/python book/print_book.py
 
 lab: .venv/base ## open JupyterLab on the notebooks (options: make lab ARGS="--no-browser")

@@ -141,6 +141,7 @@ def test_a_chart_of_the_gallery_is_saved_as_png(page: Any, address: str) -> None
     assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.printed
 def test_the_book_is_printed_with_all_chapters(built_book: Path) -> None:
     root = built_book.parents[1]
     # A process of its own, as Playwright runs one loop in each.
