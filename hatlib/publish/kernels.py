@@ -22,7 +22,8 @@ from jupyter_client.provisioning import LocalProvisioner
 
 PROGRAM = [sys.executable, "-P", str(Path(__file__).with_name("forks.py"))]
 _TURN = threading.Lock()
-logging.getLogger("papermill").setLevel(logging.CRITICAL)  # a dead kernel is our own error
+for _name in ("papermill", "asyncio"):  # a dead kernel is our own error
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 @functools.cache
