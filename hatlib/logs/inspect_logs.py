@@ -94,10 +94,13 @@ class Inspect(Format):
 
     def records(self, run: Run) -> Iterator[Mapping[str, Any]]:
         file, arguments = run.file, {"arguments": run.about["arguments"]}
-        is_sample = lambda name: name.startswith("samples/") and name.endswith(".json")  # noqa: E731
         n, self._noted = 0, Counter[str]()
         if run.about["packed"]:
-            found = members(file.path, is_sample, self.notes)
+            found = members(
+                file.path,
+                lambda name: name.startswith("samples/") and name.endswith(".json"),
+                self.notes,
+            )
             samples = (value_of(c, f"{file.name}, {clean(name)}", self.notes) for name, c in found)
         else:
             samples = (s for s in listed(mapping(json_value(file, self.notes)).get("samples")))

@@ -175,8 +175,7 @@ def find_files(
         if not os.access(file.path, os.R_OK):
             notes.problem("it cannot be read: permission denied.", file=file.name)
         elif file.base.lower().endswith(_ARCHIVES):
-            either = lambda name: wanted(name) or beside(name)  # noqa: E731
-            listed += _archived(file.path, scratch, either, notes)
+            listed += _archived(file.path, scratch, lambda n: wanted(n) or beside(n), notes)
         else:
             near = sorted(file.path.parent.glob("*")) if file.named else []
             near = [p for p in near if beside(p.name) and p.is_file() and not p.is_symlink()]
@@ -294,7 +293,7 @@ def _zipped(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
             packed, is_zstd = copy.copy(entry), entry.compress_type == _ZSTD
             if is_zstd:  # for zipfile these are bytes that it need not unpack
                 packed.compress_type, packed.file_size = zipfile.ZIP_STORED, entry.compress_size
-                packed.CRC = None  # type: ignore[assignment]
+                packed.CRC = None  # type: ignore[assignment]  # zipfile then checks none
             with archive.open(packed) as stream:
                 content = (_unzstd(stream) if is_zstd else stream).read(MAX_MEMBER + 1)
             if is_zstd and len(content) <= MAX_MEMBER and zlib.crc32(content) != entry.CRC:

@@ -261,7 +261,7 @@ def _letters(n: int, better: Bools) -> list[str]:
     """The tie groups of each model by letter, joined by spaces."""
     groups = _tie_groups(n, [(int(i), int(j)) for i, j in np.argwhere(better)])
     sizes = (product(ascii_uppercase, repeat=size) for size in count(1))
-    letters = list(zip(map("".join, chain.from_iterable(sizes)), groups))  # noqa: B905
+    letters = list(zip(map("".join, chain.from_iterable(sizes)), groups, strict=False))
     return [" ".join(letter for letter, group in letters if i in group) for i in range(n)]
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 NEEDED = ("ipykernel.kernelapp", "altair", "pandera.pandas", "duckdb", "scipy.optimize")
 
@@ -19,11 +20,11 @@ def kernel(arguments: list[str]) -> None:
     """Be a kernel until it is shut down; then note the modules of hatlib that were imported."""
     from ipykernel.kernelapp import launch_new_instance
 
-    work = os.path.dirname(arguments[1])  # noqa: PTH120, of the connection file
-    os.environ |= {"HATLIB_READS": f"{work}/used.txt", "IPYTHONDIR": work, "PYTHONSTARTUP": ""}
+    work = Path(arguments[1]).parent  # of the connection file
+    os.environ |= {"HATLIB_READS": f"{work}/used.txt", "IPYTHONDIR": str(work), "PYTHONSTARTUP": ""}
     launch_new_instance(arguments)
     ours = (each for name, each in list(sys.modules.items()) if name.startswith("hatlib"))
-    with open(os.environ["HATLIB_READS"], "a", encoding="utf-8") as log:  # noqa: PTH123
+    with (work / "used.txt").open("a", encoding="utf-8") as log:
         log.writelines(f"{each.__file__}\n" for each in ours if getattr(each, "__file__", None))
 
 
