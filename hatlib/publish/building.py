@@ -201,13 +201,11 @@ def _run_all(
     """Run notebooks side by side; all of them, so that every failure is reported at once."""
     if not sources:
         return
-    from hatlib.publish import data_page
     from hatlib.publish.kernels import stop
 
     failures: list[str] = []
     tell("running notebooks", 0, len(sources))
     with ThreadPoolExecutor(jobs) as pool:
-        pool.submit(data_page.counts)  # takes seconds, which the pages then need not wait
         tasks = {pool.submit(_run_for_book, site, path): path.stem for path in sources}
         try:
             for done, task in enumerate(as_completed(tasks), start=1):
