@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from IPython.core.formatters import DisplayFormatter
 
 from hatlib.errors import InputError
+
+ROOT = Path(__file__).parents[1]
 
 PARAMETERS = """\
 data: list = []  # your files
@@ -108,3 +113,33 @@ def refused(load: Callable[..., object], *files: object, **options: object) -> l
     with pytest.raises(InputError) as caught:
         load(*files, **options)
     return [str(problem) for problem in caught.value.problems]
+
+
+def play(name: str, parameters: dict[str, Any], until: str = "") -> tuple[Any, dict[str, Any]]:
+    """Execute the code cells of a notebook in this process: it with its outputs, its variables.
+
+    It stops before the cell whose id is `until`.
+    """
+    nb = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    space: dict[str, Any] = {"print": lambda *words: printed.append(" ".join(map(str, words)))}
+    shown = DisplayFormatter()
+    for cell in nb.cells:
+        if cell.cell_type != "code":
+            continue
+        if cell.id == until:
+            break
+        printed: list[str] = []
+        body = ast.parse(cell.source).body
+        result = ast.Expression(body.pop().value) if isinstance(body[-1], ast.Expr) else None
+        exec(compile(ast.Module(body, []), name, "exec"), space)
+        value = eval(compile(result, name, "eval"), space) if result else None
+        if "parameters" in cell.metadata.get("tags", []):
+            assert set(parameters) <= set(space)
+            space |= parameters
+        if printed:
+            cell.outputs.append(nbformat.v4.new_output("stream", text="\n".join(printed)))
+        if value is not None:
+            data, about = shown.format(value)
+            output = nbformat.v4.new_output("execute_result", data, metadata=about)
+            cell.outputs.append(output)
+    return nb, space

@@ -6,7 +6,6 @@ awkward in several ways at once, where one does not hide another.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable
 from functools import cache
@@ -17,9 +16,8 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+import small
 from bs4 import BeautifulSoup
-from IPython.core.formatters import DisplayFormatter
-from small import outside
 
 import hatlib
 from hatlib.errors import InputError
@@ -189,28 +187,8 @@ ANSWERS: dict[str, tuple[Any, Parameters]] = {
 
 
 def play(name: str, parameters: Parameters) -> tuple[Any, Parameters]:
-    """Execute the code cells of a notebook in this process: it with its outputs, its variables."""
-    parameters = SMALL.get(name, {}) | parameters
-    nb = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
-    space: Parameters = {"print": lambda *words: printed.append(" ".join(map(str, words)))}
-    shown = DisplayFormatter()
-    for cell in nb.cells:
-        if cell.cell_type != "code":
-            continue
-        printed: list[str] = []
-        body = ast.parse(cell.source).body
-        result = ast.Expression(body.pop().value) if isinstance(body[-1], ast.Expr) else None
-        exec(compile(ast.Module(body, []), name, "exec"), space)
-        value = eval(compile(result, name, "eval"), space) if result else None
-        if "parameters" in cell.metadata.get("tags", []):
-            assert set(parameters) <= set(space)
-            space |= parameters
-        if printed:
-            cell.outputs.append(nbformat.v4.new_output("stream", text="\n".join(printed)))
-        if value is not None:
-            data, about = shown.format(value)
-            output = nbformat.v4.new_output("execute_result", data, metadata=about)
-            cell.outputs.append(output)
+    """Execute a notebook: it with its outputs, its variables; it says nothing that is no word."""
+    nb, space = small.play(name, SMALL.get(name, {}) | parameters)
     nbformat.validate(nb)
     for text in sentences(nb):
         wrong = re.search(r"(?i)(?<![\w.])(nan|nat|inf|none|<na>)(?![\w.])", text)
@@ -234,7 +212,7 @@ def sentences(nb: Any) -> list[str]:
 def read(html: str) -> BeautifulSoup:
     """A page that asks no other host and lets nobody's text act."""
     page = BeautifulSoup(html, "html.parser")
-    assert outside(page) == []
+    assert small.outside(page) == []
     assert not page.select("[onerror], a[href^=javascript]")
     for script in page.select("script:not([type='application/json'])"):
         assert not (script.string or "").startswith("alert(1)")
@@ -276,13 +254,13 @@ def simulate_once(monkeypatch):
         return call
 
     design = hatlib.paper_design
-    small = lambda rng=0, **options: design(  # noqa: E731
+    smaller = lambda rng=0, **options: design(  # noqa: E731
         rng, **options | {"n_trials": 4, "n_items": (40, 36, 40)}
     )
     for name in ("simulate_answers", "hat_scores"):
         monkeypatch.setattr(hatlib, name, kept(name, getattr(hatlib, name)), raising=False)
     monkeypatch.setattr(experiment, "run", kept("run", experiment.run))
-    monkeypatch.setattr(hatlib, "paper_design", kept("paper_design", small), raising=False)
+    monkeypatch.setattr(hatlib, "paper_design", kept("paper_design", smaller), raising=False)
 
 
 RUNS = [(name, case, CASES) for name in ACCURACIES for case in CASES]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import nbformat
 import pytest
+from small import play
 
 from hatlib.publish.page import web_page
-from hatlib.show.drill import drill_page
-from hatlib.truth.drill import make_drill
 
 from .visit import AXE_TAGS, axe
 
@@ -21,15 +19,10 @@ CHECK = """addEventListener('securitypolicyviolation', e => console.error('CSP '
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A drill on a page that stands alone, as `hat run` makes it."""
-    html = drill_page(make_drill(4, draws=50, seed=3)).markup
-    output = nbformat.v4.new_output("execute_result", {"text/html": html, "text/plain": "A drill"})
-    cells = [
-        nbformat.v4.new_markdown_cell("# Drill\n\n## The drill"),
-        nbformat.v4.new_code_cell("test", outputs=[output]),
-    ]
+    """A drill on a page that stands alone, as `hat run -o page.html` makes it."""
+    nb, _ = play("drill", {"rounds": 4, "draws": 50, "seed": 3}, until="drill-05")
     page = tmp_path_factory.mktemp("drill") / "drill.html"
-    page.write_text(web_page(nbformat.v4.new_notebook(cells=cells), "Drill"), encoding="utf-8")
+    page.write_text(web_page(nb, "Drill", code=False), encoding="utf-8")
     return page.as_uri()
 
 
