@@ -81,7 +81,8 @@ comma := ,
 # What JupyterLab saves into a notebook stays out of git: .gitattributes names this filter.
 define strip_outputs
 	if git rev-parse --git-dir >/dev/null 2>&1; then \
-		git config filter.nbstripout.clean "$(bin)/python -m nbstripout --keep-id" && \
+		git config filter.nbstripout.clean \
+			"if [ -x $(bin)/python ]; then $(bin)/python -m nbstripout --keep-id; else cat; fi" && \
 		git config filter.nbstripout.smudge cat; \
 	fi
 endef
