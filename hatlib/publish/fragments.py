@@ -5,20 +5,34 @@ Each is a template of the folder `templates` and a function that finds what stan
 
 from __future__ import annotations
 
+import io
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
 import nbformat
+import pandas as pd
 import yaml
 
 from hatlib.logs.languages import rules_table
-from hatlib.publish import data_page, landing
 from hatlib.publish.catalogue import notebooks
+from hatlib.publish.data_page import data_and_sources
 from hatlib.publish.page import SVG, charts, title_of
 from hatlib.publish.places import Site, rendered
+from hatlib.publish.records import read_records
 from hatlib.publish.run import load_report
+from hatlib.words import joined
+
+MODELS = "the-score--any-transfer"
+"""The chart that has the simulated models of the first page."""
+
+GUESS = {"Alder": (0.6, 85), "Birch": (0.6, 45)}
+"""The two of the guess: transfer and English accuracy, in percent."""
+
+CARD_PAGES = ("small-models", "scaling", "time-trend", "languages", "all-models", "validation")
+"""Pages whose first verdict makes a card, the most wanted first."""
 
 
 def charts_of(site: Site) -> Iterator[dict[str, Any]]:
@@ -39,32 +53,73 @@ def _gallery(site: Site) -> dict[str, Any]:
     return {"pages": [(title, list(charts)) for title, charts in pages]}
 
 
+def _simulated(site: Site) -> pd.DataFrame:
+    """Models by their transfer and English accuracy; none if their page has not run."""
+    texts = (chart["csv"] for chart in charts_of(site) if chart["stem"] == MODELS)
+    index = ["transfer", "english"]
+    text = next(texts, "transfer,english")
+    return pd.read_csv(io.StringIO(text)).set_index(index, drop=False)
+
+
+def _guess(site: Site) -> dict[str, Any]:
+    """The two models of the guess."""
+    cells: Any = _simulated(site)
+    models = [{"name": name, **cells.loc[at]} for name, at in GUESS.items() if at in cells.index]
+    return {"models": models}
+
+
+def _two_sliders(site: Site) -> dict[str, Any]:
+    """The chart with two sliders, and the models that stand for it without JavaScript."""
+    cells = _simulated(site)
+    measures = ["target_accuracy", "xlt_gap", "ratio", "hat", "low", "high"]
+    table = cells.reindex(columns=["english", "transfer", *measures]).round(3)
+    data = {name: cells[name].unique().tolist() for name in ("english", "transfer")}
+    shown = cells[cells.index.isin([(0.6, 40), (0.6, 80), (0.9, 80)])]
+    return {
+        "data": json.dumps(data | {"cells": table.to_numpy().tolist()}),
+        "shown": shown.to_dict("records"),
+    }
+
+
+def _findings_cards(site: Site) -> dict[str, Any]:
+    """Three findings with their evidence, from the verdicts of executed notebooks."""
+    records = read_records(CARD_PAGES, site.executed).dropna(subset=["low", "high"])
+    cards = records.drop_duplicates("page").head(3).to_dict("records")
+    for card in cards:  # the sentence and its number; what else is said stands on its own page
+        found = re.match(r".*?% interval [^)]*\)\.", card["text"], flags=re.DOTALL)
+        said = found.group() if found else card["text"]
+        # Bold is one sentence.
+        card["said"] = re.sub(r"\*\*([^*]+?[.])( [^*]+)\*\*", r"**\1**\2", said)
+        same = records[(records["page"] == card["page"]) & (records["about"] == card["about"])]
+        fell = same.loc[same["answer"] == "lower", "subject"].str.split(" (", regex=False).str[0]
+        if card["about"] == "date" and card["answer"] == "higher" and len(fell):
+            card["said"] += f" Others fell back: {joined(fell.tolist())}."
+    return {"cards": cards}
+
+
 def _slides(site: Site) -> dict[str, Any]:
     """The slides of the lesson, from `book/teach/slides.yml` and the charts of the book."""
     source = site.book / "teach" / "slides.yml"
     slides = yaml.safe_load(source.read_text(encoding="utf-8")) if source.is_file() else ()
     known = {f"{chart['page']}/{chart['name']}": chart for chart in charts_of(site)}
-    shown = [(slide, known.get(slide.get("chart"))) for slide in slides]
-    return {"slides": shown} | (landing.guess() if shown else {})
+    return {"slides": [(slide, known.get(slide.get("chart"))) for slide in slides], **_guess(site)}
 
 
-def _counts(site: Site) -> dict[str, Any]:
-    """What the analyses stand on: the data of the book, or the user's own."""
-    if not site.parameters:
-        return data_page.counts()
+def _data(site: Site) -> dict[str, Any]:
+    """What the analyses stand on: the data of the book, and the user's own."""
     report = load_report(site.parameters)
-    return {"read": [*report.read, *report.assumed, *report.dropped]}
+    read = [*report.read, *report.assumed, *report.dropped] if report else []
+    return data_and_sources() | {"read": read}
 
 
 MAKERS: Mapping[str, Callable[[Site], dict[str, Any]]] = {
     "notebooks.md": lambda site: {"notebooks": notebooks(site.root)},
     "changelog.md": lambda site: {"text": (site.root / "CHANGELOG.md").read_text(encoding="utf-8")},
-    "counts.md": _counts,
-    "data-and-sources.md": lambda site: data_page.data_and_sources(),
+    "data-and-sources.md": _data,
     "task-rules.md": lambda site: {"rules": rules_table().to_dict("records")},
-    "guess.md": lambda site: landing.guess(),
-    "two-sliders.md": lambda site: landing.two_sliders(),
-    "findings-cards.md": lambda site: landing.findings_cards(site.executed),
+    "guess.md": _guess,
+    "two-sliders.md": _two_sliders,
+    "findings-cards.md": _findings_cards,
     "gallery.md": _gallery,
     "slides.md": _slides,
 }
