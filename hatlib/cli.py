@@ -237,7 +237,7 @@ class _Design:
 def _reference(name: str, benchmarks: Sequence[str]) -> Any:
     """A reference by its name, or a frozen standard."""
     import hatlib
-    from hatlib.metric.estimate import REFERENCE_NAMES
+    from hatlib.metric.answers import REFERENCE_NAMES
 
     if name == "standard":
         return hatlib.bundled_standard(_only(benchmarks))

@@ -1,4 +1,4 @@
-"""What the answers themselves show: repeats, guesses, and what promptings do.
+"""How to score, and what the answers show of it: repeats, guesses, and what promptings do.
 
 Ten answers to an item are worth ten only if they are independent, given the item.  Multiple choice
 whose chance level nobody has said must not be scored as free answers.
@@ -6,13 +6,163 @@ whose chance level nobody has said must not be scored as free answers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from hatlib import resample
 from hatlib.data.about import options_by_name
 from hatlib.data.responses import Counts, Responses
-from hatlib.errors import InputError
+from hatlib.errors import InputError, Problem
+from hatlib.metric.flags import Note, Remark
+from hatlib.metric.judge import Judge
+from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE, MIN_MODELS
+from hatlib.metric.profile import PROFILE_NAMES
+from hatlib.metric.reference import Standard
 from hatlib.metric.sufficient import Bools, Floats, Ints
+
+FEW_ANSWERS = 5
+"""Fewer answers an item show its hardness only roughly."""
+
+MOST_DRAWN = 20_000_000
+"""Redraws × models × languages that are kept; half a gigabyte of them."""
+
+HARDNESS_NAMES = ("auto", "self", "pooled", LEAVE_ONE_OUT, "other-lineages")
+REFERENCE_NAMES = ("auto", "uniform", "pooled")
+PROFILES = ("auto", *PROFILE_NAMES)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to score, see `hat_scores`.
+
+    What was left open is decided by `choose`, which also adds the models for which one prompting is
+    left out, if there are any. The interaction is that of pooled hardness.
+    """
+
+    hardness: str = "auto"
+    profile: str = "auto"
+    reference: str | Standard = "auto"
+    correlation: float | None = None
+    judge: Judge | None = None
+    draws: int = 2000
+    level: float = resample.LEVEL
+    one_out: Bools | None = None
+    interaction: float = 0.0
+
+    def __post_init__(self) -> None:
+        own = isinstance(self.reference, Standard)
+        known = self.hardness in HARDNESS_NAMES or self.hardness.startswith(LINEAGE)
+        right = {
+            "hardness": (known, ", ".join(HARDNESS_NAMES)),
+            "profile": (self.profile in PROFILES, ", ".join(PROFILES)),
+            "reference": (
+                own or self.reference in REFERENCE_NAMES,
+                "uniform, pooled or a standard",
+            ),
+            "correlation": (0 <= (self.correlation or 0) < 1, "a number from 0 to below 1"),
+            "draws": (self.draws == 0 or self.draws >= 20, "20 or more, or 0 for no interval"),
+            "level": (0 < self.level < 1, "a number between 0 and 1"),
+        }
+        problems = [
+            Problem(f"{name} cannot be this.", f"Use {use}.", value=str(getattr(self, name)))
+            for name, (fine, use) in right.items()
+            if not fine
+        ]
+        if problems:
+            raise InputError(problems)
+
+
+def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[Note]]:
+    """Decide what was left open.
+
+    Returns
+    -------
+    counts : Counts
+        With answers that only repeat counted once.
+    settings : Settings
+        Without "auto" for hardness and profile.
+    notes : list of Note
+        What there is to say of it.
+    """
+    size = settings.draws * len(counts.models) * (len(counts.targets) + 1)
+    if size > MOST_DRAWN:
+        fewer = MOST_DRAWN * settings.draws // size // 100 * 100
+        shape = f"{len(counts.models):,} models in {len(counts.targets)} target languages"
+        remedy = f"Use {max(fewer, 20)} redraws (--draws), or score fewer models at a time."
+        raise InputError(f"{shape} are too many for {settings.draws} redraws in memory.", remedy)
+    notes: list[Note] = []
+
+    def note(remark: Remark, **data: Any) -> None:
+        notes.append(Note(remark, data))
+
+    same = repeated(counts)
+    if same.any():
+        k, n = counts.source_correct, counts.source_trials
+        many = same[:, None] & (n > 0)
+        k, n = np.where(many, 2 * k > n, k), np.where(many, 1, n)
+        counts = replace(counts, source_correct=k.astype(np.int64), source_trials=n)
+        note(Remark.REPEATED, models=np.array(counts.models)[same].tolist())
+    trials = counts.source_trials[counts.source_trials > 0]
+    if not len(trials):
+        what = f"{counts.benchmark} has no answer in the source language {counts.source_language}."
+        raise InputError(what)
+    several, hardness = np.median(trials) >= 2, settings.hardness
+    if hardness == "self" and not several:
+        again = " (those that only repeat one another count once)" if same.any() else ""
+        what = f"{counts.benchmark} has one answer an item{again}, which cannot show its hardness."
+        remedy = "Use hardness pooled with several models, or ask each item several times."
+        raise InputError(what, remedy)
+    if hardness == "auto" and several:
+        hardness = "self"
+    elif hardness == "auto" and len(counts.models) >= MIN_MODELS:
+        note(Remark.ONE_ANSWER, models=len(counts.models))
+        hardness = LEAVE_ONE_OUT
+    elif hardness == "auto":  # the flag of one answer an item withholds every score
+        note(Remark.NO_HARDNESS, models=len(counts.models), needed=MIN_MODELS)
+        hardness = "self"
+    elif hardness != "self" and counts.prompted is not None and several:
+        note(Remark.PROMPTINGS_ADDED, method=hardness)
+    settings = replace(settings, hardness=hardness)
+    if hardness == "self" and several:  # what the promptings say of it
+        names = counts.prompted.names if counts.prompted else ()
+        one_out = None
+        if not names:
+            note(Remark.UNNAMED_PROMPTS)
+        elif (shared := leave_one_out(counts) & ~same).any():
+            one_out = shared
+            models = np.array(counts.models)[one_out].tolist()
+            note(Remark.PROMPTING_LEFT_OUT, promptings=len(names), models=models)
+        elif len(names) > 1:
+            note(Remark.PROMPTINGS_ADDED, method="self")
+        usual = int(np.median(trials[trials >= 2]))
+        if 2 < usual < FEW_ANSWERS:  # two are flagged
+            note(Remark.FEW_ANSWERS, answers=usual, needed=FEW_ANSWERS)
+        correlation = settings.correlation
+        if correlation:
+            note(Remark.CORRELATION_GIVEN, correlation=correlation)
+        elif correlation is None and names:
+            within, correlation = told_by_promptings(counts, one_out is not None)
+            if np.isfinite(within):
+                note(Remark.CORRELATION_FOUND, within=within, correlation=correlation)
+        settings = replace(settings, one_out=one_out, correlation=correlation or 0.0)
+    if isinstance(settings.reference, Standard):
+        note(Remark.STANDARD, origin=settings.reference.origin)
+    if settings.profile == "auto":
+        # Who has a profile that others can borrow from? One answer an item shows none.
+        answered = counts.source_trials > 0
+        lend = answered.any(axis=1)
+        if hardness == "self":
+            enough = (counts.source_trials >= 2).sum(axis=1) >= answered.sum(axis=1) / 2
+            lend = lend & enough if (lend & enough).any() else lend
+        alone = not isinstance(settings.reference, Standard) and lend.sum() == 1
+        settings = replace(settings, profile="direct" if alone else "adaptive")
+        if alone:
+            note(Remark.LONE_MODEL)
+    return counts, settings, notes
+
 
 # Repeats ------------------------------------------------------------------------------------------
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hatlib.data.responses import Counts
 from hatlib.metric.flags import Flag, Note, Remark
-from hatlib.metric.reference import ENOUGH_ITEMS, items_in_slices, support_of
+from hatlib.metric.reference import ENOUGH_ITEMS, SUPPORTED, Fitted, items_in_slices, support_of
 from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable, mean_over, target_rates
 from hatlib.thresholds import BOOK
-
-if TYPE_CHECKING:
-    from hatlib.metric.estimate import Fitted
 
 Marks = dict[Flag, Bools]
 
@@ -42,30 +38,30 @@ def paired_items(table: SufficientTable) -> Floats:
     return n
 
 
-def support(found: Fitted, weight: Floats) -> tuple[Floats, Floats, Bools]:
-    """Share of the reference with items, the items that count, and gaps; models × targets."""
-    gaps = np.zeros(found.table.paired.shape[1:], dtype=bool)
-    shares, variance, n_items = np.zeros((3, *found.table.paired.shape[1:]))
+def support(found: Fitted) -> tuple[Floats, Floats, Bools]:
+    """Share of the reference with items, the items that count, and where a score is extrapolated.
+
+    Each is models × targets. Items that were answered once support nothing.
+    """
+    shares, variance, n_items, gaps = (np.zeros(found.withheld.shape) for _ in range(4))
     for part in found.parts:
-        n = paired_items(part.table)
-        slices = items_in_slices(weight, part.hardness.distribution[:, None, :], n)
+        n, distribution = paired_items(part.table), part.hardness.distribution[:, None, :]
+        slices = items_in_slices(found.reference.weight, distribution, n)
         share, effective, gap = support_of(slices)
-        gaps |= gap
         shares += part.share * share
         variance += part.share**2 / np.maximum(np.minimum(effective, n), 1e-9)
         n_items += n
-    return shares, np.minimum(1 / variance, n_items), gaps
+        gaps += gap
+    once = found.marks[Flag.ONE_ANSWER]
+    shares = np.where(once, 0, shares)
+    effective = np.where(once, 0, np.minimum(1 / variance, n_items))
+    return shares, effective, (shares < SUPPORTED) | (gaps > 0)
 
 
 def nearly_solved(found: Fitted) -> Bools:
     """Where enough items are solved nearly always in the source language for *f(.95)*."""
     near = found.distribution[:, found.hardness.grid >= NEARBY].sum(axis=1)
     return near[:, None] * paired_items(found.table) >= ENOUGH_ITEMS
-
-
-def withheld(marks: Marks) -> Bools:
-    """Where there is no score."""
-    return np.asarray(np.any([mark for flag, mark in marks.items() if flag.withholds], axis=0))
 
 
 def basic_marks(table: SufficientTable, strata: Sequence[SufficientTable]) -> Marks:
@@ -104,56 +100,35 @@ def basic_marks(table: SufficientTable, strata: Sequence[SufficientTable]) -> Ma
     return marks
 
 
-def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> Marks:
-    """What the answers show to weaken a score, models × (macro + targets)."""
+def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> tuple[Marks, list[Note]]:
+    """What the answers show to weaken a score, models × (macro + targets), with notes."""
+    notes, models, targets, chance = [], counts.models, counts.targets, counts.chance
     rates = target_rates(counts)
     n, mean = np.isfinite(rates).sum(axis=2), mean_over(rates, axis=2)
     error = np.sqrt(np.maximum(mean_over(rates**2, axis=2) - mean**2, 0) / np.maximum(n, 1))
-    clear = mean + CLEAR_OF_CHANCE * np.maximum(error, 1e-9) < counts.chance
-    marks = {Flag.BELOW_CHANCE: clear & (n > 1)}
-    if counts.unparsed is not None:
-        gap = counts.unparsed[:, 1:] - counts.unparsed[:, :1]
-        gap = np.column_stack([mean_over(gap, axis=1), gap])
-        marks[Flag.UNPARSED] = np.abs(gap) > UNREAD
+    low = (mean + CLEAR_OF_CHANCE * np.maximum(error, 1e-9) < chance) & (n > 1)
+    marks = {Flag.BELOW_CHANCE: low}
+    if where := [(models[m], targets[t]) for m, t in np.argwhere(low[:, 1:])]:
+        notes.append(Note(Remark.BELOW_CHANCE, {"where": where, "chance": chance}))
+    if (share := counts.unparsed) is not None:
+        gap = share[:, 1:] - share[:, :1]
+        unread = np.abs(np.column_stack([mean_over(gap, axis=1), gap])) > UNREAD
+        marks[Flag.UNPARSED], places = unread, np.argwhere(unread[:, 1:])
+        if rows := [(models[m], targets[t], share[m, t + 1], share[m, 0]) for m, t in places]:
+            notes.append(Note(Remark.UNPARSED, {"where": rows}))
     if found.hardness.likelihood is None:
-        return marks
+        return marks, notes
     every = np.ones(len(found.table.targets), dtype=bool)
     marks[Flag.TWO_ANSWERS] = np.outer(trials == 2, every)
     if (p := counts.prompted) is not None:
-        asked = np.zeros((len(counts.models), len(p.names)), dtype=bool)
+        asked = np.zeros((len(models), len(p.names)), dtype=bool)
         source = (p.target < 0) & (p.trials > 0)
         asked[p.model[source], p.prompting[source]] = True
         marks[Flag.ONE_PROMPT] = np.outer((asked.sum(axis=1) == 1) & (trials >= 2), every)
-    grid, chance = found.hardness.grid, counts.chance
-    guesses = repeated_guesses(found.distribution, grid, chance)
-    return marks | {Flag.REPEATED_GUESSES: np.outer(guesses, every)}
-
-
-def repeated_guesses(distribution: Floats, grid: Floats, chance: float) -> Bools:
-    """Models that are nearly always wrong on more items than they know, shape (n_models,).
-
-    Guesses that are drawn anew are right at the chance level on every item. Far below it are only
-    those that come out the same each time; others are then right each time, by luck.
-
-    Examples
-    --------
-    >>> grid = np.array([0, 0.5, 1])
-    >>> repeated_guesses(np.array([[0.4, 0.1, 0.5], [0.0, 0.8, 0.2]]), grid, 0.5).tolist()
-    [True, False]
-    """
+    # Guesses that are drawn anew are right at the chance level on every item. Far below it are only
+    # those that come out the same each time; others are then right each time, by luck.
+    distribution, grid = found.distribution, found.hardness.grid
     wrong = distribution[:, grid <= chance / 2 + 1e-9].sum(axis=1)
     known = (distribution @ grid - chance) / (1 - chance)
-    return np.asarray((chance > 0) & (wrong > np.maximum(known, SURELY_WRONG)))
-
-
-def notes_of(marks: Marks, counts: Counts) -> list[Note]:
-    """What the answers themselves show to be wrong, by model and language."""
-    notes, models, targets = [], counts.models, counts.targets
-    if len(low := np.argwhere(marks[Flag.BELOW_CHANCE][:, 1:])):
-        where = [(models[m], targets[t]) for m, t in low]
-        notes.append(Note(Remark.BELOW_CHANCE, {"where": where, "chance": counts.chance}))
-    share, gaps = counts.unparsed, np.argwhere(marks[Flag.UNPARSED][:, 1:])
-    if len(gaps) and share is not None:
-        rows = [(models[m], targets[t], share[m, t + 1], share[m, 0]) for m, t in gaps]
-        notes.append(Note(Remark.UNPARSED, {"where": rows}))
-    return notes
+    guesses = (chance > 0) & (wrong > np.maximum(known, SURELY_WRONG))
+    return marks | {Flag.REPEATED_GUESSES: np.outer(guesses, every)}, notes

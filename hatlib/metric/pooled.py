@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,10 +18,8 @@ from scipy import sparse, special, stats
 from hatlib.data.responses import Counts
 from hatlib.errors import InputError, listing
 from hatlib.metric.hardness import Hardness, hardness_grid, onto_grid
+from hatlib.metric.reference import Part
 from hatlib.metric.sufficient import Bools, Cells, Floats, Ints, plain_ledgers, source_rates
-
-if TYPE_CHECKING:
-    from hatlib.metric.estimate import Part
 
 MIN_MODELS = 5
 """Fewest models from which the pooled hardness is estimated."""

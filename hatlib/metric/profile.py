@@ -37,7 +37,7 @@ from scipy import optimize, special
 
 from hatlib.errors import InputError
 from hatlib.metric.hardness import Expect, Hardness
-from hatlib.metric.sufficient import Bools, Floats, SufficientTable
+from hatlib.metric.sufficient import Bools, Floats, SufficientTable, mean_rates
 
 PROFILE_NAMES = ("adaptive", "direct", "shared", "plugin", "quadratic", "logit")
 
@@ -87,7 +87,10 @@ def fit_profiles(
     def expect(f: Floats) -> Floats:
         return np.asarray(f @ hardness.posterior.swapaxes(1, 2))[:, None]
 
-    items, rates = table.items[:, None], np.nan_to_num(table.means())[:, None]
+    items, rates = (
+        table.items[:, None],
+        np.nan_to_num(mean_rates(table.rates, table.items))[:, None],
+    )
     parameters = solve(items, rates, expect, blank[:, None])[:, 0]
     return Alone(profile, parameters, basis, solve)
 
@@ -133,7 +136,7 @@ def _plugin(table: SufficientTable, hardness: Hardness) -> tuple[Floats, Solve, 
     hats = np.stack([np.interp(hardness.grid, known, unit) for unit in np.eye(len(known))])
     # Cells of the same rate (2 of 4, 3 of 6) share its place evenly.
     basis = hats[where] / np.bincount(where)[where][:, None]
-    filled, means = np.full(table.items.shape, np.nan), table.means()
+    filled, means = np.full(table.items.shape, np.nan), mean_rates(table.rates, table.items)
     for m, t in np.argwhere(table.items.any(axis=2)):
         # A cell without items takes its rate from its neighbours.
         here = np.flatnonzero(table.items[m, t] > 0)
@@ -257,7 +260,13 @@ class Mixed:
     Attributes
     ----------
     name : str
-    scale : Scale
+    chance : float
+    basis : ndarray, shape (n_grid, n_terms)
+        The *z*, on the logit scale.
+    line : ndarray, shape (n_targets + 1, n_grid)
+        The straight line, in logits.
+    below : ndarray, shape (n_targets + 1, n_grid)
+        What the profile has below chance.
     parameters : ndarray, shape (n_models, n_targets + 1, n_terms)
         Coefficients, common and own together.
     shape : Shape
@@ -267,7 +276,10 @@ class Mixed:
     """
 
     name: str
-    scale: Scale
+    chance: float
+    basis: Floats
+    line: Floats
+    below: Floats
     parameters: Floats
     shape: Shape
     covariance: Floats
@@ -279,7 +291,12 @@ class Mixed:
 
     def values(self, parameters: Floats) -> Floats:
         """*f* on the grid."""
-        return self.scale.profile(self.scale.share(parameters))
+        g = parameters @ self.basis.T
+        g += self.line
+        f = _logistic(g)
+        f *= 1 - self.chance
+        f += self.chance + self.below
+        return f
 
     def evidence(self, models: slice, items: Floats, rates: Floats, expect: Expect) -> Floats:
         """The score: how far, and with what weight, the redraw departs from the fit."""
@@ -311,30 +328,13 @@ class Mixed:
         return found
 
 
-@dataclass(frozen=True)
-class Scale:
-    """The logit scale of the mixed model: from coefficients to a profile."""
-
-    chance: float
-    basis: Floats  # (n_grid, n_terms)
-    line: Floats  # (n_targets + 1, n_grid), logits
-    below: Floats  # (n_targets + 1, n_grid): what the profile has below chance
-
-    def share(self, parameters: Floats) -> Floats:
-        """The profile between chance and 1, as a share; (..., n_targets + 1, n_grid)."""
-        g = parameters @ self.basis.T
-        g += self.line
-        np.negative(g, out=g)
-        with np.errstate(over="ignore"):  # what overflows is 0
-            np.exp(g, out=g)
-        g += 1
-        return np.asarray(np.reciprocal(g, out=g))
-
-    def profile(self, share: Floats) -> Floats:
-        """*f* itself; takes over the array."""
-        share *= 1 - self.chance
-        share += self.chance + self.below
-        return share
+def _logistic(g: Floats) -> Floats:
+    """``1 / (1 + exp(-g))``, in place: of redraws there are many."""
+    np.negative(g, out=g)
+    with np.errstate(over="ignore"):  # what overflows is 0
+        np.exp(g, out=g)
+    g += 1
+    return np.asarray(np.reciprocal(g, out=g))
 
 
 def _fit_mixed(
@@ -371,49 +371,53 @@ def _fit_mixed(
     if profile == "logit":
         line = np.tile(odds, (n_targets, 1))
     below = np.clip(level, 0, 1)[:, None] * np.minimum(hardness.grid - c, 0)
-    scale = Scale(c, basis, line, below)
-
     items = np.where(silent[:, None, None], 0, table.items)
-    rates, factor = np.nan_to_num(table.means()), _overdispersion(table)[..., None]
+    rates, factor = (
+        np.nan_to_num(mean_rates(table.rates, table.items)),
+        _overdispersion(table)[..., None],
+    )
     parameters = np.tile(prior, (n_models, 1, 1))
     posterior, eye = hardness.posterior[:, None], np.eye(n_terms)
     held = 1 / common_sd**2
     for step in range(_STEPS):
         precision = 1 / spread**2
-        g = scale.share(parameters)
+        g = _logistic(parameters @ basis.T + line)
         slope = (1 - c) * g * (1 - g)
-        expected = scale.profile(g) @ hardness.posterior.swapaxes(1, 2)
+        expected = ((1 - c) * g + (c + below)) @ hardness.posterior.swapaxes(1, 2)
         expected = expected.clip(1e-6, 1 - 1e-6)
         weight = 1 / (factor * expected * (1 - expected) + 1e-4)
-        jacobian = posterior @ (slope[..., None] * scale.basis)
+        jacobian = posterior @ (slope[..., None] * basis)
         weighted = (jacobian * (weight * items)[..., None]).swapaxes(2, 3)
         information = weighted @ jacobian
         target = _times(weighted, rates - expected) + _times(information, parameters)
-        covariance = _inverse(information + precision[:, None, :] * eye)
+        covariance = np.linalg.inv(information + precision[:, None, :] * eye)
         # What the data say of the common part: each model counts as far as it is known.
         known = eye * precision[:, None, :] - (
             precision[:, :, None] * covariance * precision[:, None, :]
         )
-        common_covariance = _inverse(known.sum(axis=0) + np.diag(held))
+        common_covariance = np.linalg.inv(known.sum(axis=0) + np.diag(held))
         pull = (precision * _times(covariance, target)).sum(axis=0)
         common = _times(common_covariance, pull + held * prior)
         move = _times(covariance, target + precision * common) - parameters
         size = np.abs(move).max(axis=2, keepdims=True)
         parameters = parameters + move * np.minimum(1, 2 / np.maximum(size, 1e-12))
         if profile == "adaptive" and start is None and n_models > 1 and step >= _EVIDENCE:
-            spread = _spread(spread, parameters - common, covariance, bends)
+            # One step of EM, with the assumed differences as a few models more.
+            second = (parameters - common) ** 2 + np.diagonal(covariance, axis1=2, axis2=3)
+            scaled = (second[..., 2:] / bends**2).mean(axis=2).sum(axis=0)
+            models = PRIOR_MODELS + n_models
+            slopes = PRIOR_MODELS * SLOPE_SD**2 + second[..., 1].sum(axis=0)
+            spread[:, 1] = np.sqrt(slopes / models)
+            bend = np.sqrt((PRIOR_MODELS * BEND_SD**2 + scaled) / models)
+            spread[:, 2:] = bend[:, None] * bends
         if size.max() < 1e-7:
             break
     weight[silent] = 0  # nor in redraws
     shape = Shape(table.targets, level, common, spread)
     return Mixed(
-        profile, scale, parameters, shape, covariance,
+        profile, c, basis, line, below, parameters, shape, covariance,
         weight, jacobian, information, common_covariance, common_sd,
     )  # fmt: skip
-
-
-def _inverse(matrices: Floats) -> Floats:
-    return np.asarray(np.linalg.inv(matrices), dtype=np.float64)
 
 
 def _times(matrices: Floats, vectors: Floats) -> Floats:
@@ -435,17 +439,6 @@ def _overdispersion(table: SufficientTable) -> Floats:
     # Corrected for a judge, a mean may lie outside [0, 1].
     possible = (items * np.clip(plain * (1 - plain), 0, None)).sum(axis=2)
     return np.asarray((within + 0.01) / (possible + 0.02))
-
-
-def _spread(spread: Floats, own: Floats, covariance: Floats, bends: Floats) -> Floats:
-    """How much models differ: one step of EM, with the assumed differences as a few models more."""
-    second = own**2 + np.diagonal(covariance, axis1=2, axis2=3)
-    scaled = (second[..., 2:] / bends**2).mean(axis=2)
-    new, models = spread.copy(), PRIOR_MODELS + len(own)
-    new[:, 1] = np.sqrt((PRIOR_MODELS * SLOPE_SD**2 + second[..., 1].sum(axis=0)) / models)
-    bend = np.sqrt((PRIOR_MODELS * BEND_SD**2 + scaled.sum(axis=0)) / models)
-    new[:, 2:] = bend[:, None] * bends
-    return new
 
 
 ProfileFit = Alone | Mixed

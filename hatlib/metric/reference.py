@@ -24,13 +24,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hatlib.data.tables import data_folder
 from hatlib.data.writing import write_text
 from hatlib.errors import InputError
-from hatlib.metric.hardness import onto_grid
-from hatlib.metric.profile import TERMS, Shape
-from hatlib.metric.sufficient import MACRO, Bools, Floats
+from hatlib.metric.flags import Flag
+from hatlib.metric.hardness import Hardness, onto_grid
+from hatlib.metric.profile import TERMS, ProfileFit, Shape
+from hatlib.metric.sufficient import MACRO, Bools, Cells, Floats, SufficientTable
 from hatlib.thresholds import BOOK
 
 SLICES = 5
@@ -105,6 +107,22 @@ class Reference:
         return found | {"f95": curves @ onto_grid(np.array([NEARLY_ALWAYS]), self.grid)[0]}
 
 
+def reference_for(
+    asked: str | Standard, table: SufficientTable, grid: Floats, pooled: Floats, members: Bools
+) -> Reference:
+    """The reference that was asked for; beside it stands the pooled one."""
+    name, weight = "uniform", uniform_reference(grid, table.chance)
+    if asked == "pooled":
+        name, weight = "pooled", pooled
+    if isinstance(asked, Standard):
+        if asked.chance != table.chance:
+            what = f"the standard was made with chance level {asked.chance:g}"
+            remedy = "Use the standard of this benchmark."
+            raise InputError(f"{what}, and {table.benchmark} has {table.chance:g}.", remedy)
+        name, weight = "standard", asked.weight @ onto_grid(asked.grid, grid)
+    return Reference(name, grid, table.chance, weight, pooled, members)
+
+
 def items_in_slices(reference: Floats, distribution: Floats, n_items: Floats | float) -> Floats:
     """Expected items of a model in each fifth of the reference weight.
 
@@ -158,6 +176,63 @@ def support_of(slices: Floats) -> tuple[Floats, Floats, Bools]:
     above = np.maximum.accumulate(slices[..., ::-1], axis=-1)[..., ::-1]
     gaps = np.any((slices < GAP) & (below >= GAP) & (above >= GAP), axis=-1)
     return share, SLICES**2 / (1 / np.maximum(slices, 1e-9)).sum(axis=-1), gaps
+
+
+# What is averaged over it -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Part:
+    """The items of one stratum (or all), fitted.
+
+    Attributes
+    ----------
+    items : ndarray of int
+        Places of the items.
+    share : float
+        Weight of the stratum.
+    """
+
+    items: NDArray[np.intp]
+    share: float
+    cells: Cells
+    table: SufficientTable
+    hardness: Hardness
+    fit: ProfileFit
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A benchmark whose strata were fitted.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+        The strata; one if there are none.
+    table : SufficientTable
+        Of all items.
+    hardness : Hardness
+        Of all items.
+    curves : ndarray, shape (n_models, n_targets + 1, n_grid)
+        Transfer profiles.
+    distribution : ndarray, shape (n_models, n_grid)
+        Distribution of *h* over the items of each model.
+    marks : dict of Flag to ndarray of bool, shape (n_models, n_targets + 1)
+        What is wrong with each score.
+    withheld : ndarray of bool, shape (n_models, n_targets + 1)
+        Where that leaves no score.
+    reference : Reference
+        What the profiles are averaged over.
+    """
+
+    parts: tuple[Part, ...]
+    table: SufficientTable
+    hardness: Hardness
+    curves: Floats
+    distribution: Floats
+    marks: dict[Flag, Bools]
+    withheld: Bools
+    reference: Reference
 
 
 # Frozen standards ---------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from hatlib.metric.flags import Flag, Note
 from hatlib.metric.hardness import Hardness
 from hatlib.metric.profile import Shape
 from hatlib.metric.reference import Standard
-from hatlib.metric.sufficient import MACRO, Bools, Floats, Ints, SufficientTable
+from hatlib.metric.sufficient import MACRO, Bools, Floats, Ints, SufficientTable, mean_rates
 
 ABOUT = [column for column in MODEL_COLUMNS if column not in ("model", "display_name")]
 """What is known of a model, in tables of scores."""
@@ -290,7 +290,7 @@ class HatScores:
             frame = self._models_and_targets(b, n_cells).assign(
                 source_rate=np.tile(rate, b.hat.size),
                 n_items=table.items.ravel(),
-                target_rate=table.means().ravel(),
+                target_rate=mean_rates(table.rates, table.items).ravel(),
                 source_probability=means.ravel(),
             )
             parts.append(frame[frame["n_items"] > 0])

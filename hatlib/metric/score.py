@@ -1,13 +1,18 @@
 """The Hardness Adjusted Transfer (HAT) score, with its uncertainty.
 
-One pipeline: hardness posterior (`metric.hardness`) → transfer profile (`hatlib.metric.profile`) →
-average over a reference distribution of hardness (`hatlib.metric.reference`),
+One pipeline: answers in cells (`hatlib.metric.sufficient`) → hardness posterior
+(`hatlib.metric.hardness`) → transfer profile (`hatlib.metric.profile`) → average over a reference
+distribution of hardness (`hatlib.metric.reference`),
 
     HAT = (mean of f - chance) / (mean of h - chance),
 
 so that perfect transfer is 1 and no transfer is 0.  Intervals come from redrawing items: every
 model and every language is redrawn with the same weights, so that noise which models share cancels
 in their differences.  Last comes what may be wrong with each score (`hatlib.metric.marks`).
+
+Items may lie in strata (domains, topics).  Each stratum is then fitted by itself and the profiles
+are averaged with fixed weights, the shares of the strata among all items, as mortality is adjusted
+for age *and* sex.
 """
 
 from __future__ import annotations
@@ -20,23 +25,22 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from threadpoolctl import ThreadpoolController
 
 from hatlib import resample
 from hatlib.data.responses import Counts, Responses
 from hatlib.errors import InputError, Problem, listing
-from hatlib.metric import estimate, sufficient
-from hatlib.metric import marks as weak
-from hatlib.metric.answers import check_chance
-from hatlib.metric.estimate import Fitted, Part, Settings
+from hatlib.metric import sufficient
+from hatlib.metric.answers import Settings, check_chance, choose
 from hatlib.metric.flags import Flag, Note, Remark
-from hatlib.metric.hardness import self_hardness
+from hatlib.metric.hardness import Hardness, self_hardness
 from hatlib.metric.judge import Judge
-from hatlib.metric.pooled import INTERACTIONS, excess_log_odds
+from hatlib.metric.marks import Marks, basic_marks, nearly_solved, paired_items, support, weak_marks
+from hatlib.metric.pooled import INTERACTIONS, excess_log_odds, pooled_hardness
 from hatlib.metric.profile import Alone, Mixed, fit_profiles
-from hatlib.metric.reference import MEASURES, SUPPORTED, Reference, Standard
+from hatlib.metric.reference import MEASURES, Fitted, Part, Reference, Standard, reference_for
 from hatlib.metric.results import BenchmarkScores, Estimate, HatScores, thinned
 from hatlib.metric.sufficient import Bools, Cells, Floats, Ints, SufficientTable
 
@@ -53,6 +57,8 @@ DISAGREE = 2.0
 CHECKS = 40
 """Redraws of the direct score where the two differ."""
 
+MIN_STRATUM = 20
+"""Smaller strata are put together."""
 
 ALIKE = 0.1
 """Correlation of answers to one item, for what scores would be under it."""
@@ -223,90 +229,130 @@ def score_table(
     """
     settings = Settings("self", profile, reference, correlation, None, 0)
     hardness = self_hardness(table, correlation=correlation)
-    fit = fit_profiles(table, hardness, profile, start=settings.start)
+    fit = fit_profiles(table, hardness, profile, start=getattr(reference, "shape", None))
     cells = Cells(len(table.trials), table.correct, table.trials, ())
-    part = Part(np.array([], dtype=np.intp), 1.0, cells, table, hardness, fit)
-    found = estimate.joined([part], table, hardness, settings)
+    found = _joined(
+        [Part(np.arange(0), 1.0, cells, table, hardness, fit)], table, hardness, reference
+    )
     trials = table.trials[table.source_items.argmax(axis=1)]
     return _result(found, found.marks, settings, trials, None)
 
 
 def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> BenchmarkScores:
-    """Hardness and profiles, the reference, redraws, and what there is to say of them."""
+    """Answers → cells → hardness → profiles → reference → redraws → what may be wrong."""
     # Threads of the matrix library only wait for one another with arrays of this size.
     with _controller().limit(limits=1, user_api="blas"):
-        counts, settings, notes = estimate.choose(replace(given, judge=settings.judge), settings)
-        found = estimate.fitted(counts, settings)
+        counts, settings, notes = choose(replace(given, judge=settings.judge), settings)
+        found = fitted(counts, settings)
         trials = _usual_trials(counts)
-        marks = found.marks | weak.weak_marks(found, counts, trials)
-        notes += weak.notes_of(marks, counts)
+        marks, seen = weak_marks(found, counts, trials)
+        notes += seen
         if settings.judge:
             notes.append(Note(Remark.JUDGE, {"judge": settings.judge}))
         if len(found.parts) > 1:
             items = [str(len(part.items)) for part in found.parts]
             notes.append(Note(Remark.STRATA, {"strata": len(found.parts), "items": items}))
-        redrawn = None
-        if settings.draws:
-            redrawn = redraw(counts, found, settings.draws, rng)
-            # What not knowing the judge exactly adds (delta method): the same errors for all
-            # models, so that they cancel in differences as far as they can.
-            for *ends, steps in settings.judge.unknowns() if settings.judge else ():
-                near = [estimate.fitted(replace(counts, judge=judge), settings) for judge in ends]
-                pooled = (each.distribution[found.reference.members].mean(axis=0) for each in near)
-                low, high = (
-                    replace(found.reference, pooled=weight).scores(each.curves)
-                    for weight, each in zip(pooled, near, strict=True)
-                )
-                noise = rng.standard_normal((settings.draws, 1, 1)) / steps
-                for name, values in redrawn.values.items():
-                    values += noise * (high[name] - low[name])
-        scores = _result(found, marks, settings, trials, redrawn)
+        redrawn = redraw(counts, found, settings.draws, rng) if settings.draws else None
+        if redrawn and settings.judge:
+            _unsettle(redrawn, counts, found, settings, rng)
+        scores = _result(found, found.marks | marks, settings, trials, redrawn)
+        scores = replace(scores, n_trials=_usual_trials(given), notes=tuple(notes))
         if scores.profile == "adaptive":
-            differ = {Flag.ESTIMATORS_DIFFER: _disagree(counts, found, settings, scores)}
+            differ = {Flag.ESTIMATORS_DIFFER: _disagree(counts, found, scores)}
             scores = replace(scores, marks={**scores.marks, **differ})
-        sensitivity: dict[float, Floats] = {}
         if settings.hardness != "self":
-            excess = {}
-            for sd in INTERACTIONS if len(counts.models) <= MANY else INTERACTIONS[:1]:
-                other = estimate.fitted(counts, replace(settings, interaction=sd)) if sd else found
-                excess[sd] = excess_log_odds(counts, other.parts)
-                sensitivity[sd] = found.reference.scores(other.curves)["hat"]
-            seen = _interaction(excess)
-            notes.append(Note(Remark.INTERACTION, {"excess": excess[0.0], "sd": seen}))
-            if len(sensitivity) < len(INTERACTIONS):
-                sensitivity = {}
-            elif settings.draws:
-                share = [np.interp(seen, INTERACTIONS, row) for row in np.eye(len(INTERACTIONS))]
-                there = np.tensordot(share, list(sensitivity.values()), 1)
-                differ = (np.abs(there - scores.hat) > scores.se) | (seen >= max(INTERACTIONS))
-                differ &= np.isfinite(scores.hat)
-                scores = replace(scores, marks={**scores.marks, Flag.OTHER_HARDNESS: differ})
-        elif settings.draws and not settings.correlation and counts.prompted is None:
-            alike = estimate.fitted(counts, replace(settings, correlation=ALIKE)).curves
-            there = found.reference.scores(alike)["hat"][:, 0]
-            moved = np.where(scores.sound[:, 0], np.abs(there - scores.hat[:, 0]), np.nan)
-            if np.isfinite(moved).any():
-                m = int(np.nanargmax(moved))
-                what = {"model": counts.models[m], "here": scores.hat[m, 0], "there": there[m]}
-                what["moved"] = np.nanmedian(moved)
-                more = Note(Remark.UNNAMED_PROMPTS, what | {"correlation": ALIKE})
-                notes = [more if note.remark is more.remark else note for note in notes]
-    n_trials = _usual_trials(given)  # before repeats counted once
-    return replace(scores, n_trials=n_trials, notes=tuple(notes), sensitivity=sensitivity)
-
-
-def _interaction(excess: dict[float, Floats]) -> float:
-    """The interaction (sd in logits) that leaves no excess, at most the largest tried."""
-    means = [each[np.isfinite(each)].mean() for each in excess.values() if np.isfinite(each).any()]
-    if len(means) < len(INTERACTIONS):
-        return np.nan
-    return float(np.interp(0, np.maximum.accumulate(-np.array(means)), list(excess)))
+            return _with_other_hardness(scores, counts, found, settings)
+        if settings.draws and not settings.correlation and counts.prompted is None:
+            return _with_prompts_alike(scores, counts, found, settings)
+        return scores
 
 
 def _usual_trials(counts: Counts) -> Ints:
     """The usual number of answers an item of each model in the source language."""
     rows = (row[row > 0] for row in counts.source_trials)
     return np.array([np.bincount(row).argmax() if len(row) else 0 for row in rows])
+
+
+# Fitting ------------------------------------------------------------------------------------------
+
+
+def fitted(counts: Counts, settings: Settings) -> Fitted:
+    """Every stratum fitted by itself; all items together if there are no strata."""
+    n = len(counts.items)
+    whole = _part(counts, settings, np.arange(n), 1.0)
+    parts = [whole]
+    if counts.strata is not None and len(strata := _strata(counts.strata)) > 1:
+        parts = [_part(_some_items(counts, i), settings, i, len(i) / n) for i in strata]
+    return _joined(parts, whole.table, whole.hardness, settings.reference)
+
+
+def _part(counts: Counts, settings: Settings, items: NDArray[np.intp], share: float) -> Part:
+    """Items in cells, what is known of the cells, how hard their items are, and the profiles."""
+    if settings.hardness == "self":
+        cells = sufficient.cells_of(counts, settings.one_out)
+        table = sufficient.tabulate(counts, cells)
+        if settings.one_out is not None:
+            table = replace(table, whole=sufficient.tabulate(counts))
+        hardness = self_hardness(table, correlation=settings.correlation or 0)
+    else:
+        method, interaction = settings.hardness, settings.interaction
+        hardness, cells = pooled_hardness(counts, method, interaction=interaction)
+        table = sufficient.tabulate(counts, cells)
+    start = getattr(settings.reference, "shape", None)  # of a frozen standard
+    fit = fit_profiles(table, hardness, settings.profile, start=start)
+    return Part(items, share, cells, table, hardness, fit)
+
+
+def _joined(
+    parts: Sequence[Part], table: SufficientTable, hardness: Hardness, asked: str | Standard
+) -> Fitted:
+    """Profiles of strata, averaged; table and hardness are those of all items."""
+    curves = np.sum([part.share * part.fit.values(part.fit.parameters) for part in parts], axis=0)
+    distribution = np.sum([part.share * part.hardness.distribution for part in parts], axis=0)
+    marks = basic_marks(table, [part.table for part in parts])
+    none = np.any([mark for flag, mark in marks.items() if flag.withholds], axis=0)
+    # Models without a score, such as those at chance, are no population to compare others at.
+    members = ~none.all(axis=1)
+    if not members.any():
+        members = table.source_items.sum(axis=1) > 0
+    pooled = distribution[members].mean(axis=0)
+    reference = reference_for(asked, table, hardness.grid, pooled, members)
+    return Fitted(tuple(parts), table, hardness, curves, distribution, marks, none, reference)
+
+
+def _strata(strata: NDArray[np.str_]) -> list[NDArray[np.intp]]:
+    """The items of each stratum; strata that are too small to be fitted are put together.
+
+    Examples
+    --------
+    >>> [len(items) for items in _strata(np.array(["a"] * 30 + ["b"] * 5 + ["c"] * 9 + ["d"] * 8))]
+    [30, 22]
+    """
+    names, at, n = np.unique(strata, return_inverse=True, return_counts=True)
+    small = n < MIN_STRATUM
+    if n[small].sum() < MIN_STRATUM and not small.all() and small.any():
+        small[np.flatnonzero(~small)[n[~small].argmin()]] = True
+    names = names.astype(object)
+    names[small] = names[small][0] if small.sum() == 1 else "other strata"
+    return [np.flatnonzero(names[at] == name) for name in sorted(set(names))]
+
+
+def _some_items(counts: Counts, items: NDArray[np.intp]) -> Counts:
+    """The answers to some items."""
+    place = np.full(len(counts.items), -1)
+    place[items] = np.arange(len(items))
+    prompted = counts.prompted
+    if prompted is not None:
+        prompted = prompted.rows(place[prompted.item] >= 0)
+        prompted = replace(prompted, item=place[prompted.item])
+    arrays = ("source_correct", "source_trials", "target_correct", "target_trials")
+    return replace(
+        counts,
+        items=tuple(counts.items[i] for i in items),
+        clusters=counts.clusters[items],
+        prompted=prompted,
+        **{name: getattr(counts, name)[..., items] for name in arrays},
+    )
 
 
 # Uncertainty --------------------------------------------------------------------------------------
@@ -379,7 +425,7 @@ def _evidence(part: Part, weights: Floats, models: slice) -> tuple[Floats, Float
     sums = np.stack([x.sums(weights, part.cells.number) for x in part.cells.ledgers[models]])
     distribution, expect = part.hardness.redrawn(models, weights, sums[:, 0])
     items = sums[:, 1 : n_targets + 1].swapaxes(1, 2)
-    rates = sufficient.means_of(sums[:, n_targets + 1 :].swapaxes(1, 2), items)
+    rates = sufficient.mean_rates(sums[:, n_targets + 1 :].swapaxes(1, 2), items)
     return part.fit.evidence(models, items, np.nan_to_num(rates), expect), distribution
 
 
@@ -394,20 +440,17 @@ def _scores(
 
 
 def _result(
-    found: Fitted, marks: weak.Marks, settings: Settings, trials: Ints, redrawn: Redrawn | None
+    found: Fitted, marks: Marks, settings: Settings, trials: Ints, redrawn: Redrawn | None
 ) -> BenchmarkScores:
     """Scores with their intervals and marks."""
     table, fit, reference = found.table, found.parts[0].fit, found.reference
-    n_items = weak.paired_items(table)
-    supported, effective, gaps = (
-        np.where(marks[Flag.ONE_ANSWER], 0, values)
-        for values in weak.support(found, reference.weight)
-    )  # items that were answered once support nothing
+    supported, effective, extrapolated = support(found)
+    n_items, solved = paired_items(table), nearly_solved(found)
     values = reference.scores(found.curves)
-    none = weak.withheld(marks) | ~np.isfinite(values["hat"])
+    none = found.withheld | ~np.isfinite(values["hat"])
     estimates: dict[str, Any] = {}
     for name, value in values.items():
-        value[none | ~weak.nearly_solved(found) if name == "f95" else none] = np.nan
+        value[none | ~solved if name == "f95" else none] = np.nan
         draws, se = None, np.full(value.shape, np.nan)
         if redrawn is not None:
             draws = redrawn.values[name]
@@ -417,7 +460,7 @@ def _result(
         reach = interval_quantile(enough, settings.level) * se
         estimates[name] = Estimate(value, value - reach, value + reach, se, draws)
     estimates["score"] = estimates.pop("hat")
-    marks = marks | {Flag.EXTRAPOLATED: (supported < SUPPORTED) | (gaps > 0)}
+    marks = marks | {Flag.EXTRAPOLATED: extrapolated}
     always = [flag for flag in Flag if flag.withholds or flag is Flag.OTHER_LANGUAGES]
     bands = curve_draws = None
     if redrawn is not None and redrawn.curves is not None:
@@ -460,24 +503,92 @@ def interval_quantile(effective: ArrayLike, level: float) -> Floats:
     return stats.t.ppf((1 + level) / 2, freedom)
 
 
-def _disagree(counts: Counts, found: Fitted, settings: Settings, scores: BenchmarkScores) -> Bools:
+# Other assumptions --------------------------------------------------------------------------------
+
+
+def _unsettle(
+    redrawn: Redrawn, counts: Counts, found: Fitted, settings: Settings, rng: np.random.Generator
+) -> None:
+    """Add what not knowing the judge exactly does (delta method) to the redrawn scores.
+
+    It is the same errors for all models, so that they cancel in differences as far as they can.
+    """
+    for *ends, steps in settings.judge.unknowns() if settings.judge else ():
+        moved = []
+        for judge in ends:
+            near = fitted(replace(counts, judge=judge), settings)
+            pooled = near.distribution[found.reference.members].mean(axis=0)
+            moved.append(replace(found.reference, pooled=pooled).scores(near.curves))
+        noise = rng.standard_normal((settings.draws, 1, 1)) / steps
+        for name, values in redrawn.values.items():
+            values += noise * (moved[1][name] - moved[0][name])
+
+
+def _disagree(counts: Counts, found: Fitted, scores: BenchmarkScores) -> Bools:
     """Where what is borrowed from other models moves a score by more than it can vary."""
     if scores.draws is None or not 1 < len(scores.hat) <= MANY:
         return np.zeros(scores.hat.shape, dtype=bool)
-    alone = [replace(p, fit=fit_profiles(p.table, p.hardness, "direct")) for p in found.parts]
-    direct = estimate.joined(alone, found.table, found.hardness, settings)
+    curves, alone = np.zeros(()), []
+    for part in found.parts:
+        fit = fit_profiles(part.table, part.hardness, "direct")
+        curves = curves + part.share * fit.values(fit.parameters)
+        alone.append((part, fit))
     with np.errstate(invalid="ignore"):
-        gap = np.abs(found.reference.scores(direct.curves)["hat"] - scores.hat)
+        gap = np.abs(found.reference.scores(curves)["hat"] - scores.hat)
         suspect = np.asarray(gap > DISAGREE * scores.se)
         if not suspect.any():
             return suspect
         # What the direct score varies by beyond the adaptive one (Hausman 1978).
-        alone = [
-            replace(p, fit=replace(p.fit, wanted=suspect))
-            for p in alone
-            if isinstance(p.fit, Alone)
+        parts = [
+            replace(part, fit=replace(fit, wanted=suspect))
+            for part, fit in alone
+            if isinstance(fit, Alone)
         ]
-        direct = replace(direct, parts=tuple(alone))
+        direct = replace(found, parts=tuple(parts), curves=curves)
         again = redraw(counts, direct, CHECKS, np.random.default_rng(0)).values["hat"]
         more = np.sqrt(np.maximum(again.std(axis=0, ddof=1) ** 2 - scores.se**2, 0))
         return suspect & (gap > DISAGREE * more)
+
+
+def _with_other_hardness(
+    scores: BenchmarkScores, counts: Counts, found: Fitted, settings: Settings
+) -> BenchmarkScores:
+    """What the scores would be if models found other items hard, and whether they do."""
+    sensitivity, excess = {}, {}
+    for sd in INTERACTIONS if len(counts.models) <= MANY else INTERACTIONS[:1]:
+        other = fitted(counts, replace(settings, interaction=sd)) if sd else found
+        excess[sd] = excess_log_odds(counts, other.parts)
+        sensitivity[sd] = found.reference.scores(other.curves)["hat"]
+    # The interaction that leaves no excess, at most the largest tried.
+    seen = np.nan
+    means = [each[np.isfinite(each)].mean() for each in excess.values() if np.isfinite(each).any()]
+    if len(means) == len(INTERACTIONS):
+        seen = float(np.interp(0, np.maximum.accumulate(-np.array(means)), INTERACTIONS))
+    note = Note(Remark.INTERACTION, {"excess": excess[0.0], "sd": seen})
+    scores = replace(scores, notes=(*scores.notes, note))
+    if len(sensitivity) < len(INTERACTIONS):
+        return scores
+    if settings.draws:
+        share = [np.interp(seen, INTERACTIONS, row) for row in np.eye(len(INTERACTIONS))]
+        there = np.tensordot(share, list(sensitivity.values()), 1)
+        differ = (np.abs(there - scores.hat) > scores.se) | (seen >= max(INTERACTIONS))
+        differ &= np.isfinite(scores.hat)
+        scores = replace(scores, marks={**scores.marks, Flag.OTHER_HARDNESS: differ})
+    return replace(scores, sensitivity=sensitivity)
+
+
+def _with_prompts_alike(
+    scores: BenchmarkScores, counts: Counts, found: Fitted, settings: Settings
+) -> BenchmarkScores:
+    """The note on prompts that nobody named, with how far scores move if answers are correlated."""
+    alike = fitted(counts, replace(settings, correlation=ALIKE)).curves
+    there = found.reference.scores(alike)["hat"][:, 0]
+    moved = np.where(scores.sound[:, 0], np.abs(there - scores.hat[:, 0]), np.nan)
+    if not np.isfinite(moved).any():
+        return scores
+    m = int(np.nanargmax(moved))
+    data = {"model": counts.models[m], "here": scores.hat[m, 0], "there": there[m]}
+    data |= {"moved": np.nanmedian(moved), "correlation": ALIKE}
+    more = Note(Remark.UNNAMED_PROMPTS, data)
+    notes = tuple(more if note.remark is more.remark else note for note in scores.notes)
+    return replace(scores, notes=notes)

@@ -52,11 +52,11 @@ def mean_over(values: Floats, axis: int) -> Floats:
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
-def means_of(rates: Floats, items: Floats) -> Floats:
-    """Mean rates from sums of rates and items, (n_models, ..., n_targets + 1, n_cells).
+def mean_rates(rates: Floats, items: Floats) -> Floats:
+    """Mean target rates from sums of rates and items, (n_models, ..., n_targets + 1, n_cells).
 
-    The macro average is the mean of the languages' means, so that languages with missing items
-    still count alike.
+    nan in a cell without items. The macro average is the mean of the languages' means, so that
+    languages with missing items still count alike.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         means = rates / items
@@ -282,10 +282,6 @@ class SufficientTable:
         """Models that answered most items once, shape (n_models,); nobody for pooled hardness."""
         single = self.source_items[:, : len(self.trials)] @ (self.trials == 1)
         return np.asarray(single > self.source_items.sum(axis=1) / 2)
-
-    def means(self) -> Floats:
-        """Mean target rate in each cell, nan where it has no item; models × targets × cells."""
-        return means_of(self.rates, self.items)
 
 
 def tabulate(counts: Counts, cells: Cells | None = None) -> SufficientTable:

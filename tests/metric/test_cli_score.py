@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 import hatlib
 from hatlib import cli
-from hatlib.metric.estimate import HARDNESS_NAMES, PROFILES
+from hatlib.metric.answers import HARDNESS_NAMES, PROFILES
 from hatlib.metric.flags import Flag
 from hatlib.show.remarks import FLAGS
 

@@ -42,7 +42,7 @@ from hatlib.metric.reference import (
     uniform_reference,
 )
 from hatlib.metric.score import score_counts, score_table
-from hatlib.metric.sufficient import merge_tables, tabulate
+from hatlib.metric.sufficient import mean_rates, merge_tables, tabulate
 from hatlib.show.scoring import scores_json
 
 SHAPES = ("linear", "shift", "strong shift", "square", "steep", "flat")
@@ -150,11 +150,11 @@ def test_the_mixed_model_is_at_the_minimum_of_its_objective(profile, chance):
     common_sd = np.append(
         fitting.COMMON_SD[:2], fitting.COMMON_SD[2] * fitting.DECAY ** np.arange(TERMS - 2)
     )
-    weight = uniform_reference(hard.grid, chance)
+    weight, rates = uniform_reference(hard.grid, chance), mean_rates(table.rates, table.items)
     for t in range(3):
         level = fit.shape.offset[t]
         common, beta = oracle.mixed_directly(
-            hard.posterior, table.items[:, t], np.nan_to_num(table.means()[:, t]),
+            hard.posterior, table.items[:, t], np.nan_to_num(rates[:, t]),
             fit.weight[:, t], hard.grid, chance, level, fit.shape.spread[t],
             common_sd, fitting.SOFT,
         )  # fmt: skip
@@ -214,10 +214,10 @@ def test_the_direct_profile_agrees_with_another_parametrisation(chance):
     hard = self_hardness(table)
     weight = uniform_reference(hard.grid, chance)
     fit = fit_profiles(table, hard, "direct")
-    values = fit.values(fit.parameters) @ weight
+    values, rates = fit.values(fit.parameters) @ weight, mean_rates(table.rates, table.items)
     for m, t in np.ndindex(2, 3):
         slow = oracle.monotone_mean(
-            hard.posterior[m], table.items[m, t], np.nan_to_num(table.means()[m, t]),
+            hard.posterior[m], table.items[m, t], np.nan_to_num(rates[m, t]),
             hard.grid, weight, fitting.KNOTS, fitting.SMOOTHNESS,
         )  # fmt: skip
         assert values[m, t] == pytest.approx(slow, abs=1e-4)
