@@ -307,7 +307,7 @@ def _joined(
     parts: Sequence[Part], table: SufficientTable, hardness: Hardness, asked: str | Standard
 ) -> Fitted:
     """Profiles of strata, averaged; table and hardness are those of all items."""
-    curves = np.sum([part.share * part.fit.values(part.fit.parameters) for part in parts], axis=0)
+    curves = _curves(parts, [part.fit.parameters for part in parts])
     distribution = np.sum([part.share * part.hardness.distribution for part in parts], axis=0)
     marks = basic_marks(table, [part.table for part in parts])
     none = np.any([mark for flag, mark in marks.items() if flag.withholds], axis=0)
@@ -318,6 +318,12 @@ def _joined(
     pooled = distribution[members].mean(axis=0)
     reference = reference_for(asked, table, hardness.grid, pooled, members)
     return Fitted(tuple(parts), table, hardness, curves, distribution, marks, none, reference)
+
+
+def _curves(parts: Sequence[Part], parameters: Sequence[Floats]) -> Floats:
+    """Profiles by the parameters of each stratum, averaged."""
+    each = zip(parts, parameters, strict=True)
+    return sum((part.share * part.fit.values(mine) for part, mine in each), np.zeros(()))
 
 
 def _strata(strata: NDArray[np.str_]) -> list[NDArray[np.intp]]:
@@ -433,9 +439,7 @@ def _scores(
     parts: Sequence[Part], parameters: Sequence[Floats], reference: Reference, models: slice
 ) -> tuple[dict[str, Floats], Floats]:
     """The measures and the macro profiles of some models in the redraws."""
-    curves = np.zeros(())
-    for part, mine in zip(parts, parameters, strict=True):
-        curves = curves + part.share * part.fit.values(mine[models])
+    curves = _curves(parts, [each[models] for each in parameters])
     return reference.scores(curves), curves[:, :, 0]
 
 
@@ -528,23 +532,17 @@ def _disagree(counts: Counts, found: Fitted, scores: BenchmarkScores) -> Bools:
     """Where what is borrowed from other models moves a score by more than it can vary."""
     if scores.draws is None or not 1 < len(scores.hat) <= MANY:
         return np.zeros(scores.hat.shape, dtype=bool)
-    curves, alone = np.zeros(()), []
-    for part in found.parts:
-        fit = fit_profiles(part.table, part.hardness, "direct")
-        curves = curves + part.share * fit.values(fit.parameters)
-        alone.append((part, fit))
+    alone = [replace(p, fit=fit_profiles(p.table, p.hardness, "direct")) for p in found.parts]
+    curves = _curves(alone, [part.fit.parameters for part in alone])
     with np.errstate(invalid="ignore"):
         gap = np.abs(found.reference.scores(curves)["hat"] - scores.hat)
         suspect = np.asarray(gap > DISAGREE * scores.se)
         if not suspect.any():
             return suspect
         # What the direct score varies by beyond the adaptive one (Hausman 1978).
-        parts = [
-            replace(part, fit=replace(fit, wanted=suspect))
-            for part, fit in alone
-            if isinstance(fit, Alone)
-        ]
-        direct = replace(found, parts=tuple(parts), curves=curves)
+        fits = (replace(p.fit, wanted=suspect) for p in alone if isinstance(p.fit, Alone))
+        parts = tuple(replace(p, fit=fit) for p, fit in zip(alone, fits, strict=True))
+        direct = replace(found, parts=parts)
         again = redraw(counts, direct, CHECKS, np.random.default_rng(0)).values["hat"]
         more = np.sqrt(np.maximum(again.std(axis=0, ddof=1) ** 2 - scores.se**2, 0))
         return suspect & (gap > DISAGREE * more)
