@@ -15,6 +15,8 @@ from typer.core import TyperCommand
 from hatlib.errors import InputError, Problem
 
 _WORDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_LOGS = tomllib.loads((Path(__file__).parent / "logs/formats.toml").read_text(encoding="utf-8"))
+_WORDS["import"]["format_"]["help"] = ", ".join(each["help"] for each in _LOGS["formats"].values())
 
 
 class _Grouped(TyperCommand):

@@ -38,6 +38,7 @@ MAX_COLUMNS = 10_000
 _ENDING = r"\.(csv|tsv|jsonl|ndjson|json|parquet|xlsx|xls|ods)(\.gz|\.zst)?$"
 _START = 1 << 20  # bytes at the start of a file that say what it is
 _ROWS = 1000  # rows of JSON that say which keys there are
+_MOST_WITHIN = 64 << 20  # bytes of a JSON object that has rows under a key
 _BAD_LINES = 20  # listed of one file
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}
 _COPY = "Copy it again."
@@ -175,7 +176,8 @@ def sniff(path: Path, name: str, scratch: Path, most: int = 0) -> Table:
         kind = "array" if first == "[" else "lines"
         keys = _keys(text, kind)
         if keys:
-            return Table(path, name, kind, packing, keys)
+            within = _within(path, name, packing, text, scratch) if kind == "lines" else None
+            return within or Table(path, name, kind, packing, keys)
         if is_json:
             form = "an array of objects" if kind == "array" else "JSON objects, one a line"
             raise wrong(f"the file is not JSON: it should hold {form}.", "It may be cut off.", 1)
@@ -189,6 +191,40 @@ def sniff(path: Path, name: str, scratch: Path, most: int = 0) -> Table:
         raise wrong(f"the first line is no header: {error}.", _SAVE, skip + 1) from None
     columns = _checked(header, name, skip + 1)
     return Table(path, name, "csv", packing, columns, separator=separator, skip=skip)
+
+
+def _within(path: Path, name: str, packing: str, start: str, scratch: Path) -> Table | None:
+    """The rows under a key of one JSON object, as an array of their own; None if it is a table."""
+    start = start.lstrip()
+    with contextlib.suppress(ValueError, RecursionError):  # it may be longer than its start
+        if start[json.JSONDecoder().raw_decode(start)[1] :].strip():
+            return None  # more objects follow
+    with undamaged(packing, name), unpacked(path, packing) as stream:
+        content = stream.read(_MOST_WITHIN)
+    try:
+        whole = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(whole, dict) or importer_of(whole):
+        return None
+    # What stands beside the rows is said of each of them, unless it sums them up.
+    beside = {k: v for k, v in whole.items() if not re.search(_FACTS["sums"], k)}
+    rows = next((whole[key] for key in _FACTS["within"] if _is_rows(whole.get(key))), None)
+    if rows:
+        beside = {k: v for k, v in beside.items() if not isinstance(v, list)}
+        copy, text = scratch / "rows.json", json.dumps([beside | row for row in rows])
+        copy.write_text(text, encoding="utf-8")
+        return Table(copy, name, "array", columns=_keys(text[:_START], "array"))
+    if beside and all(isinstance(value, dict | list) for value in beside.values()):
+        first = next(iter(beside.values()))
+        program = importer_of(first) if isinstance(first, dict) else ""
+        remedy = f"It looks like a log: hat import {program}." if program else _FACTS["as_rows"]
+        raise InputError("the file is one JSON object, not rows.", remedy, file=name)
+    return None
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and value != [] and all(isinstance(row, dict) for row in value)
 
 
 def _keys(text: str, kind: str) -> tuple[str, ...]:
@@ -266,7 +302,7 @@ def _sheet(path: Path, name: str, scratch: Path) -> Table:
     try:
         frame = pd.read_excel(path, engine="calamine", dtype=object)
     except ImportError:
-        remedy = "Save it as CSV in UTF-8, or install python-calamine."
+        remedy = "Install it: python -m pip install python-calamine. Or save the table as CSV."
         what = "a reader of spreadsheets is not installed."
         raise InputError(what, remedy, file=name) from None
     except Exception:  # of a package that may raise anything

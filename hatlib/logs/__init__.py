@@ -23,21 +23,14 @@ from hatlib.data.responses import COLUMNS
 from hatlib.errors import InputError, listing
 from hatlib.logs.answers import Format, counts
 from hatlib.logs.common import Imported, Options
-from hatlib.logs.fields import NAMES
+from hatlib.logs.fields import NAMES, WHERE
 from hatlib.logs.languages import Places, known_chance, language_in
 from hatlib.logs.pairing import pair
 from hatlib.logs.reading import ImportReport, Notes, Progress, find_files
 from hatlib.words import counted
 
 #: The formats, each with the module and class that reads it.
-FORMATS = {
-    "lm-eval": "lm_eval.LmEval",
-    "inspect": "inspect_logs.Inspect",
-    "eee": "others.Eee",
-    "long": "long.Long",
-    "helm": "others.Helm",
-    "opencompass": "others.OpenCompass",
-}
+FORMATS: dict[str, str] = {name: said["reader"] for name, said in WHERE["formats"].items()}
 
 __all__ = ["FORMATS", "ImportReport", "Imported", "Options", "Trials", "import_logs", "read_trials"]
 
@@ -70,7 +63,7 @@ def read_trials(
     kind: type[Format] = getattr(import_module(f"hatlib.logs.{module}"), name)
     reader = kind(options, notes, Places(options, notes))
     with tempfile.TemporaryDirectory(prefix="hat-import-") as folder:
-        place, what = Path(folder), reader.files
+        place, what = Path(folder), reader.files + reader.named
         found = find_files(paths, reader.wanted, notes, place, what=what, beside=reader.beside)
         return Trials(counts(reader, found), notes, tuple(file.path for file in found.files))
 
@@ -86,9 +79,9 @@ def import_logs(
 
     Parameters
     ----------
-    format : {"lm-eval", "inspect", "eee", "helm", "opencompass", "long"}
-        Which program wrote them: lm-evaluation-harness, Inspect, Every Eval Ever, HELM,
-        OpenCompass, or anything that writes a table with one row an answer.
+    format : str
+        Which program wrote them, as `FORMATS` lists them: ``lm-eval`` (lm-evaluation-harness),
+        ``inspect``, ``eee`` (Every Eval Ever), …, or ``long``, a table with one row an answer.
     paths : path or sequence of paths
         Files, folders and archives. They are only read.
     progress : callable, optional

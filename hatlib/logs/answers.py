@@ -71,8 +71,9 @@ class Run:
 class Format:
     """What is special about the logs of one program."""
 
-    #: What its files, rows and metrics are called in messages.
+    #: What its files, rows and metrics are called in messages, and how its files are named.
     files: ClassVar[str] = "logs"
+    named: ClassVar[str] = ""
     row: ClassVar[str] = "row"
     metric: ClassVar[str] = "metric"
     #: Where its records have our fields (`hatlib.logs.fields.WHERE`).
@@ -83,6 +84,10 @@ class Format:
     by_prompting: ClassVar[bool] = False
     #: Whether a trial with two results is a problem, not a copy.
     torn: ClassVar[bool] = False
+    #: What to do about a metric that is a share.
+    shares: ClassVar[str] = ""
+    #: An answer that was called wrong, where this module says so.
+    example = ""
 
     def __init__(self, options: Options, notes: Notes, places: Places) -> None:
         self.options, self.notes, self.places = options, notes, places
@@ -432,7 +437,7 @@ def _fitting(
         told = f"{what} has no {name} that is a number in every task."
     elif graded:
         told = f"the {word} of {what} is not only 0 and 1: {_told(fits)}."
-        remedy = "Say from which value on an answer is right with --threshold."
+        remedy = f"Say from which value on an answer is right with --threshold.{reader.shares}"
     else:
         told = f"{len(fits)} {word}s may say what is right of {what}."
         remedy = f"Choose one with --metric or --filter: {_told(fits)}."
@@ -465,6 +470,6 @@ def _suspect(
             notes.problem(line, f"Choose with --filter or --metric; there is {_told(better)}.")
         elif len(none) == len(cell) and not (options.metric or options.filter or notes.problems):
             remedy = f"Were the answers read? Say --metric {taken['metric']} if it is so."
-            notes.problem(f"{line}.", remedy)
+            notes.problem(f"{line}.", remedy, value=reader.example)
         else:
             notes.assumed.append(f"{line}; look whether the parser finds the answers.")

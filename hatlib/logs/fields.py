@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from hatlib.logs.reading import clean
+from hatlib.logs.reading import clean, parsed
 
 
 def _facts(name: str) -> dict[str, Any]:
@@ -83,6 +83,24 @@ def normalised(value: object) -> str:
     """
     text = "" if value is None else str(value).rsplit(MARK, 1)[-1].strip()
     return "" if text.lower() in UNREADABLE else key_of(text) or folded(text)
+
+
+def alternatives(value: object) -> list[Any]:
+    """The texts in a list, or in the JSON of one; else the value alone.
+
+    Examples
+    --------
+    >>> alternatives('["Paris", "Lutetia"]'), alternatives(["a"]), alternatives("[invalid]")
+    (['Paris', 'Lutetia'], ['a'], ['[invalid]'])
+    """
+    several = parsed(value) if isinstance(value, str) and value.startswith("[") else value
+    texts = isinstance(several, list) and several and all(isinstance(e, str) for e in several)
+    return several if texts else [value]  # type: ignore[return-value]
+
+
+def accepted(value: object) -> set[str]:
+    """The right answers that a value holds, each as `normalised`."""
+    return {*map(normalised, alternatives(value))} - {""}
 
 
 def folded(text: str) -> str:

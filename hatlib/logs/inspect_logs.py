@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from hatlib.logs.answers import Format, Run
+from hatlib.logs.answers import CELL, Format, Run
 from hatlib.logs.fields import WHERE, at, facts, first_of, key_of, listed, mapping, score_of
 from hatlib.logs.reading import File, Found, clean, is_zip, json_value, members, value_of
 from hatlib.logs.settings import flat
@@ -150,7 +150,9 @@ class Inspect(Format):
 
     def settle(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Logs that make one run are said."""
-        shards = rows.groupby(["model", "task", "language", "prompting"])["number"].nunique()
+        newest = rows["age"] == rows.groupby(CELL)["age"].transform("min")
+        of = ["model", "task", "language", "prompting"]
+        shards = rows[newest].groupby(of)["number"].nunique()
         for (model, task, code, _), n in dict(shards[shards > 1]).items():
             self.notes.chosen.append(f"{task} by {model} in {code}: put together from {n} logs.")
         return rows

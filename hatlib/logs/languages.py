@@ -197,6 +197,9 @@ def ask_language(text: str) -> Problem:
     if likely:
         remedy = f"{problem.remedy.rstrip('.')}: --language-code {text}={likely}."
         return replace(problem, remedy=remedy)
+    if 0 < len(text) <= 20 and text.lower() not in NO_LANGUAGE:
+        remedy = f"{problem.remedy} Or say what it stands for: --language-code {text}=CODE."
+        problem = replace(problem, remedy=remedy)
     return replace(problem, value=text or "nothing")
 
 
@@ -240,7 +243,7 @@ class Places:
             raise InputError(what, "Write a code such as de.", value=options.language)
         self._pattern = expression(options.language_from)
         self._known: dict[tuple[str, str, str], Task | None] = {}
-        self._lost = Counter[str]()
+        self._lost: dict[str, Counter[str]] = {}
         self._doubtful: dict[str, None] = {}
 
     def find(self, name: str, language: str = "", fallback: str = "") -> Task | None:
@@ -273,11 +276,11 @@ class Places:
         task = task or (Task(name, clean(options.benchmark) or short, code) if code else None)
         return replace(task, language=code, spelt=spelt) if task and code else task
 
-    def lose(self, name: str, n: int) -> None:
-        """Remember answers (or, of unread files, tasks) that could not be placed."""
-        self._lost[name] += n
+    def lose(self, name: str, n: int, what: str = "answer") -> None:
+        """Remember answers (or, of files that are not read, tasks) that could not be placed."""
+        self._lost.setdefault(what, Counter())[name] += n
 
-    def settle(self, noun: str = "answer") -> None:
+    def settle(self) -> None:
         """Say what could not be placed, and what is spelt in two ways, when all is read."""
         notes, forms = self._notes, dict[tuple[str, str], dict[str, None]]()
         placed = [task for task in self._known.values() if task]
@@ -286,8 +289,8 @@ class Places:
                 notes.dropped.append(f"Answers in {clean(problem.value)}: {problem.what}")
             else:
                 notes.problems.append(problem)
-        if self._lost and not self._doubtful:
-            names, n = listing(sorted(self._lost), 20), counted(self._lost.total(), noun)
+        for what, lost in self._lost.items() if not self._doubtful else ():
+            names, n = listing(sorted(lost), 20), counted(lost.total(), what)
             told = f"{n} whose language nothing says: {names}."
             remedy = NAMES["remedies"]["no_language"]
             if placed:

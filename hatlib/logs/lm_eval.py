@@ -36,6 +36,7 @@ class LmEval(Format):
     """Sample logs of lm-evaluation-harness."""
 
     files = "sample logs"
+    named = " (samples_TASK_DATE.jsonl, written with --log_samples)"
     preferred = ("exact_match", "acc", "pass@1", "mc1")
     by_prompting = True
     where = WHERE["lm-eval"]
@@ -56,10 +57,14 @@ class LmEval(Format):
             self.notes.assumed.append(f"Model, by the name of the folder: {listing(names)}.")
         known = [run for run in runs if self.places.find(run.task)]
         for run in runs:
-            if run not in known:  # it need not be read
-                self.places.lose(run.task, 1)
+            if run not in known and self.wanted(run.file.base):  # it need not be read
+                self.places.lose(run.task, 1, "task")
+            elif run not in known:
+                what = "this is not the name of a sample log, samples_TASK_DATE.jsonl."
+                remedy = "If it is one, say --language; the logs of others have other importers."
+                self.notes.problem(what, remedy, run.file.name)
         if not known:
-            self.places.settle("task")
+            self.places.settle()
         self._ages = sorted({run.about["age"] for run in runs}, reverse=True)
         return known
 

@@ -30,7 +30,7 @@ from hatlib.data.door import Door, Table, importer_of, is_table, line_of, read_p
 from hatlib.data.languages import NO_LANGUAGE
 from hatlib.errors import InputError, listing
 from hatlib.logs.answers import CELL, FIELDS, Format, Run
-from hatlib.logs.fields import NAMES, key_of, normalised, score_of
+from hatlib.logs.fields import NAMES, accepted, alternatives, key_of, normalised, score_of
 from hatlib.logs.languages import ask_language, expression, language_in
 from hatlib.logs.others import COMPARED
 from hatlib.logs.reading import File, Found, clean
@@ -41,7 +41,8 @@ from hatlib.words import counted
 SYNONYMS: Mapping[str, list[str]] = NAMES["columns"]
 #: Columns that say whether an answer is right.
 SCORES = ("correct", "n_correct", "prediction")
-SETTINGS = re.compile("|".join(NAMES["settings"]["columns"]))
+_COLUMNS, _WITHIN = ("|".join(NAMES["settings"][kind]) for kind in ("columns", "within"))
+SETTINGS = re.compile(rf"([\w.]*({_WITHIN})\.)?({_COLUMNS})")
 #: Columns that may first come further down.
 _LATE = {"prompting", "trial", "source_language", "cluster", "chance_level"}
 
@@ -52,6 +53,7 @@ class Long(Format):
     files = "tables"
     metric = "column"
     torn = True
+    shares = " If it is the share right of several answers, write n_correct and n_trials."
     #: Columns that are looked for.
     ours: ClassVar[frozenset[str]] = frozenset(SYNONYMS)
     #: Whether an answer must be right or wrong, and nothing between.
@@ -111,7 +113,7 @@ class Long(Format):
                 what = problems[0].what
                 no_log = "empty" in what or run.file.base.endswith(".json")
                 if no_log and not (table or run.file.named):
-                    notes.dropped.append(f"{run.file.name}: {what}")
+                    notes.dropped.append(f"{run.file.name}: {what} {problems[0].remedy}".strip())
                 else:
                     notes.problems += problems
                 return pd.DataFrame()
@@ -134,7 +136,9 @@ class Long(Format):
         self.n_read += int(frame["count"].sum())
         frame = frame.drop(columns=[c for c in late if frame[c].isna().all()])
         bad = frame[list(names)].isna().all(axis=1) & (table.kind == "lines")
-        frame = self._without(frame, bad, "no JSON object with these columns", table)
+        one_a_line = "Write one object a line, or all as one array."
+        what = "no JSON object with these columns"
+        frame = self._without(frame, bad, what, table, remedy=self.mend or one_a_line)
         again = (frame["count"] - 1).where(frame.get("trial", pd.Series("")).fillna("") != "", 0)
         if again.any() and "n_correct" not in frame:
             told = f"{table.name}: {counted(int(again.sum()), 'row')} that repeat a trial."
@@ -162,15 +166,15 @@ class Long(Format):
         """Our columns and theirs; every one that is missing is a problem."""
         header, options, notes = table.columns, self.options, self.notes
 
-        def wrong(what: str, remedy: str, **place: str) -> None:
-            notes.problem(what, remedy, table.name, row=1, **place)
+        def wrong(what: str, remedy: str, **place: str) -> Any:
+            return notes.problem(what, remedy, table.name, row=1, **place)
 
         program = importer_of(header)
         if {"euroeval_version", "scandeval_version"} & {*header}:
-            wrong(NAMES["no_items"], NAMES["use_scores"])
-        elif program and not options.columns:
+            return wrong(NAMES["no_items"], NAMES["use_scores"])
+        if program and not options.columns:
             what = f"this looks like a log that hat import {program} reads."
-            wrong(what, "Use it, or name the columns with --column.")
+            return wrong(what, "Use it, or name the columns with --column.")
         given = {"correct": options.metric, "key": options.gold, "stratum": options.stratum}
         wanted = {**options.columns, **{ours: theirs for ours, theirs in given.items() if theirs}}
         simple = {c: re.sub(r"[\s\-]+", "_", c.strip().lower()) for c in header}
@@ -251,11 +255,17 @@ class Long(Format):
             frame["settings"] = sets.merge(few.assign(text=texts), how="left")["text"].to_numpy()
         faults = [*self._faults(rows, frame, known)]
         if "prediction" in rows:
-            told, right = (_mapped(rows, name, normalised) for name in ("prediction", "key"))
+            tries, right = _mapped(rows, "prediction", alternatives), _mapped(rows, "key", accepted)
+            told = tries.map(lambda texts: normalised(texts[0]))
             frame["parsed"] = (told != "").astype(float)
-            frame["=correct"] = ((told == right) & (told != "")).astype(float)
-            faults.append(("no right answer", right == "", {"column": "key"}))
+            frame["=correct"] = [float(a in b) for a, b in zip(told, right, strict=True)]
+            several = tries.map(len) > 1
+            remedy = "Make each a row (in pandas: explode)."
+            about_it = {"column": "prediction", "remedy": remedy}
+            faults.append(("several answers in one", several, about_it))
+            faults.append(("no right answer", right.map(len) == 0, {"column": "key"}))
             self.notes.chosen.append(COMPARED.format("the answer is the same as --gold"))
+            self.example = "{!r} is not {!r}".format(*rows[["prediction", "key"]].iloc[0])
         else:
             numbers = {n: _mapped(rows, n, score_of) for n in (*SCORES, "n_trials") if n in rows}
             number = pd.DataFrame(numbers).astype(float)

@@ -12,7 +12,17 @@ import pandas as pd
 
 from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run
-from hatlib.logs.fields import WHERE, facts, first_of, key_of, listed, mapping, normalised, score_of
+from hatlib.logs.fields import (
+    WHERE,
+    accepted,
+    facts,
+    first_of,
+    key_of,
+    listed,
+    mapping,
+    normalised,
+    score_of,
+)
 from hatlib.logs.reading import File, Found, clean, json_value
 from hatlib.logs.settings import flat
 from hatlib.words import counted
@@ -213,10 +223,13 @@ class OpenCompass(Format):
         judged = {(run.model, run.task) for run in runs[True]}
         rest = [run for run in runs[False] if (run.model, run.task) not in judged]
         if len(rest) < len(runs[False]):
-            self.notes.dropped.append(
-                "Predictions: the results of OpenCompass have their verdicts."
-            )
-        if rest:
+            what = "Predictions: the results of OpenCompass have their verdicts."
+            self.notes.dropped.append(what)
+        if rest and judged:  # two rules of what is right
+            names = listing(dict.fromkeys(f"{run.model}/{run.task}" for run in rest), 5)
+            what = f"results have verdicts, and there are none of {names}."
+            self.notes.problem(what, "Name the folder of the results, or that of the predictions.")
+        elif rest:
             self.notes.chosen.append(COMPARED.format("the prediction is the same as gold"))
         return runs[True] + rest
 
@@ -229,7 +242,7 @@ class OpenCompass(Format):
             v[0] if isinstance(v, list) and len(v) == 1 else v for v in found.values()
         )
         answer = normalised(given)
-        same = float(bool(answer) and answer == normalised(gold))
+        same = float(answer in accepted(gold))
         return {
             "key": key_of(gold),
             "parsed": float(bool(answer)),

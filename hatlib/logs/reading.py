@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from hatlib.data.door import packing_of, unpacked
+from hatlib.data.door import importer_of, packing_of, unpacked
 from hatlib.errors import InputError, Problem, listing
 from hatlib.words import counted
 
@@ -418,7 +418,11 @@ def value_of(content: bytes, file: str, notes: Notes) -> Any:
     value = parsed(content)
     if value is None:
         what = _NO_JSON if len(content) <= MAX_MEMBER else _too_large(MAX_MEMBER)
-        notes.problem(what, _CUT, file, value=_start(content))
+        first, remedy = parsed(content.split(b"\n", 1)[0]), _CUT
+        if isinstance(first, dict):
+            what, program = "these are JSON lines, not one JSON value.", importer_of(first)
+            remedy = f"Use hat import {program}." if program else _CUT
+        notes.problem(what, remedy, file, value=_start(content))
     return value
 
 
