@@ -78,11 +78,6 @@ class Table:
     skip: int = 0
 
 
-def is_table(name: str) -> bool:
-    """Whether a file is a table, by its name."""
-    return stem(name) != name
-
-
 def stem(name: str) -> str:
     """The name of a file without the ending of a table.
 

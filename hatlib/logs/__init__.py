@@ -63,8 +63,8 @@ def read_trials(
     kind: type[Format] = getattr(import_module(f"hatlib.logs.{module}"), name)
     reader = kind(options, notes, Places(options, notes))
     with tempfile.TemporaryDirectory(prefix="hat-import-") as folder:
-        place, what = Path(folder), reader.files + reader.named
-        found = find_files(paths, reader.wanted, notes, place, what=what, beside=reader.beside)
+        named, what = (reader.wanted, reader.beside), reader.files + reader.hint
+        found = find_files(paths, named, notes, Path(folder), what)
         return Trials(counts(reader, found), notes, tuple(file.path for file in found.files))
 
 

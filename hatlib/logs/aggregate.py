@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hatlib.data.door import is_table, stem
+from hatlib.data.door import stem
 from hatlib.data.responses import COLUMNS
 from hatlib.data.tables import LoadReport
 from hatlib.data.writing import check_free
@@ -143,7 +143,8 @@ def aggregate_trials(
     notes = Notes()
     with tempfile.TemporaryDirectory(prefix="hat-aggregate-") as folder:
         listed = [file for path in named for file in _fitting(path)]
-        found = find_files(listed, is_table, notes, Path(folder), what=_Trials.files)
+        reads = (_Trials.wanted, _Trials.beside)
+        found = find_files(listed, reads, notes, Path(folder), _Trials.files)
         if target is not None:
             check_free([target], force, [file.path for file in found.files])
         alone = stem(found.files[0].base) if len(found.files) == 1 else ""
@@ -157,7 +158,6 @@ def aggregate_trials(
     if rows.empty:
         raise InputError("there is no row of trials.", " ".join(notes.dropped))
     rows = place(rows, reader)
-    reader.places.settle()
     notes.stop()
     rows = rows.assign(n_correct=rows["=correct"] * rows["n"], n_trials=rows["n"])
     keys = [*_KEYS, *(["chance_level"] if rows["chance_level"].any() else [])]

@@ -11,10 +11,11 @@ import filecmp
 import json
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ import pandas as pd
 from hatlib.data.door import importer_of
 from hatlib.errors import listing
 from hatlib.logs.common import TRIAL_COLUMNS, Options
-from hatlib.logs.fields import NAMES, at, short
+from hatlib.logs.fields import NAMES, WHERE, at, short
 from hatlib.logs.languages import Places, language_in
 from hatlib.logs.reading import File, Found, Notes, clean, objects
 from hatlib.logs.settings import compare_settings
@@ -69,36 +70,35 @@ class Run:
 
 
 class Format:
-    """What is special about the logs of one program."""
+    """What is special about the logs of one program; much of it stands in ``formats.toml``."""
 
     #: What its files, rows and metrics are called in messages, and how its files are named.
-    files: ClassVar[str] = "logs"
-    named: ClassVar[str] = ""
-    row: ClassVar[str] = "row"
-    metric: ClassVar[str] = "metric"
-    #: Where its records have our fields (`hatlib.logs.fields.WHERE`).
-    where: ClassVar[Mapping[str, Sequence[str]]] = {}
+    files = "logs"
+    row = "row"
+    metric = "metric"
+    hint = ""
+    #: Names of files that are read in a folder, and of those that say something about them.
+    wanted, beside = re.compile(""), re.compile("")
+    #: Where its records have our fields.
+    where: Mapping[str, Sequence[str]] = MappingProxyType({})
     #: Of several metrics that are 0 or 1, the first of these is taken.
-    preferred: ClassVar[tuple[str, ...]] = ()
+    preferred: Sequence[str] = ()
     #: Whether each prompting may have filters and metrics of its own.
-    by_prompting: ClassVar[bool] = False
+    by_prompting = False
     #: Whether a trial with two results is a problem, not a copy.
-    torn: ClassVar[bool] = False
+    torn = False
     #: What to do about a metric that is a share.
-    shares: ClassVar[str] = ""
+    shares = ""
     #: An answer that was called wrong, where this module says so.
     example = ""
 
+    def __init_subclass__(cls, name: str = "") -> None:
+        for fact, value in WHERE["formats"].get(name, {}).items():
+            setattr(cls, fact, re.compile(value) if fact in ("wanted", "beside") else value)
+        cls.where = WHERE.get(name, cls.where)
+
     def __init__(self, options: Options, notes: Notes, places: Places) -> None:
         self.options, self.notes, self.places = options, notes, places
-
-    def wanted(self, name: str) -> bool:
-        """Whether a file in a folder is read."""
-        raise NotImplementedError
-
-    def beside(self, name: str) -> bool:
-        """Whether a file says something about those beside it."""
-        return False
 
     def runs(self, found: Found) -> list[Run]:
         """The files, the newest first, by names and headers alone."""
@@ -114,10 +114,9 @@ class Format:
 
     def rows(self, run: Run) -> Iterator[Mapping[str, Any]]:
         """What each row of a file says: `FIELDS`, and ``scores``."""
-        lost = Counter[str]()
+        lost, needed = Counter[str](), {"model", "task", "item"} & {*self.where}
         for record in self.records(run):
             said = self.said(record)
-            needed = {"model", "task", "item"} & {*self.where}
             lacking = sorted(self.where[name][-1] for name in needed if not said[name])
             row = f"without {listing(lacking)}" if lacking else self.row_of(run, record, said)
             if isinstance(row, str):
@@ -206,7 +205,6 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
             remedy = NAMES["remedies"][f"no_{name}"]
             notes.problem(what, remedy, listing(unnamed, 3))
         rows[name] = own or rows[name]
-    reader.places.settle()
     if rows.empty:
         notes.stop()
         return pd.DataFrame(columns=list(TRIAL_COLUMNS))
@@ -240,19 +238,16 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
 
 def unlike(runs: Sequence[Run], notes: Notes) -> list[Run]:
     """Runs without copies: those with the bytes of another one of which the same is known."""
-    like: dict[str, list[Run]] = {}
+    kept, alike = list[Run](), defaultdict[str, list[File]](list)
     for run in runs:
-        size = run.file.path.stat().st_size
-        known = repr((size, run.model, run.task, run.settings, run.about))
-        same = (
-            r.file for r in like.get(known, ()) if filecmp.cmp(r.file.path, run.file.path, False)
-        )
-        if twin := next(same, None):
-            notes.dropped.append(f"{run.file.name}: a copy of {twin.name}.")
+        file, size = run.file, run.file.path.stat().st_size
+        twins = alike[repr((size, run.model, run.task, run.settings, run.about))]
+        if twin := next((t for t in twins if filecmp.cmp(t.path, file.path, False)), None):
+            notes.dropped.append(f"{file.name}: a copy of {twin.name}.")
         else:
-            like.setdefault(known, []).append(run)
-    kept = {run.file for group in like.values() for run in group}
-    return [run for run in runs if run.file in kept]
+            twins.append(file)
+            kept.append(run)
+    return kept
 
 
 def place(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
@@ -264,8 +259,7 @@ def place(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
     named = {f"_{name}": [getattr(task, name, "") for task in found] for name in fields}
     rows = rows.merge(tasks.assign(**named), on=where, how="left")
     lost = rows["_language"] == ""
-    for name, n in rows.loc[lost, "task"].value_counts().items():
-        reader.places.lose(str(name), int(n))
+    reader.places.settle(Counter(rows.loc[lost, "task"]))
     rows = rows[~lost]
     own, codes = clean(reader.options.prompting), reader.options.language_codes
     subject = rows["_subject"].where(rows["_subject"] == "", rows["_subject"] + "/")

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from hatlib.logs.answers import CELL, Format, Run
-from hatlib.logs.fields import WHERE, at, facts, first_of, key_of, listed, mapping, score_of
+from hatlib.logs.fields import at, facts, first_of, key_of, listed, mapping, score_of
 from hatlib.logs.reading import File, Found, clean, is_zip, json_value, members, value_of
 from hatlib.logs.settings import flat
 from hatlib.words import counted
@@ -37,16 +37,8 @@ _LATE = "ended in an error and were scored all the same; they count"
 _TEMPLATES = ("system_message", "prompt_template")
 
 
-class Inspect(Format):
+class Inspect(Format, name="inspect"):
     """Logs of Inspect."""
-
-    files = "Inspect logs"
-    row = "sample"
-    metric = "scorer"
-    where = WHERE["inspect"]
-
-    def wanted(self, name: str) -> bool:
-        return name.endswith((".eval", ".json"))
 
     def runs(self, found: Found) -> list[Run]:
         runs = [run for file in found.files if (run := self._run(file)) is not None]

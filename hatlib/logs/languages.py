@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
@@ -243,7 +242,6 @@ class Places:
             raise InputError(what, "Write a code such as de.", value=options.language)
         self._pattern = expression(options.language_from)
         self._known: dict[tuple[str, str, str], Task | None] = {}
-        self._lost: dict[str, Counter[str]] = {}
         self._doubtful: dict[str, None] = {}
 
     def find(self, name: str, language: str = "", fallback: str = "") -> Task | None:
@@ -276,12 +274,11 @@ class Places:
         task = task or (Task(name, clean(options.benchmark) or short, code) if code else None)
         return replace(task, language=code, spelt=spelt) if task and code else task
 
-    def lose(self, name: str, n: int, what: str = "answer") -> None:
-        """Remember answers (or, of files that are not read, tasks) that could not be placed."""
-        self._lost.setdefault(what, Counter())[name] += n
+    def settle(self, lost: Mapping[str, int], what: str = "answer") -> None:
+        """Say what could not be placed, and what is spelt in two ways.
 
-    def settle(self) -> None:
-        """Say what could not be placed, and what is spelt in two ways, when all is read."""
+        `lost` are answers (or other things) without a language, by their task.
+        """
         notes, forms = self._notes, dict[tuple[str, str], dict[str, None]]()
         placed = [task for task in self._known.values() if task]
         for problem in map(ask_language, self._doubtful):
@@ -289,8 +286,8 @@ class Places:
                 notes.dropped.append(f"Answers in {clean(problem.value)}: {problem.what}")
             else:
                 notes.problems.append(problem)
-        for what, lost in self._lost.items() if not self._doubtful else ():
-            names, n = listing(sorted(lost), 20), counted(lost.total(), what)
+        if lost and not self._doubtful:
+            names, n = listing(sorted(lost), 20), counted(sum(lost.values()), what)
             told = f"{n} whose language nothing says: {names}."
             remedy = NAMES["remedies"]["no_language"]
             if placed:

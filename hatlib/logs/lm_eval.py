@@ -10,13 +10,14 @@ of some items only; a position in the file that is not the same item in every la
 from __future__ import annotations
 
 import math
-import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from hatlib.data.door import stem
 from hatlib.errors import listing
 from hatlib.logs.answers import Format, Run, gather
 from hatlib.logs.fields import UNREADABLE, WHERE, facts, key_of, listed, mapping, score_of, short
@@ -25,27 +26,9 @@ from hatlib.logs.reading import File, Found, clean, json_value
 from hatlib.logs.settings import flat
 from hatlib.words import counted
 
-_DATE = r"\d{4}-\d\d-\d\dT[\d.-]+"
-_END = r"\.jsonl(\.gz|\.zst)?"
-_SAMPLES = re.compile(rf"samples_(?P<task>.+?)(_(?P<date>{_DATE}))?{_END}")
-_OLD = re.compile(rf"(pretrained|model|peft)__(?P<model>.+?){_END}")
-_RESULTS = re.compile(rf"results(_{_DATE})?\.json")
 
-
-class LmEval(Format):
+class LmEval(Format, name="lm-eval"):
     """Sample logs of lm-evaluation-harness."""
-
-    files = "sample logs"
-    named = " (samples_TASK_DATE.jsonl, written with --log_samples)"
-    preferred = ("exact_match", "acc", "pass@1", "mc1")
-    by_prompting = True
-    where = WHERE["lm-eval"]
-
-    def wanted(self, name: str) -> bool:
-        return bool(_SAMPLES.fullmatch(name) or _OLD.fullmatch(name))
-
-    def beside(self, name: str) -> bool:
-        return bool(_RESULTS.fullmatch(name))
 
     def runs(self, found: Found) -> list[Run]:
         near: dict[str, dict[str, Any]] = {}
@@ -55,30 +38,29 @@ class LmEval(Format):
         names = sorted({run.model for run in runs if run.about["guessed"]})
         if names:
             self.notes.assumed.append(f"Model, by the name of the folder: {listing(names)}.")
-        known = [run for run in runs if self.places.find(run.task)]
+        known, lost = list[Run](), Counter[str]()  # these need not be read
         for run in runs:
-            if run not in known and self.wanted(run.file.base):  # it need not be read
-                self.places.lose(run.task, 1, "task")
-            elif run not in known:
+            if self.places.find(run.task):
+                known.append(run)
+            elif self.wanted.fullmatch(run.file.base):
+                lost[run.task] += 1
+            else:
                 what = "this is not the name of a sample log, samples_TASK_DATE.jsonl."
                 remedy = "If it is one, say --language; the logs of others have other importers."
                 self.notes.problem(what, remedy, run.file.name)
-        if not known:
-            self.places.settle()
+        self.places.settle(lost, "task")
         self._ages = sorted({run.about["age"] for run in runs}, reverse=True)
         return known
 
     def _run(self, file: File, near: Mapping[str, Any]) -> Run:
         """Whose answers a file holds, and to what, by its name and its results file alone."""
-        found, old = _SAMPLES.fullmatch(file.base), _OLD.fullmatch(file.base)
-        model, task, date = "", re.sub(f"{_END}$", "", file.base), ""
-        if found:
-            task, date = found["task"], found["date"] or ""
-        elif old:  # the longest end that is a known task
-            parts = old["model"].split("_")
-            ends = [k for k in range(1, len(parts)) if parts[k] and task_of("_".join(parts[k:]))]
-            if ends:
-                model, task = "_".join(parts[: ends[0]]), "_".join(parts[ends[0] :])
+        named = self.wanted.fullmatch(file.base)
+        found = named.groupdict("") if named else {"task": stem(file.base), "date": "", "old": ""}
+        model, task, date = "", found["task"] or found["old"], found["date"]
+        if found["old"]:  # the longest end that is a known task
+            cuts = (k for k, sign in enumerate(task) if sign == "_" and task_of(task[k + 1 :]))
+            if cut := next(cuts, 0):
+                model, task = task[:cut], task[cut + 1 :]
         only = next(iter(near.values())) if len(near) == 1 else {}
         about = near.get(f"results_{date}.json", only)
         args = mapping(about.get("config")).get("model_args") or about.get("model_args")

@@ -26,7 +26,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from hatlib.data.door import Door, Table, importer_of, is_table, line_of, read_problem, sniff, stem
+from hatlib.data.door import Door, Table, importer_of, line_of, read_problem, sniff, stem
 from hatlib.data.languages import NO_LANGUAGE
 from hatlib.errors import InputError, listing
 from hatlib.logs.answers import CELL, FIELDS, Format, Run
@@ -47,13 +47,9 @@ SETTINGS = re.compile(rf"([\w.]*({_WITHIN})\.)?({_COLUMNS})")
 _LATE = {"prompting", "trial", "source_language", "cluster", "chance_level"}
 
 
-class Long(Format):
+class Long(Format, name="long"):
     """Tables with one row an answer."""
 
-    files = "tables"
-    metric = "column"
-    torn = True
-    shares = " If it is the share right of several answers, write n_correct and n_trials."
     #: Columns that are looked for.
     ours: ClassVar[frozenset[str]] = frozenset(SYNONYMS)
     #: Whether an answer must be right or wrong, and nothing between.
@@ -63,9 +59,6 @@ class Long(Format):
     drop = False
     memory_limit = "1GB"
     threads = 1
-
-    def wanted(self, name: str) -> bool:
-        return is_table(name)
 
     def runs(self, found: Found) -> list[Run]:
         self.n_read, self.left_out = 0, dict[str, int]()

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hatlib.data.door import stem
 from hatlib.errors import listing
-from hatlib.logs.answers import Format, Run
+from hatlib.logs.answers import CELL, Format, Run
 from hatlib.logs.fields import (
-    WHERE,
     accepted,
+    at,
     facts,
     first_of,
     key_of,
@@ -42,7 +43,7 @@ COMPARED = (
 )
 
 
-class Eee(Format):
+class Eee(Format, name="eee"):
     """Instance-level files of Every Eval Ever: one JSON object a line, one answer each.
 
     The traps: one answer has a row for each metric or filter; ``is_correct`` is only meaningful
@@ -50,16 +51,6 @@ class Eee(Format):
     copy of the file and in a later run. The aggregate results (``.json``) beside the file say how
     the model was run, and are not needed.
     """
-
-    files = "instance-level files"
-    metric = "field"
-    where = WHERE["eee"]
-
-    def wanted(self, name: str) -> bool:
-        return name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst"))
-
-    def beside(self, name: str) -> bool:
-        return name.endswith((".json", ".json.gz"))
 
     def runs(self, found: Found) -> list[Run]:
         if self.options.metric not in ("", "is_correct", "score"):
@@ -70,10 +61,11 @@ class Eee(Format):
         settings: dict[tuple[str, str], dict[str, str]] = {}
         for file in found.beside:
             whole = mapping(json_value(file, self.notes))
-            told = flat(mapping(mapping(whole.get("model_info")).get("additional_details")))
-            for result in listed(whole.get("evaluation_results")):
-                told |= flat(mapping(mapping(result).get("generation_config")))
-            settings[_stem(file)] = told
+            told = [at(whole, "model_info.additional_details")]
+            told += [
+                at(each, "generation_config") for each in listed(whole.get("evaluation_results"))
+            ]
+            settings[_stem(file)] = {k: v for each in told for k, v in flat(mapping(each)).items()}
         return [Run(file, settings=settings.get(_stem(file), {})) for file in found.files]
 
     def row_of(self, run: Run, record: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
@@ -99,7 +91,7 @@ class Eee(Format):
         if self._newer:
             told = f"Schema version {listing(sorted(self._newer))} is read as {VERSIONS[-1]}."
             notes.assumed.append(told)
-        cell = ["model", "benchmark", "language", "item", "prompting", "run"]
+        cell = [*CELL, "run"]
         date = rows["run"].str.extract(_STAMP)[0].astype(float)
         undated = date.isna().groupby([rows["model"], rows["task"]]).transform("any")
         first = rows.groupby([*cell, "variant"])["number"].transform("min")
@@ -108,10 +100,8 @@ class Eee(Format):
             n = counted(int(again.sum()), "row")
             notes.dropped.append(f"{n} again, in another file of the evaluation.")
         rows = rows[~again].assign(age=(-date).mask(undated, 0))
-        trial = [*cell, "trial"]
-        if (rows.duplicated(trial) & ~rows.duplicated([*trial, "variant"])).any():
-            return rows
-        return rows.assign(variant="")
+        several = rows.duplicated([*cell, "trial"]) & ~rows.duplicated([*cell, "trial", "variant"])
+        return rows if several.any() else rows.assign(variant="")
 
     def wish(self, what: str, rows: pd.DataFrame) -> str | None:
         """``is_correct``, unless the score says more or something else."""
@@ -130,22 +120,11 @@ class Eee(Format):
 
 def _stem(file: File) -> tuple[str, str]:
     """What a file of answers and that of its aggregate results share."""
-    return file.folder, re.sub(r"(_samples)?\.jsonl?(\.gz|\.zst)?$", "", file.base)
+    return file.folder, stem(file.base).removesuffix("_samples")
 
 
-class Helm(Format):
+class Helm(Format, name="helm"):
     """Instances of HELM; a file ``run_spec.json`` beside them says model, scenario and settings."""
-
-    files = "per_instance_stats.json files"
-    row = "instance"
-    where = WHERE["helm"]
-    preferred = ("exact_match", "quasi_exact_match", "final_number_exact_match", "math_equiv")
-
-    def wanted(self, name: str) -> bool:
-        return bool(re.fullmatch(r"per_instance_stats\.json(\.gz|\.zst)?", name))
-
-    def beside(self, name: str) -> bool:
-        return name == "run_spec.json"
 
     def runs(self, found: Found) -> list[Run]:
         specs = {file.folder: mapping(json_value(file, self.notes)) for file in found.beside}
@@ -158,8 +137,8 @@ class Helm(Format):
             args["model"] = args.get("model", "").replace("_", "/", 1)
             args |= mapping(mapping(spec.get("scenario_spec")).get("args"))
             said = facts({**spec, "args": args}, "helm-run")
-            adapter = mapping(spec.get("adapter_spec"))
-            settings = flat({k: v for k, v in adapter.items() if not _WORDING.fullmatch(k)})
+            adapter = mapping(spec.get("adapter_spec")).items()
+            settings = flat({k: v for k, v in adapter if not _WORDING.fullmatch(k)})
             rest = [str(args[k]) for k in args if k in ("subject", "task", "dataset")]
             task = clean("_".join([name, *rest]))
             runs.append(Run(file, clean(said["model"]), task, settings, said))
@@ -182,44 +161,35 @@ class Helm(Format):
         return {"fallback": clean(run.about["language"]), "scores": scores}
 
 
-class OpenCompass(Format):
+class OpenCompass(Format, name="opencompass"):
     """Answers of OpenCompass, in ``predictions/MODEL/DATASET.json`` or the details of ``results``.
 
     A file of results has a verdict for each answer; predictions are compared with the right answer
     as `hatlib.logs.fields.normalised` gives both.
     """
 
-    files = "predictions or results of OpenCompass"
-    row = "answer"
-    where = WHERE["opencompass"]
-
-    def wanted(self, name: str) -> bool:
-        return name.endswith((".json", ".json.gz", ".json.zst"))
-
     def runs(self, found: Found) -> list[Run]:
         runs: dict[bool, list[Run]] = {True: [], False: []}
         for file in found.files:
             value = json_value(file, self.notes)
             details = mapping(value).get("details")
-            stem = re.sub(r"\.json(\.gz|\.zst)?$", "", file.base)
-            dataset, shard = re.fullmatch(r"(.+?)(?:_(\d+))?", stem).groups("")  # type: ignore[union-attr]
+            dataset, shard = re.fullmatch(r"(.+?)(?:_(\d+))?", stem(file.base)).groups("")  # type: ignore[union-attr]
             folder = clean(file.folder.rstrip("/").rsplit("/", 1)[-1])
             model = "" if folder in ("predictions", "results") else folder
             answers = details or value
             if isinstance(answers, list):
                 answers = {str(number): answer for number, answer in enumerate(answers)}
-            about = {
-                "answers": [
-                    {**answer, "item": f"{shard}/{number}" if shard else number}
-                    for number, answer in mapping(answers).items()
-                    if number.isdigit() and mapping(answer)
-                ]
-            }
-            if not about["answers"]:
+            found_ = [
+                {**answer, "item": f"{shard}/{number}" if shard else number}
+                for number, answer in mapping(answers).items()
+                if number.isdigit() and mapping(answer)
+            ]
+            run = Run(file, model, clean(dataset), about={"answers": found_})
+            if found_:
+                runs[bool(details)].append(run)
+            else:
                 what = f"{file.name}: no answers in it (results without details)."
                 self.notes.dropped.append(what)
-                continue
-            runs[bool(details)].append(Run(file, model, clean(dataset), about=about))
         judged = {(run.model, run.task) for run in runs[True]}
         rest = [run for run in runs[False] if (run.model, run.task) not in judged]
         if len(rest) < len(runs[False]):

@@ -146,19 +146,17 @@ class Found:
 
 def find_files(
     paths: Sequence[str | Path],
-    wanted: Callable[[str], bool],
+    named: tuple[re.Pattern[str], re.Pattern[str]],
     notes: Notes,
     scratch: Path,
-    *,
     what: str = "logs",
-    beside: Callable[[str], bool] = lambda name: False,
 ) -> Found:
-    """The files among some paths: each file that is named, and in each folder those wanted.
+    r"""The files among some paths: each file that is named, and in each folder those wanted.
 
     A link that is named is followed. A link inside a folder is followed only if it ends inside
     this folder. Archives (zip; tar, plain or packed) are folders, whose files go to `scratch`.
-    `wanted` and `beside` say of the name of a file whether to read it, or to list it apart;
-    `what` the files are called in messages. `InputError` if there is nothing to read.
+    The two patterns are of the names of files to read, and of those to list apart; `what` the
+    files are called in messages. `InputError` if there is nothing to read.
 
     Examples
     --------
@@ -166,16 +164,18 @@ def find_files(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     here = Path(folder)
     ...     _ = (here / "a.jsonl").write_text("{}")
-    ...     found = find_files([here], lambda name: name.endswith(".jsonl"), Notes(), here)
+    ...     named = re.compile(r".*\.jsonl"), re.compile("")
+    ...     found = find_files([here], named, Notes(), here)
     >>> [file.relative for file in found.files]
     ['a.jsonl']
     """
+    wanted, beside = (pattern.fullmatch for pattern in named)
     listed: list[File] = []
     for file in (file for path in map(Path, paths) for file in _below(path, notes)):
         if not os.access(file.path, os.R_OK):
             notes.problem("it cannot be read: permission denied.", file=file.name)
         elif file.base.lower().endswith(_ARCHIVES):
-            listed += _archived(file.path, scratch, lambda n: wanted(n) or beside(n), notes)
+            listed += _archived(file.path, scratch, lambda n: bool(wanted(n) or beside(n)), notes)
         else:
             near = sorted(file.path.parent.glob("*")) if file.named else []
             near = [p for p in near if beside(p.name) and p.is_file() and not p.is_symlink()]
@@ -183,7 +183,7 @@ def find_files(
     found: dict[bool, dict[tuple[int, int], File]] = {True: {}, False: {}}
     others = 0
     for file in listed:
-        is_wanted = file.named or wanted(file.base)
+        is_wanted = file.named or bool(wanted(file.base))
         about = file.path.stat()
         if not (is_wanted or beside(file.base)):
             others += 1
