@@ -3,9 +3,9 @@
 **The rule.** Runs that are taken for one model on one benchmark, under one prompting, must agree in
 every setting that can change an answer; weights must agree over all benchmarks. If they differ,
 the import is refused, unless the user says that it is meant (`mixed`). Settings that only change
-how many items were asked, or roundings, are said and no more. Where and how fast a run was made
-does not matter, nor does a setting that names the language of the run. ``names.toml`` lists which
-are which.
+how many items were asked or how often, roundings, and the address of a server are said and no more.
+Where and how fast a run was made does not matter, nor does a setting that names the language of
+the run. ``names.toml`` lists which are which.
 """
 
 from __future__ import annotations
