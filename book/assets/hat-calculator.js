@@ -26,20 +26,11 @@
     self.onmessage = function (event) {
       var job = event.data;
       try {
-        var read = hat.readTable(job.text, job.name), found = [];
-        if (!read.problems.length && read.kind === "responses") {
-          read.tables.forEach(function (table, i) {
-            var from = job.source || table.source || (table.languages.indexOf("en") >= 0 ? "en" : table.languages[0]);
-            if (table.languages.indexOf(from) < 0) { read.problems.push("there is no source language " + from + (table.benchmark ? " on " + table.benchmark : "") + "."); return; }
-            var told = job.chance === null ? table.chance : job.chance, doubt = told === undefined ? hat.doubtChance(table) : "";
-            if (doubt) { read.problems.push(doubt); return; }
-            found.push(hat.score(table, { source: from, chance: told || 0, seed: 1,
-              progress: function (share) { self.postMessage({ id: job.id, progress: (i + share) / read.tables.length }); } }));
-          });
-        }
-        var tables = read.tables;
+        var read = hat.readTable(job.text, job.name), found = hat.scoreAll(read, { source: job.source, chance: job.chance, seed: 1,
+          progress: function (share) { self.postMessage({ id: job.id, progress: share }); } });
+        var languages = (read.tables || []).reduce(function (all, table) { return all.concat(table.languages); }, (read.rows || []).map(function (row) { return row.language; }));
         delete read.tables;
-        self.postMessage({ id: job.id, read: read, found: found, languages: tables ? tables.reduce(function (all, t) { return all.concat(t.languages); }, []) : [] });
+        self.postMessage({ id: job.id, read: read, found: found, languages: languages });
       } catch (problem) {
         self.postMessage({ id: job.id, failed: String(problem && problem.message || problem) });
       }
@@ -66,7 +57,7 @@
     if (worker) worker.terminate(); // what it was doing is out of date
     worker = makeWorker();
     said.textContent = "Reading …";
-    var level = chance.value.trim() === "" ? null : Number(chance.value);
+    var level = chance.value.trim() === "" ? null : Number(chance.value.replace(",", "."));
     if (level !== null && !(level >= 0 && level < 1)) { problems(["the chance level is not from 0 to below 1. Use 0 for free answers, 0.25 for four options."]); return; }
     worker.postMessage({ id: running, text: text, name: name, source: source.value, chance: level });
   }
@@ -86,7 +77,7 @@
 
   function show(answer) {
     var read = answer.read;
-    languages(answer.languages.length ? answer.languages : (read.rows || []).map(function (row) { return row.language; }));
+    languages(answer.languages);
     if (read.problems.length) { problems(read.problems); return; }
     out.textContent = "";
     last = { read: read, found: answer.found };
@@ -122,14 +113,18 @@
   }
 
   function showAccuracies(read) {
-    var usual = core.usualMetrics(read.rows, source.value || (read.rows.some(function (r) { return r.language === "en"; }) ? "en" : read.rows[0].language));
-    made("p", out, "These are accuracies. They give the usual metrics, averaged over the " + usual.targets.length +
-      " target languages that all models have. The HAT score needs item-level responses: which questions each model got right, in each language.");
-    out.appendChild(table(["model", "source accuracy", "target accuracy", "gap", "ratio"], usual.rows.map(function (row) {
-      return [row.model, number(row.source_accuracy), number(row.target_accuracy), number(row.xlt_gap), number(row.ratio, 2)];
-    }), "Usual metrics"));
+    last.csv = [];
+    core.usualMetrics(read.rows, source.value || "en").forEach(function (usual) {
+      if (usual.benchmark) made("h3", out, usual.benchmark);
+      if (usual.left.length) made("p", out, "Left out, as they have no accuracy in the source language: " + usual.left.join(", ") + ".", "hat-note");
+      made("p", out, "Averaged over the target languages that all models have: " + (usual.targets.join(", ") || "none") + ".");
+      out.appendChild(table(["model", "source accuracy", "target accuracy", "gap", "ratio"], usual.rows.map(function (row) {
+        return [row.model, number(row.source_accuracy), number(row.target_accuracy), number(row.xlt_gap), number(row.ratio, 2)];
+      }), "Usual metrics" + (usual.benchmark ? " on " + usual.benchmark : "")));
+      last.csv = last.csv.concat(usual.rows);
+    });
+    made("p", out, "These are accuracies, which give the usual metrics. The HAT score needs item-level responses: which questions each model got right, in each language.");
     command("hat run fit --data " + shellName());
-    last.csv = usual.rows;
   }
 
   function showScores(found, read) {
@@ -140,13 +135,13 @@
     var rest = macro.filter(function (row) { return !isFinite(row.hat); });
     notes(found, read).forEach(function (note) { made("p", out, note, "hat-note"); });
     if (scored.length) out.appendChild(chart(scored));
-    var tied = Object.keys(found.ties).length > 0;
+    var tied = macro.some(function (row) { return row.tie_group; });
     var heads = ["model", "HAT", "95% interval", "f(.95)"].concat(tied ? ["tie group"] : [], ["source", "target", "gap", "ratio", "remark"]);
     out.appendChild(table(heads, scored.concat(rest).map(function (row) {
       return [row.model, number(row.hat), isFinite(row.hat) ? number(row.low) + " to " + number(row.high) : "–", number(row.f95, 2)]
-        .concat(tied ? [found.ties[row.model] || ""] : [], [number(row.source_accuracy), number(row.target_accuracy), number(row.xlt_gap), number(row.ratio, 2), row.flag]);
+        .concat(tied ? [row.tie_group || ""] : [], [number(row.source_accuracy), number(row.target_accuracy), number(row.xlt_gap), number(row.ratio, 2), row.flag]);
     }), "Scores of each model"));
-    made("p", out, "Mean over " + found.targets.join(", ") + ", from " + found.source + "; chance level " + found.chance + "; profile " + found.profile +
+    if (scored.length) made("p", out, "Mean over " + found.targets.join(", ") + ", from " + found.source + "; chance level " + found.chance + "; profile " + found.profile +
       "; uniform reference; " + found.draws + " redraws of the items. f(.95): of the items that a model nearly always solves in the source language, the share that it solves in the target." +
       (tied ? " Models that share a letter are not significantly different." : ""), "hat-key");
     if (found.targets.length > 1) {
@@ -159,14 +154,19 @@
     command("hat score " + shellName() + " --source " + found.source + " --chance " + found.chance);
   }
 
+  var BEYOND = {
+    strata: "The column stratum asks for scores within strata.",
+    promptings: "With several promptings of an item, each answer is compared with what the other promptings show of the item.",
+    "one answer": "With one answer an item, hardness is borrowed from the other models."
+  };
   function notes(found, read) {
     var list = [];
-    if (found.rows.some(function (row) { return /one answer/.test(row.flag); })) {
-      list.push("With one answer an item, hardness has to be borrowed from other models. This page does not do that; with five models or more, the command below does.");
+    if (read.read.length) list.push("Read: " + read.read.join("; ") + ".");
+    if (found.beyond) list.push(BEYOND[found.beyond] + " This page does not do that: use the command below. Here are the usual metrics.");
+    else if (found.rows.some(function (row) { return /one answer/.test(row.flag); })) {
+      list.push("With one answer an item, hardness has to be borrowed from other models, which takes five or more.");
     }
-    if (read.prompted) list.push("Answers to several promptings of an item were added up here. The command below leaves one prompting out at a time, which is safer if source and target share their promptings.");
-    if (read.stratum) list.push("The column stratum is not used here. The command below standardises within strata.");
-    if (read.parsedLost) list.push("Some answers could not be parsed. The command below says in which languages.");
+    if (found.rows.some(function (row) { return /unread/.test(row.flag); })) list.push("More answers could not be read in one language than in the other, and they count as wrong. The command below says where.");
     if (found.repeated.length) {
       list.push("Nearly always the same answer to an item: " + found.repeated.slice(0, 5).join(", ") + ". At temperature 0, or from a cache, repeats say nothing of hardness, so they count as one answer.");
     }
@@ -226,7 +226,7 @@
     function cell(value) {
       var words = typeof value === "number" ? (isFinite(value) ? String(Number(value.toPrecision(8))) : "") : String(value);
       if (typeof value !== "number" && /^[=+\-@\t\r]/.test(words)) words = "'" + words;
-      return /[",\n]/.test(words) ? '"' + words.replace(/"/g, '""') + '"' : words;
+      return /[",\n\r]/.test(words) ? '"' + words.replace(/"/g, '""') + '"' : words;
     }
     return [heads.join(",")].concat(rows.map(function (row) { return heads.map(function (h) { return cell(row[h]); }).join(","); })).join("\n") + "\n";
   }
@@ -234,7 +234,7 @@
     if (last.csv) return last.csv;
     return last.found.reduce(function (all, found) {
       return all.concat(found.rows.map(function (row) {
-        return Object.assign({ benchmark: found.benchmark }, row, { tie_group: row.target === "macro" ? found.ties[row.model] || "" : "", source: found.source, chance: found.chance });
+        return Object.assign({ benchmark: found.benchmark }, row, { tie_group: row.tie_group || "", source: found.source, chance: found.chance });
       }));
     }, []);
   }

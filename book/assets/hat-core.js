@@ -8,7 +8,8 @@ function hatCore() {
   var SLICES = 5, ENOUGH_ITEMS = 10, GAP = 2, KNOTS = 12, SMOOTHNESS = 0.3;
   var TERMS = 5, SOFT = 0.02, TINY = 1e-3, SHIFT_SD = 2, SLOPE_SD = 0.5, BEND_SD = 0.35;
   var COMMON_SD = [3, 1, 0.7], DECAY = 0.6, PRIOR_MODELS = 3, STEPS = 25, EVIDENCE = 4;
-  var NEARBY = 0.85, REPEATED = 0.03, ENOUGH_TO_SEE = 5, DISAGREE = 2;
+  var NEARBY = 0.85, REPEATED = 0.03, ENOUGH_TO_SEE = 5, DISAGREE = 2, CHECKS = 40, UNREAD = 0.1, MIN_MODELS = 5;
+  var NOT_HERE = "not scored here";
   var MOST_MESSAGES = 30;
   // Names of multiple-choice benchmarks, as in hatlib/data/multiple_choice.toml.
   var CHOICES = {
@@ -19,200 +20,383 @@ function hatCore() {
     10: "mmlu-pro mmlu-prox mmlu-prox-lite"
   };
 
-  // Reading --------------------------------------------------------------------------------------
+  // What is no code of a language, or another one's, as in hatlib/data/languages.toml.
+  function named(values) { return Object.assign(Object.create(null), values); } // whatever a name is, it finds no method
+  var NO_LANGUAGE = "all any ave average avg macro mean micro mis mixed mul multi multilingual none other overall sum tot total und unk unknown zxx".split(" ");
+  var NOT_HEADS = "api dev gap key llm mac max med min num org row run se src std tgt top url val var".split(" ");
+  var COUNTRIES = named({ al: "sq", cn: "zh", cz: "cs", dk: "da", ge: "ka", gr: "el", il: "he", ir: "fa", jp: "ja", kr: "ko", rs: "sr", se: "sv", sp: "es", ua: "uk", vn: "vi" });
+  var OWN = named({ kr: ["kau", "Kanuri"], se: ["sme", "Northern Sami"] });
+  var USUAL = named({ als: "sq", arb: "ar", azj: "az", cmn: "zh", khk: "mn", lvs: "lv", npi: "ne", ory: "or", pbt: "ps", pes: "fa", swh: "sw", uzn: "uz", zsm: "ms", twi: "tw" });
+  // ISO 639-1, and what FLORES-200 and the book have beyond it. Browsers differ in the names that they know.
+  var LANGUAGES = ("aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu " +
+    "ace acm acq aeb ajp apc ars ary arz ast awa ayr azb ban bem bho bjn bug ceb cjk ckb crh dik dyu fil fon fur fuv gaz hne ilo kab kac kam kbp kea kmb kmr knc lij lmo ltg lua luo lus mag mai min mni mos nso nus pag pap plt quy sat scn shn szl taq tpi tum tzm umb vai vec war ydd yue").split(" ");
+  var OF_THEIR_OWN = "ajp ayr dik gaz kmr knc plt tw ydd".split(" "); // browsers take them for wider ones
+  // Chance levels that the book knows, as in data/benchmarks.csv.
+  var BOOK_CHANCE = named({});
+  [[0, "mgsm afrimgsm mgsm-forced gsm-symbolic gsm-symbolic-original truthfulqa-human truthfulqa-bleu math-translated x-fakt codereval-java codereval-python classeval nodehaus-agent"],
+   [0.1, "mmlu-prox"],
+   [0.2, "clika-csqa"],
+   [0.25, "hellaswag mmmlu mmlu-translated belebele afrimmlu mmlu-african-college-medicine mmlu-african-clinical-knowledge mmlu-african-virology"],
+   [0.333333, "xnli xnli-first200 xnli-attacked"],
+   [0.5, "xstorycloze xwinograd paws-x copa-dialects polyglot-facts winogrande-african"]].forEach(function (pair) {
+    pair[1].split(" ").forEach(function (name) { BOOK_CHANCE[name] = pair[0]; });
+  });
 
+  // Reading: what is refused, and in which words, is as in hatlib/data ---------------------------
+
+  var ROW = "Fill it in, or remove the row.", MISSING = "Fill it in, or remove the row if the model was not evaluated.";
+  var POINT = "Write it with a decimal point and without a sign for per cent, such as 0.87.";
+  var NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+  function listing(words, most) {
+    most = most || 8;
+    return words.slice(0, most).join(", ") + (words.length > most ? " and " + (words.length - most) + " more" : "");
+  }
+  function index(map, key) {
+    var i = map.get(key);
+    if (i === undefined) { i = map.size; map.set(key, i); }
+    return i;
+  }
+
+  /* The lines of a text as cells, and the line of a quote that does not end well. */
   function splitTable(text) {
-    text = text.replace(/^\uFEFF/, "");
-    var head = text.slice(0, text.search(/[\r\n]|$/));
-    var mark = ["\t", ";", ","].sort(function (a, b) { return head.split(b).length - head.split(a).length; })[0];
+    var head = (/[^\r\n]*\S[^\r\n]*/.exec(text) || [""])[0];
+    var mark = [",", "\t", ";"].sort(function (a, b) { return head.split(b).length - head.split(a).length; })[0];
     var rows = [], row = [], cell = "", quoted = false, line = 1, start = 1, i = 0, n = text.length;
+    function filled(cells) { return cells.some(function (each) { return each.trim(); }); }
     if (text.indexOf('"') < 0) { // the fast way
       text.split(/\r\n|\n|\r/).forEach(function (each, at) {
-        if (each.trim()) rows.push({ line: at + 1, cells: each.split(mark) });
+        var cells = each.split(mark);
+        if (filled(cells)) rows.push({ line: at + 1, cells: cells });
       });
-      return rows;
+      return { rows: rows };
     }
     function endRow() {
       row.push(cell);
-      if (row.length > 1 || row[0].trim()) rows.push({ line: start, cells: row });
+      if (filled(row)) rows.push({ line: start, cells: row });
       row = []; cell = ""; line += 1; start = line;
     }
     for (; i < n; i++) {
       var c = text[i];
       if (quoted) {
         if (c === '"' && text[i + 1] === '"') { cell += '"'; i++; }
-        else if (c === '"') quoted = false;
-        else { if (c === "\n") line += 1; cell += c; }
+        else if (c === '"') {
+          quoted = false;
+          if (i + 1 < n && [mark, "\n", "\r"].indexOf(text[i + 1]) < 0) return { rows: rows, quote: start };
+        } else { if (c === "\n") line += 1; cell += c; }
       } else if (c === '"' && cell === "") quoted = true;
       else if (c === mark) { row.push(cell); cell = ""; }
       else if (c === "\n" || c === "\r") { if (c === "\r" && text[i + 1] === "\n") i++; endRow(); }
       else cell += c;
     }
+    if (quoted) return { rows: rows, quote: start };
     if (cell !== "" || row.length) endRow();
-    return rows;
+    return { rows: rows };
   }
 
-  var knownCodes = {};
-  function isLanguage(code) {
-    if (!Object.prototype.hasOwnProperty.call(knownCodes, code)) {
-      var good = /^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$/.test(code);
-      if (good) {
-        try {
-          var names = new Intl.DisplayNames(["en"], { type: "language", fallback: "none" });
-          good = Boolean(names.of(code.split(/[-_]/)[0].toLowerCase()));
-        } catch (problem) { good = false; }
-      }
-      knownCodes[code] = good;
+  /* The usual code of a language that is named by a code or in English; "" if it is none. */
+  var knownCodes = new Map();
+  function languageOf(text) {
+    if (!knownCodes.has(text)) {
+      var tag = text.replace(/_/g, "-").split("-");
+      tag[0] = USUAL[tag[0].toLowerCase()] || tag[0];
+      knownCodes.set(text, shortTag(tag.join("-")) || byName(text.toLowerCase().replace(/_/g, " ")));
     }
-    return knownCodes[code];
+    return knownCodes.get(text);
+  }
+  function shortTag(tag) {
+    var small = tag.toLowerCase();
+    if (COUNTRIES[small] || NO_LANGUAGE.indexOf(small) >= 0) return "";
+    if (OF_THEIR_OWN.indexOf(small.split("-")[0]) >= 0) return tag;
+    try {
+      var locale = new Intl.Locale(tag), goal = locale.maximize(), script = locale.script || goal.script;
+      if (locale.language.length > 3 || (locale.language.length === 2 && LANGUAGES.indexOf(locale.language) < 0 && !OWN[locale.language])) return "";
+      if (/-x-/.test(small)) return locale.toString();
+      var forms = [locale.language, locale.language + "-" + script, locale.language + "-" + locale.region], form = locale.baseName;
+      if (locale.script || locale.region) { // those that go without saying
+        form = forms.filter(function (each) { return !/undefined/.test(each) && new Intl.Locale(each).maximize().baseName === goal.baseName; })[0] || form;
+      }
+      return OWN[form] ? OWN[form][0] : form;
+    } catch (problem) { return ""; }
+  }
+  function byName(name) {
+    var display = new Intl.DisplayNames(["en"], { type: "language", fallback: "none" });
+    return LANGUAGES.filter(function (code) { return (display.of(code) || "").toLowerCase() === name; })[0] || "";
+  }
+  function noLanguage(text) {
+    var small = text.toLowerCase(), own = OWN[small];
+    if (COUNTRIES[small]) {
+      return ["this is the code of a country, " + (own ? "or of " + own[1] : "not of a language") + ".",
+        "Write " + COUNTRIES[small] + " if that is meant" + (own ? ", or " + own[0] : "") + "."];
+    }
+    if (NO_LANGUAGE.indexOf(small) >= 0) return ["this stands for several languages or none.", "Leave these rows out: they are no answers."];
+    return ["the value is not a language code.", "Use a code of ISO 639, such as en, de or sw."];
   }
 
   /* A table as text -> {kind, problems, read, ...}. `kind` is "responses" or "accuracies". */
   function readTable(text, file) {
     file = file || "the table";
-    var problems = [], more = 0;
+    var stem = file.replace(/\.(csv|tsv|txt)$/i, ""), found = [], said = [];
     function wrong(line, column, what, value, remedy) {
-      if (problems.length >= MOST_MESSAGES) { more += 1; return; }
-      var place = file + (line ? ", line " + line : "") + (column ? ", column " + column : "");
-      var found = value === undefined || value === "" ? "" : " (found: " + String(value).slice(0, 60) + ")";
-      problems.push(place + ": " + what + found + (remedy ? " " + remedy : ""));
+      value = value === undefined ? "" : String(value).replace(/[\u0000-\u001f]/g, "\ufffd");
+      var place = [file, line ? "line " + line : "", column ? "column " + column : ""].filter(Boolean).join(", ");
+      if (value.length > 80) value = value.slice(0, 79) + "…";
+      found.push({ line: line || 0, column: column || "", text: place + ": " + what + (value ? " (found: " + value + ")" : "") + (remedy ? " " + remedy : "") });
     }
     function result(kind, rest) {
-      if (more) problems.push("… and " + more + " problems more.");
-      return Object.assign({ kind: kind, problems: problems, read: [] }, rest);
+      found.sort(function (a, b) { return a.line - b.line || (a.column < b.column ? -1 : a.column > b.column ? 1 : 0); });
+      var problems = found.slice(0, MOST_MESSAGES).map(function (each) { return each.text; });
+      if (found.length > MOST_MESSAGES) problems.push("… and " + (found.length - MOST_MESSAGES) + " problems more.");
+      return Object.assign({ kind: kind, problems: problems, read: said, stem: stem }, rest);
     }
-    var rows = splitTable(text);
-    if (!rows.length) { wrong(0, "", "the file is empty.", "", "It needs a header and rows."); return result(""); }
-    var head = rows.shift().cells.map(function (name) { return name.trim(); });
-    var at = {};
-    head.forEach(function (name, i) { at[name.toLowerCase()] = i; });
-    function has(name) { return at[name] !== undefined; }
-    if (!rows.length) { wrong(0, "", "the file has no rows below its header."); return result(""); }
-    var items = has("item") || has("n_correct") || has("correct");
-    var wide = !items && has("model") && !has("language") && !has("accuracy") && head.filter(isLanguage).length >= 2;
-    var needed = items ? ["model", "language", "item"] : wide ? ["model"] : ["model", "language", "accuracy"];
-    var missing = needed.filter(function (name) { return !has(name); });
-    if (items && !has("correct") && !has("n_correct")) missing.push("n_correct");
-    if (items && has("n_correct") && !has("n_trials")) missing.push("n_trials");
-    if (missing.length) {
-      wrong(1, "", "there is no column " + missing.join(", ") + ".", "", (items
-        ? "Item-level responses need the columns model, language, item, n_correct and n_trials, or correct in place of the last two."
-        : "A file of accuracies needs the columns model, language and accuracy, or model and one column a language.") +
-        " Columns found: " + head.join(", ") + ".");
-      return result("");
+    function refuse(line, what, remedy) { wrong(line, "", what, "", remedy); return result(""); }
+
+    text = text.replace(/^\uFEFF/, "");
+    if (/[\u0000\ufffd]/.test(text.slice(0, 1e6)) || /^PK/.test(text)) {
+      return refuse(0, "this is no text in UTF-8.", "Save it as CSV in UTF-8, or use hat score, which also reads Parquet, spreadsheets and packed files.");
     }
-    function get(row, name) { var cell = row.cells[at[name]]; return cell === undefined ? "" : cell.trim(); }
+    if (/^\s*[[{]/.test(text)) return refuse(0, "this is JSON.", "This page reads CSV; hat score also reads JSON, and hat import reads logs.");
+    var split = splitTable(text), rows = split.rows;
+    if (split.quote) return refuse(split.quote, "a quote does not end where the field does.", "Save it as CSV in UTF-8.");
+    if (!rows.length) return refuse(0, "the file is empty: there are no rows.", "It needs rows.");
+    var top = rows.shift(), head = top.cells.map(function (name) { return name.trim().toLowerCase().replace(/ /g, "_"); });
+    var twice = head.filter(function (name, i) { return name && head.indexOf(name) < i; });
+    if (twice.length) return refuse(top.line, "column " + listing(twice) + " stands twice.", "Keep one.");
+    var unnamed = head.map(function (name, i) { return name ? 0 : i + 1; }).filter(Boolean);
+    if (unnamed.length) return refuse(top.line, "column " + listing(unnamed) + " has no name.", "Name or remove it.");
     rows.forEach(function (row) {
-      if (row.cells.length > head.length) {
-        wrong(row.line, "", "the row has " + row.cells.length + " cells and the header has " + head.length + ".");
+      if (row.cells.length !== head.length) {
+        wrong(row.line, "", "the line has " + row.cells.length + " fields where the header has " + head.length + ".", "", "Quote a text that holds the separator.");
       }
     });
+    if (found.length) return result("");
+    [["item_id", "item"], ["n_samples", "n_trials"]].forEach(function (pair) {
+      if (head.indexOf(pair[0]) < 0 || head.indexOf(pair[1]) >= 0) return;
+      head[head.indexOf(pair[0])] = pair[1];
+      said.push("column " + pair[0] + " read as " + pair[1]);
+    });
+    var at = new Map(head.map(function (name, i) { return [name, i]; }));
+    function has(name) { return at.has(name); }
+    function get(row, name) { return has(name) ? row.cells[at.get(name)].trim() : ""; }
+    var items = !has("accuracy") && (has("item") || has("n_correct") || has("correct"));
+    var spoken = head.filter(function (name) { return name.length <= 8 && NOT_HEADS.indexOf(name) < 0 && (COUNTRIES[name] || LANGUAGES.indexOf(languageOf(name).split("-")[0]) >= 0); });
+    var wide = !items && has("model") && !has("language") && !has("accuracy") && spoken.length >= 2;
+    var long = has("correct") && !has("n_correct");
+    var needed = items ? ["model", "language", "item"].concat(long ? [] : ["n_correct", "n_trials"]) : wide ? ["model"] : ["model", "language", "accuracy"];
+    var missing = needed.filter(function (name) { return !has(name); });
+    if (missing.length) {
+      return refuse(top.line, "there is no column " + listing(missing) + ".", (items
+        ? "A file of answers needs the columns model, language and item, and n_correct and n_trials, or one row a trial with correct (1 or 0); source_language too if it varies by item."
+        : "A file of accuracies needs the columns model, language and accuracy, or model and one column a language.") +
+        " Columns found: " + listing(head, 20) + ".");
+    }
+    if (!rows.length) return refuse(0, "there is no row below the header.", "Add the data.");
+    var spelt = new Map(); // texts where a language should stand
+    function language(row, column, text) {
+      if (!text) { if (column === "language") wrong(row.line, column, "the value is empty.", "", ROW); return ""; }
+      if (column === "source_language" && text.toLowerCase() === "item") return "item";
+      var code = languageOf(text), seen = spelt.get(column + text);
+      if (seen) seen.n += 1; else spelt.set(column + text, { line: row.line, n: 1, column: column, text: text, code: code });
+      return code;
+    }
+    function languagesRead() {
+      var other = [];
+      spelt.forEach(function (each) {
+        if (each.code) { if (each.code !== each.text) other.push(each.text + " as " + each.code); return; }
+        var why = noLanguage(each.text);
+        if (each.n > 1) why[0] = why[0].slice(0, -1) + " (here and in " + (each.n - 1).toLocaleString("en") + " more rows).";
+        wrong(each.line, each.column, why[0], each.text, why[1]);
+      });
+      if (other.length) said.push("languages in their standard form: " + listing(Array.from(new Set(other)).sort()));
+    }
+    function number(row, column, whole, text) {
+      var value = NUMBER.test(text) ? Number(text) : NaN;
+      if (isFinite(value) && (!whole || (value % 1 === 0 && Math.abs(value) <= 9007199254740992))) return value;
+      wrong(row.line, column, "the value is not a " + (whole ? "whole number." : "number."), text, whole ? "" : POINT);
+      return NaN;
+    }
     return items ? readResponses() : readAccuracies();
 
     function readAccuracies() {
-      var list = [], seen = {};
-      function share(row, column, text) {
-        if (text === "") {
-          if (!wide) wrong(row.line, column, "the value is missing.", "", "Fill it in, or remove the row if the model was not evaluated.");
-          return NaN;
+      var list = [], seen = new Map(), empty = 0, known = "model language accuracy benchmark n_items source setup version reasoning prompting".split(" ");
+      function add(row, column, name, text) {
+        var model = get(row, "model"), code = language(row, "language", name), before = found.length, value = NaN;
+        if (!model) wrong(row.line, "model", "the value is empty.", "", ROW);
+        if (text === "") wrong(row.line, column, "the value is missing.", "", MISSING);
+        else value = number(row, column, false, text);
+        if (value > 1) wrong(row.line, column, "the value is above 1.", text, "Accuracies are shares between 0 and 1: write 0.87 for 87%.");
+        if (value < 0) wrong(row.line, column, "the value is below 0.", text, "Accuracies are shares between 0 and 1.");
+        if (!code || found.length > before) return;
+        var reasoning = get(row, "reasoning") || "none", other = [get(row, "version"), get(row, "setup"), reasoning === "none" ? "" : "reasoning " + reasoning, get(row, "prompting")].filter(Boolean);
+        var benchmark = get(row, "benchmark"), called = model + (other.length ? " (" + other.join(", ") + ")" : "");
+        var key = JSON.stringify([get(row, "source"), benchmark, called, code]);
+        if (seen.has(key)) {
+          wrong(row.line, wide ? name : "", "the row repeats the model and language of line " + seen.get(key) + ".", [model, reasoning, get(row, "prompting"), code].filter(Boolean).join(", "),
+            "Keep one, or tell them apart in the columns prompting, setup or version.");
+          return;
         }
-        var value = Number(text);
-        if (!isFinite(value)) { wrong(row.line, column, "the value is not a number.", text); return NaN; }
-        if (value > 1) { wrong(row.line, column, "the value is above 1.", text, "Accuracies are shares between 0 and 1: write 0.87 for 87%."); return NaN; }
-        if (value < 0) { wrong(row.line, column, "the value is below 0.", text); return NaN; }
-        return value;
-      }
-      function add(row, language, value) {
-        var model = get(row, "model");
-        if (!model) { wrong(row.line, "model", "the value is empty.", "", "Fill it in, or remove the row."); return; }
-        if (!isLanguage(language)) { wrong(row.line, wide ? "" : "language", "the value is not a language code.", language, "Use a code of ISO 639, such as en, de or sw."); return; }
-        var benchmark = has("benchmark") ? get(row, "benchmark") : "";
-        var key = JSON.stringify([benchmark, model, language]);
-        if (seen[key]) { wrong(row.line, "", "the row repeats the model and language of line " + seen[key] + ".", "", "Keep one."); return; }
-        seen[key] = row.line;
-        if (value === value) list.push({ benchmark: benchmark, model: model, language: language, accuracy: value });
+        seen.set(key, row.line);
+        list.push({ benchmark: [get(row, "source"), benchmark].filter(Boolean).join(", "), model: called, language: code, accuracy: value });
       }
       rows.forEach(function (row) {
-        if (!wide) return add(row, get(row, "language"), share(row, "accuracy", get(row, "accuracy")));
-        head.forEach(function (name, i) {
-          if (i === at.model || /^(benchmark|n_items|family|lineage|variant|params_total_b|release_date)$/i.test(name)) return;
-          add(row, name, share(row, name, (row.cells[i] || "").trim()));
-        });
+        if (!wide) { add(row, "accuracy", get(row, "language"), get(row, "accuracy")); return; }
+        spoken.forEach(function (name) { if (get(row, name) === "") empty += 1; else add(row, name, name, get(row, name)); });
       });
-      return result("accuracies", { rows: list, read: [rows.length + " rows."] });
+      languagesRead();
+      if (empty) said.push(empty + " empty cells, as not evaluated");
+      unused(known.concat(wide ? spoken : []));
+      return result("accuracies", { rows: list });
+    }
+
+    function unused(known) {
+      var rest = head.filter(function (name) { return known.indexOf(name) < 0; });
+      if (rest.length) said.push("columns that this page does not use: " + listing(rest));
     }
 
     function readResponses() {
-      var long = !has("n_correct"), prompted = has("prompting"), byBenchmark = has("benchmark");
-      var benchmarks = {}, chanceOf = {}, sourceOf = {}, parsedLost = false, n = 0;
+      var prompted = has("prompting"), benchmarks = new Map(), added = 0, repeats = [], n = 0;
       function count(row, column) {
-        var text = get(row, column), value = Number(text);
-        if (text === "") { wrong(row.line, column, "the value is missing.", "", "Fill it in, or remove the row if the model was not evaluated."); return NaN; }
-        if (!isFinite(value) || value !== Math.floor(value)) { wrong(row.line, column, "the value is not a whole number.", text); return NaN; }
+        var text = get(row, column);
+        if (text === "") { wrong(row.line, column, "the value is missing.", "", MISSING); return NaN; }
+        if (column === "correct") text = text.toLowerCase().replace(/^true$/, "1").replace(/^false$/, "0");
+        var value = number(row, column, true, text);
+        if (column === "correct" && value === value && value !== 0 && value !== 1) {
+          wrong(row.line, column, "the value is neither 1 nor 0.", text, "Write 1 for a right answer and 0 for any other; leave out what was not asked.");
+          return NaN;
+        }
         if (value < 0) { wrong(row.line, column, "the value is negative.", text, "Write a count: 0 or more."); return NaN; }
         return value;
       }
       rows.forEach(function (row) {
-        var model = get(row, "model"), language = get(row, "language"), item = get(row, "item");
-        var bad = false;
-        [["model", model], ["item", item]].forEach(function (pair) {
-          if (pair[1] === "") { bad = true; wrong(row.line, pair[0], "the value is empty.", "", "Fill it in, or remove the row."); }
+        var model = get(row, "model"), item = get(row, "item"), before = found.length;
+        var name = has("benchmark") ? get(row, "benchmark") : stem;
+        [["benchmark", name], ["item", item], ["model", model]].forEach(function (pair) {
+          if (pair[1] === "") wrong(row.line, pair[0], "the value is empty.", "", ROW);
         });
-        if (!isLanguage(language)) { bad = true; wrong(row.line, "language", "the value is not a language code.", language, "Use a code of ISO 639, such as en, de or sw."); }
-        var right, trials;
-        if (long) {
-          right = count(row, "correct");
-          trials = 1;
-          if (right > 1) { wrong(row.line, "correct", "the value is neither 1 nor 0.", right, "Write 1 for a right answer and 0 for any other; leave out what was not asked."); return; }
-        } else {
-          right = count(row, "n_correct");
-          trials = count(row, "n_trials");
-          if (trials === 0) { wrong(row.line, "n_trials", "the value is zero.", 0, "Remove the row if the model was not asked."); return; }
-          if (right > trials) { wrong(row.line, "", "the row has more correct answers than trials.", "", "n_correct counts the right ones among n_trials."); return; }
+        var code = language(row, "language", get(row, "language")), from = language(row, "source_language", get(row, "source_language"));
+        var right = count(row, long ? "correct" : "n_correct"), trials = long ? 1 : count(row, "n_trials"), parsed = NaN, level = NaN;
+        if (trials === 0) wrong(row.line, "n_trials", "the value is zero.", 0, "Remove the row if the item was not asked: no answer is not a wrong answer.");
+        if (get(row, "n_parsed") !== "") parsed = count(row, "n_parsed");
+        if (get(row, "chance_level") !== "") level = number(row, "chance_level", false, get(row, "chance_level"));
+        if (level >= 1) wrong(row.line, "chance_level", "the value is not below 1.", level, "Write the accuracy of a guess: 0.25 for four options, 0 for free answers.");
+        if (level < 0) wrong(row.line, "chance_level", "the value is below 0.", level, "Accuracies are shares between 0 and 1.");
+        if (found.length > before) return;
+        if (right > trials) wrong(row.line, "", "the row has more correct answers than trials.", "", "n_correct counts the right ones among n_trials.");
+        if (parsed < right) wrong(row.line, "", "the row has an n_parsed below n_correct.", "", "An answer that could not be read counts as wrong.");
+        if (parsed > trials) wrong(row.line, "", "the row has an n_parsed above n_trials.", "", "n_parsed counts the answers that could be read.");
+        if (found.length > before || !code) return;
+        var book = benchmarks.get(name);
+        if (!book) {
+          book = { name: has("benchmark") ? name : "", label: name, models: new Map(), languages: new Map(), items: new Map(), promptings: new Map(), cells: new Map(), parsed: new Map(),
+            cluster: [], stratum: [], from: [], unsaid: false, levels: new Set() };
+          benchmarks.set(name, book);
         }
-        if (bad || right !== right || trials !== trials) return;
-        if (has("n_parsed") && get(row, "n_parsed") !== "" && Number(get(row, "n_parsed")) < trials) parsedLost = true;
-        var name = byBenchmark ? get(row, "benchmark") : "";
-        if (has("chance_level") && get(row, "chance_level") !== "") chanceOf[name] = Number(get(row, "chance_level"));
-        if (has("source_language") && get(row, "source_language") !== "") sourceOf[name] = get(row, "source_language");
-        var book = benchmarks[name] || (benchmarks[name] = { models: new Map(), languages: new Map(), items: new Map(), clusters: new Map(), cells: new Map(), cluster: [] });
-        function index(map, key) { var i = map.get(key); if (i === undefined) { i = map.size; map.set(key, i); } return i; }
-        var m = index(book.models, model), l = index(book.languages, language), i = index(book.items, item);
-        var key = (m * 4096 + l) * 4194304 + i;
-        var cell = book.cells.get(key);
-        if (cell && !long && !prompted) { wrong(row.line, "", "the row repeats the model, language and item of line " + cell[2] + ".", [model, language, item].join(", "), "Keep one, or tell them apart in the column prompting."); return; }
-        if (cell) { cell[0] += right; cell[1] += trials; } else book.cells.set(key, [right, trials, row.line]);
-        book.cluster[i] = has("cluster") ? index(book.clusters, get(row, "cluster") || "item " + item) : i;
-        n += 1;
+        var m = index(book.models, model), l = index(book.languages, code), i = index(book.items, item), p = index(book.promptings, get(row, "prompting"));
+        var key = (m * 1024 + l) * 4194304 + i, cell = book.cells.get(key);
+        var again = cell && !long && (cell[2].length > p ? cell[2][p] : 0);
+        if (again) repeats.push([row.line, again, code, [model, get(row, "prompting"), code, item].filter(Boolean).join(", ")]);
+        if (!cell) { cell = [0, 0, []]; book.cells.set(key, cell); }
+        cell[0] += right; cell[1] += trials; cell[2][p] = row.line;
+        if (parsed === parsed) {
+          var sums = book.parsed.get(m * 1024 + l) || [0, 0];
+          book.parsed.set(m * 1024 + l, [sums[0] + parsed, sums[1] + trials]);
+        }
+        if (level === level) book.levels.add(level);
+        if (!from) book.unsaid = true;
+        [["cluster", get(row, "cluster")], ["stratum", get(row, "stratum")], ["from", from]].forEach(function (pair) {
+          var kept = book[pair[0]][i];
+          if (pair[0] === "from" && !pair[1]) return;
+          if (kept === undefined) book[pair[0]][i] = pair[1];
+          else if (kept !== null && kept !== pair[1]) {
+            var column = pair[0] === "from" ? "source_language" : pair[0];
+            book[pair[0]][i] = null;
+            wrong(0, column, "an item of " + name + " has more than one " + column + ".", item, "Give each item one " + column + ", the same for all models and languages.");
+          }
+        });
+        n += 1; added += trials;
       });
-      var names = Object.keys(benchmarks);
-      var tables = names.map(function (name) { return denseTable(name, benchmarks[name], chanceOf[name], sourceOf[name]); });
-      tables.forEach(function (table) {
-        if (table.languages.length < 2) problems.push("the only language of " + (table.benchmark || file) + " is " + table.languages.join() + ": there is nothing to compare. Add the answers in other languages.");
+      languagesRead();
+      var forms = new Map();
+      spelt.forEach(function (each) { if (each.column === "language" && each.code) forms.set(each.code, (forms.get(each.code) || []).concat(each.text)); });
+      repeats.forEach(function (each) {
+        var spellings = forms.get(each[2]);
+        if (spellings.length > 1) {
+          if (spellings.said) return;
+          spellings.said = true;
+          wrong(0, "language", listing(spellings) + " are one language, " + each[2] + ", with more than one row for an item.", "", "Keep one; name another version of the items in the column benchmark.");
+        } else wrong(each[0], "", "the row repeats the model, language and item of line " + each[1] + ".", each[3], "Keep one, or tell them apart in the column prompting.");
       });
-      if (!n && !problems.length) wrong(0, "", "the file has no rows below its header.");
-      return result("responses", { tables: tables, prompted: prompted, parsedLost: parsedLost, stratum: has("stratum"), read: [rows.length + " rows."] });
+      if (found.length) return result("responses");
+      if (long) said.push(n.toLocaleString("en") + " trials added up");
+      unused("benchmark model language item n_correct n_trials correct prompting source_language cluster stratum n_parsed chance_level".split(" "));
+      var tables = Array.from(benchmarks.values(), denseTable);
+      return result("responses", { tables: tables });
     }
   }
 
-  function denseTable(name, book, chance, source) {
-    var models = Array.from(book.models.keys()), languages = Array.from(book.languages.keys());
-    var nItems = book.items.size, size = models.length * languages.length * nItems;
-    var right = new Int32Array(size), trials = new Int32Array(size);
+  function denseTable(book) {
+    var models = Array.from(book.models.keys()), languages = Array.from(book.languages.keys()), nL = languages.length;
+    var nItems = book.items.size, size = models.length * nL * nItems, unread = zeros(models.length * nL).fill(NaN);
+    var right = new Float64Array(size), trials = new Float64Array(size), prompts = zeros(models.length * nL), groups = new Map();
+    var named = !(book.promptings.size === 1 && book.promptings.has(""));
+    var asked = models.map(function () { return languages.map(function () { return new Set(); }); });
     book.cells.forEach(function (cell, key) {
-      var i = key % 4194304, rest = (key - i) / 4194304, l = rest % 4096, m = (rest - l) / 4096;
-      var at = (m * languages.length + l) * nItems + i;
+      var i = key % 4194304, rest = (key - i) / 4194304, l = rest % 1024, m = (rest - l) / 1024;
+      var at = (m * nL + l) * nItems + i;
       right[at] = cell[0];
       trials[at] = cell[1];
+      if (named) cell[2].forEach(function (line, p) { asked[m][l].add(p); });
     });
-    return { benchmark: name, models: models, languages: languages, nItems: nItems, right: right, trials: trials,
-      cluster: book.cluster, chance: chance, source: source };
+    asked.forEach(function (row, m) { row.forEach(function (set, l) { prompts[m * nL + l] = set.size; }); });
+    book.parsed.forEach(function (sums, key) { unread[Math.floor(key / 1024) * nL + key % 1024] = 1 - sums[0] / sums[1]; });
+    return { benchmark: book.name, label: book.label, models: models, languages: languages, nItems: nItems, right: right, trials: trials,
+      cluster: book.cluster.map(function (name, i) { return index(groups, name ? "a" + name : i); }),
+      strata: new Set(book.stratum).size, prompts: prompts, promptings: named ? book.promptings.size : 0, unread: book.parsed.size ? unread : null,
+      levels: Array.from(book.levels).sort(function (a, b) { return a - b; }), sources: Array.from(new Set(book.from)).filter(Boolean).sort(), unsaid: book.unsaid };
+  }
+
+  /* The scores of a table that was read, one of each benchmark; what is wrong goes to its problems.
+     Job: source and chance where they were chosen, and what `score` takes. */
+  function scoreAll(read, job) {
+    var found = [];
+    if (read.kind === "accuracies" && !read.problems.length) {
+      var codes = Array.from(new Set(read.rows.map(function (row) { return row.language; }))).sort(), from = job.source || "en";
+      if (codes.length === 1) read.problems.push("the only language is " + codes[0] + ": there is no target language. Add the figures in other languages.");
+      else if (codes.indexOf(from) < 0) read.problems.push(noSource("no figure", "figures", from, codes));
+    }
+    if (read.problems.length || read.kind !== "responses") return found;
+    function noSource(none, noun, source, codes) {
+      return none + " is in the source language " + source + ". Add the " + noun + " in that language, or make another one the source_language (languages read: " + listing(codes.slice().sort(), 20) + ").";
+    }
+    read.tables.forEach(function (table) {
+      function refuse(text) { read.problems.push(text); }
+      var name = table.label, sources = job.source ? [] : table.sources, source = job.source || sources[0] || "en";
+      var told = job.chance !== null && job.chance !== undefined, level = told ? job.chance : table.levels.concat(BOOK_CHANCE[name])[0];
+      if (!told && table.levels.length > 1) {
+        return refuse("column chance_level: " + name + " has more than one chance_level. (found: " + table.levels.join(", ") + ") Give a benchmark one, the same in all rows.");
+      }
+      if (sources.length && table.unsaid) return refuse("column source_language: some rows of " + name + " have no source_language. Fill the column in for all rows, or name one source language.");
+      if (sources.length > 1 || source === "item") {
+        return refuse("the source language of " + name + " varies by item, which this page does not score: hat score " + read.stem + ".csv does. Or choose one source language above.");
+      }
+      if (table.languages.length < 2) return refuse("the only language of " + name + " is " + table.languages.join() + ": there is no target language. Add the answers in other languages.");
+      if (table.languages.indexOf(source) < 0) return refuse(noSource("no answer to " + name, "answers", source, table.languages));
+      var doubt = level === undefined ? doubtChance(table) : "";
+      if (doubt) return refuse(doubt);
+      found.push(score(table, Object.assign({}, job, { source: source, chance: level || 0 })));
+    });
+    return read.problems.length ? [] : found;
   }
 
   // Numbers --------------------------------------------------------------------------------------
 
   function zeros(n) { return new Float64Array(n); }
   function sigmoid(x) { return 1 / (1 + Math.exp(-x)); }
+  function median(values) {
+    var ordered = values.slice().sort(function (x, y) { return x - y; }), n = ordered.length;
+    return (ordered[(n - 1) >> 1] + ordered[n >> 1]) / 2;
+  }
+  function rounded(x) { return x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round(x); } // halves to the even number, as in NumPy
   function clip(x, low, high) { return Math.min(high, Math.max(low, x)); }
 
   function hardnessGrid(chance) {
@@ -718,7 +902,7 @@ function hatCore() {
     }
     for (var options = 2; rows.length && options <= 5; options++) {
       var chance = 1 / options;
-      var at = rows.filter(function (row) { return Math.abs(row.mean - chance) < Math.min(Math.max(0.03, 2 * row.error), 0.05); }).length;
+      var at = rows.filter(function (row) { return row.error < 0.0225 && Math.abs(row.mean - chance) < 0.03; }).length;
       var below = rows.some(function (row) { return row.mean < chance - Math.max(0.03, 3 * row.error); });
       if (at >= Math.max(3, 0.3 * rows.length) && !below) return options;
       if (noneIsHard(rows, chance)) return options;
@@ -741,9 +925,9 @@ function hatCore() {
   }
   /* Why a table must not be scored at a chance level of 0 that nobody has said; "" if it may. */
   function doubtChance(table) {
-    var named = optionsByName(table.benchmark), options = named || guessedOptions(table);
+    var named = optionsByName(table.label), options = named || guessedOptions(table);
     if (!options) return "";
-    return "nobody has said the chance level" + (table.benchmark ? " of " + table.benchmark : "") + ", and " +
+    return "nobody has said the chance level of " + table.label + ", and " +
       (named ? "it has the name of a test with " + options + " options" : "its answers look like guesses among " + options + " options") +
       ". Set the chance level to " + Number((1 / options).toPrecision(3)) + ", or to 0 if answers are free.";
   }
@@ -783,9 +967,7 @@ function hatCore() {
     var likelihood = zeros(nC * nG), c, g, m, t, p, b;
     for (c = 0; c < nC; c++) for (g = 0; g < nG; g++) likelihood[c * nG + g] = binomial(data.correct[c], data.trials[c], grid[g]);
     var sizes = data.models.map(function (model) { return model.sourceItems.reduce(function (x, y) { return x + y; }, 0); });
-    var ordered = sizes.slice().sort(function (x, y) { return x - y; });
-    var middle = (ordered[(nM - 1) >> 1] + ordered[nM >> 1]) / 2;
-    var steps = Math.floor(clip(middle / 10, EM_STEPS[0], EM_STEPS[1]));
+    var steps = Math.floor(clip(median(sizes) / 10, EM_STEPS[0], EM_STEPS[1]));
     var distributions = data.models.map(function (model) { return mixing(model.sourceItems, likelihood, nG, steps, zeros(nG)); });
     var posteriors = distributions.map(function (d) { return posteriorOf(d, likelihood, nC, nG, zeros(nC * nG)); });
     var scale = 0;
@@ -795,9 +977,9 @@ function hatCore() {
     data.models.forEach(function (model, m) {
       var once = 0;
       for (c = 0; c < nC; c++) if (data.trials[c] === 1) once += model.sourceItems[c];
-      model.silent = once > sizes[m] / 2;
+      model.silent = !sizes[m] || once > sizes[m] / 2;
     });
-    if (data.models.every(function (model) { return model.silent; })) data.models.forEach(function (model) { model.silent = false; });
+    if (data.models.every(function (model) { return model.silent; })) data.models.forEach(function (model, m) { model.silent = !sizes[m]; });
     var lone = nM === 1 || data.models.filter(function (model) { return !model.silent; }).length === 1, basis = directBasis(grid);
     var fit = lone ? null : fitAdaptive(data, posteriors, grid, chance), curves;
     if (lone) {
@@ -830,9 +1012,10 @@ function hatCore() {
       return f[from + g - 1] + share * (f[from + g] - f[from + g - 1]);
     }
 
+    var beyond = leftOut(table, data, nM);
     // Redraws: every model with the same items.
     var effort = nM * (2 * nG * (steps * nC + nT * nC + 12 * nT) + 3 * table.nItems * nT) + (lone ? 4e5 * nT : 0);
-    var nClusters = 0, draws = options.draws === undefined ? Math.floor(clip(5e8 / effort, 300, 2000)) : options.draws;
+    var nClusters = 0, draws = beyond ? 0 : options.draws === undefined ? Math.floor(clip(5e8 / effort, 300, 2000)) : options.draws;
     for (var i = 0; i < table.nItems; i++) nClusters = Math.max(nClusters, table.cluster[i] + 1);
     var hats = data.models.map(function () { return zeros(draws * nT); }), tops = data.models.map(function () { return zeros(draws * nT); });
     var random = generator(options.seed || 1), picked = zeros(nClusters), P = TERMS;
@@ -841,11 +1024,36 @@ function hatCore() {
     var plans = data.models.map(function (model) {
       var rows = [];
       for (var i = 0; i < table.nItems; i++) if (model.cell[i] >= 0) rows.push(i);
-      return { rows: rows, sums: null };
+      return rows;
     });
-    for (b = 0; b < draws; b++) {
+    function pick() {
       picked.fill(0);
-      for (i = 0; i < nClusters; i++) picked[Math.floor(random() * nClusters)] += 1;
+      for (var k = 0; k < nClusters; k++) picked[Math.floor(random() * nClusters)] += 1;
+    }
+    /* The sums of a model over the items that were picked, and its mean rates in each cell. */
+    function tally(m) {
+      var model = data.models[m], rows = plans[m];
+      items.fill(0); sums.fill(0); source.fill(0);
+      for (var r = 0; r < rows.length; r++) {
+        var i = rows[r], w = picked[table.cluster[i]], c = model.cell[i], any = false;
+        if (!w) continue;
+        source[c] += w;
+        for (var t = 1; t < nT; t++) {
+          var rate = model.rates[t][i];
+          if (rate !== rate) continue;
+          items[t * nC + c] += w;
+          sums[t * nC + c] += w * rate;
+          any = true;
+        }
+        if (any) items[c] += w;
+      }
+      mixing(source, likelihood, nG, steps, distribution);
+      posteriorOf(distribution, likelihood, nC, nG, posterior);
+      return meanRates(items, sums, nT, nC);
+    }
+    function directRedrawn(rates, t) { return directCurve(items.subarray(t * nC, (t + 1) * nC), rates.subarray(t * nC, (t + 1) * nC), posterior); }
+    for (b = 0; b < draws; b++) {
+      pick();
       var scores = [], truths = [], commonDraw = null, pulls = null;
       if (!lone) {
         commonDraw = zeros(nT * P);
@@ -856,30 +1064,10 @@ function hatCore() {
         pulls = zeros(nT * P);
       }
       for (m = 0; m < nM; m++) {
-        var model = data.models[m], rows = plans[m].rows;
-        items.fill(0); sums.fill(0); source.fill(0);
-        for (var r = 0; r < rows.length; r++) {
-          i = rows[r];
-          var w = picked[table.cluster[i]];
-          if (!w) continue;
-          c = model.cell[i];
-          source[c] += w;
-          var any = false;
-          for (t = 1; t < nT; t++) {
-            var rate = model.rates[t][i];
-            if (rate !== rate) continue;
-            items[t * nC + c] += w;
-            sums[t * nC + c] += w * rate;
-            any = true;
-          }
-          if (any) items[c] += w;
-        }
-        var redrawn = meanRates(items, sums, nT, nC);
-        mixing(source, likelihood, nG, steps, distribution);
-        posteriorOf(distribution, likelihood, nC, nG, posterior);
+        var redrawn = tally(m);
         if (lone) {
           for (t = 0; t < nT; t++) {
-            var f = directCurve(items.subarray(t * nC, (t + 1) * nC), redrawn.subarray(t * nC, (t + 1) * nC), posterior);
+            var f = directRedrawn(redrawn, t);
             hats[m][b * nT + t] = hatOf(f, 0);
             tops[m][b * nT + t] = at95(f, 0);
           }
@@ -933,13 +1121,44 @@ function hatCore() {
       if (b % 50 === 0) tell(b / draws);
     }
 
+    /* Where what is borrowed from other models moves a score by more than it can vary (Hausman 1978). */
+    function disagreements() {
+      var suspects = [], gap, se, own = [];
+      if (lone || !draws || nM > 200) return new Set();
+      for (m = 0; m < nM; m++) {
+        for (t = 0; t < nT; t++) {
+          gap = Math.abs(directHat(m, t) - hatOf(curves[m], t * nG)); se = deviation(hats[m], t);
+          if (gap > DISAGREE * se) suspects.push({ m: m, t: t, gap: gap, se: se, draws: [] });
+        }
+      }
+      for (b = 0; suspects.length && b < CHECKS; b++) {
+        pick();
+        var before = -1, rates;
+        suspects.forEach(function (each) {
+          if (each.m !== before) { before = each.m; rates = tally(each.m); }
+          each.draws.push(hatOf(directRedrawn(rates, each.t), 0));
+        });
+      }
+      suspects.forEach(function (each) {
+        var mean = each.draws.reduce(function (x, y) { return x + y; }, 0) / CHECKS;
+        var variance = each.draws.reduce(function (x, y) { return x + (y - mean) * (y - mean); }, 0) / (CHECKS - 1);
+        if (each.gap > DISAGREE * Math.sqrt(Math.max(variance - each.se * each.se, 0))) own.push(each.m * nT + each.t);
+      });
+      return new Set(own);
+    }
     function deviation(values, t) {
       var mean = 0, square = 0;
       for (b = 0; b < draws; b++) mean += values[b * nT + t] / draws;
       for (b = 0; b < draws; b++) square += Math.pow(values[b * nT + t] - mean, 2);
       return draws > 1 ? Math.sqrt(square / (draws - 1)) : NaN;
     }
-    var rowsOut = [];
+    var rowsOut = [], differ = disagreements(), s0 = table.languages.indexOf(options.source), nL = table.languages.length;
+    function unread(m, t) { // difference to the source language
+      var from = m * nL, gaps = data.targets.map(function (code) { return table.unread[from + table.languages.indexOf(code)] - table.unread[from + s0]; });
+      if (t) return gaps[t - 1];
+      gaps = gaps.filter(isFinite);
+      return gaps.reduce(function (x, y) { return x + y; }, 0) / gaps.length;
+    }
     for (m = 0; m < nM; m++) {
       var each = data.models[m], usual = metricsOf(each.paired, nT), pairs = each.paired.slice(0, nT), mean = 0;
       for (t = 1; t < nT; t++) mean += pairs[t] / (nT - 1);
@@ -967,6 +1186,11 @@ function hatCore() {
         else if (each.paired[nT + t] <= 0) reason = "no source answer is right";
         else if (single > size / 2) reason = "one answer an item";
         else if (sourceMean - chance < CLEAR_OF_CHANCE * error) reason = "source accuracy is not above chance";
+        if (reason === "one answer an item") support = effective = 0; // they support nothing
+        if (beyond) {
+          if (!reason || reason === "one answer an item") reason = NOT_HERE;
+          support = effective = NaN;
+        }
         var withheld = Boolean(reason);
         var hat = withheld ? NaN : hatOf(curves[m], t * nG), se = withheld || !draws ? NaN : deviation(hats[m], t);
         var noTop = withheld || near * n < ENOUGH_ITEMS;
@@ -976,22 +1200,36 @@ function hatCore() {
         else {
           if (support < SUPPORTED || gap) flags.push("extrapolated");
           if (belowChance(each.rates[t], chance)) flags.push("target accuracy below chance");
+          if (table.unread && Math.abs(unread(m, t)) > UNREAD) flags.push("unread answers differ");
           if (mostTrials === 2) flags.push("two answers an item");
+          if (table.prompts[m * nL + s0] === 1 && mostTrials >= 2) flags.push("hardness of one prompt");
+          if (differ.has(m * nT + t)) flags.push("estimators disagree");
           if (repeatedGuesses(distributions[m], grid, chance)) flags.push("guesses repeated");
-          if (!lone && draws && nM <= 200 && Math.abs(directHat(m, t) - hat) > DISAGREE * se) flags.push("estimators disagree");
         }
         rowsOut.push({ model: each.name, target: t ? data.targets[t - 1] : "macro", hat: hat, low: hat - reach * se, high: hat + reach * se, se: se,
           f95: top, f95_low: top - topReach * topSe, f95_high: top + topReach * topSe, support: support, effective_items: effective,
-          flag: flags.join("; "), n_items: Math.round(n),
+          flag: flags.join("; "), n_items: rounded(n),
           source_accuracy: usual.source[t], target_accuracy: usual.target[t], xlt_gap: usual.source[t] - usual.target[t], ratio: usual.target[t] / usual.source[t],
           conditional_transfer: usual.conditional[t] });
       }
     }
     otherLanguages(rowsOut, nT);
     var macro = rowsOut.filter(function (row) { return row.target === "macro"; });
+    tieGroups(macro, hats, draws, nT);
     return { benchmark: table.benchmark, source: options.source, chance: chance, targets: data.targets, rows: rowsOut, draws: draws,
-      profile: lone ? "direct" : "adaptive", repeated: once.names, ties: tieGroups(macro, hats, draws, nT),
+      profile: lone ? "direct" : "adaptive", repeated: once.names, beyond: beyond,
       curves: data.models.map(function (each, m) { return { model: each.name, h: Array.from(grid), f: Array.from(curves[m].slice(0, nG)) }; }) };
+  }
+
+  /* What `hat score` does with such answers and this page does not; "" if nothing. */
+  function leftOut(table, data, nM) {
+    if (table.strata > 1) return "strata";
+    if (table.promptings > 1) return "promptings";
+    var trials = [];
+    data.models.forEach(function (model) {
+      model.sourceItems.forEach(function (n, c) { for (var i = 0; i < n; i++) trials.push(data.trials[c]); });
+    });
+    return median(trials) < 2 && nM >= MIN_MODELS ? "one answer" : "";
   }
 
   /* Nearly always wrong on more items than it knows: guesses that come out the same each time. */
@@ -1035,7 +1273,7 @@ function hatCore() {
   function tieGroups(macro, hats, draws, nT) {
     var order = macro.map(function (row, m) { return m; }).filter(function (m) { return isFinite(macro[m].hat) && macro[m].flag.indexOf("other languages") < 0; });
     order.sort(function (x, y) { return macro[y].hat - macro[x].hat; });
-    if (order.length < 2 || !draws || order.length > 60) return {};
+    if (order.length < 2 || !draws || order.length > 60) return;
     var pairs = [], b;
     for (var i = 0; i < order.length; i++) {
       for (var j = i + 1; j < order.length; j++) {
@@ -1067,11 +1305,9 @@ function hatCore() {
       });
     });
     groups.sort(function (x, y) { for (var k = 0; k < Math.min(x.length, y.length); k++) if (x[k] !== y[k]) return x[k] - y[k]; return x.length - y.length; });
-    var letters = {};
     order.forEach(function (m, i) {
-      letters[macro[m].model] = groups.map(function (group, g) { return group.indexOf(i) >= 0 ? letter(g) : ""; }).filter(Boolean).join(" ");
+      macro[m].tie_group = groups.map(function (group, g) { return group.indexOf(i) >= 0 ? letter(g) : ""; }).filter(Boolean).join(" ");
     });
-    return letters;
   }
 
   function letter(number) {
@@ -1080,24 +1316,28 @@ function hatCore() {
     return text;
   }
 
-  /* What a table of accuracies allows: the usual metrics, on the target languages that all models have. */
+  /* What accuracies allow: the usual metrics of each benchmark, on the target languages that all models have. */
   function usualMetrics(rows, source) {
-    var models = {}, shared = null;
+    var benchmarks = new Map();
     rows.forEach(function (row) {
-      var key = JSON.stringify([row.benchmark, row.model]);
-      (models[key] = models[key] || { benchmark: row.benchmark, model: row.model, by: {} }).by[row.language] = row.accuracy;
+      if (!benchmarks.has(row.benchmark)) benchmarks.set(row.benchmark, new Map());
+      var models = benchmarks.get(row.benchmark);
+      if (!models.has(row.model)) models.set(row.model, new Map());
+      models.get(row.model).set(row.language, row.accuracy);
     });
-    var list = Object.keys(models).map(function (key) { return models[key]; }).filter(function (each) { return each.by[source] !== undefined; });
-    list.forEach(function (each) {
-      var here = Object.keys(each.by).filter(function (code) { return code !== source; });
-      shared = shared === null ? here : shared.filter(function (code) { return here.indexOf(code) >= 0; });
+    return Array.from(benchmarks, function (pair) {
+      var left = [], targets = null, out = [];
+      pair[1].forEach(function (by, model) {
+        if (!by.has(source)) { left.push(model); return; }
+        targets = (targets || Array.from(by.keys())).filter(function (code) { return code !== source && by.has(code); });
+      });
+      pair[1].forEach(function (by, model) {
+        if (!by.has(source)) return;
+        var target = targets.reduce(function (sum, code) { return sum + by.get(code); }, 0) / targets.length;
+        out.push({ benchmark: pair[0], model: model, source_accuracy: by.get(source), target_accuracy: target, xlt_gap: by.get(source) - target, ratio: target / by.get(source) });
+      });
+      return { benchmark: pair[0], rows: out, targets: targets || [], left: left };
     });
-    var out = list.map(function (each) {
-      var target = (shared || []).reduce(function (sum, code) { return sum + each.by[code] / shared.length; }, 0);
-      return { benchmark: each.benchmark, model: each.model, source_accuracy: each.by[source], target_accuracy: shared && shared.length ? target : NaN,
-        xlt_gap: each.by[source] - target, ratio: target / each.by[source] };
-    });
-    return { rows: out, targets: shared || [] };
   }
 
   /* Made-up responses of four models to try things on; Ash and Birch transfer alike. */
@@ -1118,6 +1358,6 @@ function hatCore() {
     return lines.join("\n") + "\n";
   }
 
-  return { example: example, doubtChance: doubtChance, optionsByName: optionsByName, choices: CHOICES, readTable: readTable, score: score, usualMetrics: usualMetrics };
+  return { example: example, doubtChance: doubtChance, optionsByName: optionsByName, choices: CHOICES, readTable: readTable, scoreAll: scoreAll, languageOf: languageOf, words: { none: NO_LANGUAGE, columns: NOT_HEADS, countries: COUNTRIES, own: OWN, usual: USUAL }, bookChance: BOOK_CHANCE, usualMetrics: usualMetrics };
 }
 if (typeof module !== "undefined") module.exports = hatCore;
