@@ -16,8 +16,8 @@ import pandas as pd
 import pyarrow as arrow
 import pyarrow.parquet as parquet
 
-from hatlib.data import schema
-from hatlib.data.book import BUNDLED
+from hatlib.data import loading
+from hatlib.data.about import BUNDLED
 from hatlib.data.files import Place
 from hatlib.data.languages import is_language, language_of
 from hatlib.data.loading import repeated, typed
@@ -34,8 +34,8 @@ _TEXTS = ("title", "publisher", "url", "revision", "date", "licence", "caveats")
 
 #: What breaks the columns of each table, in the words of hatlib/data/tables.toml.
 RULES: dict[str, dict[str, list[str]]] = {
-    "accuracies": schema.FORMS["accuracies"].columns,
-    "models": schema.FORMS["models"].columns | {"display_name": _FILLED},
+    "accuracies": loading.FORMS["accuracies"].columns,
+    "models": loading.FORMS["models"].columns | {"display_name": _FILLED},
     "benchmarks": {
         "benchmark": _NAME,
         "name": _FILLED,
@@ -125,9 +125,9 @@ def problems() -> list[Problem]:
         text = pd.read_csv(HERE / BUNDLED[name], dtype=str, keep_default_na=False)
         place = Place(BUNDLED[name], range(1, len(text) + 1))
         frames[name], wrong = typed(text, place)
-        found += schema.check(frames[name], rules, place, wrong)
+        found += loading.check(frames[name], rules, place, wrong)
         if name == "accuracies":
-            found += repeated(frames[name], schema.KEY, [place], "Keep one.")
+            found += repeated(frames[name], loading.KEY, [place], "Keep one.")
     names = pd.read_csv(HERE / BUNDLED["names"], dtype=str, keep_default_na=False)
     for table, column in (
         *((frames["accuracies"], c) for c in ("model", "benchmark", "source", "language")),

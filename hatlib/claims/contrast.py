@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from hatlib import resample
 from hatlib.claims.slopes import Estimate, Slopes, over_lineages, student, within_groups
 from hatlib.claims.verdict import Asks, Verdict, decide_together
-from hatlib.data.schema import REASONING
+from hatlib.data.loading import REASONING
 from hatlib.errors import listing
 from hatlib.lines import distance
 from hatlib.lines.lines import Scale

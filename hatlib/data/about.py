@@ -1,4 +1,4 @@
-"""What is known of a user's models and benchmarks: who made them, where transfer starts, chance.
+"""What is known of models, benchmarks and languages: by the book, and by a user of their own.
 
 The caller may say it for all benchmarks, a column of the answers or a table of benchmarks for each.
 What nobody says is assumed, and reported.
@@ -6,19 +6,36 @@ What nobody says is assumed, and reported.
 
 from __future__ import annotations
 
+import csv
 import re
 import tomllib
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hatlib.data.book import book, known_models, with_model_columns
-from hatlib.data.loading import BY_ITEM, Loading
-from hatlib.data.schema import MODEL_COLUMNS
+from hatlib.data import data_folder, note_read
+from hatlib.data.files import Place
+from hatlib.data.loading import BY_ITEM, MODEL_COLUMNS, Loading, typed
 from hatlib.errors import Problem, listing
+
+#: The tables of the book.
+BUNDLED = {
+    "accuracies": "published/accuracies.csv",
+    "models": "models.csv",
+    "benchmarks": "benchmarks.csv",
+    "sources": "sources.csv",
+    "languages": "languages.csv",
+    "names": "names.csv",
+    "corrections": "corrections.csv",
+}
+
+_SIZES = ("params_total_b", "params_active_b")
 
 #: The source language where nothing says which it is.
 ENGLISH = "en"
@@ -28,6 +45,94 @@ _GIVEN = "as given"
 _NOBODY = ", as none was given"
 _NAMES = Path(__file__).with_name("multiple_choice.toml").read_text(encoding="utf-8")
 _OPTIONS: Mapping[str, list[str]] = tomllib.loads(_NAMES)["options"]
+
+
+@dataclass(frozen=True)
+class Book:
+    """What the book knows of models, benchmarks, sources and languages.
+
+    Attributes
+    ----------
+    models, benchmarks, sources, languages : DataFrame
+        The tables, with those that have item-level answers only.
+    """
+
+    models: pd.DataFrame
+    benchmarks: pd.DataFrame
+    sources: pd.DataFrame
+    languages: pd.DataFrame
+
+
+@lru_cache(maxsize=1)
+def book() -> Book:
+    """The tables that describe what is evaluated.
+
+    Examples
+    --------
+    >>> "copa-dialects" in set(book().benchmarks["benchmark"])
+    True
+    """
+    frames = {name: bundled(name) for name in ("models", "benchmarks", "sources", "languages")}
+    return Book(**(frames | {"models": with_model_columns(frames["models"])}))
+
+
+def bundled_rows(name: str) -> list[dict[str, str]]:
+    """A table of the book, row by row, as text."""
+    with (data_folder() / BUNDLED[name]).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def bundled(name: str) -> pd.DataFrame:
+    """A table of the book as it is; that it keeps the rules is tested, and its sha256 kept."""
+    path = data_folder() / BUNDLED[name]
+    note_read(path)
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return typed(frame, Place(BUNDLED[name], range(1, len(frame) + 1)))[0]
+
+
+@lru_cache(maxsize=1)
+def _aliases() -> Mapping[str, str]:
+    """Models by every name that a source or the book has for them."""
+    names, known = bundled("names"), book().models
+    called = pd.concat([names["name_in_source"], known["display_name"], known["model"]])
+    models = pd.concat([names["model"], known["model"], known["model"]])
+    return dict(zip(called.map(slug), models, strict=True))
+
+
+def describe_languages(codes: Iterable[str]) -> pd.DataFrame:
+    """One row for each language code; a language that the book does not know has its code as name.
+
+    Examples
+    --------
+    >>> describe_languages(["tlh", "de"])["name"].tolist()
+    ['German', 'tlh']
+    """
+    frame = pd.DataFrame({"language": sorted(set(codes))})
+    frame = frame.merge(book().languages, on="language", how="left")
+    frame["name"] = frame["name"].fillna(frame["language"])
+    return frame.fillna({"script": "", "family": ""})
+
+
+def with_model_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns of the models table that are not there, empty, with their types."""
+    frame = frame.reindex(columns=list(dict.fromkeys([*frame, *MODEL_COLUMNS])))
+    texts = [c for c in MODEL_COLUMNS if c not in (*_SIZES, "release_date")]
+    frame[texts] = frame[texts].astype(str).fillna("")
+    frame = frame.astype({**dict.fromkeys(_SIZES, float), "release_date": "datetime64[ns]"})
+    # The sizes of a family make a ladder, unless the table says which models belong together;
+    # a model of no known lineage stands for itself.
+    for column, other in (("ladder", "family"), ("lineage", "family"), ("display_name", "model")):
+        frame[column] = frame[column].where(frame[column] != "", frame[other])
+    return frame
+
+
+def slug(text: str) -> str:
+    """A short name of lower-case letters, digits, points and hyphens.
+
+    Text that leaves nothing gets a name from its bytes, so that two sets never share one.
+    """
+    short = re.sub(r"[^a-z0-9.#]+", "-", text.lower()).strip("-.")
+    return short or f"x{zlib.crc32(text.encode()):08x}"
 
 
 def options_by_name(benchmark: str) -> int | None:
@@ -72,8 +177,7 @@ def describe_models(
         missing = sorted(set(names["model"]) - set(own["model"]))
         if missing:
             job.assumed.append(f"Not described in the models table: {listing(missing)}.")
-        return with_model_columns(names.merge(own, on="model", how="left"))
-    if beside:
+    elif beside:
         values = frame[["model", *beside]].drop_duplicates()
         remedy = f"Give each model one value in {listing(beside)}."
         job.problems += [
@@ -81,20 +185,24 @@ def describe_models(
             for name in sorted(set(values.loc[values["model"].duplicated(), "model"]))
         ]
         own = values.drop_duplicates("model")
-        return with_model_columns(names.merge(own, on="model", how="left"))
-    described = names.join(known_models(names["model"]))
-    n_known = int(described["family"].notna().sum())
-    if n_known:
-        job.read.append(
-            f"{n_known} of {len(names)} models recognised by name and described from the models "
-            "table of the book."
-        )
     else:
-        job.assumed.append(
-            "No model is known by name and no models table was given: sizes, families and "
-            "release dates are unknown."
-        )
-    return with_model_columns(described)
+        # `google/gemma-3-4b-it#no-thinking` without who publishes it and how it was run
+        bare = names["model"].str.split("/").str[-1].str.split("#").str[0]
+        known = names["model"].map(slug).map(_aliases()).fillna(bare.map(slug).map(_aliases()))
+        columns = book().models.set_index("model")[list(MODEL_COLUMNS)]
+        own = columns.reindex(known).reset_index(drop=True).assign(model=names["model"])
+        n_known = int(own["family"].notna().sum())
+        if n_known:
+            job.read.append(
+                f"{n_known} of {len(names)} models recognised by name and described from the "
+                "models table of the book."
+            )
+        else:
+            job.assumed.append(
+                "No model is known by name and no models table was given: sizes, families and "
+                "release dates are unknown."
+            )
+    return with_model_columns(names.merge(own, on="model", how="left"))
 
 
 def describe_benchmarks(
@@ -181,20 +289,6 @@ def describe_benchmarks(
     if table is not None and unknown:
         job.assumed.append(f"Not in the {_TABLE}: {listing(unknown)}.")
     return pd.DataFrame(rows).astype({"n_items": "Int64"})
-
-
-def source_of_items(frame: pd.DataFrame, about: pd.DataFrame) -> pd.Series:
-    """The source language of each row: that of its benchmark, or of its item.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"benchmark": ["a", "b"], "source_language": ["de", "de"]})
-    >>> about = pd.DataFrame({"benchmark": ["a", "b"], "source_language": ["item", "en"]})
-    >>> source_of_items(frame, about).tolist()
-    ['de', 'en']
-    """
-    fixed = frame["benchmark"].map(about.set_index("benchmark")["source_language"])
-    return frame["source_language"].where(fixed == BY_ITEM, fixed).astype(str)
 
 
 def _said_of(

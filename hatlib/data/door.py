@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import duckdb
 
@@ -41,6 +41,7 @@ _ROWS = 1000  # rows of JSON that say which keys there are
 _MOST_WITHIN = 64 << 20  # bytes of a JSON object that has rows under a key
 _BAD_LINES = 20  # listed of one file
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}
+_NAME, _VALUE = '"', "'"  # marks around names and values in a query
 _COPY = "Copy it again."
 _SAVE = "Save it as CSV in UTF-8."
 _FACTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -89,32 +90,15 @@ def stem(name: str) -> str:
     return re.sub(_ENDING, "", name, flags=re.I)
 
 
-def packing_of(path: Path) -> str:
-    """How a file is packed."""
+def unpacked(path: Path) -> tuple[Any, str]:
+    """A file as a stream of its unpacked bytes, and how it is packed: none, gzip or zstd."""
     with path.open("rb") as stream:
-        return _PACKED.get(stream.read(2), "none")
-
-
-def unpacked(path: Path, packing: str) -> IO[bytes]:
-    """A file as a stream of its unpacked bytes."""
+        packing = _PACKED.get(stream.read(2), "none")
     if packing == "zstd":
         import pyarrow as arrow
 
-        return arrow.CompressedInputStream(arrow.OSFile(str(path)), "zstd")
-    return gzip.open(path) if packing == "gzip" else path.open("rb")  # type: ignore[return-value]
-
-
-@contextlib.contextmanager
-def undamaged(packing: str, name: str) -> Iterator[None]:
-    """Turn what a damaged packed file raises into an InputError."""
-    try:
-        yield
-    except (EOFError, OSError, zlib.error) as error:
-        if packing == "none":
-            what = f"the file cannot be read: {getattr(error, 'strerror', '') or error}."
-            raise InputError(what, file=name) from None
-        what = f"the {packing} file is damaged or cut off."
-        raise InputError(what, _COPY, file=name) from None
+        return arrow.CompressedInputStream(arrow.OSFile(str(path)), packing), packing
+    return (gzip.open(path) if packing == "gzip" else path.open("rb")), packing
 
 
 def sniff(path: Path, name: str, scratch: Path, most: int = 0) -> Table:
@@ -140,13 +124,19 @@ def sniff(path: Path, name: str, scratch: Path, most: int = 0) -> Table:
     def wrong(what: str, remedy: str = _SAVE, row: int | None = None) -> InputError:
         return InputError(Problem(what, remedy, name, row))
 
-    with undamaged("none", name):
-        packing = packing_of(path)
-    with undamaged(packing, name), unpacked(path, packing) as stream:
-        start = stream.read(_START)
-        size = len(start) if packing != "none" else path.stat().st_size
-        while packing != "none" and size <= most and (block := stream.read(_START)):
-            size += len(block)
+    packing = "none"
+    try:
+        stream, packing = unpacked(path)
+        with stream:
+            start = stream.read(_START)
+            size = len(start) if packing != "none" else path.stat().st_size
+            while packing != "none" and size <= most and (block := stream.read(_START)):
+                size += len(block)
+    except (EOFError, OSError, zlib.error) as error:
+        if packing != "none":
+            raise wrong(f"the {packing} file is damaged or cut off.", _COPY) from None
+        why = getattr(error, "strerror", "") or error
+        raise wrong(f"the file cannot be read: {why}.", "") from None
     if 0 < most < size:
         raise wrong(f"the file holds more than {most / (1 << 20):,.0f} MiB.", SMALLER)
     end = Path(path.name if packing == "none" else path.stem).suffix.lower()
@@ -250,11 +240,8 @@ def _checked(columns: Sequence[str], name: str, row: int = 1) -> tuple[str, ...]
     """Names of columns that tell them apart."""
     twice = sorted(c for c, n in Counter(c.lower() for c in columns).items() if c and n > 1)
     if len(columns) > MAX_COLUMNS:
-        what, remedy = (
-            f"the table has {len(columns):,} columns.",
-            "Make it long.",
-        )
-        raise InputError(Problem(what, remedy, name, row))
+        what = f"the table has {len(columns):,} columns."
+        raise InputError(Problem(what, "Make it long.", name, row))
     if twice:
         raise InputError(Problem(f"column {listing(twice)} stands twice.", "Keep one.", name, row))
     return tuple(columns)
@@ -313,14 +300,9 @@ def _sheet(path: Path, name: str, scratch: Path) -> Table:
     return Table(copy, name, "parquet", columns=columns, kinds=dict.fromkeys(columns, "text"))
 
 
-def _literal(text: str | Path) -> str:
-    """Text as a value in a query."""
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def _quoted(text: str) -> str:
-    """Text as a name in a query."""
-    return '"' + text.replace('"', '""') + '"'
+def _quoted(text: str | Path, mark: str = _NAME) -> str:
+    """Text as a name in a query, or as a value."""
+    return mark + str(text).replace(mark, 2 * mark) + mark
 
 
 class Door:
@@ -342,7 +324,8 @@ class Door:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "a.jsonl"
     ...     _ = path.write_text('{"doc": {"id": 7}, "ok": true}')
-    ...     with Door(sniff(path, "a.jsonl", Path(folder)), Path(folder)) as door:
+    ...     door = Door(sniff(path, "a.jsonl", Path(folder)), Path(folder))
+    ...     with door.connection:
     ...         rows = door.rows({"item": "doc.id", "correct": "ok"})
     ...         door.connection.execute(f"SELECT item, correct FROM ({rows})").fetchall()
     [('7', 'true')]
@@ -377,16 +360,10 @@ class Door:
         with contextlib.suppress(duckdb.Error):  # Jupyter has none without ipywidgets
             self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute(
-            f"SET allowed_paths = [{_literal(self._link.resolve())}]; "
-            f"SET allowed_directories = [{_literal(scratch)}]; "
+            f"SET allowed_paths = [{_quoted(self._link.resolve(), _VALUE)}]; "
+            f"SET allowed_directories = [{_quoted(scratch, _VALUE)}]; "
             "SET enable_external_access = false; SET lock_configuration = true"
         )
-
-    def __enter__(self) -> Door:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.connection.close()
 
     def rows(self, columns: Mapping[str, str], *, numbered: bool = False) -> str:
         """A query for some columns of the table, as text, under our names.
@@ -398,52 +375,43 @@ class Door:
         numbered : bool
             Whether to number the rows from 1, as ``row``.
         """
-        fields = [f"{self._field(theirs)} AS {_quoted(ours)}" for ours, theirs in columns.items()]
-        fields += ["row_number() OVER () AS row"] if numbered else []
-        return f"SELECT {', '.join(fields) or '1'} FROM {self._scan(columns.values())}"
-
-    def _field(self, theirs: str) -> str:
-        table = self.table
-        if table.kind == "csv":
-            return f"c{table.columns.index(theirs)}"  # no name of a file enters a query
-        top, *rest = split(theirs, table.columns)
+        table, options = self.table, ["hive_partitioning = false"]
+        paths = {ours: split(theirs, table.columns) for ours, theirs in columns.items()}
         if table.kind == "parquet":
-            text = f"CAST({'.'.join(map(_quoted, (top, *rest)))} AS VARCHAR)"
-            if table.kinds[theirs] == "number":
-                text = f"regexp_replace({text}, '\\.0$', '')"  # whole numbers with gaps are floats
-            return text
-        path = "".join("." + json.dumps(part) for part in rest)
-        found = f"json_extract_string({_quoted(top)}, {_literal('$' + path)})"
-        return found if rest else _quoted(top)
-
-    def _scan(self, wanted: Iterable[str]) -> str:
-        """The function that reads the file."""
-        table, file = self.table, _literal(self._link)
-        if table.kind == "parquet":
-            return f"read_parquet({file}, hive_partitioning = false)"
-        if table.kind == "csv":
-            columns = {f"c{number}": "VARCHAR" for number in range(len(table.columns))}
-            options = (
-                "auto_detect = false, header = true, quote = '\"', escape = '\"', "
-                "strict_mode = true, null_padding = false, store_rejects = true, "
-                f"skip = {table.skip}, delim = {_literal(table.separator)}, "
-                f"rejects_limit = {_BAD_LINES + 1}, max_line_size = {MAX_LINE}"
-            )
+            reader = "parquet"
+            fields = {ours: ".".join(map(_quoted, path)) for ours, path in paths.items()}
+            fields = {ours: f"CAST({field} AS VARCHAR)" for ours, field in fields.items()}
+            for ours in (ours for ours in fields if table.kinds[columns[ours]] == "number"):
+                # Whole numbers with gaps are floats.
+                fields[ours] = f"regexp_replace({fields[ours]}, '\\.0$', '')"
+        elif table.kind == "csv":  # no name of a file enters the query
+            reader = "csv"
+            fields = {ours: f"c{table.columns.index(theirs)}" for ours, theirs in columns.items()}
+            types = {f"c{number}": "VARCHAR" for number in range(len(table.columns))}
+            options += ["auto_detect = false", "header = true", "quote = '\"'", "escape = '\"'"]
+            options += ["strict_mode = true", "null_padding = false", "store_rejects = true"]
+            options += [f"skip = {table.skip}", f"delim = '{table.separator}'"]
+            options += [f"rejects_limit = {_BAD_LINES + 1}", f"max_line_size = {MAX_LINE}"]
         else:
-            paths = [split(theirs, table.columns) for theirs in wanted]
-            columns = {top: "VARCHAR" for top, *_ in paths}
-            columns |= {top: "JSON" for top, *rest in paths if rest}
-            form = "array" if table.kind == "array" else "newline_delimited"
-            options = (
-                f"format = '{form}', records = true, maximum_object_size = {MAX_LINE}, "
-                # Such a line is a row of NULL.
-                f"ignore_errors = {'true' if table.kind == 'lines' else 'false'}"
-            )
-        types = ", ".join(f"{_literal(name)}: '{kind}'" for name, kind in columns.items())
-        return (
-            f"read_{'csv' if table.kind == 'csv' else 'json'}({file}, {options}, "
-            f"columns = {{{types}}}, compression = '{table.packing}', hive_partitioning = false)"
-        )
+            reader = "json"
+            fields = {ours: _quoted(top) for ours, (top, *_) in paths.items()}
+            types = dict.fromkeys((top for top, *_ in paths.values()), "VARCHAR")
+            for ours, (top, *rest) in ((ours, path) for ours, path in paths.items() if path[1:]):
+                within = "$" + "".join("." + json.dumps(part) for part in rest)
+                fields[ours] = f"json_extract_string({fields[ours]}, {_quoted(within, _VALUE)})"
+                types[top] = "JSON"
+            options += ["records = true", f"maximum_object_size = {MAX_LINE}"]
+            if table.kind == "array":
+                options += ["format = 'array'", "ignore_errors = false"]
+            else:  # a line that is no object is a row of NULL
+                options += ["format = 'newline_delimited'", "ignore_errors = true"]
+        if table.kind != "parquet":
+            texts = [f"{_quoted(name, _VALUE)}: '{kind}'" for name, kind in types.items()]
+            options += [f"columns = {{{', '.join(texts)}}}", f"compression = '{table.packing}'"]
+        scan = f"read_{reader}({', '.join([_quoted(self._link, _VALUE), *options])})"
+        wanted = [f"{field} AS {_quoted(ours)}" for ours, field in fields.items()]
+        wanted += ["row_number() OVER () AS row"] if numbered else []
+        return f"SELECT {', '.join(wanted) or '1'} FROM {scan}"
 
     def rejected(self) -> list[Problem]:
         """Lines of a CSV file that are no rows."""
@@ -500,7 +468,7 @@ def lines_of(table: Table) -> Iterator[int]:
     """
     if table.kind in ("parquet", "array"):
         yield from count(1 if table.kind == "array" else 2)
-    with unpacked(table.path, table.packing) as stream:
+    with unpacked(table.path)[0] as stream:
         text = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
         if table.kind == "lines":
             yield from (n for n, line in enumerate(text, 1) if line.strip())

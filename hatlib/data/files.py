@@ -23,7 +23,7 @@ import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
 from hatlib.data import note_read
-from hatlib.data.door import SMALLER, Door, Table, lines_of, read_problem, sniff, split, undamaged
+from hatlib.data.door import SMALLER, Door, Table, lines_of, read_problem, sniff, split
 from hatlib.errors import InputError, Problem, listing
 
 #: A file that grows beyond this when unpacked is refused: as a table it is many times larger.
@@ -116,9 +116,37 @@ def read_table(path: str | Path) -> tuple[pd.DataFrame, Place]:
     >>> list(frame.columns), place.line(0)
     (['language', 'name', 'script', 'family'], 2)
     """
-    path = Path(path)
+    path, found = Path(path), list[tuple[pd.DataFrame, Place]]()
     with tempfile.TemporaryDirectory(prefix="hat-") as folder:
-        found = [_rows(part, Path(folder)) for part in _parts(path)]
+        for part in _parts(path):
+            table = sniff(part, part.name, Path(folder), MAX_BYTES)
+            too_long = Problem(f"the file has more than {MAX_LINES:,} rows.", SMALLER, part.name)
+            unnamed = [n for n, column in enumerate(table.columns, 1) if not column.strip()]
+            if unnamed:
+                what = f"column {listing(unnamed)} has no name."
+                raise InputError(Problem(what, "Name or remove it.", part.name, 1))
+            if table.kind == "parquet" and parquet.read_metadata(table.path).num_rows > MAX_LINES:
+                raise InputError(too_long)
+            outer = [c for c in table.columns if len(split(c, table.columns)) == 1]
+            outer = [c for c in outer if not re.fullmatch(r"__index_level_\d+__", c)]
+            door = Door(table, Path(folder))
+            with door.connection as connection:
+                query = door.rows({f"c{k}": name for k, name in enumerate(outer)}, numbered=True)
+                try:
+                    rows = connection.sql(f"{query} LIMIT {MAX_LINES + 1}").to_arrow_table()
+                except duckdb.Error as error:
+                    raise InputError(door.rejected() or read_problem(table, error)) from None
+                problems = [too_long] if rows.num_rows > MAX_LINES else door.rejected()
+            if problems:
+                raise InputError(problems)
+            texts = {arrow.string(): pd.StringDtype(na_value=np.nan)}
+            frame = rows.to_pandas(types_mapper=texts.get)
+            numbers = frame.pop("row")
+            frame = frame.set_axis([column.strip() for column in outer], axis=1)
+            frame = frame.apply(lambda cells: cells.fillna("").str.strip())
+            filled = (frame != "").any(axis=1) | (not outer)
+            place = Place(part.name, numbers[filled].to_numpy(), table)
+            found.append((frame[filled].reset_index(drop=True), place))
     if len(found) == 1:
         return found[0]
     frame = pd.concat([rows for rows, _ in found], ignore_index=True)
@@ -143,52 +171,19 @@ def columns_of(path: str | Path) -> list[str]:
 
 def _parts(path: Path) -> list[Path]:
     """The file itself, or the Parquet files of a folder; noted for the runner."""
-    parts, why = [path], ("", "")
-    if path.is_dir():
-        with undamaged("none", str(path)):  # what Spark writes
+    parts, why = [path], ("there is no such file.", "")
+    try:
+        if path.is_dir():  # what Spark writes
             parts = sorted(p for p in path.iterdir() if p.suffix == ".parquet" and p.is_file())
-        why = (
-            "this is a folder without Parquet files.",
-            "Name the files in it.",
-        )
-    elif not path.is_file():
-        parts = []
-        why = ("there is no such file.", "")
-        if path.exists():  # a pipe or a device may never end
-            why = ("this is not a regular file.", "Copy it to one.")
+            why = ("this is a folder without Parquet files.", "Name the files in it.")
+        elif not path.is_file():
+            parts = []
+            if path.exists():  # a pipe or a device may never end
+                why = ("this is not a regular file.", "Copy it to one.")
+    except OSError as error:
+        parts, why = [], (f"the file cannot be read: {error.strerror or error}.", "")
     if not parts:
         raise InputError(*why, file=str(path))
     for part in parts:
         note_read(part)
     return parts
-
-
-def _rows(path: Path, folder: Path) -> tuple[pd.DataFrame, Place]:
-    """The rows of one file as text, and where they stand."""
-    name = path.name
-    table = sniff(path, name, folder, MAX_BYTES)
-    unnamed = [number for number, column in enumerate(table.columns, 1) if not column.strip()]
-    if unnamed:
-        what = f"column {listing(unnamed)} has no name."
-        raise InputError(Problem(what, "Name or remove it.", name, 1))
-    if table.kind == "parquet" and parquet.read_metadata(table.path).num_rows > MAX_LINES:
-        raise InputError(Problem(f"the file has more than {MAX_LINES:,} rows.", SMALLER, name))
-    outer = [c for c in table.columns if len(split(c, table.columns)) == 1]
-    outer = [c for c in outer if not re.fullmatch(r"__index_level_\d+__", c)]
-    with Door(table, folder) as door:
-        query = door.rows({f"c{k}": name for k, name in enumerate(outer)}, numbered=True)
-        try:
-            found = door.connection.sql(f"{query} LIMIT {MAX_LINES + 1}").to_arrow_table()
-        except duckdb.Error as error:
-            raise InputError(door.rejected() or read_problem(table, error)) from None
-        problems = door.rejected()
-    if found.num_rows > MAX_LINES:
-        problems = [Problem(f"the file has more than {MAX_LINES:,} rows.", SMALLER, name)]
-    if problems:
-        raise InputError(problems)
-    frame = found.to_pandas(types_mapper={arrow.string(): pd.StringDtype(na_value=np.nan)}.get)
-    numbers = frame.pop("row")
-    frame = frame.set_axis([column.strip() for column in outer], axis=1)
-    frame = frame.apply(lambda cells: cells.fillna("").str.strip())
-    filled = (frame != "").any(axis=1) | (not outer)
-    return frame[filled].reset_index(drop=True), Place(name, numbers[filled].to_numpy(), table)

@@ -1,10 +1,12 @@
-"""What every load does: read files, turn text into values, and keep count of what it did."""
+"""What every load does: read files, turn text into values, check them, and keep count of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,6 @@ import pandas as pd
 from hatlib.data.door import importer_of, stem
 from hatlib.data.files import Place, columns_of, read_table
 from hatlib.data.languages import NOT_A_CODE, language_of, no_language, spellings
-from hatlib.data.schema import FORMS, MODEL_COLUMNS, Form, check
 from hatlib.errors import InputError, Problem, listing
 
 #: The source language of a benchmark where it varies by item.
@@ -25,6 +26,39 @@ UNKNOWN = -1.0
 WHOLE = frozenset(["n_items", "n_correct", "n_trials", "n_parsed", "correct"])
 #: Columns that hold a number.
 NUMBERS = WHOLE | {"accuracy", "margin", "params_total_b", "params_active_b", "chance_level"}
+
+_FACTS = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))
+_WHAT: dict[str, tuple[str, Any, str]] = _FACTS.pop("what")
+_ABOVE: dict[str, tuple[str, str, str]] = _FACTS.pop("above")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a table of a user has; `tables.toml` says it of each."""
+
+    needed: list[str]
+    needs: str
+    columns: dict[str, list[str]]
+    synonyms: dict[str, str] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
+    assumed: dict[str, str] = field(default_factory=dict)
+    languages: list[str] = field(default_factory=list)
+    key: list[str] = field(default_factory=list)
+    again: str = ""
+
+
+FORMS: Mapping[str, Form] = {name: Form(**about) for name, about in _FACTS.items()}
+
+REASONING: tuple[str, ...] = tuple(_WHAT["is not a known reasoning setting"][1])
+
+#: What makes a row of accuracies unique.
+KEY = tuple(FORMS["accuracies"].key)
+
+#: What makes a row of responses unique.
+RESPONSE_KEY = tuple(FORMS["responses"].key)
+
+#: Columns of the models table that a user may put beside the accuracies instead.
+MODEL_COLUMNS = tuple(FORMS["models"].columns)[1:]
 
 _DATE = "Write 2025-06-17, or 2025-06 if the day is not known."
 _POINT = "Write it with a decimal point and without a sign for per cent, such as 0.87."
@@ -54,14 +88,14 @@ class LoadReport:
         )
 
 
+@dataclass
 class Loading:
     """One load: what it read, assumed and left out, and everything that is wrong."""
 
-    def __init__(self) -> None:
-        self.read: list[str] = []
-        self.assumed: list[str] = []
-        self.dropped: list[str] = []
-        self.problems: list[Problem] = []
+    read: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
     def report(self) -> LoadReport:
         """What has been said; everything that is wrong is raised, if anything is."""
@@ -89,7 +123,7 @@ class Loading:
         except InputError as error:
             self.problems += error.problems
             return None
-        names = [_plain(column) for column in frame]
+        names = [str(column).strip().lower().replace(" ", "_") for column in frame]
         frame = frame if len(set(names)) < len(names) else frame.set_axis(names, axis=1)
         other = {c: ours for c, ours in form.synonyms.items() if c in frame and ours not in frame}
         if other:
@@ -147,11 +181,6 @@ class Loading:
         return column.replace(other), problems
 
 
-def _plain(column: object) -> str:
-    """The name of a column in small letters, without spaces."""
-    return str(column).strip().lower().replace(" ", "_")
-
-
 def _no_table(frame: pd.DataFrame, file: str, missing: Sequence[str], form: Form) -> Problem:
     """Why a file is no table of a form: it lacks columns, or rows."""
     if not missing:
@@ -176,7 +205,7 @@ def has_items(path: str | Path) -> bool:
     >>> has_items(data_folder() / "models.csv")
     False
     """
-    names = set(map(_plain, columns_of(path)))
+    names = {column.strip().lower().replace(" ", "_") for column in columns_of(path)}
     return bool(names & {"item", "item_id"}) and "accuracy" not in names
 
 
@@ -228,6 +257,76 @@ def typed(frame: pd.DataFrame, place: Place) -> tuple[pd.DataFrame, list[Problem
         problems += place.problems(bad, "the value is not a date.", _DATE, "release_date", text)
         frame["release_date"] = dates.astype("datetime64[ns]")
     return frame, problems
+
+
+def check(
+    frame: pd.DataFrame,
+    columns: Mapping[str, list[str]],
+    place: Place,
+    found: list[Problem] | None = None,
+) -> list[Problem]:
+    """Everything that is wrong with a frame, a cell once, in the order of its lines.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its columns have their types.
+    columns : mapping of str to list of str
+        What breaks each column, in the words of ``tables.toml``.
+    place : Place
+        Where the rows come from.
+    found : list of Problem, optional
+        What is wrong with cells already, of which no more is said.
+
+    Examples
+    --------
+    >>> place = Place("mine.csv", [1, 2])
+    >>> found = check(pd.DataFrame({"n_items": [5, 0]}), {"n_items": ["is zero"]}, place)
+    >>> [(p.file, p.row, p.column, p.value) for p in found]
+    [('mine.csv', 3, 'n_items', '0')]
+    """
+    import pandera.pandas as pa  # takes 0.3 s, which pages on the data of the book need not wait
+
+    of_cells = {
+        column: pa.Column(
+            checks=[
+                getattr(pa.Check, test)(limit, error=what)
+                for what, (test, limit, _) in _WHAT.items()
+                if what in broken and hasattr(pa.Check, test)
+            ],
+            nullable="is missing" not in broken,
+            unique="stands in more than one row" in broken,
+            required=False,
+        )
+        for column, broken in columns.items()
+    }
+    of_rows = [
+        pa.Check(
+            lambda rows, one=one, other=other: ~(rows[one] > rows[other]).fillna(False), error=what
+        )
+        for what, (one, other, _) in _ABOVE.items()
+        if {one, other} <= set(frame)
+    ]
+    cases: list[dict[Any, Any]] = []
+    try:
+        pa.DataFrameSchema(of_cells, of_rows).validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases.to_dict("records")
+    of_column = {test: what for what, (test, *_) in _WHAT.items()}
+    cells = {(p.row, p.column): p for p in found or []}
+    rows = set()
+    for case in cases:
+        what, row, column = str(case["check"]), int(case["index"]), str(case["column"])
+        what = of_column.get(what, what)
+        if what in _ABOVE:
+            rows.add(place.problem(row, f"the row {what}.", _ABOVE[what][2]))
+        else:
+            value = "" if pd.isna(case["failure_case"]) else str(case["failure_case"])
+            p = place.problem(row, f"the value {what}.", _WHAT[what][2], column, value)
+            cells.setdefault((p.row, p.column), p)
+    wrong = {row for row, _ in cells}
+    rows = {p for p in rows if p.row not in wrong}
+    return sorted([*cells.values(), *rows], key=lambda p: (p.row or 0, p.column, p.what))
 
 
 def repeated(

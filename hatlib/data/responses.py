@@ -19,18 +19,18 @@ from hatlib.data import data_folder, note_read
 from hatlib.data.about import (
     BY_ITEM,
     ENGLISH,
+    book,
+    bundled_rows,
     describe_benchmarks,
+    describe_languages,
     describe_models,
     need_sources,
-    source_of_items,
 )
-from hatlib.data.book import book, bundled_rows, describe_languages
 from hatlib.data.counts import Counts, counts_of
 from hatlib.data.counts import Prompted as Prompted
 from hatlib.data.files import Place
-from hatlib.data.loading import Loading, LoadReport, asked, repeated
+from hatlib.data.loading import FORMS, RESPONSE_KEY, Loading, LoadReport, asked, repeated
 from hatlib.data.loading import has_items as has_items
-from hatlib.data.schema import FORMS, RESPONSE_KEY
 from hatlib.errors import InputError, Problem, listing
 from hatlib.words import counted
 
@@ -105,29 +105,7 @@ class Responses:
         >>> int(table.loc["xnli-first200", "trials_max"])
         25
         """
-        key = ["benchmark", "model", "language", "item", "source_language"]
-        cells = self.frame[[*key, "n_correct", "n_trials"]]
-        named = self.frame["prompting"] != ""
-        several = cells["benchmark"].isin(self.frame.loc[named, "benchmark"].unique())
-        sums = cells[several].groupby(key, sort=False, as_index=False).sum()
-        cells = pd.concat([cells[~several], sums])
-        table = cells.groupby("benchmark").agg(
-            models=("model", "nunique"),
-            items=("item", "nunique"),
-            languages=("language", "nunique"),
-            trials_min=("n_trials", "min"),
-            trials_median=("n_trials", "median"),
-            trials_max=("n_trials", "max"),
-        )
-        full = table[["models", "items", "languages"]].prod(axis=1)
-        source = cells[cells["language"] == cells["source_language"]]
-        rate = source["n_correct"] / source["n_trials"]
-        accuracy = rate.groupby([source["benchmark"], source["model"]]).mean()
-        promptings = self.frame.groupby("benchmark")["prompting"].nunique()
-        table.insert(3, "promptings", promptings)
-        table["missing"] = 1 - cells.groupby("benchmark").size() / full
-        table = table.join(accuracy.groupby("benchmark").agg(["min", "max"]).add_prefix("source_"))
-        return table.loc[self.benchmarks["benchmark"]]
+        return _overview(self.frame)[0].loc[self.benchmarks["benchmark"]]
 
     def counts(self, benchmark: str) -> Counts:
         """The answers to one benchmark as dense arrays, with promptings added up.
@@ -156,7 +134,8 @@ class Responses:
         if problems:
             raise InputError(problems)
         about = self.benchmarks.set_index("benchmark", drop=False).to_dict("index")
-        frame = self.frame[self.frame["benchmark"] == benchmark]
+        mine = self.frame["benchmark"] == benchmark
+        frame = self.frame if mine.all() else self.frame[mine]  # copying text takes time
         lineages = self.models.set_index("model")["lineage"].to_dict()
         return counts_of(frame, about[benchmark], lineages)
 
@@ -312,7 +291,8 @@ def _bundled(names: Sequence[str] | None, source_language: str, chance: float | 
     wanted = [b for b in SETS if (b in names if names is not None else b not in LARGE)]
     if not wanted and not job.problems:
         job.problems.append(Problem("no set was named.", f"There are {listing(SETS, 20)}."))
-    about = _rows(book().benchmarks, "benchmark", [] if job.problems else wanted)
+    about = book().benchmarks.set_index("benchmark")
+    about = about.loc[[] if job.problems else wanted].reset_index()
     unsaid = about.loc[about["source_language"] != BY_ITEM, "benchmark"]
     if source_language == BY_ITEM and len(unsaid):
         what = f"No source language for each item in {listing(unsaid, 20)}."
@@ -324,14 +304,10 @@ def _bundled(names: Sequence[str] | None, source_language: str, chance: float | 
         about["chance_level"] = chance
         job.assumed.append(f"Chance level: {chance:.3g} for every set, as given.")
     frame = pd.concat(map(_bundled_set, wanted), ignore_index=True)
-    frame["source_language"] = source_of_items(frame, about)
-    if source_language:
-        need_sources(frame, job)
     job.read.append(f"{len(frame):,} rows of answers in {counted(len(wanted), 'set')} of the book.")
     if names is None:
         job.dropped.append(f"{listing(LARGE)}: large, and loaded only when it is named in sets.")
-    models = _rows(book().models, "model", sorted(frame["model"].unique()))
-    return _described(frame, about, models, job, bundled=True)
+    return _described(frame, about, job, bundled=True)
 
 
 @lru_cache(maxsize=len(SETS))
@@ -343,7 +319,8 @@ def _bundled_set(benchmark: str) -> pd.DataFrame:
     if "model" not in frame:  # one column a model, which is how the facts become small
         frame = frame.melt(["item", "language"], var_name="model", value_name="n_correct")
         frame = frame.assign(benchmark=benchmark, n_trials=1)
-    frame = frame[frame["benchmark"] == benchmark].reset_index(drop=True)
+    mine = frame["benchmark"] == benchmark
+    frame = frame if mine.all() else frame[mine].reset_index(drop=True)
     empty = {c: "" for c in ("prompting", "cluster", "source_language") if c not in frame}
     return frame.assign(**empty).astype({c: np.int64 for c in frame if str(c).startswith("n_")})
 
@@ -397,11 +374,7 @@ def _own(
     if chance is not None and frame["chance_level"].notna().any():
         job.dropped.append(f"Column chance_level, as {chance:.3g} was given for all benchmarks.")
     about = describe_benchmarks(frame, source_language, chance, job, table and table[0])
-    frame["source_language"] = source_of_items(frame, about)
-    need_sources(frame, job)
-    described = describe_models(frame, own_models and own_models[0], job)
-    job.report()
-    return _described(frame, about, described, job)
+    return _described(frame, about, job, own_models and own_models[0])
 
 
 def _one_form(
@@ -429,25 +402,27 @@ def _one_form(
 def _described(
     frame: pd.DataFrame,
     benchmarks: pd.DataFrame,
-    models: pd.DataFrame,
     job: Loading,
+    own_models: pd.DataFrame | None = None,
     bundled: bool = False,
 ) -> Responses:
-    """Answers with what describes them; optional columns where any row has a value."""
+    """Answers with what describes them; the report says how many there are, and what is missing."""
+    fixed = frame["benchmark"].astype("category")
+    fixed = fixed.map(benchmarks.set_index("benchmark")["source_language"])
+    frame["source_language"] = frame["source_language"].where(fixed == BY_ITEM, fixed).astype(str)
+    need_sources(frame, job)
+    if bundled:
+        names = sorted(frame["model"].unique())
+        models = book().models.set_index("model").loc[names].reset_index()
+    else:
+        models = describe_models(frame, own_models, job)
+    job.report()
     frame = frame.astype({"n_correct": np.int64, "n_trials": np.int64})
     if "n_parsed" in frame:
         frame["n_parsed"] = frame["n_parsed"].astype(float)  # nan where it is not said
     said = [c for c in OPTIONAL if c in frame and (frame[c].notna() & (frame[c] != "")).any()]
-    languages = describe_languages(frame["language"].unique())
-    found = Responses(frame[[*COLUMNS, *said]], benchmarks, models, languages, bundled=bundled)
-    _summarise(found, job)
-    return replace(found, report=job.report())
-
-
-def _summarise(responses: Responses, job: Loading) -> None:
-    """Tell how many answers there are, which are missing, and whether there is more than one."""
-    table = responses.table()
-    cells = responses.frame.drop_duplicates(["benchmark", "model", "language", "item"])
+    table, answered = _overview(frame)
+    table = table.loc[benchmarks["benchmark"]]
     overview, gaps = [], []
     for benchmark, row in table.iterrows():
         n, low, high = (int(row[c]) for c in ("items", "trials_min", "trials_max"))
@@ -455,8 +430,8 @@ def _summarise(responses: Responses, job: Loading) -> None:
         several = ", ".join(f"{size:,} {noun}" + "s" * (size != 1) for noun, size in sizes.items())
         trials = f"{low if low == high else f'{low} to {high}'} trial{'s' if high > 1 else ''}"
         overview.append(f"{benchmark}: {several}, {trials} an item and language.")
-        mine = cells[cells["benchmark"] == benchmark]
-        lack = n - pd.crosstab(mine["model"], mine["language"])
+        mine = answered[answered["benchmark"] == benchmark].astype({"model": str, "language": str})
+        lack = n - mine.pivot_table("n", "model", "language", "sum", fill_value=0)
         alike: dict[str, list[str]] = {}  # models that miss the same
         for model, missing in lack[lack.any(axis=1)].iterrows():
             codes = listing((f"{code} ({k})" for code, k in missing.items() if k), 20)
@@ -474,11 +449,44 @@ def _summarise(responses: Responses, job: Loading) -> None:
             f"One trial an item in {listing(single)}: a model's own answer does not "
             "show how hard an item is for it."
         )
+    languages = describe_languages(frame["language"].unique())
+    described = (benchmarks, models, languages, job.report(), bundled)
+    return Responses(frame[[*COLUMNS, *said]], *described)
 
 
-def _rows(table: pd.DataFrame, column: str, names: Sequence[str]) -> pd.DataFrame:
-    """The rows of some names, in their order."""
-    return table.set_index(column).loc[list(names)].reset_index()
+def _overview(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """`Responses.table`, and how many items each model answered, by benchmark and language.
+
+    Names are counted as categories: copying their text takes most of the time.
+    """
+    key = ["benchmark", "model", "language", "item"]
+    cells = frame[[*key, "prompting"]].astype("category")
+    cells = cells.assign(n_correct=frame["n_correct"], n_trials=frame["n_trials"])
+    cells["is_source"] = frame["language"] == frame["source_language"]
+    alike = {"observed": True, "sort": False}
+    promptings = cells.groupby("benchmark", **alike)["prompting"].nunique()
+    several = cells["benchmark"].isin(cells.loc[frame["prompting"] != "", "benchmark"].unique())
+    sums = cells[several].groupby([*key, "is_source"], as_index=False, **alike)
+    sums = sums[["n_correct", "n_trials"]].sum()
+    cells = pd.concat([cells[~several], sums])
+    table = cells.groupby("benchmark", **alike).agg(
+        models=("model", "nunique"),
+        items=("item", "nunique"),
+        languages=("language", "nunique"),
+        trials_min=("n_trials", "min"),
+        trials_median=("n_trials", "median"),
+        trials_max=("n_trials", "max"),
+    )
+    table.insert(3, "promptings", promptings)
+    full = table[["models", "items", "languages"]].prod(axis=1)
+    table["missing"] = 1 - cells.groupby("benchmark", **alike).size() / full
+    answered = cells.groupby(["benchmark", "model", "language"], **alike).size()
+    source = cells[cells["is_source"]]
+    rate = source["n_correct"] / source["n_trials"]
+    accuracy = rate.groupby([source["benchmark"], source["model"]], observed=True).mean()
+    ends = accuracy.groupby("benchmark", observed=True).agg(["min", "max"]).add_prefix("source_")
+    table = table.join(ends)
+    return table.set_axis(table.index.astype(str)), answered.reset_index(name="n")
 
 
 def _unknown(names: Iterable[str], there: Iterable[str], what: str) -> list[Problem]:

@@ -15,15 +15,30 @@ from pathlib import Path
 import pandas as pd
 
 from hatlib.data import data_folder as data_folder
-from hatlib.data.about import describe_benchmarks, describe_models, need_sources
-from hatlib.data.book import BUNDLED as BUNDLED
-from hatlib.data.book import book, bundled, describe_languages, slug
+from hatlib.data.about import BUNDLED as BUNDLED
+from hatlib.data.about import (
+    book,
+    bundled,
+    describe_benchmarks,
+    describe_languages,
+    describe_models,
+    need_sources,
+    slug,
+)
 from hatlib.data.files import Place
 from hatlib.data.languages import COLUMN_NAMES, COUNTRIES, is_language
+from hatlib.data.loading import (
+    FORMS,
+    KEY,
+    MODEL_COLUMNS,
+    Loading,
+    LoadReport,
+    asked,
+    has_items,
+    repeated,
+)
 from hatlib.data.loading import UNKNOWN as UNKNOWN
-from hatlib.data.loading import Loading, LoadReport, asked, has_items, repeated
 from hatlib.data.responses import Responses, load_responses
-from hatlib.data.schema import FORMS, KEY, MODEL_COLUMNS
 from hatlib.errors import InputError, Problem, listing
 
 #: Results of simulations that take long, as their benchmarks last wrote them.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hatlib.data.schema import MODEL_COLUMNS
+from hatlib.data.loading import MODEL_COLUMNS
 from hatlib.data.tables import Tables, set_ids
 from hatlib.errors import InputError, Problem, listing
 

@@ -97,7 +97,8 @@ class Long(Format, name="long"):
                 names = self._columns(run, table)
                 if len(notes.problems) > before:
                     return pd.DataFrame()
-                with Door(table, Path(folder), self.memory_limit, self.threads) as door:
+                door = Door(table, Path(folder), self.memory_limit, self.threads)
+                with door.connection:
                     rows = self._rows(table, names, door)
                     if rejected := door.rejected():
                         raise InputError(rejected)

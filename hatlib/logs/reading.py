@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from hatlib.data.door import importer_of, packing_of, unpacked
+from hatlib.data.door import importer_of, unpacked
 from hatlib.errors import InputError, Problem, listing
 from hatlib.words import counted
 
@@ -330,7 +330,7 @@ def is_zip(path: Path) -> bool:
 
 def opened(path: Path) -> io.BufferedReader:
     """A file as bytes, unpacked if it is gzip or Zstandard."""
-    return io.BufferedReader(unpacked(path, packing_of(path)))  # type: ignore[arg-type]
+    return io.BufferedReader(unpacked(path)[0])
 
 
 def objects(file: File, notes: Notes) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hatlib.data.schema import MODEL_COLUMNS
+from hatlib.data.loading import MODEL_COLUMNS
 from hatlib.errors import InputError, listing
 from hatlib.metric.flags import Flag, Note
 from hatlib.metric.hardness import Hardness

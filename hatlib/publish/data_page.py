@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from hatlib.data.about import BY_ITEM
-from hatlib.data.book import BUNDLED, book
+from hatlib.data.about import BUNDLED, BY_ITEM, book
 from hatlib.data.files import read_table
 from hatlib.data.responses import SETS, Responses, load_responses
 from hatlib.data.tables import Tables, data_folder, load

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
 from hatlib import resample
-from hatlib.data.about import describe_benchmarks, describe_models
-from hatlib.data.book import book, describe_languages
+from hatlib.data.about import book, describe_benchmarks, describe_languages, describe_models
 from hatlib.data.languages import NOT_A_CODE, is_language
 from hatlib.data.loading import LoadReport
 from hatlib.data.responses import BY_ITEM, COLUMNS, Responses

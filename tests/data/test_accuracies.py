@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from small import refused, write
 
 import hatlib
-from hatlib.data import schema
+from hatlib.data import loading
 from hatlib.data import tables as data
 from hatlib.data.languages import is_language
 
@@ -26,7 +26,7 @@ LONG = "model,language,accuracy,n_items\na,en,0.8,100\na,de,0.7,100\nb,en,0.6,10
 def test_the_bundled_tables_are_what_their_readers_were_promised():
     tables = hatlib.load()
     assert len(tables.accuracies) == 8044 + 600 + 33
-    assert not tables.accuracies.duplicated(list(schema.KEY)).any()
+    assert not tables.accuracies.duplicated(list(loading.KEY)).any()
     assert set(tables.accuracies["model"]) == set(tables.models["model"])
     assert set(tables.accuracies["language"]) == set(tables.languages["language"])
     assert tables.accuracies["accuracy"].between(0, 1).all()

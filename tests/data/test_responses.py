@@ -13,7 +13,7 @@ from small import refused, write
 
 import hatlib
 from hatlib import load_responses
-from hatlib.data import responses, schema
+from hatlib.data import loading, responses
 from hatlib.data import tables as data
 from hatlib.data.files import Place
 
@@ -105,8 +105,8 @@ def test_the_sets_hold_every_answer_of_their_source(
 def test_the_sets_keep_the_rules_that_users_must_keep(bundled, overview):
     typed = bundled.frame.astype(dict.fromkeys(["n_correct", "n_trials", "n_parsed"], "Int64"))
     place = Place("items", range(1, len(typed) + 1))
-    assert schema.check(typed, schema.FORMS["responses"].columns, place) == []
-    assert not typed.duplicated(list(schema.RESPONSE_KEY)).any()
+    assert loading.check(typed, loading.FORMS["responses"].columns, place) == []
+    assert not typed.duplicated(list(loading.RESPONSE_KEY)).any()
     assert list(bundled.frame) == [*responses.COLUMNS, "n_parsed"]
     for table, column in (("models", "model"), ("languages", "language")):
         described = getattr(bundled, table)

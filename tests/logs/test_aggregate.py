@@ -272,7 +272,8 @@ def test_no_other_file_can_be_opened(tmp_path):
     path = write(trials(10), tmp_path / "log.csv")
     (tmp_path / "scratch").mkdir()
     table = sniff(path, "log.csv", tmp_path / "scratch")
-    with Door(table, tmp_path / "scratch") as door:
+    door = Door(table, tmp_path / "scratch")
+    with door.connection:
         rows = door.rows({"item": "item"})
         assert door.connection.execute(f"SELECT count(*) FROM ({rows})").fetchone() == (10,)
         for statement in (
