@@ -64,9 +64,8 @@ class Table:
         dotted path.
     kinds : mapping of str to str
         What each column of a Parquet file holds: text, number, or other.
-    separator : str
-    skip : int
-        Empty lines before the header.
+    separator, skip : str, int
+        Between the cells; empty lines before the header.
     """
 
     path: Path
@@ -101,6 +100,22 @@ def unpacked(path: Path) -> tuple[Any, str]:
     return (gzip.open(path) if packing == "gzip" else path.open("rb")), packing
 
 
+@contextlib.contextmanager
+def _read(path: Path, name: str) -> Iterator[tuple[Any, str]]:
+    """As `unpacked`; what a damaged file raises becomes an InputError."""
+    packing = "none"
+    try:
+        stream, packing = unpacked(path)
+        with stream:
+            yield stream, packing
+    except (EOFError, OSError, zlib.error) as error:
+        if packing != "none":
+            what = f"the {packing} file is damaged or cut off."
+            raise InputError(what, _COPY, file=name) from None
+        what = f"the file cannot be read: {getattr(error, 'strerror', '') or error}."
+        raise InputError(what, file=name) from None
+
+
 def sniff(path: Path, name: str, scratch: Path, most: int = 0) -> Table:
     """How a file is read, by its start.
 
@@ -124,19 +139,11 @@ def sniff(path: Path, name: str, scratch: Path, most: int = 0) -> Table:
     def wrong(what: str, remedy: str = _SAVE, row: int | None = None) -> InputError:
         return InputError(Problem(what, remedy, name, row))
 
-    packing = "none"
-    try:
-        stream, packing = unpacked(path)
-        with stream:
-            start = stream.read(_START)
-            size = len(start) if packing != "none" else path.stat().st_size
-            while packing != "none" and size <= most and (block := stream.read(_START)):
-                size += len(block)
-    except (EOFError, OSError, zlib.error) as error:
-        if packing != "none":
-            raise wrong(f"the {packing} file is damaged or cut off.", _COPY) from None
-        why = getattr(error, "strerror", "") or error
-        raise wrong(f"the file cannot be read: {why}.", "") from None
+    with _read(path, name) as (stream, packing):
+        start = stream.read(_START)
+        size = len(start) if packing != "none" else path.stat().st_size
+        while packing != "none" and size <= most and (block := stream.read(_START)):
+            size += len(block)
     if 0 < most < size:
         raise wrong(f"the file holds more than {most / (1 << 20):,.0f} MiB.", SMALLER)
     end = Path(path.name if packing == "none" else path.stem).suffix.lower()
@@ -161,7 +168,7 @@ def sniff(path: Path, name: str, scratch: Path, most: int = 0) -> Table:
         kind = "array" if first == "[" else "lines"
         keys = _keys(text, kind)
         if keys:
-            within = _within(path, name, packing, text, scratch) if kind == "lines" else None
+            within = _within(path, name, text, scratch) if kind == "lines" else None
             return within or Table(path, name, kind, packing, keys)
         if is_json:
             form = "an array of objects" if kind == "array" else "JSON objects, one a line"
@@ -178,13 +185,13 @@ def sniff(path: Path, name: str, scratch: Path, most: int = 0) -> Table:
     return Table(path, name, "csv", packing, columns, separator=separator, skip=skip)
 
 
-def _within(path: Path, name: str, packing: str, start: str, scratch: Path) -> Table | None:
+def _within(path: Path, name: str, start: str, scratch: Path) -> Table | None:
     """The rows under a key of one JSON object, as an array of their own; None if it is a table."""
     start = start.lstrip()
     with contextlib.suppress(ValueError, RecursionError):  # it may be longer than its start
         if start[json.JSONDecoder().raw_decode(start)[1] :].strip():
             return None  # more objects follow
-    with undamaged(packing, name), unpacked(path, packing) as stream:
+    with _read(path, name) as (stream, _):
         content = stream.read(_MOST_WITHIN)
     try:
         whole = json.loads(content)
@@ -479,11 +486,6 @@ def lines_of(table: Table) -> Iterator[int]:
                     yield start
                 header, start = header and not cells, reader.line_num + 1
         yield from count(start)
-
-
-def line_of(table: Table, row: int) -> int:
-    """The line of the n-th row of a file."""
-    return next(line for n, line in enumerate(lines_of(table), 1) if n == row)
 
 
 def importer_of(columns: Iterable[str]) -> str:

@@ -450,11 +450,11 @@ def _described(
             "show how hard an item is for it."
         )
     languages = describe_languages(frame["language"].unique())
-    described = (benchmarks, models, languages, job.report(), bundled)
-    return Responses(frame[[*COLUMNS, *said]], *described)
+    frame = frame[[*COLUMNS, *said]]
+    return Responses(frame, benchmarks, models, languages, job.report(), bundled)
 
 
-def _overview(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+def _overview(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`Responses.table`, and how many items each model answered, by benchmark and language.
 
     Names are counted as categories: copying their text takes most of the time.
@@ -463,13 +463,12 @@ def _overview(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     cells = frame[[*key, "prompting"]].astype("category")
     cells = cells.assign(n_correct=frame["n_correct"], n_trials=frame["n_trials"])
     cells["is_source"] = frame["language"] == frame["source_language"]
-    alike = {"observed": True, "sort": False}
-    promptings = cells.groupby("benchmark", **alike)["prompting"].nunique()
+    promptings = cells.groupby("benchmark", observed=True)["prompting"].nunique()
     several = cells["benchmark"].isin(cells.loc[frame["prompting"] != "", "benchmark"].unique())
-    sums = cells[several].groupby([*key, "is_source"], as_index=False, **alike)
-    sums = sums[["n_correct", "n_trials"]].sum()
-    cells = pd.concat([cells[~several], sums])
-    table = cells.groupby("benchmark", **alike).agg(
+    sums = cells[several].groupby([*key, "is_source"], observed=True, sort=False)
+    counts = sums[["n_correct", "n_trials"]].sum().reset_index()
+    cells = pd.concat([cells[~several], counts])
+    table = cells.groupby("benchmark", observed=True).agg(
         models=("model", "nunique"),
         items=("item", "nunique"),
         languages=("language", "nunique"),
@@ -479,8 +478,8 @@ def _overview(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     )
     table.insert(3, "promptings", promptings)
     full = table[["models", "items", "languages"]].prod(axis=1)
-    table["missing"] = 1 - cells.groupby("benchmark", **alike).size() / full
-    answered = cells.groupby(["benchmark", "model", "language"], **alike).size()
+    table["missing"] = 1 - cells.groupby("benchmark", observed=True).size() / full
+    answered = cells.groupby(["benchmark", "model", "language"], observed=True).size()
     source = cells[cells["is_source"]]
     rate = source["n_correct"] / source["n_trials"]
     accuracy = rate.groupby([source["benchmark"], source["model"]], observed=True).mean()

@@ -26,7 +26,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from hatlib.data.door import Door, Table, importer_of, line_of, read_problem, sniff, stem
+from hatlib.data.door import Door, Table, importer_of, read_problem, sniff, stem
+from hatlib.data.files import Place
 from hatlib.data.languages import NO_LANGUAGE
 from hatlib.errors import InputError, listing
 from hatlib.logs.answers import CELL, FIELDS, Format, Run
@@ -150,7 +151,7 @@ class Long(Format, name="long"):
             self.left_out[what] = self.left_out.get(what, 0) + n
             self.notes.dropped.append(f"{table.name}: {told}")
         elif n:
-            line = line_of(table, int(rows.loc[bad, "row"].iloc[0]))
+            line = Place(table.name, rows.loc[bad, "row"].to_numpy(), table).line(0)
             self.notes.problem(told, file=table.name, row=line, **{"remedy": self.mend} | about)
         return rows[~bad]
 
