@@ -18,7 +18,13 @@ from hatlib.data.responses import Counts, Responses
 from hatlib.errors import InputError, Problem
 from hatlib.metric.flags import Note, Remark
 from hatlib.metric.judge import Judge
-from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE, MIN_MODELS
+from hatlib.metric.pooled import (
+    LEAVE_ONE_OUT,
+    LINEAGE,
+    MIN_MODELS,
+    fit_item_response,
+    one_thread,
+)
 from hatlib.metric.profile import PROFILE_NAMES
 from hatlib.metric.reference import Standard
 from hatlib.metric.sufficient import Bools, Floats, Ints
@@ -413,10 +419,26 @@ AT_CHANCE = 0.3
 """Share of the accuracies (of models in languages) that lie at 1/k, and none below, for a doubt."""
 
 FEWEST = 3
-"""So many accuracies at 1/k it must be at least."""
+"""So many accuracies at 1/k it must be at least, and so many models to compare levels."""
 
 WITHIN = 0.03
 """Accuracies this close to 1/k lie at it, if they are known as well as that."""
+
+LEVELS = (0.0, 0.1, *(1 / k for k in reversed(OPTIONS)))
+"""Chance levels that the one that was told is compared with."""
+
+MUCH_LIKELIER = 8.0
+"""Gain in log likelihood from which on another chance level is believed. In 1,200 simulated sets
+without wrong keys a right level lost to another one by less than 5, in real ones by 6 at most."""
+
+WORTH = 3
+"""Several answers to an item count as so many: models do not find quite the same items hard."""
+
+SOME_ITEMS, SOME_MODELS = 400, 20
+"""So many items and weakest models show the chance level well enough."""
+
+LOW = 0.35
+"""Accuracies up to this share of the way from chance to 1 show how guesses come out."""
 
 
 def check_chance(counts: Counts) -> None:
@@ -442,12 +464,73 @@ chance=…).
     why = "it has the name of a test with"
     options = options_by_name(counts.benchmark)
     if not options:
-        why, options = "its answers look like guesses among", guessed_options(counts)
+        why, level = "its answers look like guesses among", likelier_chance(counts)
+        options = round(1 / level) if level else guessed_options(counts)
     if options:
         unsaid = f"nobody has said the chance level of {counts.benchmark}"
         free = "or --chance 0 if answers are free (in Python: chance=…)."
         remedy = f"Add --chance {1 / options:.3g}, {free}"
         raise InputError(f"{unsaid}, and {why} {options} options.", remedy)
+
+
+def likelier_chance(counts: Counts) -> float | None:
+    """A chance level that the source answers fit much better than the one of the counts.
+
+    An item-response model is fitted at each of `LEVELS`: guesses leave a floor under the weak
+    models' answers to hard items. A higher level must have a weak model to show it, a lower one
+    must be 0 or an accuracy clearly below what was told, as wrong keys also lower the floor.
+
+    Returns
+    -------
+    float or None
+        None if no level is much likelier, or there are fewer than three models to tell.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from hatlib import simulate_answers
+    >>> counts = simulate_answers(n_items=300, chance=0.25).responses.counts("sim")
+    >>> likelier_chance(counts) is None, likelier_chance(replace(counts, chance=0.0))
+    (True, 0.25)
+    """
+    k, n = counts.source_correct, counts.source_trials
+    asked, told = np.flatnonzero((n > 0).any(axis=1)), counts.chance
+    if len(asked) < FEWEST or counts.judge:  # a judge that errs leaves a floor, too
+        return None
+    mean, error = _accuracies(k, n)
+    weakest = asked[np.argsort(mean[asked])][:SOME_MODELS]
+    items = np.linspace(0, k.shape[1], min(SOME_ITEMS, k.shape[1]), endpoint=False).astype(int)
+    here = np.ix_(weakest, items)
+    part = replace(counts, source_correct=k[here], source_trials=n[here])
+    levels = [told, *(level for level in LEVELS if abs(level - told) > WITHIN)]
+    with one_thread():
+        fits = (fit_item_response(replace(part, chance=c), steps=30, most=WORTH) for c in levels)
+        likelihood = [fit.log_likelihood() for fit in fits]
+    best = levels[int(np.argmax(likelihood))]
+    if best > told:
+        seen = bool(mean[weakest[0]] < best + LOW * (1 - best))
+    else:
+        most = [(mean + 3 * error)[asked]]
+        for t in range(len(counts.targets)):
+            there, error = _accuracies(counts.target_correct[:, t], counts.target_trials[:, t])
+            most.append((there + 3 * error)[counts.target_trials[:, t].any(axis=1)])
+        seen = best == 0 or bool((np.concatenate(most) < told).any())
+    return best if seen and max(likelihood) - likelihood[0] > MUCH_LIKELIER else None
+
+
+def shows_chance(counts: Counts) -> bool:
+    """Whether there are models that could show a chance level: three or more, one of them weak."""
+    answered = counts.source_trials.any(axis=1)
+    mean = _accuracies(counts.source_correct, counts.source_trials)[0][answered]
+    return len(mean) >= FEWEST and bool(mean.min() < LOW + (1 - LOW) * max(LEVELS))
+
+
+def _accuracies(k: Ints, n: Ints) -> tuple[Floats, Floats]:
+    """Mean rate over items, with its standard error, of each row."""
+    items = np.maximum((n > 0).sum(axis=1), 1)
+    rate = k / np.maximum(n, 1)
+    mean = rate.sum(axis=1) / items
+    return mean, np.sqrt(np.maximum((rate**2).sum(axis=1) / items - mean**2, 1e-4) / items)
 
 
 def guessed_options(counts: Counts) -> int | None:
@@ -469,12 +552,10 @@ def guessed_options(counts: Counts) -> int | None:
     k = np.concatenate([counts.source_correct, *counts.target_correct.swapaxes(0, 1)])
     n = np.concatenate([counts.source_trials, *counts.target_trials.swapaxes(0, 1)])
     items = (n > 0).sum(axis=1)
-    k, n, items = k[items >= 30], n[items >= 30], items[items >= 30]
-    if not len(items):
+    k, n = k[items >= 30], n[items >= 30]
+    if not len(k):
         return None
-    rate = k / np.maximum(n, 1)
-    mean = rate.sum(axis=1) / items
-    error = np.sqrt(np.maximum((rate**2).sum(axis=1) / items - mean**2, 1e-4) / items)
+    mean, error = _accuracies(k, n)
     sure = error < 0.75 * WITHIN
     for options in OPTIONS:
         chance = 1 / options
@@ -494,7 +575,7 @@ def _none_is_hard(k: Ints, n: Ints, mean: Floats, chance: float) -> bool:
     items without a right answer than guesses leave. Answers to free questions have many.
     """
     several = (n >= 4).sum(axis=1) > 0.9 * (n > 0).sum(axis=1)
-    weak = several & (mean < chance + 0.35 * (1 - chance))
+    weak = several & (mean < chance + LOW * (1 - chance))
     if weak.sum() < 2 or ((mean < chance - 0.03) & several).any():
         return False
     has = n[weak] > 0

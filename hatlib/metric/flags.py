@@ -24,6 +24,7 @@ class Flag(StrEnum):
     ESTIMATORS_DIFFER = "estimators disagree"
     REPEATED_GUESSES = "guesses repeated"
     OTHER_HARDNESS = "models disagree on hardness"
+    CHANCE = "chance level doubtful"
 
     @property
     def withholds(self) -> bool:
@@ -55,6 +56,8 @@ class Remark(StrEnum):
     INTERACTION = "models find other items hard"
     UNPARSED = "answers that could not be read"
     BELOW_CHANCE = "target accuracy below chance"
+    CHANCE = "chance level doubtful"
+    CHANCE_UNSEEN = "chance level not said"
 
 
 @dataclass(frozen=True)

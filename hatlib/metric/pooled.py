@@ -8,12 +8,14 @@ from what the others show; the *interaction* says by how much (standard deviatio
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse, special, stats
+from threadpoolctl import ThreadpoolController
 
 from hatlib.data.responses import Counts
 from hatlib.errors import InputError, listing
@@ -80,6 +82,10 @@ class ItemResponse:
         move = np.linalg.solve(information, score)
         return np.asarray(move - move.mean(axis=0), dtype=np.float64)
 
+    def log_likelihood(self) -> float:
+        """Of the answers, whatever the difficulties of the items."""
+        return float(special.logsumexp(self._evidence + np.log(self.share), axis=1).sum())
+
     def posterior(self, of: ArrayLike | None = None) -> Floats:
         """P(difficulty | answers) of each item, (n_items, n_grid), from all models or some."""
         logs = self._evidence
@@ -103,7 +109,9 @@ class ItemResponse:
         return _log_likelihood(p, self.right, self.trials)
 
 
-def fit_item_response(counts: Counts, steps: int = 100, interaction: float = 0.0) -> ItemResponse:
+def fit_item_response(
+    counts: Counts, steps: int = 100, interaction: float = 0.0, most: float = np.inf
+) -> ItemResponse:
     """Fit item difficulty and model ability to the answers in the source language.
 
     Marginal maximum likelihood by EM (Bock and Aitkin 1981), with abilities held loosely to their
@@ -119,6 +127,8 @@ def fit_item_response(counts: Counts, steps: int = 100, interaction: float = 0.0
         Steps of the EM algorithm.
     interaction : float
         Standard deviation (logits) of what is hard for one model and not for the others.
+    most : float
+        The answers of a model to an item count as no more than so many.
 
     Returns
     -------
@@ -133,6 +143,8 @@ def fit_item_response(counts: Counts, steps: int = 100, interaction: float = 0.0
     True
     """
     right, trials = counts.source_correct.astype(float), counts.source_trials.astype(float)
+    worth = np.minimum(most / np.maximum(trials, 1), 1)
+    right, trials = right * worth, trials * worth
     rate = (right.sum(axis=1) + 0.5) / (trials.sum(axis=1) + 1)
     above = np.clip((rate - counts.chance) / (1 - counts.chance), 0.01, 0.99)
     ability = special.logit(above)
@@ -155,6 +167,14 @@ def fit_item_response(counts: Counts, steps: int = 100, interaction: float = 0.0
         ability = ability + np.clip((score - held * ability) / (information + held), -1, 1)
         ability -= ability.mean()
     return ItemResponse(ability, _DIFFICULTIES, share, right, trials, counts.chance, interaction)
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Threads of the matrix library only wait for one another with arrays of this size."""
+    return _controller().limit(limits=1, user_api="blas")
+
+
+_controller = cache(ThreadpoolController)  # it takes a while to find the matrix library
 
 
 def _solves(ability: Floats, chance: float, interaction: float) -> tuple[Floats, Floats]:

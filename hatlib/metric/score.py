@@ -21,32 +21,29 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
-from threadpoolctl import ThreadpoolController
 
 from hatlib import resample
 from hatlib.data.responses import Counts, Responses
 from hatlib.errors import InputError, Problem, listing
 from hatlib.metric import sufficient
-from hatlib.metric.answers import Settings, check_chance, choose
+from hatlib.metric.answers import Settings, check_chance, choose, likelier_chance, shows_chance
 from hatlib.metric.flags import Flag, Note, Remark
 from hatlib.metric.hardness import Hardness, self_hardness
 from hatlib.metric.judge import Judge
 from hatlib.metric.marks import Marks, basic_marks, nearly_solved, paired_items, support, weak_marks
-from hatlib.metric.pooled import INTERACTIONS, excess_log_odds, pooled_hardness
+from hatlib.metric.pooled import INTERACTIONS, excess_log_odds, one_thread, pooled_hardness
 from hatlib.metric.profile import Alone, Mixed, fit_profiles
 from hatlib.metric.reference import MEASURES, Fitted, Part, Reference, Standard, reference_for
 from hatlib.metric.results import BenchmarkScores, Estimate, HatScores, thinned
 from hatlib.metric.sufficient import Bools, Cells, Floats, Ints, SufficientTable
 
 Progress = Callable[[str, int, int], None]
-
-_controller = cache(ThreadpoolController)  # it takes a while to find the matrix library
 
 MANY = 200
 """With more models the sensitivity of single answers is left out, and what takes as long."""
@@ -162,9 +159,13 @@ def hat_scores(
         if progress:
             progress(name, done, len(chosen))
         counts = responses.counts(name)
-        if "chance_assumed" in about and about.loc[name, "chance_assumed"]:
+        unsaid = "chance_assumed" in about and bool(about.loc[name, "chance_assumed"])
+        if unsaid:
             check_chance(counts)
-        results.append(_score(counts, settings, generator))
+        found = _score(counts, settings, generator)
+        if unsaid and not shows_chance(counts):
+            found = replace(found, notes=(*found.notes, Note(Remark.CHANCE_UNSEEN)))
+        results.append(found)
     if progress:
         progress("scores", len(chosen), len(chosen))
     names = {str(key): str(name) for key, name in about["name"].items()}
@@ -240,13 +241,15 @@ def score_table(
 
 def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> BenchmarkScores:
     """Answers → cells → hardness → profiles → reference → redraws → what may be wrong."""
-    # Threads of the matrix library only wait for one another with arrays of this size.
-    with _controller().limit(limits=1, user_api="blas"):
+    with one_thread():
         counts, settings, notes = choose(replace(given, judge=settings.judge), settings)
         found = fitted(counts, settings)
         trials = _usual_trials(counts)
         marks, seen = weak_marks(found, counts, trials)
         notes += seen
+        if settings.draws and (likelier := likelier_chance(counts)) is not None:
+            marks[Flag.CHANCE] = np.ones(found.curves.shape[:2], dtype=bool)
+            notes.append(Note(Remark.CHANCE, {"told": counts.chance, "likelier": likelier}))
         if settings.judge:
             notes.append(Note(Remark.JUDGE, {"judge": settings.judge}))
         if len(found.parts) > 1:

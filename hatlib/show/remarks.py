@@ -55,6 +55,8 @@ def note_text(note: Note) -> str:
         name += "_TO_OTHERS"
     elif note.remark is Remark.UNNAMED_PROMPTS and data:
         name += "_MOVED"
+    elif note.remark is Remark.CHANCE:
+        name += "_LOW" if data["likelier"] > data["told"] else "_HIGH"
     elif note.remark is Remark.REPEATED:
         more = {"listed": _some(data["models"])}
     elif note.remark is Remark.UNPARSED:

@@ -22,11 +22,13 @@ from hatlib.metric.answers import (
     excess_agreement,
     guessed_options,
     leave_one_out,
+    likelier_chance,
 )
 from hatlib.metric.checks import identity_control
 from hatlib.metric.flags import Flag, Remark
 from hatlib.metric.score import score_counts
 from hatlib.metric.sufficient import cells_of
+from hatlib.show.remarks import note_text
 
 ABILITY = np.linspace(-2, 2.5, 7)
 H = (np.arange(4000) + 0.5) / 4000
@@ -293,6 +295,61 @@ def test_multiple_choice_is_not_scored_at_an_assumed_chance_level(tmp_path):
         hatlib.hat_scores(hatlib.load_responses(tmp_path / "a.csv"), draws=0)
     told = hatlib.load_responses(tmp_path / "a.csv", chance=0.0)
     assert hatlib.hat_scores(told, draws=0).benchmark().chance == 0
+
+
+@pytest.mark.parametrize("n", [1, 5])
+@pytest.mark.parametrize(
+    ("chance", "told"), [(0.0, 0.25), (0.0, 0.5), (0.25, 0.0), (0.25, 0.5), (0.5, 0.0), (0.5, 0.25)]
+)
+def test_answers_contradict_a_chance_level_that_is_told_wrong(chance, told, n):
+    ability = np.linspace(-2.5, 2, 20)
+    found, right = [], []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        p = chance + (1 - chance) * special.expit(logits(rng, 500, ability))
+        given = answered(rng, p, chance + 0.7 * (p - chance), n=n, chance=chance)
+        right.append(likelier_chance(given))
+        found.append(likelier_chance(replace(given, chance=told)))
+    assert right == [None] * 4
+    assert sum(level is not None and abs(level - chance) <= 0.1 for level in found) >= 3
+    scores = score_counts(replace(given, chance=told), draws=20)
+    assert scores.marks[Flag.CHANCE][np.isfinite(scores.hat)].all()
+    text = note_text(next(note for note in scores.notes if note.remark is Remark.CHANCE))
+    assert f"told too {'high' if told > chance else 'low'}" in text
+    assert "--chance" in text
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.1, 0.25, 0.5])
+@pytest.mark.parametrize("sd", [0.0, 1.5])
+def test_a_chance_level_that_is_told_right_is_believed(chance, sd):
+    """Whatever the hardness, and if models find other items hard."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        hard = (rng.normal(0, 1.5, 200), rng.gamma(1.2, 1.6, 200) - 2, rng.choice([-2.0, 2.0], 200))
+        ability = rng.normal(0, 1.5, rng.integers(1, 9))[:, None]
+        at = ability - hard[seed % 3] + sd * rng.normal(size=(len(ability), 200))
+        p = chance + (1 - chance) * special.expit(at)
+        assert likelier_chance(answered(rng, p, p, n=(1, 5)[seed % 2], chance=chance)) is None
+
+
+def test_no_real_set_has_a_doubtful_chance_level():
+    names = ["clika-csqa", "codereval-java", "copa-dialects", "mgsm", "winogrande-african"]
+    real = hatlib.load_responses(sets=names)
+    doubtful = [name for name in names if likelier_chance(real.counts(name)) is not None]
+    assert doubtful == []
+    assert likelier_chance(replace(real.counts("clika-csqa"), chance=0.0)) == 0.2
+    assert likelier_chance(replace(real.counts("codereval-java"), chance=0.25)) == 0
+
+
+@pytest.mark.parametrize(("ability", "is_said"), [([0.5], True), ([2.0, 2.5, 3.0], True),
+                                                  ([-2.0, 0.0, 1.0], False)])  # fmt: skip
+def test_what_cannot_show_the_chance_level_is_said(ability, is_said, tmp_path):
+    frame = hatlib.simulate_answers(ability, n_items=200).responses.frame
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    for chance in (None, 0.0):
+        loaded = hatlib.load_responses(tmp_path / "a.csv", chance=chance)
+        notes = said(hatlib.hat_scores(loaded, draws=0).benchmark())
+        assert (Remark.CHANCE_UNSEEN in notes) == (is_said and chance is None)
 
 
 @pytest.mark.parametrize("chance", [0.2, 0.25, 1 / 3, 0.5])
