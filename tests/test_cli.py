@@ -121,8 +121,6 @@ def test_notebooks_are_listed(hat):
     ("arguments", "message"),
     [
         (["run", "tini"], "Did you mean tiny?"),
-        (["run", "../tiny"], "no notebook of this name"),
-        (["run", "tiny", "-p", "facto=2"], "Did you mean factor?"),
         (["run", "tiny", "-p", "n=many"], "the parameter n is a whole number. (found: many)"),
         (["run", "tiny", "-p", "n"], "this is not name=value. (found: n)"),
         (["run", "tiny", "-p", "n=1", "-p", "n=2"], "given twice"),

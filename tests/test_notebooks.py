@@ -111,10 +111,7 @@ CASES: dict[str, tuple[Any, Parameters]] = {
     "two models, no sizes of samples": (table(2).drop(columns="n_items"), {}),
     "all 0": (sets(a=NONE, b=ALL), {}),
     "all 1": (sets(a=ALL, b=NONE), {}),
-    "at and below chance": (
-        sets(a=ALL.assign(accuracy=0.25), b=ALL.assign(accuracy=0.2)),
-        {"chance": 0.25},
-    ),
+    "at and below chance": (AT_CHANCE, {"chance": 0.25}),
     "hostile": (hostile(), {"developer": "<script>alert(1)</script>"}),
     "400 models": (table(400), {}),
 }

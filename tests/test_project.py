@@ -22,7 +22,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import hatlib
-from hatlib.publish.catalogue import bind, notebooks
+from hatlib.publish.catalogue import bind, notebook_named
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -193,9 +193,9 @@ def test_parameters_are_typed_literals_with_help_and_read_later(path):
         assert re.fullmatch(r"[a-z_]+: (str|int|float|bool|list) = .+  # \S.+", line), line
     tree = ast.parse(cells[at].source)
     declared = {node.target.id: node for node in tree.body if isinstance(node, ast.AnnAssign)}
-    (notebook,) = (each for each in notebooks(ROOT) if each.path == path)
-    assert [each.name for each in notebook.parameters] == list(declared)
-    for each in notebook.parameters:
+    parameters = notebook_named(path.stem, ROOT).parameters
+    assert [each.name for each in parameters] == list(declared)
+    for each in parameters:
         assert ast.literal_eval(declared[each.name].value) == each.default
         assert declared[each.name].annotation.id == each.type
         assert bind([each], {each.name: each.default}) == {each.name: each.default}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import threading
 import time
 import urllib.request
@@ -93,7 +92,6 @@ def test_notebooks_are_described_and_found_from_below(place, monkeypatch):
     assert (found.name, found.title) == ("tiny", "The tiny")
     assert (found.question, found.needs) == ("Is it small?", "Nothing.")
     assert found.parameters[3] == Parameter("n", "int", -2, "a count")
-    assert len(found.parameters) == 6
     monkeypatch.chdir(place / "notebooks")
     assert find_root() == place
 
@@ -125,13 +123,7 @@ def test_a_run_leaves_a_notebook_and_a_page(place):
 
 
 @pytest.mark.notebook
-def test_a_failure_leaves_nothing_but_the_half_run_notebook(place):
-    notebook(place / "notebooks/bad.ipynb", code("1 / 0"))
-    with pytest.raises(RunError, match="bad: cell 2 failed: ZeroDivisionError") as caught:
-        run_notebook("bad", root=place, out="out")
-    kept = Path(str(caught.value).split()[-1])
-    assert kept.is_file() and not Path("out").exists()
-    shutil.rmtree(kept.parent)
+def test_a_python_that_ends_and_a_mistake_of_the_user_are_told(place):
     notebook(place / "notebooks/bad.ipynb", code("import os\nos._exit(3)"))
     with pytest.raises(RunError, match="bad: the Python that ran it stopped"):
         run_notebook("bad", root=place)
@@ -140,15 +132,6 @@ def test_a_failure_leaves_nothing_but_the_half_run_notebook(place):
     with pytest.raises(InputError) as mistake:
         run_notebook("bad", root=place)
     assert [str(problem) for problem in mistake.value.problems] == ["no sizes.", "no dates."]
-
-
-def test_results_are_not_overwritten(place):
-    Path("out").mkdir()
-    for name in ("tiny.ipynb", "tiny.html"):
-        Path("out", name).write_text("mine")
-    with pytest.raises(InputError, match="--force") as caught:
-        run_notebook("tiny", root=place, out="out")
-    assert len(caught.value.problems) == 2
 
 
 NEAR = ["tini", "../tiny", "tiny.ipynb", "notebooks/tiny", "tiny\0"]
@@ -311,7 +294,6 @@ def test_a_book_on_ones_own_data_is_beside_the_standard_one(tmp_path, runs):
     assert rerun(root, runs, data=mine) == ["a"]
     assert rerun(root, runs, data=mine) == []
     assert rerun(root, runs) == []
-    shutil.copy(mine / "accuracies.csv", mine / "accuracies-2.csv")
     (mine / "accuracies-2.csv").write_text("model,language,accuracy\nm9,en,0.5\nm9,de,0.4\n")
     assert rerun(root, runs, data=mine) == ["a"]
     assert build_book(root=root, data=mine).index.parts[-3:-1] == ("book-my-data", "html")

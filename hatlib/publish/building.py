@@ -37,6 +37,18 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")  # of tables that a book on a user's d
 LAST = ("findings",)
 """Notebooks that read what the others found, and so run after them."""
 
+# Jupyter Book has no option for it, and not all of its parts say that they may be read in parallel;
+# the pages come out the same, byte by byte.
+_JUPYTER_BOOK = """
+from functools import partial
+from jupyter_book import sphinx
+from jupyter_book.cli.main import main
+from sphinx.application import Sphinx
+Sphinx.is_parallel_allowed = lambda self, kind: True
+sphinx.build_sphinx = partial(sphinx.build_sphinx, jobs=2)
+main()
+"""
+
 
 @dataclass(frozen=True)
 class Book:
@@ -324,10 +336,9 @@ def run_jupyter_book(site: Site, builder: str = "html") -> Path:
     config = site.generated / "config.yml"
     known = yaml.safe_load((site.root / "_config.yml").read_text(encoding="utf-8"))
     write(config, yaml.safe_dump(address.configured(known), allow_unicode=True))
-    program = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "build", str(site.book), "--config", str(config)]
+    places = ["build", str(site.book), "--config", str(config), "--path-output", str(work)]
     result = subprocess.run(
-        [*command, "--path-output", str(work), "--builder", builder, "-W", "--keep-going"],
+        [sys.executable, "-c", _JUPYTER_BOOK, *places, "--builder", builder, "-W", "--keep-going"],
         cwd=site.root,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
