@@ -26,15 +26,12 @@ class Flag(StrEnum):
     OTHER_HARDNESS = "models disagree on hardness"
     CHANCE = "chance level doubtful"
 
-    @property
-    def withholds(self) -> bool:
-        """Whether there is no score with this flag."""
-        return self in (Flag.NO_SUCCESS, Flag.NEAR_CHANCE, Flag.FEW_ITEMS, Flag.ONE_ANSWER)
 
-    @property
-    def weakens(self) -> bool:
-        """Whether a score with this flag enters no verdict."""
-        return self not in (Flag.ONE_PROMPT, Flag.OTHER_HARDNESS)
+WITHHOLDING = (Flag.NO_SUCCESS, Flag.NEAR_CHANCE, Flag.FEW_ITEMS, Flag.ONE_ANSWER)
+"""With one of these there is no score."""
+
+HARMLESS = (Flag.ONE_PROMPT, Flag.OTHER_HARDNESS)
+"""A score with one of these still enters verdicts."""
 
 
 class Remark(StrEnum):

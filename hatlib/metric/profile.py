@@ -389,16 +389,17 @@ def _fit_mixed(
         jacobian = posterior @ (slope[..., None] * basis)
         weighted = (jacobian * (weight * items)[..., None]).swapaxes(2, 3)
         information = weighted @ jacobian
-        target = _times(weighted, rates - expected) + _times(information, parameters)
+        target = weighted @ (rates - expected)[..., None] + information @ parameters[..., None]
         covariance = np.linalg.inv(information + precision[:, None, :] * eye)
         # What the data say of the common part: each model counts as far as it is known.
         known = eye * precision[:, None, :] - (
             precision[:, :, None] * covariance * precision[:, None, :]
         )
         common_covariance = np.linalg.inv(known.sum(axis=0) + np.diag(held))
-        pull = (precision * _times(covariance, target)).sum(axis=0)
-        common = _times(common_covariance, pull + held * prior)
-        move = _times(covariance, target + precision * common) - parameters
+        pull = (precision[..., None] * (covariance @ target)).sum(axis=0)
+        common = (common_covariance @ (pull + (held * prior)[..., None]))[..., 0]
+        shrunk = covariance @ (target + (precision * common)[..., None])
+        move = shrunk[..., 0] - parameters
         size = np.abs(move).max(axis=2, keepdims=True)
         parameters = parameters + move * np.minimum(1, 2 / np.maximum(size, 1e-12))
         if profile == "adaptive" and start is None and n_models > 1 and step >= _EVIDENCE:
@@ -418,10 +419,6 @@ def _fit_mixed(
         profile, c, basis, line, below, parameters, shape, covariance,
         weight, jacobian, information, common_covariance, common_sd,
     )  # fmt: skip
-
-
-def _times(matrices: Floats, vectors: Floats) -> Floats:
-    return np.asarray((matrices @ vectors[..., None])[..., 0])
 
 
 def _overdispersion(table: SufficientTable) -> Floats:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hatlib.data.loading import MODEL_COLUMNS
 from hatlib.errors import InputError, listing
-from hatlib.metric.flags import Flag, Note
+from hatlib.metric.flags import HARMLESS, Flag, Note
 from hatlib.metric.hardness import Hardness
 from hatlib.metric.profile import Shape
 from hatlib.metric.reference import Standard
@@ -138,7 +138,7 @@ class BenchmarkScores:
     @cached_property
     def sound(self) -> Bools:
         """Where there is a score that no flag weakens."""
-        weak = [mark for flag, mark in self.marks.items() if flag.weakens]
+        weak = [mark for flag, mark in self.marks.items() if flag not in HARMLESS]
         return np.asarray(np.isfinite(self.hat) & ~np.any(weak, axis=0))
 
 

@@ -33,7 +33,7 @@ from hatlib.data.responses import Counts, Responses
 from hatlib.errors import InputError, Problem, listing
 from hatlib.metric import sufficient
 from hatlib.metric.answers import Settings, check_chance, choose, likelier_chance, shows_chance
-from hatlib.metric.flags import Flag, Note, Remark
+from hatlib.metric.flags import WITHHOLDING, Flag, Note, Remark
 from hatlib.metric.hardness import Hardness, self_hardness
 from hatlib.metric.judge import Judge
 from hatlib.metric.marks import Marks, basic_marks, nearly_solved, paired_items, support, weak_marks
@@ -313,7 +313,7 @@ def _joined(
     curves = _curves(parts, [part.fit.parameters for part in parts])
     distribution = np.sum([part.share * part.hardness.distribution for part in parts], axis=0)
     marks = basic_marks(table, [part.table for part in parts])
-    none = np.any([mark for flag, mark in marks.items() if flag.withholds], axis=0)
+    none = np.any([marks[flag] for flag in WITHHOLDING], axis=0)
     # Models without a score, such as those at chance, are no population to compare others at.
     members = ~none.all(axis=1)
     if not members.any():
@@ -468,7 +468,7 @@ def _result(
         estimates[name] = Estimate(value, value - reach, value + reach, se, draws)
     estimates["score"] = estimates.pop("hat")
     marks = marks | {Flag.EXTRAPOLATED: extrapolated}
-    always = [flag for flag in Flag if flag.withholds or flag is Flag.OTHER_LANGUAGES]
+    always = (*WITHHOLDING, Flag.OTHER_LANGUAGES)
     bands = curve_draws = None
     if redrawn is not None and redrawn.curves is not None:
         bands = resample.percentile_interval(redrawn.curves, settings.level)

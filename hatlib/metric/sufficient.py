@@ -134,14 +134,6 @@ class Ledger:
     cell: Ints
     columns: Floats
 
-    @staticmethod
-    def of(item: Ints, cell: Ints, source: Floats, known: Floats, rates: Floats) -> Ledger:
-        """From the weights in the source, and weights and weighted rates of targets × entries."""
-        macro = rates.sum(axis=0) / np.maximum((known > 0).sum(axis=0), 1)
-        columns = np.vstack([source, known.max(axis=0, initial=0), known, macro, rates]).T
-        order = np.argsort(cell, kind="stable")
-        return Ledger(item[order], cell[order], columns[order])
-
     def sums(self, weights: Floats, n_cells: int, power: int = 1) -> Floats:
         """Sums in each cell for weights (n_draws, n_items); (n_columns, n_draws, n_cells)."""
         columns, mine = self.columns**power, weights[:, self.item]
@@ -177,9 +169,10 @@ def plain_ledgers(counts: Counts, cell: Ints) -> list[Ledger]:
     ledgers = []
     for row, rates in zip(cell, target_rates(counts), strict=True):
         item = np.flatnonzero(row >= 0)
-        mine = rates[1:, item]
-        known, filled = np.isfinite(mine).astype(float), np.nan_to_num(mine)
-        ledgers.append(Ledger.of(item, row[item], np.ones(len(item)), known, filled))
+        item = item[np.argsort(row[item], kind="stable")]
+        mine = rates[:, item]
+        columns = np.vstack([np.ones(len(item)), np.isfinite(mine), np.nan_to_num(mine)])
+        ledgers.append(Ledger(item, row[item], columns.T))
     return ledgers
 
 
@@ -218,17 +211,20 @@ def cells_of(counts: Counts, one_out: Bools | None = None) -> Cells:
     codes = np.unique(np.concatenate([left, whole[others]]))
     ledgers = plain_ledgers(counts, np.where(others, np.searchsorted(codes, whole), -1))
     # Rows of one item in one cell are one entry.
-    keys, where = np.unique(owner * len(codes) + np.searchsorted(codes, left), return_inverse=True)
+    place = (p.model * len(codes) + np.searchsorted(codes, left)) * n_items + p.item
+    keys, where = np.unique(place, return_inverse=True)
+    (model, cell), item = np.divmod(keys // n_items, len(codes)), keys % n_items
     spot, shape = language * len(keys) + where, (len(counts.targets) + 1, len(keys))
     weight, sums = (
         np.bincount(spot, each, np.prod(shape)).astype(float).reshape(shape)
         for each in (share, share * rates)
     )
-    model, item = np.divmod(keys // len(codes), n_items)
-    cell = keys % len(codes)
     for m in np.flatnonzero(one_out):
         at = model == m
-        ledgers[m] = Ledger.of(item[at], cell[at], weight[0, at], weight[1:, at], sums[1:, at])
+        known, right = weight[1:, at], sums[1:, at]
+        macro = right.sum(axis=0) / np.maximum((known > 0).sum(axis=0), 1)
+        rows = [weight[0, at], known.max(axis=0, initial=0), known, macro, right]
+        ledgers[m] = Ledger(item[at], cell[at], np.vstack(rows).T)
     return Cells(len(codes), codes % base, codes // base, tuple(ledgers))
 
 
@@ -342,8 +338,7 @@ def merge_tables(tables: Sequence[SufficientTable]) -> SufficientTable:
     if not tables:
         raise InputError("There is no table to merge.")
     first = tables[0]
-    said = [(t.benchmark, t.source_language, t.chance, t.judge) for t in tables]
-    if any(each != said[0] for each in said):
+    if len({(t.benchmark, t.source_language, t.chance, t.judge) for t in tables}) > 1:
         what = "the tables differ in benchmark, source language, chance level or judge."
         raise InputError(what, "Merge the tables of one benchmark only.")
     if any(len(t.trials) != t.items.shape[2] for t in tables):
