@@ -59,22 +59,19 @@ class Settings:
     interaction: float = 0.0
 
     def __post_init__(self) -> None:
-        own = isinstance(self.reference, Standard)
-        known = self.hardness in HARDNESS_NAMES or self.hardness.startswith(LINEAGE)
-        right = {
-            "hardness": (known, ", ".join(HARDNESS_NAMES)),
-            "profile": (self.profile in PROFILES, ", ".join(PROFILES)),
-            "reference": (
-                own or self.reference in REFERENCE_NAMES,
-                "uniform, pooled or a standard",
-            ),
-            "correlation": (0 <= (self.correlation or 0) < 1, "a number from 0 to below 1"),
-            "draws": (self.draws == 0 or self.draws >= 20, "20 or more, or 0 for no interval"),
-            "level": (0 < self.level < 1, "a number between 0 and 1"),
-        }
+        hardness = self.hardness in HARDNESS_NAMES or self.hardness.startswith(LINEAGE)
+        reference = isinstance(self.reference, Standard) or self.reference in REFERENCE_NAMES
+        right = [
+            ("hardness", hardness, ", ".join(HARDNESS_NAMES)),
+            ("profile", self.profile in PROFILES, ", ".join(PROFILES)),
+            ("reference", reference, "uniform, pooled or a standard"),
+            ("correlation", 0 <= (self.correlation or 0) < 1, "a number from 0 to below 1"),
+            ("draws", self.draws == 0 or self.draws >= 20, "20 or more, or 0 for no interval"),
+            ("level", 0 < self.level < 1, "a number between 0 and 1"),
+        ]
         problems = [
             Problem(f"{name} cannot be this.", f"Use {use}.", value=str(getattr(self, name)))
-            for name, (fine, use) in right.items()
+            for name, fine, use in right
             if not fine
         ]
         if problems:
@@ -107,28 +104,27 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
     same = repeated(counts)
     if same.any():
         k, n = counts.source_correct, counts.source_trials
-        many = same[:, None] & (n > 0)
-        k, n = np.where(many, 2 * k > n, k), np.where(many, 1, n)
-        counts = replace(counts, source_correct=k.astype(np.int64), source_trials=n)
+        once = same[:, None] & (n > 0)
+        k, n = np.where(once, 2 * k > n, k).astype(np.int64), np.where(once, 1, n)
+        counts = replace(counts, source_correct=k, source_trials=n)
         note(Remark.REPEATED, models=np.array(counts.models)[same].tolist())
     trials = counts.source_trials[counts.source_trials > 0]
     if not len(trials):
         what = f"{counts.benchmark} has no answer in the source language {counts.source_language}."
         raise InputError(what)
     several, hardness = np.median(trials) >= 2, settings.hardness
-    if hardness == "self" and not several:
+    if hardness == "auto":
+        hardness = "self"
+        if not several and len(counts.models) >= MIN_MODELS:
+            hardness = LEAVE_ONE_OUT
+            note(Remark.ONE_ANSWER, models=len(counts.models))
+        elif not several:  # the flag of one answer an item withholds every score
+            note(Remark.NO_HARDNESS, models=len(counts.models), needed=MIN_MODELS)
+    elif hardness == "self" and not several:
         again = " (those that only repeat one another count once)" if same.any() else ""
         what = f"{counts.benchmark} has one answer an item{again}, which cannot show its hardness."
         remedy = "Use hardness pooled with several models, or ask each item several times."
         raise InputError(what, remedy)
-    if hardness == "auto" and several:
-        hardness = "self"
-    elif hardness == "auto" and len(counts.models) >= MIN_MODELS:
-        note(Remark.ONE_ANSWER, models=len(counts.models))
-        hardness = LEAVE_ONE_OUT
-    elif hardness == "auto":  # the flag of one answer an item withholds every score
-        note(Remark.NO_HARDNESS, models=len(counts.models), needed=MIN_MODELS)
-        hardness = "self"
     elif hardness != "self" and counts.prompted is not None and several:
         note(Remark.PROMPTINGS_ADDED, method=hardness)
     settings = replace(settings, hardness=hardness)
@@ -150,7 +146,7 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
         if correlation:
             note(Remark.CORRELATION_GIVEN, correlation=correlation)
         elif correlation is None and names:
-            within, correlation = told_by_promptings(counts, one_out is not None)
+            within, correlation, _ = _correlation(_pairs(counts), one_out is not None)
             if np.isfinite(within):
                 note(Remark.CORRELATION_FOUND, within=within, correlation=correlation)
         settings = replace(settings, one_out=one_out, correlation=correlation or 0.0)
@@ -283,17 +279,16 @@ def answer_correlation(responses: Responses, benchmark: str = "") -> pd.DataFram
     [{'correlation': 0.0, 'by_design': True}]
     """
     name = benchmark or responses.benchmarks["benchmark"].iloc[0]
-    counts, rows = responses.counts(name), []
-    pairs = _pairs(counts)
-    for m, model in enumerate(counts.models):
-        within, share, n = _correlation(pairs[:, m])
-        design = not np.isfinite(within)
-        rows.append((model, within, 0.0 if design else within * share, design, n))
-    rows = [row for row in rows if row[-1]]
-    if not rows:
+    counts = responses.counts(name)
+    each = [_correlation(sums) for sums in _pairs(counts).swapaxes(0, 1)]
+    found = pd.DataFrame(each, columns=["within", "correlation", "n_items"])
+    found.insert(0, "model", pd.Series(counts.models, dtype="str"))
+    found.insert(3, "by_design", found["within"].isna())
+    found = found[found["n_items"] > 0].reset_index(drop=True)
+    if found.empty:
         what = f"{name} has no item with several promptings in the source language."
         raise InputError(what, "Name the promptings in the column prompting.")
-    return pd.DataFrame(rows, columns=["model", "within", "correlation", "by_design", "n_items"])
+    return found
 
 
 def _pairs(counts: Counts) -> Floats:
@@ -313,8 +308,12 @@ def _pairs(counts: Counts) -> Floats:
     return np.array(sums, dtype=float).reshape(5, *shape)
 
 
-def _correlation(pairs: Floats) -> tuple[float, float, int]:
-    """Correlation within a prompt (nan if unknown), share of such pairs, number of items."""
+def _correlation(pairs: Floats, one_out: bool = False) -> tuple[float, float, int]:
+    """How alike answers to one prompt are (nan if unknown), and an average pair of all answers.
+
+    The last number is the items behind it. For all models together it is one value, which is
+    steadier. The average may be over the answers that are left without those to one prompt.
+    """
     right, total, same_right, same, prompts = pairs
     across = total * (total - 1) - same
     usable = (same > 0) & (across > 0)
@@ -325,38 +324,13 @@ def _correlation(pairs: Floats) -> tuple[float, float, int]:
     within, between = (same_right / same).mean(), (across_right / across[usable]).mean()
     mean = (right / total).mean()
     rho = (within - between) / (mean - between) if mean > between else 0.0
+    rho = float(np.clip(rho, 0, MOST))
     share = (same / (total * (total - 1))).mean()
-    return float(np.clip(rho, 0, MOST)), float(share), int(usable.sum())
-
-
-def told_by_promptings(counts: Counts, one_out: bool) -> tuple[float, float]:
-    """The correlation of the answers that show hardness, from promptings with several samples.
-
-    One value for all models, which is steadier.
-
-    Parameters
-    ----------
-    counts : Counts
-        Answers to one benchmark.
-    one_out : bool
-        Whether the answers of one prompting are left out.
-
-    Returns
-    -------
-    within : float
-        Correlation of two answers to one prompt; nan if it cannot be estimated.
-    correlation : float
-        Of an average pair of the answers; 0 if it cannot be estimated.
-    """
-    pairs = _pairs(counts)
-    within, share, _ = _correlation(pairs)
-    if not np.isfinite(within):
-        return within, 0.0
     if one_out:
         _, total, _, same, prompts = pairs[:, (pairs[4] > 1) & (pairs[3] > 0)]
-        left = total - total / prompts  # answers without those to one prompt
-        share = float((same * (1 - 1 / prompts) / np.maximum(left * (left - 1), 1)).mean())
-    return within, within * share
+        left = total - total / prompts
+        share = (same * (1 - 1 / prompts) / np.maximum(left * (left - 1), 1)).mean()
+    return rho, rho * float(share), int(usable.sum())
 
 
 def excess_agreement(counts: Counts) -> pd.DataFrame:
