@@ -106,10 +106,10 @@ def compare_models(
     found = _differences(chosen, pair, t, scores.level).drop(columns="reach")
     metrics = pd.DataFrame({n: v[pair, t] for n, v in chosen.metrics.items()}, ["a", "b"]).T
     metrics = metrics.drop("conditional_transfer").rename_axis("measure").reset_index()
+    metrics["difference"] = metrics["a"] - metrics["b"]
     flags = tuple(dict.fromkeys(flag for m in pair for flag in chosen.flags_of(m, t)))
-    gaps = metrics.assign(difference=metrics["a"] - metrics["b"])
     names, numbers = np.array(scores.shown(chosen))[pair].tolist(), found.iloc[0].astype(float)
-    values: list[Any] = [*names, *chosen.hat[pair, t].tolist(), *numbers, flags, gaps]
+    values: list[Any] = [*names, *chosen.hat[pair, t].tolist(), *numbers, flags, metrics]
     return Difference(*values)
 
 
@@ -192,19 +192,13 @@ def compare_all(scores: HatScores, *, benchmark: str = "", target: str = MACRO) 
     better = np.zeros((n, n), dtype=bool)
     better[first[apart], second[apart]] = True
     ids, shown = np.array(chosen.models), np.array(scores.shown(chosen))
-    numbers = {name: getattr(chosen, name)[order, t] for name in ("hat", "low", "high")}
-    models = pd.DataFrame(
-        {
-            "model": ids[order],
-            "display_name": shown[order],
-            **numbers,
-            "flag": chosen.flags[order, t],
-        }
-    ).assign(
-        tie_group=_letters(n, better) if n <= MOST_LETTERS else "",
-        rank_low=1 + better.sum(axis=0),
-        rank_high=n - better.sum(axis=1),
-    )
+    models = pd.DataFrame({"model": ids[order], "display_name": shown[order]})
+    for column in ("hat", "low", "high"):
+        models[column] = getattr(chosen, column)[order, t]
+    models["flag"] = chosen.flags[order, t]
+    models["tie_group"] = _letters(n, better) if n <= MOST_LETTERS else ""
+    models["rank_low"] = 1 + better.sum(axis=0)
+    models["rank_high"] = n - better.sum(axis=1)
     for column, values in (("model", shown[order]), ("id", ids[order])):
         for end, place in (("_a", first), ("_b", second)):
             pairs[column + end] = pd.Series(values[place], dtype="str")
@@ -237,14 +231,13 @@ def _told_apart(draws: Floats, pairs: pd.DataFrame, level: float) -> Bools:
         return np.zeros(0, dtype=bool)
     se = np.maximum(pairs["se"].to_numpy(), 1e-12)
     gap = np.ascontiguousarray((draws - draws.mean(axis=0)).T)
-    n, n_draws = gap.shape
-    ends = np.cumsum(np.arange(n - 1, 0, -1))  # of the pairs of each model
-    largest = np.zeros(n_draws)
-    for start in range(0, n_draws, _BLOCK):
-        some = gap[:, start : start + _BLOCK]
-        for i, each in enumerate(np.split(se, ends[:-1])):
-            size = (np.abs(some[i + 1 :] - some[i]) / each[:, None]).max(axis=0)
-            np.maximum(largest[start : start + _BLOCK], size, out=largest[start : start + _BLOCK])
+    each = np.split(se, np.cumsum(np.arange(len(gap) - 1, 1, -1)))  # of the pairs of each model
+    largest = np.zeros(len(draws))
+    for start in range(0, len(draws), _BLOCK):
+        some, here = gap[:, start : start + _BLOCK], largest[start : start + _BLOCK]
+        for i, mine in enumerate(each):
+            size = (np.abs(some[i + 1 :] - some[i]) / mine[:, None]).max(axis=0)
+            np.maximum(here, size, out=here)
     # Few effective items make a standard error itself uncertain, as in the intervals.
     inflation = pairs["reach"].to_numpy() / stats.norm.ppf((1 + level) / 2)
     return np.abs(pairs["difference"].to_numpy()) / se > np.quantile(largest, level) * inflation

@@ -345,7 +345,7 @@ def excess_log_odds(counts: Counts, parts: Sequence[Part]) -> Floats:
     for part in parts:
         source, curves = source_rates(counts)[:, part.items], part.fit.values(part.fit.parameters)
         grid = part.hardness.grid
-        for m, ledger in enumerate(part.cells.ledgers):
+        for m, ledger in enumerate(part.ledgers):
             h, f = part.hardness.posterior[m], curves[m, 1:]
             own = source[m, ledger.item, None]
             known, right = ledger.columns[:, 2 : n_targets + 1], ledger.columns[:, n_targets + 2 :]

@@ -87,11 +87,8 @@ def fit_profiles(
     def expect(f: Floats) -> Floats:
         return np.asarray(f @ hardness.posterior.swapaxes(1, 2))[:, None]
 
-    items, rates = (
-        table.items[:, None],
-        np.nan_to_num(mean_rates(table.rates, table.items))[:, None],
-    )
-    parameters = solve(items, rates, expect, blank[:, None])[:, 0]
+    items, rates = table.items[:, None], mean_rates(table.rates, table.items)[:, None]
+    parameters = solve(items, np.nan_to_num(rates), expect, blank[:, None])[:, 0]
     return Alone(profile, parameters, basis, solve)
 
 
@@ -152,8 +149,7 @@ def _quadratic(table: SufficientTable, hardness: Hardness) -> tuple[Floats, Solv
     sums of powers without error in the mean, and solve the normal equations of rate on 1, h, h².
     """
     if table.judge:
-        what = "profile quadratic cannot be corrected for a judge."
-        raise InputError(what, "Use adaptive.")
+        raise InputError("profile quadratic cannot be corrected for a judge.", "Use adaptive.")
     if (fewest := table.trials.min()) < 4:
         what = "profile quadratic needs at least four answers an item."
         raise InputError(what, "Use adaptive.", value=f"{fewest} answers")
@@ -372,10 +368,8 @@ def _fit_mixed(
         line = np.tile(odds, (n_targets, 1))
     below = np.clip(level, 0, 1)[:, None] * np.minimum(hardness.grid - c, 0)
     items = np.where(silent[:, None, None], 0, table.items)
-    rates, factor = (
-        np.nan_to_num(mean_rates(table.rates, table.items)),
-        _overdispersion(table)[..., None],
-    )
+    rates = np.nan_to_num(mean_rates(table.rates, table.items))
+    factor = _overdispersion(table)[..., None]
     parameters = np.tile(prior, (n_models, 1, 1))
     posterior, eye = hardness.posterior[:, None], np.eye(n_terms)
     held = 1 / common_sd**2
@@ -392,9 +386,8 @@ def _fit_mixed(
         target = weighted @ (rates - expected)[..., None] + information @ parameters[..., None]
         covariance = np.linalg.inv(information + precision[:, None, :] * eye)
         # What the data say of the common part: each model counts as far as it is known.
-        known = eye * precision[:, None, :] - (
-            precision[:, :, None] * covariance * precision[:, None, :]
-        )
+        held_back = precision[:, :, None] * covariance * precision[:, None, :]
+        known = eye * precision[:, None, :] - held_back
         common_covariance = np.linalg.inv(known.sum(axis=0) + np.diag(held))
         pull = (precision[..., None] * (covariance @ target)).sum(axis=0)
         common = (common_covariance @ (pull + (held * prior)[..., None]))[..., 0]

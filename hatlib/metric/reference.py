@@ -32,7 +32,7 @@ from hatlib.errors import InputError
 from hatlib.metric.flags import Flag
 from hatlib.metric.hardness import Hardness, onto_grid
 from hatlib.metric.profile import TERMS, ProfileFit, Shape
-from hatlib.metric.sufficient import MACRO, Bools, Cells, Floats, SufficientTable
+from hatlib.metric.sufficient import MACRO, Bools, Floats, Ledger, SufficientTable
 from hatlib.thresholds import BOOK
 
 SLICES = 5
@@ -195,7 +195,7 @@ class Part:
 
     items: NDArray[np.intp]
     share: float
-    cells: Cells
+    ledgers: tuple[Ledger, ...]
     table: SufficientTable
     hardness: Hardness
     fit: ProfileFit
@@ -263,14 +263,13 @@ class Standard:
 
     def to_json(self) -> str:
         """As text, to be kept in a file."""
-        said = {"benchmark": self.benchmark, "chance": self.chance, "origin": self.origin}
-        shape = self.shape
-        hardness = {"source_probability": self.grid.round(6), "weight": self.weight.round(8)}
-        names = {"level": shape.offset, "common": shape.common, "spread": shape.spread}
-        arrays = {name: values.tolist() for name, values in hardness.items()}
-        arrays |= {"targets": list(shape.targets)}
-        arrays |= {name: values.round(6).tolist() for name, values in names.items()}
-        return json.dumps({"hat_standard": 1, **said, **arrays}, indent=1)
+        shape, said = self.shape, {"hat_standard": 1, "benchmark": self.benchmark}
+        said |= {"chance": self.chance, "origin": self.origin}
+        said["source_probability"] = self.grid.round(6).tolist()
+        said |= {"weight": self.weight.round(8).tolist(), "targets": list(shape.targets)}
+        arrays = {"level": shape.offset, "common": shape.common, "spread": shape.spread}
+        said |= {name: values.round(6).tolist() for name, values in arrays.items()}
+        return json.dumps(said, indent=1)
 
     def write(self, path: str | Path, *, force: bool = False) -> Path:
         """Keep it in a file.
@@ -299,17 +298,15 @@ class Standard:
             arrays = [np.array(raw[name], dtype=float) for name in names]
             grid, weight, level, common, spread = arrays
             targets, chance = tuple(map(str, raw["targets"])), float(raw["chance"])
+            n = len(targets)
+            shapes = [grid.shape, grid.shape, (n,), (n, TERMS), (n, TERMS)]
             sound = (
                 raw["hat_standard"] == 1
                 and 0 <= chance < 1
                 and targets[:1] == (MACRO,)
-                and grid.ndim == 1
-                and weight.shape == grid.shape
-                and level.shape == (len(targets),)
-                and common.shape == spread.shape == (len(targets), TERMS)
+                and (grid.ndim, [values.shape for values in arrays]) == (1, shapes)
                 and all(np.isfinite(values).all() for values in arrays)
-                and ((grid >= 0) & (grid <= 1)).all()
-                and (weight >= 0).all()
+                and ((grid >= 0) & (grid <= 1) & (weight >= 0)).all()
                 and weight @ (grid - chance) > 0
                 and (spread > 0).all()
             )

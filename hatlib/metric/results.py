@@ -209,31 +209,25 @@ class HatScores:
         return [str(names.get(model, model)) for model in b.models]
 
     def _rows(self, b: BenchmarkScores) -> pd.DataFrame:
-        names = {MACRO: "mean over languages"}
-        names |= dict(zip(self.languages["language"], self.languages["name"], strict=True))
+        names = dict(zip(self.languages["language"], self.languages["name"], strict=True))
+        names[MACRO] = "mean over languages"
         frame = self._models_and_targets(b, 1)
         frame.insert(1, "benchmark_name", self.names.get(b.benchmark, b.benchmark))
-        targets = [str(names.get(code, code)) for code in b.targets]
-        frame["target_name"] = pd.Series(targets * len(b.models), dtype="str")
-        first = ("hat", "low", "high", "se", "support", "effective_items")
-        columns = {name: getattr(b, name) for name in first} | {"flag": b.flags}
+        columns = {"target_name": np.tile([str(names.get(t, t)) for t in b.targets], len(b.models))}
+        columns |= {"hat": b.hat, "low": b.low, "high": b.high, "se": b.se, "support": b.support}
+        columns |= {"effective_items": b.effective_items, "flag": b.flags}
         for name, each in (("hat_pooled", b.hat_pooled), ("f95", b.f95)):
             columns |= {name: each.value, f"{name}_low": each.low, f"{name}_high": each.high}
         columns["n_items"] = np.rint(b.n_items).astype(int)
         columns["n_trials"] = np.broadcast_to(b.n_trials[:, None], b.hat.shape)
-        return frame.assign(
-            **{name: values.ravel() for name, values in {**columns, **b.metrics}.items()},
-            source=b.source_language,
-            chance=b.chance,
-            hardness=b.hardness.method,
-            profile=b.profile,
-            reference=b.reference,
-        ).astype({"flag": "str"})
+        frame = frame.assign(**{name: v.ravel() for name, v in (columns | {**b.metrics}).items()})
+        facts = {"source": b.source_language, "chance": b.chance, "hardness": b.hardness.method}
+        frame = frame.assign(**facts, profile=b.profile, reference=b.reference)
+        return frame.astype({"target_name": "str", "flag": "str"})
 
     def _models_and_targets(self, b: BenchmarkScores, n: int) -> pd.DataFrame:
         """Rows for each model and target, `n` of each pair."""
-        models = np.repeat(b.models, len(b.targets) * n)
-        shown = np.repeat(self.shown(b), len(b.targets) * n)
+        models, shown = (np.repeat(x, len(b.targets) * n) for x in (b.models, self.shown(b)))
         targets = np.tile(np.repeat(b.targets, n), len(b.models))
         columns = {"model": models, "display_name": shown, "target": targets}
         return pd.DataFrame({"benchmark": b.benchmark, **columns}).astype("str")
@@ -307,8 +301,7 @@ class HatScores:
         """
         b = self.benchmark(benchmark)
         if b.shape is None:
-            what = "these profiles have no common shape."
-            raise InputError(what, "Use profile adaptive.")
+            raise InputError("these profiles have no common shape.", "Use profile adaptive.")
         has = np.isfinite(b.hat).any(axis=1)
         if not has.any():
             raise InputError("no model has a score.", "A standard is made from scores.")

@@ -41,7 +41,7 @@ from hatlib.metric.pooled import INTERACTIONS, excess_log_odds, one_thread, pool
 from hatlib.metric.profile import Alone, Mixed, fit_profiles
 from hatlib.metric.reference import MEASURES, Fitted, Part, Reference, Standard, reference_for
 from hatlib.metric.results import BenchmarkScores, Estimate, HatScores, thinned
-from hatlib.metric.sufficient import Bools, Cells, Floats, Ints, SufficientTable
+from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable
 
 Progress = Callable[[str, int, int], None]
 
@@ -231,10 +231,8 @@ def score_table(
     settings = Settings("self", profile, reference, correlation, None, 0)
     hardness = self_hardness(table, correlation=correlation)
     fit = fit_profiles(table, hardness, profile, start=getattr(reference, "shape", None))
-    cells = Cells(len(table.trials), table.correct, table.trials, ())
-    found = _joined(
-        [Part(np.arange(0), 1.0, cells, table, hardness, fit)], table, hardness, reference
-    )
+    part = Part(np.arange(0), 1.0, (), table, hardness, fit)
+    found = _joined([part], table, hardness, reference)
     trials = table.trials[table.source_items.argmax(axis=1)]
     return _result(found, found.marks, settings, trials, None)
 
@@ -303,7 +301,7 @@ def _part(counts: Counts, settings: Settings, items: NDArray[np.intp], share: fl
         table = sufficient.tabulate(counts, cells)
     start = getattr(settings.reference, "shape", None)  # of a frozen standard
     fit = fit_profiles(table, hardness, settings.profile, start=start)
-    return Part(items, share, cells, table, hardness, fit)
+    return Part(items, share, cells.ledgers, table, hardness, fit)
 
 
 def _joined(
@@ -430,8 +428,8 @@ def redraw(counts: Counts, found: Fitted, draws: int, rng: np.random.Generator) 
 
 def _evidence(part: Part, weights: Floats, models: slice) -> tuple[Floats, Floats]:
     """Evidence of the profiles and distribution of hardness of some models in the redraws."""
-    n_targets = part.table.items.shape[1]
-    sums = np.stack([x.sums(weights, part.cells.number) for x in part.cells.ledgers[models]])
+    _, n_targets, n_cells = part.table.items.shape
+    sums = np.stack([x.sums(weights, n_cells) for x in part.ledgers[models]])
     distribution, expect = part.hardness.redrawn(models, weights, sums[:, 0])
     items = sums[:, 1 : n_targets + 1].swapaxes(1, 2)
     rates = sufficient.mean_rates(sums[:, n_targets + 1 :].swapaxes(1, 2), items)
