@@ -26,7 +26,6 @@ SCHEMAS = {
     name: json.loads((files("hatlib") / f"schemas/{name}-2.json").read_text(encoding="utf-8"))
     for name in ("score", "compare")
 }
-PAPER = {"factual": ("item", 0), "free-form": ("en", 0), "ten-options": ("en", 0.1)}
 HOSTILE = (
     *("<script>alert(1)</script>", '=cmd|"/c calc"!A0', "+1", "-1", "@SUM(A1)"),
     *("a|b\nc", "\x1b[31m"),
@@ -113,22 +112,18 @@ def unlike(tmp_path) -> Path:
 # Simulating -------------------------------------------------------------------------------------
 
 
+PAPER = {"sim-factual": ("item", 0), "sim-free-form": ("en", 0), "sim-ten-options": ("en", 0.1)}
+
+
 @pytest.mark.parametrize(
     ("arguments", "facts"),
     [
-        (["--items", "60", "--models", "3", "--chance", "0.25"], {"sim": ("en", 0.25)}),
-        (
-            ["--trials", "2", "--format", "parquet"],
-            {
-                "sim-factual": ("item", 0),
-                "sim-free-form": ("en", 0),
-                "sim-ten-options": ("en", 0.1),
-            },
-        ),
+        ("--items 60 --models 3 --chance 0.25", {"sim": ("en", 0.25)}),
+        ("--trials 2 --format parquet", PAPER),
     ],
 )
 def test_what_simulate_says_can_be_typed(hat, results, arguments, facts):
-    _, _, err = hat("simulate", "-o", "sim", *arguments)
+    _, _, err = hat("simulate", "-o", "sim", *arguments.split())
     (command,) = (line for line in err.splitlines() if line.startswith("  hat score"))
     found = results(*shlex.split(command)[1:], "--draws", "0")
     assert {each["benchmark"]: (each["source"], each["chance"]) for each in found} == facts
@@ -146,30 +141,6 @@ def test_simulate_with_options(hat):
     before = Path("sim/responses.csv.gz").read_bytes()
     assert hat("simulate", "-o", "sim", *options, *more, "--force")[0] == 0
     assert Path("sim/responses.csv.gz").read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected", "message"),
-    [
-        ([], 2, "Missing option"),
-        (["-o", "sim", "--paper", "--items", "5"], 2, "--paper and --scenario go with no option"),
-        (["-o", "sim", "--chance", "1.5"], 1, "chance is not from 0 to below 1. (found: 1.5)"),
-        (["-o", "sim", "--profile", "magic"], 1, "profile is not known. (found: magic) Use one"),
-        (["-o", "sim", "--targets", "en"], 1, "source language is among the targets"),
-        (["-o", "sim", "--seed", "-1", "--items", "5"], 1, "seed is below 0"),
-        (["-o", "here.txt"], 1, "this is a file"),
-        (["-o", "."], 1, "this file exists and is not overwritten"),
-    ],
-)
-def test_simulate_refuses(hat, tmp_path, arguments, expected, message):
-    (tmp_path / "here.txt").write_text("mine")
-    (tmp_path / "truth.csv").write_text("mine")
-    code, out, err = hat("simulate", *arguments)
-    assert (code, out) == (expected, "")
-    assert message in " ".join(err.split())
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
-        "here.txt": "mine", "truth.csv": "mine"
-    }  # fmt: skip
 
 
 # Scoring ----------------------------------------------------------------------------------------
@@ -247,46 +218,12 @@ def test_a_standard_is_kept_and_used(hat, results, answers, two_benchmarks):
         assert found[0]["reference"] == "standard"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected", "message"),
-    [
-        (["--format", "xml"], 2, "'xml' is not one of"),
-        (["--chance", "1.5"], 1, "chance is not a share. (found: 1.5)"),
-        (["--benchmark", "b"], 1, "there is no such benchmark. (found: b) There are: sim."),
-        (["--target", "fr"], 1, "no language of this name. (found: fr) There are de, en, sw."),
-        (["--source", "fr"], 1, "no answer to sim is in the source language fr"),
-        (["--reference", "odd"], 1, "there is no such reference. (found: odd) Use auto, uniform"),
-        (["--reference", "bad.csv"], 1, "bad.csv: this is not a frozen standard"),
-        (["--draws", "-1"], 1, "draws cannot be this. (found: -1)"),
-        (["--benchmarks", "bad.csv"], 1, "bad.csv, line 1: there is no column benchmark"),
-        (["none.csv"], 1, "none.csv: there is no such file, and no set of the book of this name."),
-        (["mgsm"], 1, "sets of the book and files cannot be mixed"),
-        (["bad.csv"], 1, "bad.csv, line 1: there is no column language, item"),
-        (["-o", "bad.csv"], 1, "bad.csv: this file exists and is not overwritten"),
-    ],
-)
-def test_score_refuses(hat, answers, tmp_path, arguments, expected, message):
-    (tmp_path / "bad.csv").write_text("model,accuracy\nm,0.5\n")
-    before = {path.name for path in tmp_path.iterdir()}
-    code, out, err = hat("score", answers, *arguments)
-    assert (code, out) == (expected, "")
-    assert message in " ".join(err.split())
-    assert {path.name for path in tmp_path.iterdir()} == before
-
-
 # Comparing --------------------------------------------------------------------------------------
 
 
 def test_compare_as_json(results, unlike):
-    def compared(a, b):
-        (found,) = results("compare", unlike, a, b, "--draws", 200)
-        return found
-
-    found, back, tied = (
-        compared("Alder", "Beech"),
-        compared("Beech", "Alder"),
-        compared("Alder", "Aspen"),
-    )
+    pairs = (("Alder", "Beech"), ("Beech", "Alder"), ("Alder", "Aspen"))
+    found, back, tied = (results("compare", unlike, *pair, "--draws", 200)[0] for pair in pairs)
     assert found["low"] < found["difference"] < found["high"]
     assert found["difference"] == pytest.approx(found["hat_a"] - found["hat_b"], abs=2e-6)
     assert (found["told_apart"], found["tie_group_a"], found["tie_group_b"]) == (True, "A", "B")
@@ -337,23 +274,57 @@ def test_compare_on_every_benchmark_that_has_both(hat, results, two_benchmarks):
     assert "no benchmark has answers of both models" in err
 
 
+# What is refused --------------------------------------------------------------------------------
+
+SIMULATE, SCORE, COMPARE = "simulate -o sim", "score {file}", "compare {file} Alder Aspen"
+
+
 @pytest.mark.parametrize(
-    ("arguments", "expected", "message"),
+    ("command", "more", "expected", "message"),
     [
-        (["{file}", "Alder"], 2, "name two models after the files"),
-        (["{file}", "Alder", "Nosuch"], 1, "there is no such model. (found: Nosuch) There are: A"),
-        (["{file}", "Alder", "Alder"], 1, "a model is compared with itself"),
-        (["{file}", "Alder", "Aspen", "--benchmark", "b"], 1, "there is no such benchmark"),
-        (["{file}", "Alder", "Aspen", "--draws", "0"], 1, "the scores have no redraws"),
-        (["{file}", "Alder", "Aspen", "-o", "bad.csv"], 1, "bad.csv: this file exists"),
+        ("simulate", "", 2, "Missing option"),
+        (SIMULATE, "--paper --items 5", 2, "--paper and --scenario go with no option"),
+        (SIMULATE, "--chance 1.5", 1, "chance is not from 0 to below 1. (found: 1.5)"),
+        (SIMULATE, "--profile magic", 1, "profile is not known. (found: magic) Use one"),
+        (SIMULATE, "--targets en", 1, "source language is among the targets"),
+        (SIMULATE, "--seed -1 --items 5", 1, "seed is below 0"),
+        ("simulate", "-o here.txt", 1, "this is a file"),
+        ("simulate", "-o .", 1, "this file exists and is not overwritten"),
+        (SCORE, "--format xml", 2, "'xml' is not one of"),
+        (SCORE, "--chance 1.5", 1, "chance is not a share. (found: 1.5)"),
+        (SCORE, "--benchmark b", 1, "there is no such benchmark. (found: b) There are: sim."),
+        (SCORE, "--target fr", 1, "no language of this name. (found: fr) There are de, en, sw."),
+        (SCORE, "--source fr", 1, "no answer to sim is in the source language fr"),
+        (SCORE, "--reference odd", 1, "no such reference. (found: odd) Use auto, uniform"),
+        (SCORE, "--reference bad.csv", 1, "bad.csv: this is not a frozen standard"),
+        (SCORE, "--draws -1", 1, "draws cannot be this. (found: -1)"),
+        (SCORE, "--benchmarks bad.csv", 1, "bad.csv, line 1: there is no column benchmark"),
+        (SCORE, "none.csv", 1, "none.csv: there is no such file, and no set of the book of this"),
+        (SCORE, "mgsm", 1, "sets of the book and files cannot be mixed"),
+        (SCORE, "bad.csv", 1, "bad.csv, line 1: there is no column language, item"),
+        (SCORE, "-o bad.csv", 1, "bad.csv: this file exists and is not overwritten"),
+        ("compare {file}", "Alder", 2, "name two models after the files"),
+        ("compare {file}", "Alder No", 1, "there is no such model. (found: No) There are: A"),
+        ("compare {file}", "Alder Alder", 1, "a model is compared with itself"),
+        (COMPARE, "--benchmark b", 1, "there is no such benchmark"),
+        (COMPARE, "--draws 0", 1, "the scores have no redraws"),
+        (COMPARE, "-o bad.csv", 1, "bad.csv: this file exists"),
     ],
 )
-def test_compare_refuses(hat, answers, tmp_path, arguments, expected, message):
-    (tmp_path / "bad.csv").write_text("mine")
-    code, out, err = hat("compare", *(text.format(file=answers) for text in arguments))
+def test_what_is_refused_leaves_all_files_as_they_were(
+    hat, answers, tmp_path, command, more, expected, message
+):
+    for name, text in (
+        ("bad.csv", "model,accuracy\nm,0.5\n"),
+        ("here.txt", "a"),
+        ("truth.csv", "b"),
+    ):
+        (tmp_path / name).write_text(text)
+    before = {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")}
+    code, out, err = hat(*command.format(file=answers).split(), *more.split())
     assert (code, out) == (expected, "")
     assert message in " ".join(err.split())
-    assert (tmp_path / "bad.csv").read_text() == "mine"
+    assert {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")} == before
 
 
 # Names from strangers ---------------------------------------------------------------------------
@@ -396,8 +367,9 @@ def test_the_result_in_all_its_forms(hat, results, answers):
     _, out, _ = hat(*options, "--format", "json")
     document = json.loads(out)
     assert (document["draws"], document["seed"], document["level"]) == (40, 3, 0.8)
-    rows = results(*options)[0]["scores"]
-    assert {row["target"] for row in rows} == {"macro", "de", "sw"}
+    for chosen in ([], ["--target", "sw,de"], ["--target", "sw", "--target", "de"]):
+        rows = results(*options, *chosen)[0]["scores"]
+        assert {row["target"] for row in rows} == {"macro", "de", "sw"}
     assert out == hat(*options, "--format", "json")[1]
     more = hat(*options, "--more")[1].split("sim: more")[1].splitlines()
     header = next(line for line in more if line.startswith("model"))
@@ -409,12 +381,6 @@ def test_the_result_in_all_its_forms(hat, results, answers):
     assert hat(*options, "-o", "scores.md")[0] == 1
     assert Path("scores.md").read_text() == text
     assert hat(*options, "-o", "scores.md", "--force")[0] == 0
-
-
-def test_targets_are_chosen_and_shown(results, answers):
-    for chosen in (["--target", "sw,de"], ["--target", "sw", "--target", "de"]):
-        rows = results("score", answers, "--draws", 0, *chosen)[0]["scores"]
-        assert sorted({row["target"] for row in rows}) == ["de", "macro", "sw"]
 
 
 def test_what_is_typed_counts_more_than_the_files(hat, results, answers):
