@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import hat as oracle
-from oracles.made import made, some_models, some_targets, without
+from oracles.made import made, part, without
 
 import hatlib
 from hatlib import (
@@ -71,10 +71,6 @@ def random_answers(seed, n_models=3, n_items=60, n_trials=5, n_targets=2, chance
     return made(source, rng.binomial(n_trials, chance + (1 - chance) * q), n_trials, chance)
 
 
-def some_items(counts, picks):
-    return replace(oracle.resampled(counts, picks), items=tuple(counts.items[i] for i in picks))
-
-
 def point(counts, profile="adaptive", reference="uniform", **options):
     return score_counts(counts, profile=profile, reference=reference, draws=0, **options)
 
@@ -87,28 +83,20 @@ def bayes(distribution, likelihood):
 # --- hardness, against direct optimisation ---------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def mixture():
-    """Counts of two bumps and a pile of items that are always right; 5 or 8 trials each."""
-    rng = np.random.default_rng(1)
+def test_the_distribution_of_hardness_is_the_most_likely_one():
+    # Two bumps and a pile of items that are always right; 5 or 8 trials each.
+    rng, grid = np.random.default_rng(1), hardness_grid(0, points=11)
     h = np.concatenate([rng.beta(2, 8, 60), rng.beta(8, 3, 60), np.ones(40)])
     n = np.where(np.arange(len(h)) % 4 == 0, 5, 8)
     cells, items = np.unique(np.column_stack([rng.binomial(n, h), n]), axis=0, return_counts=True)
-    return [tuple(map(int, cell)) for cell in cells], items.tolist(), hardness_grid(0, points=11)
-
-
-def test_the_distribution_of_hardness_is_the_most_likely_one(mixture):
-    cells, items, grid = mixture
-    k, n = zip(*cells, strict=True)
-    likelihood = binomial_likelihood(k, n, grid)
+    likelihood = binomial_likelihood(*cells.T, grid)
     ours = mixing_distribution(items, likelihood, steps=20_000)
-    best = oracle.mixture_loglik(oracle.mixture_directly(cells, items, grid), cells, items, grid)
-    assert oracle.mixture_loglik(ours, cells, items, grid) == pytest.approx(best, abs=1e-3)
     slow = oracle.mixture_directly(cells, items, grid)
+    best = oracle.mixture_loglik(slow, cells, items, grid)
+    assert oracle.mixture_loglik(ours, cells, items, grid) == pytest.approx(best, abs=1e-3)
     assert ours == pytest.approx(slow, abs=2e-3)
-    assert bayes(ours, likelihood) @ grid == pytest.approx(
-        oracle.posterior_means(slow, cells, grid), abs=2e-3
-    )
+    means = oracle.posterior_means(slow, cells, grid)
+    assert bayes(ours, likelihood) @ grid == pytest.approx(means, abs=2e-3)
 
 
 def test_rasch_agrees_with_direct_optimisation():
@@ -265,12 +253,11 @@ def test_slices_hold_no_more_items_than_there_are(weights, seed):
 # --- redraws, against refitting each resample -------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=[{}, {"chance": 0.25, "gaps": True}], ids=["full", "gaps"])
+@pytest.fixture(scope="module", params=[0.0, 0.25], ids=["full", "gaps"])
 def design(request):
     """Two designs: everything answered; guessing, and a third of each language missing."""
-    chance, gaps = request.param.get("chance", 0.0), request.param.get("gaps", False)
-    counts, _ = simulated([-0.5, 1], ["linear", "shift"], n_items=250, chance=chance, rng=11)
-    if gaps:
+    counts, _ = simulated([-0.5, 1], ["linear", "shift"], n_items=250, chance=request.param, rng=11)
+    if request.param:
         missing = np.zeros(counts.target_trials.shape, dtype=bool)
         missing[:, 0, :80] = missing[:, 1, -80:] = True
         counts = without(counts, target=missing)
@@ -319,8 +306,7 @@ def test_a_straight_profile_without_noise(profile, transfer, chance):
     share = np.full(len(h), 1 / len(h))
     items, _ = oracle.expected_cells(h, share, h, 10, n_items=600)
     table, hard = expected_table(items, items, chance)
-    rate = np.arange(11) / 10
-    mean = {"plugin": rate}.get(profile, hard.posterior[0] @ grid)
+    mean = np.arange(11) / 10 if profile == "plugin" else hard.posterior[0] @ grid
     if profile == "quadratic":  # needs the truth, not a posterior
         mean = oracle.expected_cells(h, share, h, 10)[1]
     rates = items * (chance + transfer * (mean - chance))
@@ -376,7 +362,7 @@ def test_the_order_of_models_and_items_does_not_matter(seed, profile, reference)
     counts, rng = random_answers(seed), np.random.default_rng(seed)
     models, items = rng.permutation(3), rng.permutation(60)
     before = point(counts, profile, reference)
-    after = point(some_items(some_models(counts, models), items), profile, reference)
+    after = point(part(counts, models, items=items), profile, reference)
     assert after.models == tuple(before.models[m] for m in models)
     assert after.hat == pytest.approx(before.hat[models], abs=1e-7, nan_ok=True)
     assert (after.flags == before.flags[models]).all()
@@ -389,7 +375,7 @@ def test_shards_merge_into_the_whole(seed, profile, chance):
     rng = np.random.default_rng(seed)
     counts = without(counts, target=rng.uniform(size=counts.target_trials.shape) < 0.1)
     shard = rng.integers(0, 3, 90)
-    pieces = [some_items(counts, np.flatnonzero(shard == s)) for s in range(3)]
+    pieces = [part(counts, items=np.flatnonzero(shard == s)) for s in range(3)]
     tables = [tabulate(piece) for piece in pieces]
     whole = point(counts, profile, "auto")
     for order in ((0, 1, 2), (2, 0, 1)):
@@ -407,7 +393,7 @@ def test_shards_merge_into_the_whole(seed, profile, chance):
 def test_another_language_changes_no_other(seed, profile):
     counts = random_answers(seed, n_targets=3, n_items=80)
     options = {"profile": profile, "reference": "uniform", "draws": 20, "rng": 0}
-    more, fewer = (score_counts(c, **options) for c in (counts, some_targets(counts, [0, 1])))
+    more, fewer = (score_counts(c, **options) for c in (counts, part(counts, targets=[0, 1])))
     assert more.hat[:, 1:3] == pytest.approx(fewer.hat[:, 1:], abs=1e-5, nan_ok=True)
     assert more.draws[..., 1:3] == pytest.approx(fewer.draws[..., 1:], abs=1e-4, nan_ok=True)
 
@@ -417,7 +403,7 @@ def test_another_language_changes_no_other(seed, profile):
 def test_another_model_changes_nothing_where_each_stands_alone(seed, profile):
     counts = random_answers(seed, n_models=3)
     all_three = point(counts, profile)
-    two = point(some_models(counts, np.array([0, 1])), profile)
+    two = point(part(counts, [0, 1]), profile)
     assert all_three.hat[:2] == pytest.approx(two.hat, abs=1e-4, nan_ok=True)
 
 
@@ -509,13 +495,14 @@ def test_all_right_and_all_wrong(profile):
 @pytest.mark.parametrize("reference", ["auto", "pooled"])
 def test_models_at_chance_are_no_reference(profile, reference):
     # Three models that fail the format are below chance; they must not turn a score over.
-    rng = np.random.default_rng(23)
-    good = rng.binomial(5, 0.25 + 0.75 * rng.uniform(size=200))
-    bad = rng.binomial(5, 0.05, (3, 200))
+    rng, how = np.random.default_rng(23), {"profile": profile, "reference": reference, "draws": 20}
+    good, bad = (
+        rng.binomial(5, 0.25 + 0.75 * rng.uniform(size=200)),
+        rng.binomial(5, 0.05, (3, 200)),
+    )
     counts = made(np.vstack([bad, good]), np.vstack([bad, good]), 5, 0.25)
-    scores = score_counts(counts, profile=profile, reference=reference, draws=20)
+    scores, alone = score_counts(counts, **how), score_counts(part(counts, [3]), **how)
     assert scores.flags[:3, 0].tolist() == ["source accuracy is not above chance"] * 3
-    alone = score_counts(some_models(counts, [3]), profile=profile, reference=reference, draws=0)
     assert scores.reference == alone.reference
     assert scores.weight == pytest.approx(alone.weight)
     assert scores.hat[3, 0] > 0.7
@@ -537,7 +524,7 @@ def test_a_model_without_answers_in_one_target(profile):
 def test_one_answer_an_item():
     five = random_answers(29, n_models=5, n_trials=1)
     assert score_counts(five, draws=0).hardness.method == "leave-one-out"
-    four = some_models(five, np.arange(4))
+    four = part(five, range(4))
     scores = score_counts(four, draws=20)
     assert set(scores.flags[:, 0]) == {"one answer an item"}
     assert scores.notes[0].remark is Remark.NO_HARDNESS
@@ -595,16 +582,16 @@ def standard(responses):
 def test_a_standard_is_written_and_read(responses, standard, tmp_path):
     again = Standard.read(standard.write(tmp_path / "standard.json"))
     for profile in PROFILE_NAMES:
-        a, b = (
-            hat_scores(responses, draws=0, profile=profile, reference=s).benchmark()
-            for s in (standard, again)
-        )
+        how = {"draws": 0, "profile": profile}
+        a, b = (hat_scores(responses, reference=s, **how).benchmark() for s in (standard, again))
         assert a.reference == "standard"
         assert a.hat == pytest.approx(b.hat, abs=1e-4, nan_ok=True)
     with pytest.raises(InputError, match="this file exists"):
         standard.write(tmp_path / "standard.json")
     with pytest.raises(InputError, match="cannot be read"):
         Standard.read(tmp_path / "none.json")
+    with pytest.raises(InputError, match="no frozen standard of this benchmark"):
+        bundled_standard("nothing")
 
 
 def test_a_standard_goes_with_its_benchmark_and_comes_from_a_common_shape(responses, standard):
@@ -615,15 +602,13 @@ def test_a_standard_goes_with_its_benchmark_and_comes_from_a_common_shape(respon
             hat_scores(responses, draws=0, profile=profile).standard()
     with pytest.raises(InputError, match="no model has a score"):
         hat_scores(simulate_answers([0], n_items=5).responses, profile="adaptive").standard()
-    with pytest.raises(InputError, match="no frozen standard of this benchmark"):
-        bundled_standard("nothing")
 
 
 @pytest.mark.parametrize("profile", PROFILE_NAMES)
 def test_against_a_standard_a_model_added_later_changes_nothing(responses, standard, profile):
     counts = responses.counts("sim")
     three = point(counts, profile, standard).hat
-    two = point(some_models(counts, np.array([0, 2])), profile, standard).hat
+    two = point(part(counts, [0, 2]), profile, standard).hat
     assert three[[0, 2]] == pytest.approx(two, abs=1e-4)
 
 

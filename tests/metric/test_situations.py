@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from oracles.made import made, some_models
+from oracles.made import made, part
 from scipy import special, stats
 
 import hatlib
@@ -32,6 +32,7 @@ from hatlib.show.remarks import note_text
 
 ABILITY = np.linspace(-2, 2.5, 7)
 H = (np.arange(4000) + 0.5) / 4000
+SHIFTED = 2 * special.expit(special.logit(H) - 1).mean()  # what a shift of one logit leaves
 
 
 def answered(rng, p, q, n=10, chance=0.0, **more):
@@ -116,9 +117,8 @@ def test_promptings_that_suit_both_languages_do_not_pass_for_transfer(greedy):
 
 def test_leaving_a_prompting_out_costs_nothing_where_it_is_not_needed():
     given, _ = same_promptings(2, sd=0.0)
-    truth = 2 * special.expit(special.logit(H) - 1).mean()
     both = (score_counts(each, draws=0) for each in (given, replace(given, prompted=None)))
-    out, added = (np.sqrt(np.mean((found.hat[:, 0] - truth) ** 2)) for found in both)
+    out, added = (np.sqrt(np.mean((found.hat[:, 0] - SHIFTED) ** 2)) for found in both)
     assert out < 1.15 * added
 
 
@@ -175,11 +175,10 @@ def test_several_samples_of_few_promptings(promptings, samples, same):
         rng.binomial(samples, stats.beta.ppf(w, h * scale, (1 - h) * scale))
         for w, h in ((u, p), (v, q))
     )
-    truth = 2 * special.expit(special.logit(H) - 1).mean()
     found = score_counts(prompted(x, y, samples), draws=0)
     assert Remark.CORRELATION_FOUND in said(found)
     assert data_of(found, Remark.CORRELATION_FOUND)["within"] == pytest.approx(rho, abs=0.05)
-    assert spread(found, truth) < 0.1
+    assert spread(found, SHIFTED) < 0.1
     # What is told counts more than what is estimated.
     told = score_counts(prompted(x, y, samples), correlation=0.0, draws=0)
     assert Remark.CORRELATION_FOUND not in said(told)
@@ -237,9 +236,11 @@ def test_a_known_correlation_is_found(tmp_path, within):
 
 
 def test_one_answer_a_prompting_is_independent_by_design(tmp_path):
-    row = answer_correlation(prompted_file(tmp_path, 0.1, n_items=50, answers=1)).iloc[0]
-    assert (row["correlation"], row["by_design"], row["n_items"]) == (0, True, 50)
-    assert np.isnan(row["within"])
+    (row,) = answer_correlation(prompted_file(tmp_path, 0.1, n_items=50, answers=1)).to_dict(
+        "records"
+    )
+    assert np.isnan(row.pop("within"))
+    assert row == {"model": "m", "correlation": 0, "by_design": True, "n_items": 50}
     with pytest.raises(InputError, match="no item with several promptings"):
         answer_correlation(prompted_file(tmp_path, 0.1, n_items=50, promptings=1))
 
@@ -258,7 +259,7 @@ def test_ten_times_the_same_answer_is_one_answer():
     assert found.n_trials.tolist() == [10] * 7
     assert np.abs(found.hat[:, 0] - 0.7).max() < 0.2  # before: .38 to 1.06
     assert found.hat == pytest.approx(score_counts(one, draws=0).hat)
-    few = some_models(ten, [0, 1])
+    few = part(ten, [0, 1])
     assert score_counts(few, draws=0).marks[Flag.ONE_ANSWER].all()
     with pytest.raises(InputError, match="only repeat one another count once"):
         score_counts(ten, hardness="self", draws=0)
@@ -269,7 +270,7 @@ def test_no_reference_switches_when_a_model_joins():
     high = np.array([0.0, 0.5, 1.0, 5.0, 5.2, 5.4, 5.6])
     at = logits(rng, 400, high)
     given = answered(rng, special.expit(at), special.expit(2 * at - 1))
-    few = some_models(given, range(3))
+    few = part(given, range(3))
     before, after = (score_counts(each, draws=50) for each in (few, given))
     assert before.reference == after.reference == "uniform"
     assert np.abs(before.hat[:3, 0] - after.hat[:3, 0]).max() < 0.05
@@ -282,18 +283,15 @@ def test_no_reference_switches_when_a_model_joins():
     ("name", "options"),
     [("global_mmlu_de", 4), ("winogrande_xl", 2), ("m_hellaswag", 4), ("MMLU-ProX", 10)],
 )
-def test_multiple_choice_is_known_by_name(name, options):
-    given = hatlib.simulate_answers([0.0, 1.0], n_items=60).responses.counts("sim")
+def test_multiple_choice_is_not_scored_at_an_assumed_chance_level(tmp_path, name, options):
+    frame, path = (
+        hatlib.simulate_answers([0.0, 1.0], n_items=60).responses.frame,
+        tmp_path / "a.csv",
+    )
+    frame.assign(benchmark=name).to_csv(path, index=False)
     with pytest.raises(InputError, match=f"--chance {1 / options:.3g}, or --chance 0"):
-        check_chance(replace(given, benchmark=name))
-
-
-def test_multiple_choice_is_not_scored_at_an_assumed_chance_level(tmp_path):
-    frame = hatlib.simulate_answers([0.0, 1.0], n_items=60).responses.frame
-    frame.assign(benchmark="mmlu").to_csv(tmp_path / "a.csv", index=False)
-    with pytest.raises(InputError, match=r"--chance 0\.25"):
-        hatlib.hat_scores(hatlib.load_responses(tmp_path / "a.csv"), draws=0)
-    told = hatlib.load_responses(tmp_path / "a.csv", chance=0.0)
+        hatlib.hat_scores(hatlib.load_responses(path), draws=0)
+    told = hatlib.load_responses(path, chance=0.0)
     assert hatlib.hat_scores(told, draws=0).benchmark().chance == 0
 
 
@@ -435,11 +433,11 @@ def test_a_model_with_one_answer_an_item_lends_no_shape():
         source_trials=np.where(pick, 1, given.source_trials),
         source_correct=np.where(pick, given.source_correct > 5, given.source_correct).astype(int),
     )
-    apart, beside = (score_counts(each, draws=40) for each in (some_models(given, range(3)), mixed))
+    apart, beside = (score_counts(each, draws=40) for each in (part(given, range(3)), mixed))
     assert beside.marks[Flag.ONE_ANSWER][3].all()
     assert beside.hat[:3] == pytest.approx(apart.hat, abs=1e-4)
     assert beside.se[:3] == pytest.approx(apart.se, rel=0.5)
-    two = some_models(mixed, [3, 2])
+    two = part(mixed, [3, 2])
     assert score_counts(two, draws=0).profile == "direct"  # nobody to borrow from
 
 
@@ -505,8 +503,7 @@ def test_single_answers_show_how_much_models_differ_in_what_is_hard(sd):
     found = score_counts(answered(rng, special.expit(at), special.expit(at - 1), n=1), draws=40)
     assert found.hardness.method == "leave-one-out"
     seen = data_of(found, Remark.INTERACTION)["sd"]
-    truth = 2 * special.expit(special.logit(H) - 1).mean()
-    bias = {size: np.mean(found.sensitivity[size][:, 0] - truth) for size in (0.0, 1.0, 2.0)}
+    bias = {size: np.mean(found.sensitivity[size][:, 0] - SHIFTED) for size in (0.0, 1.0, 2.0)}
     assert abs(bias[sd]) == min(map(abs, bias.values()))
     assert abs(bias[sd]) < 0.03
     assert seen == pytest.approx(sd, abs=0.25)

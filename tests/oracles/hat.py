@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import replace
 
 import numpy as np
+from oracles.made import part
 from scipy import optimize, stats
 
 
@@ -18,47 +18,39 @@ def binomial(k, n, h):
 # --- hardness: the binomial mixture ---------------------------------------------------------
 
 
+def likelihood(cells, grid):
+    """Probability of each pair of right answers and trials at each h."""
+    return np.array([[binomial(k, n, h) for h in grid] for k, n in cells])
+
+
 def mixture_loglik(pi, cells, items, grid):
     """Log-likelihood of a distribution of h; `cells` are pairs of right answers and trials."""
-    total = 0.0
-    for (k, n), count in zip(cells, items, strict=True):
-        if count:
-            total += count * math.log(
-                sum(p * binomial(k, n, h) for p, h in zip(pi, grid, strict=True))
-            )
-    return total
+    return np.array(items) @ np.log(np.maximum(likelihood(cells, grid) @ pi, 1e-300))
 
 
 def mixture_directly(cells, items, grid):
     """The maximum-likelihood distribution of h, by sequential quadratic programming."""
-    likelihood = np.array([[binomial(k, n, h) for h in grid] for k, n in cells])
-    share = np.array(items) / sum(items)
+    each, share = likelihood(cells, grid), np.array(items) / sum(items)
 
     def loss(pi):
-        return -share @ np.log(np.maximum(likelihood @ pi, 1e-300))
+        seen = np.maximum(each @ pi, 1e-300)
+        return -share @ np.log(seen), -(share / seen) @ each
 
-    def slope(pi):
-        return -(share / np.maximum(likelihood @ pi, 1e-300)) @ likelihood
-
-    found = optimize.minimize(
-        loss,
+    even, one = (
         np.full(len(grid), 1 / len(grid)),
-        jac=slope,
-        method="SLSQP",
-        bounds=[(0, 1)] * len(grid),
-        constraints={"type": "eq", "fun": lambda pi: pi.sum() - 1, "jac": np.ones_like},
-        options={"maxiter": 2000, "ftol": 1e-14},
+        optimize.LinearConstraint(np.ones(len(grid)), 1, 1),
     )
+    found = optimize.minimize(
+        loss, even, jac=True, method="SLSQP", bounds=[(0, 1)] * len(grid), constraints=one,
+        options={"maxiter": 2000, "ftol": 1e-14},
+    )  # fmt: skip
     return found.x / found.x.sum()
 
 
 def posterior_means(pi, cells, grid):
     """Mean of h given the count of each cell."""
-    means = []
-    for k, n in cells:
-        joint = [p * binomial(k, n, h) for p, h in zip(pi, grid, strict=True)]
-        means.append(sum(j * h for j, h in zip(joint, grid, strict=True)) / sum(joint))
-    return np.array(means)
+    joint = pi * likelihood(cells, grid)
+    return joint @ grid / joint.sum(axis=1)
 
 
 # --- hardness: the Rasch model --------------------------------------------------------------
@@ -113,13 +105,10 @@ def parabola(k, n_trials, items, rates):
     """Coefficients of a parabola from factorial moments: the normal equations, term by term."""
     left, right = np.zeros((3, 3)), np.zeros(3)
     for count, trials, weight, rate in zip(k, n_trials, items, rates, strict=True):
-        power = [
-            math.prod((count - j) / (trials - j) for j in range(a)) if a else 1.0 for a in range(5)
-        ]
+        power = [math.prod((count - j) / (trials - j) for j in range(a)) for a in range(5)]
         for a in range(3):
             right[a] += weight * rate * power[a]
-            for b in range(3):
-                left[a, b] += weight * power[a + b]
+            left[a] += weight * np.array(power[a : a + 3])
     return np.linalg.solve(left, right)
 
 
@@ -131,24 +120,19 @@ def monotone_mean(posterior, items, rates, grid, weight, knots, smoothness):
     """
     at = np.linspace(0, 1, knots + 1)
     hats = np.array([[max(0.0, 1 - abs(h - a) * knots) for a in at] for h in grid])
-    mixed = posterior @ hats
-    penalty = smoothness * items.sum() / 10
+    bends = np.diff(np.eye(knots + 1), 2, axis=0)
+    left = np.vstack([
+        np.sqrt(items)[:, None] * (posterior @ hats), np.sqrt(smoothness * items.sum() / 10) * bends
+    ])  # fmt: skip
+    right = np.append(np.sqrt(items) * rates, np.zeros(len(bends)))
 
     def loss(v):
-        bends = v[2:] - 2 * v[1:-1] + v[:-2]
-        return (items * (rates - mixed @ v) ** 2).sum() + penalty * (bends**2).sum()
+        error = left @ v - right
+        return error @ error, 2 * error @ left
 
-    def slope(v):
-        bends = v[2:] - 2 * v[1:-1] + v[:-2]
-        out = -2 * (items * (rates - mixed @ v)) @ mixed
-        out[2:] += 2 * penalty * bends
-        out[1:-1] -= 4 * penalty * bends
-        out[:-2] += 2 * penalty * bends
-        return out
-
-    rises = {"type": "ineq", "fun": lambda v: np.append(v[0], np.diff(v))}
+    rises = optimize.LinearConstraint(np.vstack([at == 0, np.diff(np.eye(knots + 1), axis=0)]), 0)
     found = optimize.minimize(
-        loss, at * 0.5, jac=slope, method="SLSQP", constraints=rises,
+        loss, at * 0.5, jac=True, method="SLSQP", constraints=rises,
         options={"maxiter": 1000, "ftol": 1e-15},
     )  # fmt: skip
     return float(np.clip(hats @ found.x, 0, 1) @ weight)
@@ -158,17 +142,12 @@ def mixed_profiles(h, chance, level, beta, soft, tiny=1e-3):
     """Profiles of the mixed model for coefficients of shape (models, terms)."""
     u = np.clip((h - chance) / (1 - chance), 0, 1)
     z = np.log((u + soft) / (1 - u + soft)) / np.log((1 + soft) / soft)
-    legendre = [
-        np.ones_like(z),
-        z,
-        (3 * z**2 - 1) / 2,
-        (5 * z**3 - 3 * z) / 2,
-        (35 * z**4 - 30 * z**2 + 3) / 8,
-    ]
+    legendre = (
+        1 + 0 * z, z, (3 * z**2 - 1) / 2, (5 * z**3 - 3 * z) / 2, (35 * z**4 - 30 * z**2 + 3) / 8
+    )  # fmt: skip
     share = (level * u + tiny) / (1 + 2 * tiny)
-    logit = np.log(share / (1 - share)) + sum(
-        beta[:, [j]] * legendre[j] for j in range(beta.shape[1])
-    )
+    bent = sum(beta[:, [j]] * each for j, each in zip(range(beta.shape[1]), legendre, strict=False))
+    logit = np.log(share / (1 - share)) + bent
     below = level * np.minimum(h - chance, 0)
     return chance + (1 - chance) / (1 + np.exp(-logit)) + below
 
@@ -185,10 +164,8 @@ def mixed_directly(posterior, items, rates, weight, h, chance, level, spread, co
         common, beta = x[:n_terms], x[n_terms:].reshape(n_models, n_terms)
         f = mixed_profiles(h, chance, level, beta, soft)
         expected = np.array([posterior[m] @ f[m] for m in range(n_models)])
-        cells = np.sqrt(items * weight) * (rates - expected)
-        return np.concatenate(
-            [cells.ravel(), ((beta - common) / spread).ravel(), common / common_sd]
-        )
+        cells, own = np.sqrt(items * weight) * (rates - expected), (beta - common) / spread
+        return np.concatenate([cells.ravel(), own.ravel(), common / common_sd])
 
     found = optimize.least_squares(
         distances, np.zeros(n_terms * (n_models + 1)), xtol=1e-12, ftol=1e-12, gtol=1e-12
@@ -219,25 +196,12 @@ def kish_by_sampling(slices, rng, draws=40_000):
 # --- uncertainty ----------------------------------------------------------------------------
 
 
-def resampled(counts, picks):
-    """The answers to the items that were picked, a name each."""
-    return replace(
-        counts,
-        items=tuple(f"{place:05d}" for place in range(len(picks))),
-        clusters=np.arange(len(picks)),
-        source_correct=counts.source_correct[:, picks],
-        source_trials=counts.source_trials[:, picks],
-        target_correct=counts.target_correct[:, :, picks],
-        target_trials=counts.target_trials[:, :, picks],
-    )
-
-
 def bootstrap(counts, weights, score):
     """Score each resample from scratch; `weights` say how often each item is in it."""
     found = []
     for row in weights:
-        picks = [item for item, times in enumerate(row) for _ in range(times)]
-        found.append(score(resampled(counts, np.array(picks))))
+        picks = np.repeat(np.arange(len(row)), row)
+        found.append(score(part(counts, items=picks)))
     return np.array(found)
 
 
@@ -247,14 +211,11 @@ def bootstrap(counts, weights, score):
 def told_apart(hats, draws, effective, level):
     """Pairs whose difference exceeds what the largest difference reaches by chance."""
     pairs = list(itertools.combinations(range(len(hats)), 2))
-    se = {}
-    for i, j in pairs:
-        gaps = [d[i] - d[j] for d in draws]
-        se[i, j] = math.sqrt(sum((g - np.mean(gaps)) ** 2 for g in gaps) / (len(gaps) - 1))
-    centre = np.mean(draws, axis=0)
+    gaps = {(i, j): [d[i] - d[j] for d in draws] for i, j in pairs}
+    se = {pair: np.std(gaps[pair], ddof=1) for pair in pairs}
     largest = [
-        max(abs((d[i] - d[j]) - (centre[i] - centre[j])) / se[i, j] for i, j in pairs)
-        for d in draws
+        max(abs(gaps[pair][b] - np.mean(gaps[pair])) / se[pair] for pair in pairs)
+        for b in range(len(draws))
     ]
     critical = np.quantile(largest, level)
     apart = set()

@@ -22,20 +22,19 @@ def made(source, target, n_trials=10, chance=0.0, clusters=None, **more):
     )  # fmt: skip
 
 
-def some_models(counts, picks):
-    picks = list(picks)
-    arrays = ("source_correct", "source_trials", "target_correct", "target_trials")
-    some = {name: getattr(counts, name)[picks] for name in arrays}
-    return replace(counts, models=tuple(counts.models[m] for m in picks), **some)
-
-
-def some_targets(counts, picks):
-    return replace(
-        counts,
-        targets=tuple(counts.targets[t] for t in picks),
-        target_correct=counts.target_correct[:, picks],
-        target_trials=counts.target_trials[:, picks],
-    )
+def part(counts, models=None, targets=None, items=None):
+    """Some of the models, targets or items, by place; an item that is taken twice is two items."""
+    m = np.arange(len(counts.models)) if models is None else np.array(models)
+    t = np.arange(len(counts.targets)) if targets is None else np.array(targets)
+    i = np.arange(len(counts.items)) if items is None else np.array(items)
+    arrays = {}
+    for name in ("correct", "trials"):
+        arrays[f"source_{name}"] = getattr(counts, f"source_{name}")[np.ix_(m, i)]
+        arrays[f"target_{name}"] = getattr(counts, f"target_{name}")[np.ix_(m, t, i)]
+    if items is not None:
+        arrays |= {"clusters": np.arange(len(i)), "items": tuple(f"{k:05d}" for k in range(len(i)))}
+    names = {"models": [counts.models[k] for k in m], "targets": [counts.targets[k] for k in t]}
+    return replace(counts, **{name: tuple(each) for name, each in names.items()}, **arrays)
 
 
 def without(counts, *, source=None, target=None):
