@@ -1,7 +1,5 @@
 """The list of what a score takes for granted: each check can object, and can keep quiet."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Contrasts, by HAT and off the line: against least squares, slow programs and known truth."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import lru_cache
 
@@ -43,9 +41,6 @@ def verdict(found, **options):
     return each
 
 
-# The slopes -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("measure", USUAL)
 def test_slopes_are_least_squares_with_a_dummy_for_each_group(question, measure):
@@ -79,8 +74,6 @@ def test_the_mean_over_lineages_needs_three_and_widens_with_few():
     expected = stats.t.ppf(0.975, 2) * draws.mean(axis=1).std() * np.sqrt(3 / 2)
     assert three.high == pytest.approx(expected)
 
-
-# Known truth ------------------------------------------------------------------------------------
 
 FOLLOWS = [
     ("size", "findings", "higher"),
@@ -166,9 +159,6 @@ def test_small_models_below_the_line_are_found(shortfall):
     assert ("loss" in judged.rules_out) == (shortfall == 0)
 
 
-# For whom the interval speaks -------------------------------------------------------------------
-
-
 @lru_cache
 def many_lineages(n):
     """Two sizes each of `n` lineages, with equal transfer."""
@@ -193,9 +183,6 @@ def test_many_lineages_give_the_two_way_interval_and_the_seed_decides_it():
     assert lows[0] == lows[1] != lows[2]
 
 
-# Who enters -------------------------------------------------------------------------------------
-
-
 def test_flagged_scores_do_not_enter_and_are_counted():
     scores, _ = design()
     b = scores.benchmarks[0]
@@ -213,9 +200,6 @@ def test_without_redraws_there_is_no_interval_and_no_verdict():
         found = on_scores(scores, question)
         assert found.sets["low"].isna().all()
         assert verdict(found).grade == "open"
-
-
-# Data that cannot answer ------------------------------------------------------------------------
 
 
 def test_no_answers_are_empty_tables():

@@ -1,7 +1,5 @@
 """Rankings and choices: taus, reversals and the interval of their agreement, by hand."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 
@@ -60,9 +58,6 @@ def simulated():
 @pytest.fixture(scope="module")
 def found(simulated):
     return variants(simulated.responses, "sim", HARDNESS, draws=DRAWS)
-
-
-# Two rankings -----------------------------------------------------------------------------------
 
 
 @given(st.lists(st.integers(0, 50), min_size=4, max_size=9, unique=True), st.randoms())
@@ -131,9 +126,6 @@ def test_a_built_in_reversal_is_found_and_noise_is_none():
     scores = hatlib.hat_scores(alike.responses, reference="uniform", draws=DRAWS)
     pairs = reversed_pairs(ranking(scores), ranking(scores, measure="ratio"))
     assert not pairs["clear"].any()
-
-
-# Choices ----------------------------------------------------------------------------------------
 
 
 def test_measures_of_simulated_models_agree_and_turned_scores_differ(found):

@@ -1,7 +1,5 @@
 """Profiles, languages and datasets side by side, against direct recomputation."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import combinations
 
@@ -30,9 +28,6 @@ def simulated():
 @pytest.fixture(scope="module")
 def scores(simulated):
     return hatlib.hat_scores(simulated.responses, reference="uniform", draws=DRAWS)
-
-
-# Profiles ---------------------------------------------------------------------------------------
 
 
 def test_difference_and_band_come_from_the_same_redraws(scores):
@@ -91,9 +86,6 @@ def test_bands_hold_the_truth_of_simulated_profiles(simulated, scores):
             )
             held.append((points["low"] <= one - other) & (one - other <= points["high"]))
     assert np.mean(held) > 0.8
-
-
-# Languages --------------------------------------------------------------------------------------
 
 
 def test_means_over_models_and_their_intervals(scores):
@@ -158,9 +150,6 @@ def test_known_language_effects_are_recovered(scores, simulated):
     truth = simulated.truth.groupby("target")["hat"].mean()[found.index]
     assert found["hat"].idxmin() == truth.idxmin() == "hr-x-ckm"
     assert np.sqrt(((found["hat"] - truth) ** 2).mean()) < 0.03
-
-
-# Datasets ---------------------------------------------------------------------------------------
 
 
 def test_sets_say_what_they_have_and_why_some_have_no_scores():

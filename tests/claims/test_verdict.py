@@ -1,7 +1,5 @@
 """The one rule for conclusions: every case of it, its symmetry, and how far it can be trusted."""
 
-from __future__ import annotations
-
 import json
 
 import nbformat
@@ -46,13 +44,8 @@ def test_the_rule(low, high, margin, asks, n, grade, answer):
 
 
 ends = st.tuples(st.floats(-1, 1), st.floats(-1, 1)).map(sorted)
-MIRROR = {
-    "higher": "lower",
-    "lower": "higher",
-    "not lower": "not higher",
-    "not higher": "not lower",
-}
-MIRROR |= {"loss": "gain", "gain": "loss"}
+PAIRS = {"higher": "lower", "not lower": "not higher", "loss": "gain"}
+MIRROR = PAIRS | {back: there for there, back in PAIRS.items()}
 
 
 @given(ends, st.floats(0.01, 0.5), st.sampled_from(["difference", "loss", "gain"]))

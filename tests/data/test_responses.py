@@ -1,7 +1,5 @@
 """Answers item by item: what is shipped, what a user brings, and above all what is wrong."""
 
-from __future__ import annotations
-
 import gzip
 
 import numpy as np
@@ -49,9 +47,6 @@ def same(one: object, two: object) -> bool:
     if not hasattr(one, "__dict__") or isinstance(one, np.ndarray):
         return np.array_equal(one, two)
     return all(same(value, getattr(two, name)) for name, value in vars(one).items())
-
-
-# The sets of the book ---------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -185,26 +180,17 @@ def test_the_sets_of_the_book_with_another_source_language_and_chance_level():
     assert "no answer to mgsm is in the source language sl" in problem
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"sets": "nothing"},
-        {"sets": []},
-        {"source_language": "Klingon"},
-        {"source_language": "item"},
-        {"sets": ["mgsm", "x-fakt"], "source_language": "item"},
-        {"source_language": "ja"},
-        {"chance": 1.0},
-        {"models": "models.csv"},
-        {"benchmarks": "b.csv"},
-        {"benchmark": "mgsm"},
-    ],
-)
+SENSELESS = [
+    *({"sets": sets} for sets in ("nothing", [])),
+    *({"source_language": code} for code in ("Klingon", "item", "ja")),
+    {"sets": ["mgsm", "x-fakt"], "source_language": "item"},
+    *({"chance": 1.0}, {"models": "m.csv"}, {"benchmarks": "b.csv"}, {"benchmark": "mgsm"}),
+]
+
+
+@pytest.mark.parametrize("options", SENSELESS)
 def test_options_that_make_no_sense_are_refused(options):
     assert refused(load_responses, **options)
-
-
-# A user's own files: what comes out, worked out by hand ---------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -341,8 +327,6 @@ def test_some_of_the_answers(tmp_path):
     assert "target language" in refused(loaded.subset(languages=[]).counts, "mine")[0]
 
 
-# A user's own files: what is wrong -------------------------------------------------------------
-
 FIRST = "a,en,1,3,4"
 WHOLE = "line 2, column n_correct: the value is not a whole"
 
@@ -422,15 +406,9 @@ def test_everything_that_is_wrong_with_the_benchmarks_is_said_at_once(tmp_path):
 
 
 def test_wrong_values_in_parquet_are_found_too(tmp_path):
-    frame = pd.DataFrame(
-        {
-            "model": ["a", None, "a"],
-            "language": ["en", "de", "de"],
-            "item": [1, 1, 2],
-            "n_correct": [1.0, np.nan, 0.5],
-            "n_trials": pd.array([1, 2, None], dtype="Int64"),
-        }
-    )
+    columns = {"model": ["a", None, "a"], "language": ["en", "de", "de"], "item": [1, 1, 2]}
+    frame = pd.DataFrame(columns | {"n_correct": [1.0, np.nan, 0.5]})
+    frame["n_trials"] = pd.array([1, 2, None], dtype="Int64")
     frame.to_parquet(tmp_path / "bad.parquet")
     found = refused(load_responses, tmp_path / "bad.parquet")
     assert len(found) == 4
@@ -444,9 +422,6 @@ def test_rows_that_two_files_repeat_are_named_with_both(tmp_path):
     assert len(found) == 7
     assert found[0].startswith("two.csv, line 2: the row repeats the model, language and item of o")
     assert any("given twice" in problem for problem in refused(load_responses, [one, one]))
-
-
-# Properties --------------------------------------------------------------------------------------
 
 
 cells = st.dictionaries(
@@ -493,18 +468,25 @@ def test_neither_the_order_of_rows_nor_the_files_they_are_in_matter(
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=6)
 
 
+@pytest.mark.parametrize(
+    ("load", "head"),
+    [
+        (load_responses, f"{KEY},n_correct,n_trials"),
+        (data.load, "model,language,item,accuracy,n_items"),
+    ],
+)
 @settings(max_examples=25)
-@given(st.lists(st.tuples(texts, st.sampled_from(["en", "de", ""]), texts, texts, texts)))
-def test_any_cells_give_answers_or_a_clear_error(tmp_path_factory, rows):
+@given(st.lists(st.tuples(texts, st.sampled_from(["en", "de", "xx", ""]), texts, texts, texts)))
+def test_any_cells_give_a_table_or_a_clear_error(tmp_path_factory, load, head, rows):
     path = tmp_path_factory.mktemp("fuzz") / "mine.csv"
-    columns = ["model", "language", "item", "n_correct", "n_trials"]
-    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+    pd.DataFrame(rows, columns=head.split(",")).to_csv(path, index=False)
     try:
-        loaded = load_responses(path)
+        loaded = load(path)
     except hatlib.InputError as error:
         assert error.problems
     else:
-        assert (loaded.frame["n_trials"] >= 1).all()
+        assert load != load_responses or (loaded.frame["n_trials"] >= 1).all()
+        assert load != data.load or loaded.accuracies["accuracy"].between(0, 1).all()
 
 
 def test_which_files_hold_answers(tmp_path):

@@ -1,7 +1,5 @@
 """Distance of runs from the line of the others, against slow programs."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

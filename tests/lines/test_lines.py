@@ -1,7 +1,5 @@
 """Line fits: against other programs, brute force, known truth, and awkward input."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -15,8 +13,6 @@ from hatlib import resample
 from hatlib.errors import InputError
 from hatlib.lines import lines
 from hatlib.lines.lines import expected_by_others, fit_line, from_scale, to_scale
-
-# --- one line, against other programs -------------------------------------------------------
 
 
 @pytest.mark.parametrize(("n", "scale"), [(3, "linear"), (176, "linear"), (40, "logit")])
@@ -50,9 +46,6 @@ def test_moments_agree_with_the_slow_way():
     assert slope == pytest.approx(oracle.moment_slope(x, y, x * (1 - x) / n), rel=1e-9)
 
 
-# --- errors in variables, against the truth -------------------------------------------------
-
-
 def test_the_moments_recover_a_slope_with_noise_and_scatter():
     rng = np.random.default_rng(5)
     plain, corrected = [], []
@@ -74,9 +67,6 @@ def test_noise_as_large_as_the_spread_gives_no_slope():
     assert "steeper" in found.flag
 
 
-# --- scales ---------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("scale", ["linear", "logit", "probit"])
 @given(p=st.floats(0.002, 0.998), chance=st.sampled_from([0.0, 0.25, 0.5]))
 @settings(max_examples=50, deadline=None)
@@ -95,9 +85,6 @@ def test_zero_one_rule():
     assert np.isfinite(below).all()
     assert moved.tolist() == [True, True, False]
     assert fit_line([0.0, 0.5, 1.0], [0.0, 0.4, 0.9], scale="logit", n_items=250).n_moved == 3
-
-
-# --- awkward input --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -137,8 +124,6 @@ def test_wrong_input_says_so(wrong):
         fit_line(**({"x": [0.1, 0.2], "y": [0.1, 0.3]} | wrong))
 
 
-# --- properties -----------------------------------------------------------------------------
-
 tables = st.lists(
     st.tuples(st.integers(0, 1000), st.integers(0, 1000)), min_size=4, max_size=25
 ).filter(lambda rows: len({a for a, _ in rows}) > 2)
@@ -157,9 +142,6 @@ def test_order_and_affine_change_do_not_matter(rows, seed):
     assert moved.residual_sd == pytest.approx(0.3 * fit.residual_sd, abs=1e-9)
     expected = expected_by_others(x, y)[order]
     assert expected_by_others(x[order], y[order]) == pytest.approx(expected, abs=1e-9, nan_ok=True)
-
-
-# --- intervals ------------------------------------------------------------------------------
 
 
 def test_jackknife_agrees_with_the_slow_way_whatever_families_are_called():

@@ -1,7 +1,5 @@
 """Shapes: against brute force, other programs, known truth, and awkward input."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -21,9 +19,6 @@ def fitted(x, y, name="pair of lines", **options):
 
 def groups(x, y, labels, kind="separate"):
     return fitted(x, y, f"{kind} lines by g", groups={"g": labels})
-
-
-# --- shapes ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -102,9 +97,6 @@ def test_small_groups_are_joined_or_refused():
     assert dict(taken.lines[["line", "n"]].to_numpy()) == {"a or other": 12, "b": 8}
     for labels in (["a"] * 17 + ["b"] * 3, ["a"] * 20):
         assert "Fewer than two" in groups(x, y, labels)[0].reason
-
-
-# --- comparing shapes -----------------------------------------------------------------------
 
 
 def test_p_values_are_uniform_under_one_line():

@@ -1,7 +1,5 @@
 """Charts and tables: the same bytes for the same data, and text from data is only text."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,10 +1,11 @@
 """Answers item by item in place of accuracies, and which answers a page uses."""
 
-from __future__ import annotations
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
+from small import write
 
 import hatlib
 from hatlib.show.given import NO_ANSWERS
@@ -14,29 +15,21 @@ from hatlib.show.given import NO_ANSWERS
 def answers(tmp_path):
     """Two models, three languages, four items, two promptings; one item not asked in Swahili."""
     rng = np.random.default_rng(0)
-    keys = [
-        (m, c, i, p)
-        for m in ("tree 1B", "tree 8B")
-        for c in ("en", "de", "sw")
-        for i in range(4)
-        for p in ("a", "b")
-        if (c, i) != ("sw", 3)
-    ]
+    models, ways = {"tree 1B": 1.0, "tree 8B": 8.0}, {"a": 2, "b": 3}
+    keys = [key for key in product(models, ("en", "de", "sw"), range(4), ways)
+            if key[1:3] != ("sw", 3)]  # fmt: skip
     frame = pd.DataFrame(keys, columns=["model", "language", "item", "prompting"])
-    frame["n_trials"] = np.where(frame["prompting"] == "a", 2, 3)
+    frame["n_trials"] = frame["prompting"].map(ways)
     frame["n_correct"] = rng.binomial(frame["n_trials"], 0.6)
-    frame["params_total_b"] = frame["model"].map({"tree 1B": 1.0, "tree 8B": 8.0})
+    frame["params_total_b"] = frame["model"].map(models)
     frame["family"] = "tree"
-    path = tmp_path / "answers.csv"
-    frame.to_csv(path, index=False)
-    return path
+    return write(tmp_path, frame.to_csv(index=False), "answers.csv")
 
 
 @pytest.fixture
 def accuracies(tmp_path):
-    path = tmp_path / "accuracies.csv"
-    path.write_text("model,language,accuracy\na,en,0.8\na,de,0.7\nb,en,0.6\nb,de,0.4\n")
-    return path
+    text = "model,language,accuracy\na,en,0.8\na,de,0.7\nb,en,0.6\nb,de,0.4\n"
+    return write(tmp_path, text, "accuracies.csv")
 
 
 def test_answers_become_accuracies(answers):
