@@ -24,9 +24,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hatlib import resample
+from hatlib.claims import placing
 from hatlib.claims.slopes import Estimate, Slopes, over_lineages, student, within_groups
 from hatlib.claims.verdict import Asks, Verdict, decide_together
-from hatlib.data.loading import REASONING
 from hatlib.errors import listing
 from hatlib.lines import distance
 from hatlib.lines.lines import Scale
@@ -47,8 +47,6 @@ _NOTHING = {
     "thinking": "No model was run with two thinking settings above chance",
     "small": "No small model can be compared with a larger",
 }
-_RANK = {setting: rank for rank, setting in enumerate(REASONING)}
-_UNKNOWN = "unknown"  # a reasoning setting that nobody stated
 _GAINS = {"source_accuracy": "source_gain", "target_accuracy": "target_gain",
           "expected": "expected_gain", "truth": "true_gain"}  # fmt: skip
 
@@ -199,8 +197,8 @@ def on_line(
     for name, of_set in table.groupby("set", sort=False):
         part = of_set.reset_index(drop=True)
         thinks = (part["reasoning"] != "none").astype(float)
-        held = {"size": part[size].astype(float).map(np.log2), "date": _years(part),
-                "thinking": thinks.mask(part["reasoning"] == _UNKNOWN)}  # fmt: skip
+        held = {"size": part[size].astype(float).map(np.log2), "date": placing.years(part),
+                "thinking": thinks.mask(part["reasoning"] == placing.UNKNOWN)}  # fmt: skip
         line = distance.off_line(
             part,
             defines=(part[size] >= threshold).to_numpy() if question == "small" else None,
@@ -216,11 +214,11 @@ def on_line(
         )
         if question == "date":
             dated = runs["release_date"].notna()
-            rows = runs.assign(x=_years(runs), group=runs["lineage"].where(dated, ""))
+            rows = runs.assign(x=placing.years(runs), group=runs["lineage"].where(dated, ""))
         elif question == "thinking":
-            rows = _pairs(runs)
+            rows = placing.pairs(runs)
         else:
-            place = _ladders if question == "size" else _small
+            place = placing.ladders if question == "size" else placing.small
             rows = place(runs, size, threshold)
         if equal_size:
             rows["held"] = rows["params_total_b"].astype(float).map(np.log2)
@@ -262,55 +260,6 @@ def _answer_on_line(rows: pd.DataFrame, line: distance.OffLine, question: Questi
         few = line.reason or "Too few runs of other model families to draw a line."
         answer["reason"] = few if nobody else _why_not(rows, _NOTHING[question].format(steps=steps))
     return rows.drop(columns=["at", "held"], errors="ignore"), groups, answer
-
-
-def _ladders(runs: pd.DataFrame, size: str, _: float) -> pd.DataFrame:
-    """Runs of one generation, variant, reasoning setting and, if there are two, setup."""
-    words = runs["reasoning"].replace({"none": "", "on": "thinking"})
-    n_setups = runs.groupby(["ladder", "variant", "reasoning"])["setup"].transform("nunique")
-    parts = zip(runs["ladder"], runs["variant"], words, runs["setup"].where(n_setups > 1, ""),
-                strict=True)  # fmt: skip
-    names = pd.Series([" ".join(filter(None, part)) for part in parts], runs.index, dtype=object)
-    known = (runs["ladder"] != "") & runs[size].notna()
-    return runs.assign(x=runs[size].astype(float).map(np.log2), group=names.where(known, ""))
-
-
-def _pairs(runs: pd.DataFrame) -> pd.DataFrame:
-    """Each run of a model beside the run at its lowest reasoning setting."""
-    found = [runs.iloc[:0].assign(x=0.0, group="")]
-    two = runs.groupby(["model", "reasoning"])["setup"].transform("nunique") > 1
-    ranked = runs.assign(
-        rank=runs["reasoning"].map(_RANK),
-        shown=runs["display_name"] + (" (" + runs["setup"] + ")").where(two, ""),
-    )
-    told = (ranked["left_out"] == "") & (ranked["reasoning"] != _UNKNOWN)
-    for _, same in ranked[told].sort_values("rank").groupby(["model", "setup"], sort=False):
-        for n in range(1, len(same)):
-            pair = same.iloc[[0, n]]
-            name = f"{pair['shown'].iloc[0]}: {' to '.join(pair['reasoning'])}"
-            found.append(pair.drop(columns=["rank", "shown"]).assign(x=[0.0, 1.0], group=name))
-    return pd.concat(found[1:] or found, ignore_index=True)
-
-
-def _small(runs: pd.DataFrame, size: str, threshold: float) -> pd.DataFrame:
-    """Small runs, each a group of its own, beside the larger ones that draw the line."""
-    small = (runs[size] < threshold).to_numpy()
-    unfit = (runs["unfit"] != "").to_numpy()
-    off_range = runs["extrapolated"].to_numpy(bool)
-    role = np.select(
-        [runs["unfit"] == "doubtful", small & unfit, small & off_range, small,
-         runs["defines"].to_numpy(bool), (runs[size] >= threshold).to_numpy()],
-        ["doubtful", "small, near chance", "small, off the range", "small", "draws the line",
-         "larger, near chance"],
-        "size unknown",
-    )  # fmt: skip
-    left_out = np.where(role == "small", np.where(runs["y"].isna(), "no line", ""), role)
-    return runs.assign(
-        x=1.0,
-        group=np.where(small, runs["label"], ""),
-        role=role,
-        left_out=np.where(small, left_out, runs["unfit"]),
-    )
 
 
 # HAT scores -------------------------------------------------------------------------------------
@@ -373,11 +322,11 @@ def on_scores(
         flags = rows["flag"].mask(rows["flag"] == "", "no score")
         rows = rows.assign(y=rows["hat"], weak=flags.mask(b.sound[:, 0], ""), left_out="")
         if question == "date":
-            placed = _score_lineages(rows)
+            placed = placing.score_lineages(rows)
         elif question == "thinking":
-            placed = _score_pairs(rows, scores.models)
+            placed = placing.score_pairs(rows, scores.models)
         else:
-            place = _ladders if question == "size" else _score_small
+            place = placing.ladders if question == "size" else placing.score_small
             placed = place(rows.assign(reasoning="", setup=""), size, threshold)
         rows = _entering(placed)
         used = rows[rows["left_out"] == ""]
@@ -428,52 +377,6 @@ def _mean_of_scores(
     degrees = float(parts.sum()) ** 2 / total if total > 0 else np.inf
     se = float(np.std(draws @ slopes.common, ddof=1))
     return student(value, se, degrees, level, general=False, n_lineages=n)
-
-
-def _score_lineages(rows: pd.DataFrame) -> pd.DataFrame:
-    known = rows["release_date"].notna() & (rows["lineage"] != "")
-    # A lineage with a size that is not known counts as one of equal size.
-    log_size = rows["params_total_b"].astype(float).map(np.log2)
-    unknown = log_size.isna().groupby(_track(rows)).transform("any")
-    return rows.assign(
-        x=_years(rows), group=_track(rows).where(known, ""), held=log_size.mask(unknown, 0.0)
-    )
-
-
-def _score_pairs(rows: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
-    """Models are one and the same if lineage, family and size agree."""
-    given = models.get("reasoning", pd.Series("", models.index))
-    given = given.where(given.isin(REASONING) & (given != _UNKNOWN), "")
-    settings = dict(zip(models["model"], given, strict=True))
-    setting = rows["model"].map(settings).fillna("")
-    size = rows["params_total_b"].map(lambda s: "" if pd.isna(s) else f" {s:g}B")
-    key = (rows["lineage"] + "\n" + rows["family"] + "\n" + size).where(
-        (setting != "") & (rows["family"] != ""), ""
-    )
-    rank = setting.map(_RANK).fillna(0)
-    several = (key != "") & (rank.groupby(key).transform("nunique") > 1)
-    twice = several & rows.assign(key=key, rank=rank).duplicated(["key", "rank"], keep=False)
-    return rows.assign(
-        x=(rank > rank.groupby(key).transform("min")).astype(float),
-        group=(rows["family"] + size).where(several, ""),
-        left_out=np.where(twice, "another model of its family and size has the same setting", ""),
-    )
-
-
-def _score_small(rows: pd.DataFrame, size: str, threshold: float) -> pd.DataFrame:
-    known, small = rows[size].notna(), rows[size] < threshold
-    group = _track(rows).where(known & (rows["lineage"] != ""), "")
-    good = small[known & (rows["weak"] == "")]
-    both = good.groupby(group[good.index]).nunique()[lambda n: n > 1]
-    if not (both.index != "").any():
-        group = pd.Series("all models", rows.index).where(known, "")
-    return rows.assign(x=small.astype(float), group=group)
-
-
-def _track(rows: pd.DataFrame) -> pd.Series:
-    """The lineage; base, fine-tuned and quantised models stand apart from those that chat."""
-    chats = rows["variant"].isin(["instruct", "reasoning", ""])
-    return rows["lineage"].where(chats, rows["lineage"] + " " + rows["variant"])
 
 
 def _entering(rows: pd.DataFrame) -> pd.DataFrame:
@@ -562,8 +465,3 @@ def lead(found: Contrasts, wish: str = "") -> str:
     """
     known = found.sets[found.sets["estimate"].notna()]
     return wish or ("" if known.empty else str(known.nlargest(1, "n")["set"].iloc[0]))
-
-
-def _years(rows: pd.DataFrame) -> pd.Series:
-    start = pd.Timestamp(2020, 1, 1)
-    return (rows["release_date"] - start).dt.days / distance.DAYS_A_YEAR

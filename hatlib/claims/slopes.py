@@ -70,11 +70,10 @@ def within_groups(x: ArrayLike, groups: Sequence[str], held: ArrayLike | None = 
     0.1
     """
     labels = np.asarray(groups, dtype=object)
-    first = _centred(np.asarray(x, dtype=float), labels)
-    if held is not None:
-        other = _centred(np.asarray(held, dtype=float), labels)
-        if other @ other > _LEAST_SPREAD:
-            first = first - other * (other @ first) / (other @ other)
+    both = pd.DataFrame({"x": x, "held": 0.0 if held is None else held}).astype(float)
+    first, other = (both - both.groupby(labels).transform("mean")).to_numpy().T
+    if other @ other > _LEAST_SPREAD:
+        first = first - other * (other @ first) / (other @ other)
     names = [str(name) for name in dict.fromkeys(labels.tolist())]
     members = np.array([labels == name for name in names]).reshape(len(names), len(first))
     spread = members @ first**2
@@ -84,12 +83,6 @@ def within_groups(x: ArrayLike, groups: Sequence[str], held: ArrayLike | None = 
         spread[tells],
         tuple(name for name, yes in zip(names, tells, strict=True) if yes),
     )
-
-
-def _centred(values: Floats, labels: NDArray[np.object_]) -> Floats:
-    """Values minus the mean of their group."""
-    series = pd.Series(values)
-    return (series - series.groupby(labels).transform("mean")).to_numpy(float)
 
 
 @dataclass(frozen=True)

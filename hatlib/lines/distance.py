@@ -204,28 +204,22 @@ def _lines_without_own_cluster(
     def line(weights: Floats, at: Floats) -> Floats:
         of_cluster = np.asarray(weights, float)[:, first]  # shape (draws, clusters)
         sums = (of_cluster @ per_cluster)[:, None, :] - of_cluster[..., None] * per_cluster
-        intercept, slope = _intercept_and_slope(sums)
+        s, su, sv, sz, suu, suv, suz, svz, szz = np.moveaxis(sums, -1, 0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            cuu, cuv, czz = suu - su**2 / s, suv - su * sv / s, szz - sz**2 / s
+            cuz, cvz = suz - su * sz / s, svz - sv * sz / s
+            # Without spread, a control has nothing to hold fixed.
+            gone = czz < 1e-9 * np.maximum(s, 1)
+            cuz, cvz, czz = np.where(gone, 0, cuz), np.where(gone, 0, cvz), np.where(gone, 1, czz)
+            own_spread = cuu - cuz**2 / czz  # spread of u at equal z
+            known = (own_spread > 1e-9) & (own_spread > ENTANGLED * cuu)
+            slope = np.where(known, (cuv - cuz * cvz / czz) / own_spread, np.nan)
+            of_control = (cvz - slope * cuz) / czz
+            intercept = (sv - slope * su - of_control * sz) / s
         fitted = intercept[:, codes] + slope[:, codes] * to_scale(at, scale)[0]
         return np.where(n_others >= MIN_RUNS, from_scale(fitted, scale), np.nan)
 
     return line
-
-
-def _intercept_and_slope(sums: Floats) -> tuple[Floats, Floats]:
-    """Least squares of v on u and z from their sums of products, along the last axis."""
-    s, su, sv, sz, suu, suv, suz, svz, szz = np.moveaxis(sums, -1, 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cuu, cuv, czz = suu - su**2 / s, suv - su * sv / s, szz - sz**2 / s
-        cuz, cvz = suz - su * sz / s, svz - sv * sz / s
-        # Without spread, a control has nothing to hold fixed.
-        gone = czz < 1e-9 * np.maximum(s, 1)
-        cuz, cvz, czz = np.where(gone, 0, cuz), np.where(gone, 0, cvz), np.where(gone, 1, czz)
-        own_spread = cuu - cuz**2 / czz  # spread of u at equal z
-        known = (own_spread > 1e-9) & (own_spread > ENTANGLED * cuu)
-        slope = np.where(known, (cuv - cuz * cvz / czz) / own_spread, np.nan)
-        of_control = (cvz - slope * cuz) / czz
-        intercept = (sv - slope * su - of_control * sz) / s
-    return intercept, slope
 
 
 def _redraw(

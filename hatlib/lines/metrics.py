@@ -129,14 +129,23 @@ def summarise(tables: Tables, *, lead: str = "") -> Metrics:
     parts, left_out = [languages.iloc[:0]], []
     for name, runs in frame.groupby("set", sort=False):
         mine = languages[languages["set"] == name]
+        # A language counts for a model only if the model has it in all of its promptings, since
+        # an average over other promptings would compare other things.
+        most = mine.groupby(_RUN)["n_promptings"].transform("max")
+        full = mine[mine["n_promptings"] == most]
+        has = full.pivot_table(index="label", columns="language", aggfunc="size", fill_value=0) > 0
+        kept, chosen = common(has)
+        parts.append(full[full["language"].isin(chosen) & full["label"].isin(kept)])
         source = runs["source_language"].iloc[0]
-        reason = f"No pair of a figure in {source} and one in a target"
-        out = [("model", sorted(set(runs["label"]) - set(mine["label"])), reason)]
-        parts.append(_common_languages(mine, out))
+        gone, odd = set(mine["language"]) - set(chosen), set(has.index) - set(kept)
+        unpaired = set(runs["label"]) - set(mine["label"])
+        out = [("model", unpaired, f"No pair of a figure in {source} and one in a target"),
+               ("language", gone, "Not every model has, in all its promptings"),
+               ("model", odd, "Too few languages in common with the others")]  # fmt: skip
         left_out += [
             {"set": name, "set_name": runs["set_name"].iloc[0], "kind": kind, "name": each,
-             "reason": f"{why}: {listing(names, 20)}."}
-            for kind, names, why in out for each in names
+             "reason": f"{why}: {listing(sorted(names), 20)}."}
+            for kind, names, why in out for each in sorted(names)
         ]  # fmt: skip
     columns = ["set", "set_name", "kind", "name", "reason"]
     return Metrics(
@@ -165,28 +174,10 @@ def _by_language(frame: pd.DataFrame) -> pd.DataFrame:
         )
         .reset_index()
     )
-    result["source_se"] = _standard_error(result["source_accuracy"], result["n_items_source"])
-    result["target_se"] = _standard_error(result["target_accuracy"], result["n_items"])
-    return _with_gap_and_ratio(result)
-
-
-def _common_languages(
-    languages: pd.DataFrame, left_out: list[tuple[str, list[str], str]]
-) -> pd.DataFrame:
-    """The rows that averages use; what they leave out is added to `left_out`."""
-    # A language counts for a model only if the model has it in all of its promptings, since
-    # an average over other promptings would compare other things.
-    most = languages.groupby(_RUN)["n_promptings"].transform("max")
-    full = languages[languages["n_promptings"] == most]
-    has = full.pivot_table(index="label", columns="language", aggfunc="size", fill_value=0) > 0
-    kept, chosen = common(has)
-    gone = sorted(set(languages["language"]) - set(chosen))
-    odd = sorted(set(has.index) - set(kept))
-    left_out += [
-        ("language", gone, "Not every model has, in all its promptings"),
-        ("model", odd, "Too few languages in common with the others"),
-    ]
-    return full[full["language"].isin(chosen) & full["label"].isin(kept)]
+    for end, n_items in (("source", "n_items_source"), ("target", "n_items")):  # binomial
+        p, n = result[f"{end}_accuracy"], result[n_items].astype("Float64").astype(float)
+        result[f"{end}_se"] = np.sqrt(p * (1 - p) / n)
+    return result
 
 
 def common(has: pd.DataFrame, share: float = MIN_LANGUAGES) -> tuple[pd.Index, pd.Index]:
@@ -206,7 +197,7 @@ def common(has: pd.DataFrame, share: float = MIN_LANGUAGES) -> tuple[pd.Index, p
 def _averages(cells: pd.DataFrame) -> pd.DataFrame:
     """Macro averages over the target languages, one row a model run."""
     cells = cells.assign(target_variance=cells["target_se"] ** 2)
-    result = (
+    return (
         cells.groupby(_RUN, sort=False)
         .agg(
             **{column: (column, "first") for column in _CONSTANT},
@@ -221,7 +212,6 @@ def _averages(cells: pd.DataFrame) -> pd.DataFrame:
         )
         .reset_index()
     )
-    return _with_gap_and_ratio(result)
 
 
 def _labels(frame: pd.DataFrame, models: pd.DataFrame) -> pd.Series:
@@ -244,7 +234,12 @@ def _labels(frame: pd.DataFrame, models: pd.DataFrame) -> pd.Series:
 
 
 def _finish(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """Add the description of the models and the names of the languages; order the columns."""
+    """Add gap and ratio, what describes the models, and names of languages; order the columns.
+
+    The ratio is missing where the source accuracy is 0.
+    """
+    source, target = frame["source_accuracy"], frame["target_accuracy"]
+    frame = frame.assign(xlt_gap=source - target, ratio=target / source.where(source > 0))
     frame = frame.merge(tables.models[["model", *MODEL_COLUMNS]], on="model", how="left")
     first = ["set", "set_name", "source", "benchmark", "version", "setup", "model", "reasoning"]
     if "language" in frame:
@@ -253,15 +248,3 @@ def _finish(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
         first += ["language", "language_name"]
     order = [*first, "label", *MODEL_COLUMNS]
     return frame[[*order, *(c for c in frame if c not in order)]]
-
-
-def _with_gap_and_ratio(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add the XLT gap, and the ratio, which is missing where the source accuracy is 0."""
-    source, target = frame["source_accuracy"], frame["target_accuracy"]
-    return frame.assign(xlt_gap=source - target, ratio=target / source.where(source > 0))
-
-
-def _standard_error(accuracy: pd.Series, n_items: pd.Series) -> pd.Series:
-    """Binomial standard error of an accuracy; missing where the number of items is."""
-    n = n_items.astype("Float64").astype(float)
-    return np.sqrt(accuracy * (1 - accuracy) / n)
