@@ -18,7 +18,16 @@ import pandas as pd
 
 from hatlib.logs.answers import CELL, Format, Run
 from hatlib.logs.fields import at, facts, first_of, key_of, listed, mapping, score_of
-from hatlib.logs.reading import File, Found, clean, is_zip, json_value, members, value_of
+from hatlib.logs.reading import (
+    File,
+    Found,
+    clean,
+    is_zip,
+    json_value,
+    members,
+    other_importer,
+    value_of,
+)
 from hatlib.logs.settings import flat
 from hatlib.words import counted
 
@@ -68,7 +77,8 @@ class Inspect(Format, name="inspect"):
             notes.assumed.append(f"Version {version} of the log is read as version 2.")
         if not task:
             what = "this is no log of Inspect: it does not say its task."
-            return notes.problem(what, "Name .eval or .json logs.", file.name)
+            remedy = other_importer(header, "Name .eval or .json logs.")
+            return notes.problem(what, remedy, file.name)
         arguments = mapping(about["arguments"])
         steps = [
             (at(step, "solver"), mapping(at(step, "params"))) for step in listed(about["steps"])

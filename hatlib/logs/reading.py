@@ -418,12 +418,16 @@ def value_of(content: bytes, file: str, notes: Notes) -> Any:
     value = parsed(content)
     if value is None:
         what = _NO_JSON if len(content) <= MAX_MEMBER else _too_large(MAX_MEMBER)
-        first, remedy = parsed(content.split(b"\n", 1)[0]), _CUT
-        if isinstance(first, dict):
-            what, program = "these are JSON lines, not one JSON value.", importer_of(first)
-            remedy = f"Use hat import {program}." if program else _CUT
-        notes.problem(what, remedy, file, value=_start(content))
+        first = parsed(content.split(b"\n", 1)[0])
+        what = "these are JSON lines, not one JSON value." if isinstance(first, dict) else what
+        notes.problem(what, other_importer(first, _CUT), file, value=_start(content))
     return value
+
+
+def other_importer(record: Any, otherwise: str) -> str:
+    """Which importer reads a record of another program, for a message."""
+    program = importer_of(record) if isinstance(record, dict) else ""
+    return f"Use hat import {program}." if program else otherwise
 
 
 def parsed(text: str | bytes) -> Any:

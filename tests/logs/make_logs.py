@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hatlib.errors import InputError
@@ -123,6 +125,42 @@ def eee_row(item: str = "q1", right: Any = True, task: str = "mgsm_direct_de", *
         "error": None,
         "metadata": about,
     } | more
+
+
+def table(path: Path, rows: Any) -> Path:
+    """Rows as a table in the form that the name says."""
+    frame, name = pd.DataFrame(rows), path.name.removesuffix(".gz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if name.endswith(".parquet"):
+        frame.to_parquet(path)
+    elif name.endswith(("json", "jsonl")):
+        frame.to_json(path, orient="records", lines=name.endswith("l"))
+    else:
+        frame.to_csv(path, index=False, sep="\t" if name.endswith(".tsv") else ",")
+    return path
+
+
+def sheet(path: Path, rows: Iterable[Iterable[object]]) -> Path:
+    """A spreadsheet of Excel, with the least that it needs."""
+    formats, cell = "http://schemas.openxmlformats.org", '<c t="inlineStr"><is><t>{}</t></is></c>'
+    main, kind = (
+        f"{formats}/spreadsheetml/2006/main",
+        f"{formats}/officeDocument/2006/relationships",
+    )
+    link = f'<Relationships xmlns="{formats}/package/2006/relationships">'
+    link += f'<Relationship Id="a" Type="{kind}/{{}}" Target="{{}}"/></Relationships>'
+    data = "".join(f"<row>{''.join(map(cell.format, row))}</row>" for row in rows)
+    files = {
+        "_rels/.rels": link.format("officeDocument", "xl/workbook.xml"),
+        "xl/_rels/workbook.xml.rels": link.format("worksheet", "a.xml"),
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{kind}"><sheets>'
+        '<sheet name="a" sheetId="1" r:id="a"/></sheets></workbook>',
+        "xl/a.xml": f'<worksheet xmlns="{main}"><sheetData>{data}</sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
 
 
 def read(program: str, path: Any, **options: Any) -> Any:

@@ -174,15 +174,6 @@ def test_hostile_names_are_one_line(log):
     assert "3 samples without id." in trials.notes.dropped[0]
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[]", b'{"eval": 1}', b"nonsense", b"\0\0", b"PK\x03\x04", b"[" * 9999]
-)
-@pytest.mark.parametrize("name", ["a.eval", "a.json"])
-def test_files_that_are_no_logs(tmp_path, name, content):
-    (tmp_path / name).write_bytes(content)
-    assert failing(tmp_path / name)
-
-
 def test_mixed_types_and_other_json(log, tmp_path):
     odd = [sample(1) | {"metadata": [1], "scores": {"match": "C"}}, sample(2) | {"scores": [1]}]
     odd += [sample(3, [1, 0]), sample(4, 10**400), sample(5, target=["1", "2"]), [1], None]

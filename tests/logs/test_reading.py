@@ -8,6 +8,7 @@ import os
 import random
 import zipfile
 
+import make_logs
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +19,7 @@ from make_logs import answers, lm_eval, lm_eval_rows, write_lines
 from hatlib import load_responses
 from hatlib.data.languages import is_language
 from hatlib.errors import InputError
-from hatlib.logs import import_logs, reading
+from hatlib.logs import FORMATS, import_logs, reading
 from hatlib.logs.common import TRIAL_COLUMNS
 from hatlib.logs.languages import RULES, language_in, rules_table, task_of
 from hatlib.logs.pairing import agreement
@@ -28,41 +29,60 @@ NAME = "samples_mgsm_direct_de_2030-01-01T00-00-00.jsonl"
 
 
 def refused(*paths, **options) -> str:
-    with pytest.raises(InputError) as error:
-        import_logs("lm-eval", list(paths), **({"model": "m"} | options))
-    return str(error.value)
+    return make_logs.refused("lm-eval", list(paths), **({"model": "m"} | options))
 
 
 # Reading ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "content, told",
-    [
-        (b"", "no rows"),
-        (b"\n\n", "no rows"),
-        (b'{"doc_id": 1, "acc": 1}\n{"doc_id": 2, "ac', "not JSON"),
-        (b'{"doc_id": 1, "acc": "\0"}\n', "not JSON"),
-        (b'{"doc_id": 1, "acc": 1}\n{"doc_id": "caf\xe9"}\n', "UTF-8"),
-        ('{"doc_id": 1}'.encode("utf-16"), "UTF-8"),
-        (gzip.compress(b'{"doc_id": 1, "acc": 1}\n' * 5000, mtime=0)[:60], "cut off"),
-        (gzip.compress(random.Random(0).randbytes(5000), mtime=0)[:3000], "damaged"),
-        (b"\x1f\x8b" + b"junk" * 20, "damaged"),
-        (b"PK\x03\x04 something", "not JSON"),
-        (b"PAR1 something", "not JSON"),
-        (b"[1, 2]\n", "not a JSON object"),
-        (b"null\n", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
-        (b'{"doc_id": ' + b"9" * 5000 + b"}", "not JSON"),
-        (b"\xff" * 300, "UTF-8"),
-        (b"{}\n" * 30, "doc_id"),
-        (b"<html>" * 1000, "not JSON"),
-    ],
-)
-def test_files_that_are_no_logs(tmp_path, content, told):
-    path = tmp_path / NAME
-    path.write_bytes(content)
-    assert told in refused(path)
+ROW = b'{"doc_id": 1, "acc": 1}\n'
+HOSTILE_BYTES = {  # what a file holds, and what lm-eval says of it
+    b"": "no rows",
+    b"\n\n": "no rows",
+    ROW + b'{"doc_id": 2, "ac': "not JSON",
+    b'{"doc_id": 1, "acc": "\0"}\n': "not JSON",
+    ROW + b'{"doc_id": "caf\xe9"}\n': "UTF-8",
+    '{"doc_id": 1}'.encode("utf-16"): "UTF-8",
+    gzip.compress(ROW * 5000, mtime=0)[:60]: "cut off",
+    gzip.compress(b"item,correct\n" + b"1,1\n" * 9999, mtime=0)[:-40]: "",
+    gzip.compress(random.Random(0).randbytes(5000), mtime=0)[:3000]: "damaged",
+    b"\x1f\x8b" + b"junk" * 20: "damaged",
+    b"\x28\xb5\x2f\xfdrest": "",
+    b"BZh91AYrest": "not JSON",
+    b"PK\x03\x04 something": "not JSON",
+    b"PAR1 something": "not JSON",
+    b"PAR1" + b"\0" * 100 + b"PAR1": "not JSON",
+    b"[]": "",
+    b"{}": "",
+    b"\0\0": "not JSON",
+    b"nonsense": "not JSON",
+    b'{"eval": 1}': "doc_id",
+    b"[1, 2]\n": "not a JSON object",
+    b"null\n": "not JSON",
+    b"[" * 100_000: "not JSON",
+    b'{"doc_id": ' + b"9" * 5000 + b"}": "not JSON",
+    b"\xff" * 300: "UTF-8",
+    b"{}\n" * 30: "doc_id",
+    b"<!DOCTYPE html><html>item,correct" * 100: "not JSON",
+    b"item,correct\n": "not JSON",
+    b"item,item\n1,1\n": "not JSON",
+    b"item,correct\n\xff,1\n": "UTF-8",
+    b"item,correct\n1,\0\n": "not JSON",
+    b'item,correct\n"1,1\n': "not JSON",
+    b"item,correct\n1,1,1\n" * 100: "not JSON",
+    b'{"item": "\\ud800", "correct": 1, "\\ud800": 2}': "",
+}
+NAMES = [NAME, "a.csv", "a.parquet", "a.jsonl", "a.eval", "a.json"]
+
+
+@pytest.mark.parametrize("program", FORMATS)
+def test_files_that_are_no_logs(tmp_path, program):
+    given = {"model": "m", "benchmark": "riddles", "language": "de"}
+    for content, told in HOSTILE_BYTES.items():
+        for name in NAMES:
+            (tmp_path / name).write_bytes(content)
+            said = make_logs.refused(program, tmp_path / name, **given)
+            assert said and (told in said or (program, name) != ("lm-eval", NAME)), (content, said)
 
 
 def test_a_long_line_a_long_file_and_a_bomb_end_in_time(tmp_path, monkeypatch):
@@ -141,13 +161,6 @@ def test_a_folder_that_cannot_be_read_is_not_called_empty(tmp_path, monkeypatch)
         patch.setattr(os, "scandir", closed)
         told = refused(tmp_path)
     assert tmp_path.name in told and "permission denied" in told and "empty" not in told
-
-
-def test_logs_without_a_benchmark_are_refused(tmp_path):
-    rows = [{"task": "", "language": "de", "item": 1, "correct": 1, "model": "m"}]
-    path = write_lines(tmp_path / "a.jsonl", rows)
-    with pytest.raises(InputError, match=r"a.jsonl: .* the name of the benchmark. .*--benchmark"):
-        import_logs("long", path)
 
 
 def test_a_file_that_is_named_twice_is_read_once_and_progress_is_told(tmp_path):
