@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 from logs_inspect import header, sample, write_log
-from make_logs import answer_keys, eee_row, lm_eval_rows, write_lines
+from make_logs import answer_keys, eee_row, lm_eval_rows, refused, write_lines
 
-from hatlib.errors import InputError
 from hatlib.logs import import_logs
 from hatlib.logs.settings import flat
 
@@ -31,14 +30,12 @@ def run(folder: Path, code: str, args: str = "", n: int = 30, date: str = "", **
     return folder
 
 
-def refused(folder: Path, program: str = "lm-eval", **options: Any) -> str:
-    with pytest.raises(InputError) as error:
-        import_logs(program, folder, **options)
-    return str(error.value)
-
-
 def tasks(**fields: Any) -> dict[str, Any]:
     return {f"mgsm_direct_{code}": fields for code in DATES}
+
+
+def config(**fields: Any) -> dict[str, Any]:
+    return {"configs": tasks(**fields)}
 
 
 @pytest.mark.parametrize(
@@ -47,19 +44,15 @@ def tasks(**fields: Any) -> dict[str, Any]:
         ({}, {"args": ",load_in_4bit=True"}, "load_in_4bit=True (de)"),
         ({}, {"args": ",revision=step1000"}, "revision=step1000"),
         ({}, {"args": ",enable_thinking=True"}, "enable_thinking"),
-        ({"configs": tasks(num_fewshot=0)}, {"configs": tasks(num_fewshot=8)}, "num_fewshot=8"),
-        (
-            {"configs": tasks(generation_kwargs={"temperature": 0.0})},
-            {"configs": tasks(generation_kwargs={"temperature": 0.7})},
-            "temperature=0.7",
-        ),
+        (config(num_fewshot=0), config(num_fewshot=8), "num_fewshot=8"),
+        (config(generation_kwargs={"t": 0.0}), config(generation_kwargs={"t": 0.7}), "t=0.7"),
         ({}, {"config": {"gen_kwargs": "temperature=1"}}, "gen_kwargs"),
         ({}, {"system_instruction": "Think hard."}, "system_instruction"),
     ],
 )
 def test_settings_of_lm_eval_that_differ_are_refused(tmp_path, one, other, told):
     run(run(tmp_path, "en", **one), "de", **other)
-    said = refused(tmp_path)
+    said = refused("lm-eval", tmp_path)
     assert told in said and "--mixed" in said
     report = str(import_logs("lm-eval", tmp_path, mixed=True).report)
     assert told in report and "count as one model" in report
@@ -88,13 +81,15 @@ def test_an_adapter_is_another_model(tmp_path):
     # Two adapters of one name are not one.
     shutil.rmtree(tmp_path / "acme__m-7b")
     run(run(tmp_path, "en", ",peft=./a/final"), "de", ",peft=./b/final")
-    assert "peft=./a/final" in refused(tmp_path)
+    assert "peft=./a/final" in refused("lm-eval", tmp_path)
 
 
 def test_limited_and_newer_runs_do_not_replace_others_without_a_word(tmp_path):
     run(run(tmp_path / "said", "en", config={"limit": 10}, n=10), "de")
+    run(tmp_path / "said", "de", versions={"mgsm_direct_de": 2})
     report = str(import_logs("lm-eval", tmp_path / "said").report)
-    assert "limit=10 (en)" in report and "limit=not set (de)" in report
+    for told in ("limit=10 (en)", "limit=not set (de)", "version=2 (de)"):
+        assert told in report
     newer = {"date": "2031-01-01T00-00-00.1"}
     run(run(tmp_path / "logs", "en"), "de")
     run(tmp_path / "logs", "en", n=2, config={"limit": 2.0}, **newer)
@@ -102,7 +97,7 @@ def test_limited_and_newer_runs_do_not_replace_others_without_a_word(tmp_path):
     assert imported.frame["language"].value_counts().to_dict() == {"de": 30, "en": 30}
     assert "another log holds, newer or complete" in str(imported.report)
     run(tmp_path / "logs", "de", configs=tasks(num_fewshot=5), **newer)
-    assert "num_fewshot=5" in refused(tmp_path / "logs")
+    assert "num_fewshot=5" in refused("lm-eval", tmp_path / "logs")
 
 
 def test_two_runs_of_one_date_are_no_copies_unless_their_bytes_are(tmp_path):
@@ -112,7 +107,11 @@ def test_two_runs_of_one_date_are_no_copies_unless_their_bytes_are(tmp_path):
     assert "a copy of" in str(report.dropped)
     path = next((tmp_path / "copy").rglob("samples_*_de_*"))
     path.write_text(path.read_text().replace('"exact_match": 1', '"exact_match": 0'))
-    assert "several runs of mgsm_direct_de" in refused(tmp_path)
+    assert "several runs of mgsm_direct_de" in refused("lm-eval", tmp_path)
+
+
+def step(**fields: Any) -> dict[str, Any]:
+    return {"plan": {"steps": [fields]}}
 
 
 @pytest.mark.parametrize(
@@ -122,19 +121,22 @@ def test_two_runs_of_one_date_are_no_copies_unless_their_bytes_are(tmp_path):
         ({"plan": {"steps": [], "config": {"temperature": 0.9}}}, "temperature=0.9"),
         ({"task_args": {"fewshot": 5}}, "fewshot=5"),
         ({"model_args": {"quantization": "awq"}}, "quantization=awq"),
+        ({"model_roles": {"grader": {"model": "a/judge"}}}, "grader=a/judge (de)"),
         ({"config": {"token_limit": 100}}, "token_limit=100"),
-        ({"plan": {"steps": [{"solver": "chain_of_thought"}]}}, "solvers=chain_of_thought"),
-        (
-            {"plan": {"steps": [{"solver": "system_message", "params": {"template": "Hm"}}]}},
-            "system_message=Hm",
-        ),
+        (step(solver="chain_of_thought"), "solvers=chain_of_thought"),
+        (step(solver="system_message", params={"template": "Hm"}), "system_message=Hm"),
+        ({"config": {"epochs": 4}}, "count as one model: epochs="),
+        ({"model_base_url": "http://b"}, "count as one model: base_url="),
     ],
 )
-def test_settings_of_inspect_that_differ_are_refused(tmp_path, settings, told):
+def test_settings_of_inspect_that_differ_are_refused_or_said(tmp_path, settings, told):
     for code, more in (("en", {}), ("de", settings)):
         head = header(f"mgsm_direct_{code}", **({"task_args": {"n": 1}} | more))
         write_log(tmp_path / f"{code}.eval", head, [sample(i, "CI"[i % 2]) for i in range(4)])
-    assert told in refused(tmp_path, "inspect")
+    if "count as" in told:
+        assert told in str(import_logs("inspect", tmp_path).report)
+    else:
+        assert told in refused("inspect", tmp_path)
 
 
 def test_shards_of_a_run_are_put_together_and_said(tmp_path):
@@ -146,6 +148,10 @@ def test_shards_of_a_run_are_put_together_and_said(tmp_path):
     imported = import_logs("inspect", tmp_path)
     assert len(imported.frame) == 8
     assert "put together from 2 logs" in str(imported.report.chosen)
+    for code in ("en", "de"):  # runs that are replaced as a whole are no part of another one
+        head = header(f"mgsm_direct_{code}", created="2031-01-01T00:00:00+00:00")
+        write_log(tmp_path / f"{code}.eval", head, [sample(i, "CI"[i % 2]) for i in range(4)])
+    assert "put together" not in str(import_logs("inspect", tmp_path).report)
 
 
 def test_samples_of_inspect_that_are_not_there_are_counted(tmp_path):
@@ -168,7 +174,7 @@ def test_settings_of_every_eval_ever_stand_in_the_aggregate_results(tmp_path):
         about = {"additional_details": {"quantization": f"awq-{effort}"}}
         whole = {"evaluation_results": [{"generation_config": config}], "model_info": about}
         (tmp_path / f"{code}.json").write_text(json.dumps(whole))
-    said = refused(tmp_path, "eee")
+    said = refused("eee", tmp_path)
     for told in ("quantization=awq-high (de)", "num_fewshot=4 (de)"):
         assert told in said
 
@@ -183,6 +189,7 @@ def test_settings_of_every_eval_ever_stand_in_the_aggregate_results(tmp_path):
         ("limit", 10, "", ""),
         ("temperature", "0.0", 0, ""),
         ("seed", 1, 2, ""),
+        ("config.temperature", 0, 1, "temperature=1 (de)"),
     ],
 )
 def test_columns_of_tables_that_are_settings(tmp_path, column, en, de, told):
@@ -191,7 +198,7 @@ def test_columns_of_tables_that_are_settings(tmp_path, column, en, de, told):
         write_lines(tmp_path / f"{code}.jsonl", rows)
     options = {"model": "m", "benchmark": "b"}
     if told:
-        assert told in refused(tmp_path, "long", **options)
+        assert told in refused("long", tmp_path, **options)
         theirs = {"columns": {"prompting": column}} if en else {"mixed": True}
         assert len(import_logs("long", tmp_path, **options, **theirs).frame) == 8
     else:
