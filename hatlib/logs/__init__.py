@@ -20,13 +20,13 @@ import pandas as pd
 from hatlib.data.about import BY_ITEM
 from hatlib.data.languages import is_language
 from hatlib.data.responses import COLUMNS
-from hatlib.errors import InputError, listing
+from hatlib.errors import listing
 from hatlib.logs.answers import Format, counts
 from hatlib.logs.common import Imported, Options
-from hatlib.logs.fields import NAMES, WHERE
+from hatlib.logs.fields import WHERE
 from hatlib.logs.languages import Places, known_chance, language_in
 from hatlib.logs.pairing import pair
-from hatlib.logs.reading import ImportReport, Notes, Progress, find_files
+from hatlib.logs.reading import ImportReport, Notes, Progress, find_files, refusal
 from hatlib.words import counted
 
 #: The formats, each with the module and class that reads it.
@@ -117,13 +117,12 @@ def import_logs(
     _check(format, given, notes)
     trials = read_trials(format, [paths] if isinstance(paths, str | Path) else paths, given, notes)
     if trials.frame.empty:
-        raise InputError("the logs hold no answers.", " ".join(notes.dropped))
+        raise refusal("no-answers", dropped=" ".join(notes.dropped))
     answers = trials.frame if given.keys else trials.frame.assign(key="")
     frame = pair(answers, given.pair_by, given.source_language, notes)
     frame = _aggregated(_with_pairs_only(frame, notes), notes)
     if not given.keys:
-        what = "Items are the same in all languages, as you say: no keys were compared."
-        notes.assumed.append(what)
+        notes.note("assumed", "no-keys")
     sizes = (counted(frame[c].nunique(), c) for c in ("benchmark", "model", "language"))
     notes.read.append(f"{', '.join(sizes)}, {frame['n_trials'].sum():,} trials.")
     notes.missing += _missing(frame)
@@ -134,16 +133,14 @@ def _check(format: str, options: Options, notes: Notes) -> None:
     """Refuse options that cannot be meant, all at once."""
     source = options.source_language
     if format.lower() in ("euroeval", "scandeval"):
-        notes.problem(NAMES["no_items"], NAMES["use_scores"])
+        notes.refuse("no-items")
     elif format not in FORMATS:
-        notes.problem("this format is not known.", f"Use {listing(FORMATS)}.", value=str(format))
+        notes.refuse("format", value=str(format), formats=listing(FORMATS))
     if source != BY_ITEM and not is_language(source):
-        remedy = f"Write a code such as en, or {BY_ITEM} if it varies by item."
-        notes.problem("source_language is not a language code.", remedy, value=source)
+        notes.refuse("source-language", value=source)
     for spelt, code in options.language_codes.items():
         if not is_language(code):
-            what, remedy = "--language-code gives no language.", "Write theirs=ours, as in jp=ja."
-            notes.problem(what, remedy, value=f"{spelt}={code}")
+            notes.refuse("language-code", value=f"{spelt}={code}")
     notes.stop()
 
 
@@ -154,9 +151,9 @@ def _with_pairs_only(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     for benchmark, mine in frame[~some].groupby("benchmark", sort=False):
         codes = listing(sorted(mine["language"].unique()), 20)
         starts = listing(sorted(mine["source_language"].unique()), 4)
-        what = f"all in {codes}, and transfer is from {starts} to others."
-        what += "" if some.any() else " Kept all the same, to be scored with other answers."
-        notes.dropped.append(f"{benchmark}, {counted(mine['item'].nunique(), 'item')}: {what}")
+        kept = "" if some.any() else " Kept all the same, to be scored with other answers."
+        about = {"n": counted(mine["item"].nunique(), "item"), "starts": starts, "kept": kept}
+        notes.note("dropped", "no-pairs", benchmark=benchmark, codes=codes, **about)
     return frame[some] if some.any() else frame
 
 
@@ -166,8 +163,7 @@ def _aggregated(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
         several = frame.groupby(["benchmark", "item"])[column].transform("nunique") > 1
         names = listing(sorted(frame.loc[several, "benchmark"].unique()))
         if names:
-            what = f"A {column} of {names}: not used where one item has several."
-            notes.assumed.append(what)
+            notes.note("assumed", "several", column=column, names=names)
             frame = frame.assign(**{column: frame[column].mask(several, "")})
     chance = {name: known_chance(str(name)) for name in frame["benchmark"].unique()}
     if "chance_level" in frame:  # a column of the table
@@ -175,8 +171,7 @@ def _aggregated(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
         chance |= {name: float(levels[0]) for name, levels in said.items() if len(levels) == 1}
     unknown = listing(name for name, level in chance.items() if math.isnan(level))
     if unknown:
-        what = f"Chance level of {unknown}: not known; 0 unless hat score is given --chance."
-        notes.assumed.append(what)
+        notes.note("assumed", "chance", names=unknown)
     numbers = [name for name in ("n_correct", "n_trials", "n_parsed") if name in frame]
     more = [name for name in ("stratum", "n_parsed") if name in frame]
     keys = [name for name in (*COLUMNS, *more) if name not in numbers]
@@ -184,8 +179,7 @@ def _aggregated(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     sums["chance_level"] = sums["benchmark"].map(chance).astype(float)
     if "n_parsed" in sums:
         share = 1 - sums["n_parsed"].sum() / sums["n_trials"].sum()
-        what = f"Answers that could not be read count as wrong: {share:.1%} (n_parsed)."
-        notes.assumed.append(what)
+        notes.note("assumed", "unread", share=share)
     order = ["benchmark", "model", "language"]
     columns = [*COLUMNS, "chance_level", *more]
     return sums.sort_values(order, kind="stable", ignore_index=True)[columns]

@@ -21,12 +21,11 @@ from hatlib.data.door import stem
 from hatlib.data.responses import COLUMNS
 from hatlib.data.tables import LoadReport
 from hatlib.data.writing import check_free
-from hatlib.errors import InputError
 from hatlib.logs.answers import place, unlike
 from hatlib.logs.common import Options, check_output, write_frame
 from hatlib.logs.languages import Places
 from hatlib.logs.long import Long
-from hatlib.logs.reading import Notes, find_files
+from hatlib.logs.reading import Notes, find_files, refusal
 
 _KEYS = [c for c in COLUMNS if c not in ("n_correct", "n_trials")]
 _COUNTS = ["n_correct", "n_trials"]
@@ -156,7 +155,7 @@ def aggregate_trials(
     notes.stop()
     rows = pd.concat(frames, ignore_index=True)
     if rows.empty:
-        raise InputError("there is no row of trials.", " ".join(notes.dropped))
+        raise refusal("no-trials", dropped=" ".join(notes.dropped))
     rows = place(rows, reader)
     notes.stop()
     rows = rows.assign(n_correct=rows["=correct"] * rows["n"], n_trials=rows["n"])
@@ -166,7 +165,7 @@ def aggregate_trials(
     if "chance_level" in sums:
         sums["chance_level"] = pd.to_numeric(sums["chance_level"])
     if (sums["benchmark"] == benchmark).all():
-        notes.assumed.append(f"benchmark is {benchmark} where there is no such column.")
+        notes.note("assumed", "benchmark", benchmark=benchmark)
     n_used = int(sums["n_trials"].sum())
     read = (*notes.read, f"{n_used:,} trials added up to {len(sums):,} rows.")
     assumed = (*dict.fromkeys(notes.chosen), *notes.assumed)
@@ -182,5 +181,5 @@ def _fitting(path: str | Path) -> Sequence[str | Path]:
         return [path]
     fitting = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 (it may be absolute)
     if not fitting:
-        raise InputError("no file fits this pattern.", "Check it.", value=str(path))
+        raise refusal("pattern", value=str(path))
     return fitting

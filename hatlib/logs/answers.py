@@ -23,7 +23,7 @@ import pandas as pd
 from hatlib.data.door import importer_of
 from hatlib.errors import listing
 from hatlib.logs.common import TRIAL_COLUMNS, Options
-from hatlib.logs.fields import NAMES, WHERE, at, short
+from hatlib.logs.fields import WHERE, at, short
 from hatlib.logs.languages import Places, language_in
 from hatlib.logs.reading import File, Found, Notes, clean, objects
 from hatlib.logs.settings import compare_settings
@@ -187,10 +187,11 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
             frame["age"] = frame.get("age", number)  # the newest comes first
             frames.append(frame)
         else:
-            notes.dropped.append(f"{run.file.name}: no {reader.row}s in it that count.")
+            notes.note("dropped", "none", file=run.file.name, row=reader.row)
     if not frames:
         if not notes.problems:
-            notes.problem(f"the {reader.files} hold no {reader.row}s.", " ".join(notes.dropped))
+            dropped = " ".join(notes.dropped)
+            notes.refuse("empty", files=reader.files, of=reader.row, dropped=dropped)
         notes.stop()
     rows = place(pd.concat(frames, ignore_index=True), reader)
     del frames
@@ -198,12 +199,10 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
         own, unnamed = clean(getattr(options, name)), rows.loc[rows[name] == "", "file"].unique()
         theirs = sorted({*rows[name]} - {"", own})
         if own and len(theirs) > 1:
-            what = f"the {reader.files} are of {len(theirs)} {name}s, and --{name} names one."
-            notes.problem(what, "Import each by itself.", value=listing(theirs))
+            about = {"files": reader.files, "n": len(theirs), "name": name}
+            notes.refuse("several-names", value=listing(theirs), **about)
         elif not own and len(unnamed):
-            what = f"the logs do not say the name of the {name}."
-            remedy = NAMES["remedies"][f"no_{name}"]
-            notes.problem(what, remedy, listing(unnamed, 3))
+            notes.refuse(f"no-{name}", listing(unnamed, 3))
         rows[name] = own or rows[name]
     if rows.empty:
         notes.stop()
@@ -222,10 +221,9 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
     compare_settings(placed, settings, options.mixed, notes)
     pairs = rows[[*_TRIAL, "task"]].drop_duplicates()
     both = pairs[pairs.duplicated(_TRIAL, keep=False)]
-    for place_, mine in both.groupby(["model", "benchmark", "language"]):
-        what = "several tasks of {} would be one: {} in {}.".format(*place_)
-        remedy = "Import each by itself with its own --benchmark or --prompting."
-        notes.problem(what, remedy, value=listing(sorted(mine["task"].unique())))
+    for (model_, benchmark, code), mine in both.groupby(["model", "benchmark", "language"]):
+        names = listing(sorted(mine["task"].unique()))
+        notes.refuse("several-tasks", value=names, model=model_, benchmark=benchmark, code=code)
     notes.stop()
     rows = _once(rows, reader)
     parts = [
@@ -243,7 +241,7 @@ def unlike(runs: Sequence[Run], notes: Notes) -> list[Run]:
         file, size = run.file, run.file.path.stat().st_size
         twins = alike[repr((size, run.model, run.task, run.settings, run.about))]
         if twin := next((t for t in twins if filecmp.cmp(t.path, file.path, False)), None):
-            notes.dropped.append(f"{file.name}: a copy of {twin.name}.")
+            notes.note("dropped", "copy", file=file.name, twin=twin.name)
         else:
             twins.append(file)
             kept.append(run)
@@ -283,14 +281,12 @@ def _once(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
     newest = rows["age"].where(finite).groupby([rows[c] for c in CELL]).transform("min")
     again = newest.notna() & (rows["age"] != newest)
     if again.any():
-        lost = counted(int(again.sum()), reader.row)
-        notes.dropped.append(f"{lost} of items that another log holds, newer or complete.")
+        notes.note("dropped", "older", n=counted(int(again.sum()), reader.row))
     rows = rows[~again]
     several = rows[rows.groupby(CELL)["run"].transform("nunique") > 1]
     for (model, task), mine in several.groupby(["model", "task"]):
-        what = f"there are several runs of {task} by {model}, of one date or not dated."
         names = listing(mine["file"].unique(), 3)
-        notes.problem(what, "Name the file of one of them.", value=names)
+        notes.refuse("several-runs", value=names, task=task, model=model)
     notes.stop()
     numbered = rows[rows["trial"] != ""]
     copies = numbered.index[numbered.duplicated(_TRIAL)]
@@ -298,11 +294,10 @@ def _once(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
         results = numbered.groupby(_TRIAL, sort=False)[scores].nunique()
         torn = results[(results > 1).any(axis=1)].index
         if reader.torn and len(torn):
-            what = f"{counted(len(torn), 'trial')} with two results."
-            remedy = "Say what else tells them apart, as in --column prompting=THEIRS."
             where = listing((f"{t[3]} in {t[2]}, trial {t[6]}" for t in torn), 3)
-            notes.problem(what, remedy, column="trial", value=where)
-        notes.dropped.append(f"{counted(len(copies), reader.row)} that repeat a trial.")
+            n = counted(len(torn), "trial")
+            notes.refuse("two-results", column="trial", value=where, n=n)
+        notes.note("dropped", "repeated", n=counted(len(copies), reader.row))
     return rows.drop(index=copies)
 
 
@@ -378,14 +373,13 @@ def _chosen(what: str, rows: pd.DataFrame, reader: Format, runs: Sequence[Run]) 
     if rest or graded or reader.preferred or reader.options.metric:
         notes.chosen.append(f"{line}{f'; not {rest}' if rest else ''}.")
     if threshold is not None and not graded:
-        notes.chosen.append(f"{what}: the threshold is not used, as {metric} is 0 or 1.")
+        notes.note("chosen", "threshold", what=what, metric=metric)
     if _OVERLAP.search(metric):
-        line = f"{what}: {metric} compares the words of answers; it does not judge what they say."
-        notes.chosen.append(line)
+        notes.note("chosen", "overlap", what=what, metric=metric)
     known = np.isfinite(values)
     if not known.all():
         n = counted(int(mine.loc[~known, "n"].sum()), "answer")
-        notes.dropped.append(f"{what}: {n} without a value of {metric}.")
+        notes.note("dropped", "no-value", what=what, n=n, metric=metric)
     right = values >= threshold if graded else values
     mine = mine.assign(right=right.astype(float))[known]
     _suspect(what, rows, mine, fits, reader)
@@ -423,20 +417,10 @@ def _fitting(
     graded = len(fits) == 1 and not fits["binary"].all()
     if len(fits) == 1 and fits["complete"].all() and not (graded and options.threshold is None):
         return fits.iloc[0]
-    remedy = f"There is: {_told(found)}."
-    if found.empty:
-        told, remedy = f"no {word} of {what} gives a number.", "Score the log first."
-    elif fits.empty:
-        name = _named(options.filter, metric or word)
-        told = f"{what} has no {name} that is a number in every task."
-    elif graded:
-        told = f"the {word} of {what} is not only 0 and 1: {_told(fits)}."
-        remedy = f"Say from which value on an answer is right with --threshold.{reader.shares}"
-    else:
-        told = f"{len(fits)} {word}s may say what is right of {what}."
-        remedy = f"Choose one with --metric or --filter: {_told(fits)}."
-    reader.notes.problem(told, remedy)
-    return None
+    key = "not-there" if fits.empty else "graded" if graded else "several"
+    about = {"word": word, "name": _named(options.filter, metric or word), "n": len(fits)}
+    about |= {"there": _told(found), "those": _told(fits), "shares": reader.shares}
+    return reader.notes.refuse("no-number" if found.empty else key, what=what, **about)
 
 
 def _suspect(
@@ -450,20 +434,18 @@ def _suspect(
         every = listing(cell.loc[cell["right"] == cell["n"], "language"], 20)
         none = cell.loc[cell["right"] == 0, "language"]
         if every:
-            line = f"{model}, {what}: every answer is right in {every}; look at the parser."
-            notes.assumed.append(line)
+            notes.note("assumed", "all-right", model=model, what=what, codes=every)
         if none.empty:
             continue
         better = _candidates(rows[(rows["model"] == model) & rows["language"].isin(none)])
         better = better[better["binary"] & (better["mean"] > 0)]
         for name, given in (("variant", options.filter), ("metric", options.metric)):
             better = better[better[name] == taken[name]] if given else better
-        line = f"no answer of {model} to {what} is right in {listing(none, 20)}"
+        about = {"model": model, "what": what, "codes": listing(none, 20)}
         if len(better):
-            line += f" by {_named(taken['variant'], taken['metric'])}: probably the wrong one."
-            notes.problem(line, f"Choose with --filter or --metric; there is {_told(better)}.")
+            about["taken"] = _named(taken["variant"], taken["metric"])
+            notes.refuse("wrong-one", those=_told(better), **about)
         elif len(none) == len(cell) and not (options.metric or options.filter or notes.problems):
-            remedy = f"Were the answers read? Say --metric {taken['metric']} if it is so."
-            notes.problem(f"{line}.", remedy, value=reader.example)
+            notes.refuse("unread", value=reader.example, metric=taken["metric"], **about)
         else:
-            notes.assumed.append(f"{line}; look whether the parser finds the answers.")
+            notes.note("assumed", "none-right", **about)

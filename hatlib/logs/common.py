@@ -11,8 +11,7 @@ from typing import Literal
 import pandas as pd
 
 from hatlib.data.writing import check_free, csv_text, replacing
-from hatlib.errors import InputError
-from hatlib.logs.reading import ImportReport
+from hatlib.logs.reading import ImportReport, refusal
 
 #: Columns of answers before their items are paired. ``key`` is the right answer as short text where
 #: it does not depend on the language (a number, a letter), else empty; ``source_language`` is empty
@@ -146,6 +145,5 @@ def check_output(path: Path, force: bool) -> None:
     >>> check_output(Path("new/answers.csv.gz"), force=False)
     """
     if not path.name.lower().endswith((".csv", ".csv.gz", ".parquet")):
-        remedy = "End it in .csv, .csv.gz or .parquet."
-        raise InputError("this name does not say a format.", remedy, file=str(path))
+        raise refusal("output", str(path))
     check_free([path], force)

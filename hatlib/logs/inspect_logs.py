@@ -66,7 +66,7 @@ class Inspect(Format, name="inspect"):
             header = mapping(json_value(file, notes))
             if not (file.named or header.get("eval")):
                 del notes.problems[before:]
-                notes.dropped.append(f"{file.name}: a JSON file that is no Inspect log.")
+                notes.note("dropped", "no-inspect", file=file.name)
                 return None
         if len(notes.problems) > before:
             return None
@@ -74,11 +74,10 @@ class Inspect(Format, name="inspect"):
         task, model = clean(about["task"]), clean(about["model"])
         version = about["version"]
         if isinstance(version, int) and version > 2:
-            notes.assumed.append(f"Version {version} of the log is read as version 2.")
+            notes.note("assumed", "version", version=version)
         if not task:
-            what = "this is no log of Inspect: it does not say its task."
             remedy = other_importer(header, "Name .eval or .json logs.")
-            return notes.problem(what, remedy, file.name)
+            return notes.refuse("no-inspect", file.name, remedy=remedy)
         arguments = mapping(about["arguments"])
         steps = [
             (at(step, "solver"), mapping(at(step, "params"))) for step in listed(about["steps"])
@@ -114,8 +113,7 @@ class Inspect(Format, name="inspect"):
             how = _ENDED.get(str(run.about["status"]), "did not finish")
             self._noted[f"the run {how}; what is there was read"] = n
         if n < asked < math.inf:
-            of = f"{asked - n:,.0f} of {asked:,.0f} samples"
-            notes.dropped.append(f"{file.name}: {of} that were asked are not in the log.")
+            notes.note("dropped", "asked", file=file.name, missing=asked - n, asked=asked)
         said = (f"{counted(k, 'sample')}: {what}" for what, k in self._noted.items() if k)
         notes.assumed += [f"{file.name}: {line}." for line in said]
 
@@ -156,7 +154,7 @@ class Inspect(Format, name="inspect"):
         of = ["model", "task", "language", "prompting"]
         shards = rows[newest].groupby(of)["number"].nunique()
         for (model, task, code, _), n in dict(shards[shards > 1]).items():
-            self.notes.chosen.append(f"{task} by {model} in {code}: put together from {n} logs.")
+            self.notes.note("chosen", "shards", task=task, model=model, code=code, n=n)
         return rows
 
 

@@ -18,10 +18,9 @@ import pandas as pd
 
 from hatlib.data.languages import COUNTRIES, NO_LANGUAGE, language_of, no_language
 from hatlib.data.tables import book
-from hatlib.errors import InputError, Problem, listing
+from hatlib.errors import Problem, listing
 from hatlib.logs.common import Options
-from hatlib.logs.fields import NAMES
-from hatlib.logs.reading import Notes, clean
+from hatlib.logs.reading import Notes, clean, refusal
 from hatlib.words import counted
 
 _FILE: dict[str, Any] = tomllib.loads(
@@ -160,9 +159,7 @@ def expression(text: str) -> re.Pattern[str] | None:
         pattern = re.compile("")
     if "language" in pattern.groupindex or pattern.groups == 1:
         return pattern
-    what = "language_from is not a regular expression with a group for the language."
-    remedy = "Write it as in 'riddles_(?P<language>..)_.*'."
-    raise InputError(what, remedy, value=text)
+    raise refusal("expression", value=text)
 
 
 def _spelt(found: re.Match[str]) -> str:
@@ -238,8 +235,7 @@ class Places:
         self._options, self._notes = options, notes
         self._given = language_in(options.language, options.language_codes)
         if options.language and not self._given:
-            what = "language is not a language code."
-            raise InputError(what, "Write a code such as de.", value=options.language)
+            raise refusal("language", value=options.language)
         self._pattern = expression(options.language_from)
         self._known: dict[tuple[str, str, str], Task | None] = {}
         self._doubtful: dict[str, None] = {}
@@ -283,20 +279,19 @@ class Places:
         placed = [task for task in self._known.values() if task]
         for problem in map(ask_language, self._doubtful):
             if problem.value.lower() in NO_LANGUAGE:
-                notes.dropped.append(f"Answers in {clean(problem.value)}: {problem.what}")
+                notes.note("dropped", "language", value=clean(problem.value), what=problem.what)
             else:
                 notes.problems.append(problem)
         if lost and not self._doubtful:
             names, n = listing(sorted(lost), 20), counted(sum(lost.values()), what)
-            told = f"{n} whose language nothing says: {names}."
-            remedy = NAMES["remedies"]["no_language"]
+            (problem,) = refusal("no-language", n=n, names=names).problems
             if placed:
-                notes.dropped.append(f"{told} {remedy}")
+                notes.dropped.append(f"{problem.what} {problem.remedy}")
             else:
-                notes.problem(told, remedy)
+                notes.problems.append(problem)
         for task in placed:
             forms.setdefault((task.benchmark, task.language), {})[task.spelt] = None
         for (benchmark, code), spelt in forms.items():
             if len(spelt) > 1:
-                told = f"{listing(map(repr, spelt))} are read as one language, {code}."
-                notes.assumed.append(f"{benchmark}: {told}".removeprefix(": "))
+                about = f"{benchmark}: {listing(map(repr, spelt))}".removeprefix(": ")
+                notes.note("assumed", "spelt", forms=about, code=code)

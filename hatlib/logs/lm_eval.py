@@ -37,7 +37,7 @@ class LmEval(Format, name="lm-eval"):
         runs = [self._run(file, near.get(file.folder, {})) for file in found.files]
         names = sorted({run.model for run in runs if run.about["guessed"]})
         if names:
-            self.notes.assumed.append(f"Model, by the name of the folder: {listing(names)}.")
+            self.notes.note("assumed", "folder", names=listing(names))
         known, lost = list[Run](), Counter[str]()  # these need not be read
         for run in runs:
             if self.places.find(run.task):
@@ -45,9 +45,7 @@ class LmEval(Format, name="lm-eval"):
             elif self.wanted.fullmatch(run.file.base):
                 lost[run.task] += 1
             else:
-                what = "this is not the name of a sample log, samples_TASK_DATE.jsonl."
-                remedy = "If it is one, say --language; the logs of others have other importers."
-                self.notes.problem(what, remedy, run.file.name)
+                self.notes.refuse("no-sample-log", run.file.name)
         self.places.settle(lost, "task")
         self._ages = sorted({run.about["age"] for run in runs}, reverse=True)
         return known
@@ -100,9 +98,9 @@ class LmEval(Format, name="lm-eval"):
             right = shares.mul(repeats, axis=0)
             whole = ((right - right.round()).abs() < 1e-6).all(axis=None)
             rows["n"] = repeats if whole and (shares % 1 > 0).any(axis=None) else 1
-            n = f"{run.task}: {counted(int((repeats > 1).sum()), 'row')} with several responses"
             how = "counts, the metric being the share right" if rows["n"].max() > 1 else "one trial"
-            self.notes.assumed.append(f"{n} (up to {repeats.max()}) are taken as {how}.")
+            about = {"n": counted(int((repeats > 1).sum()), "row"), "most": repeats.max()}
+            self.notes.note("assumed", "responses", task=run.task, how=how, **about)
         age = self._ages.index(run.about["age"])
         return rows.assign(trial="", run=str(run.file.path), age=age)
 
@@ -140,7 +138,7 @@ class LmEval(Format, name="lm-eval"):
             if not sure[benchmark]:
                 how = f"by doc_id, the position in the task, as {fields} does not tell them apart"
             if fields:
-                self.notes.assumed.append(f"Items of {benchmark}: {how}.")
+                self.notes.note("assumed", "items", benchmark=benchmark, how=how)
         named = rows["benchmark"].map(sure)
         return rows.assign(
             item=rows["item"].where(~named, rows["subject"] + rows["named"]),
@@ -155,7 +153,7 @@ def _told_apart(rows: pd.DataFrame, run: Run, reader: Format) -> pd.DataFrame:
     again, place = rows.duplicated(cell), rows.groupby("item", sort=False).cumcount().to_numpy()
     if again.any() and (rows["fallback"] == first["fallback"]).all():
         n = counted(int(again.sum()), "row")
-        reader.notes.dropped.append(f"{run.file.name}: {n} that repeat an earlier one.")
+        reader.notes.note("dropped", "rows-again", file=run.file.name, n=n)
         rows = rows[~again]
     elif again.any() and not rows["variant"].any() and (rows["run"] == first["run"]).all():
         # Before version 0.4.8 the rows of the filters follow each other without a name.

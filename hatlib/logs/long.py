@@ -19,6 +19,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -33,8 +34,7 @@ from hatlib.errors import InputError, listing
 from hatlib.logs.answers import CELL, FIELDS, Format, Run
 from hatlib.logs.fields import NAMES, accepted, alternatives, key_of, normalised, score_of
 from hatlib.logs.languages import ask_language, expression, language_in
-from hatlib.logs.others import COMPARED
-from hatlib.logs.reading import File, Found, clean
+from hatlib.logs.reading import File, Found, clean, refusal
 from hatlib.logs.settings import flat
 from hatlib.words import counted
 
@@ -65,8 +65,7 @@ class Long(Format, name="long"):
         self.n_read, self.left_out = 0, dict[str, int]()
         unknown = [name for name in self.options.columns if name not in SYNONYMS]
         if unknown:
-            remedy = f"Ours are {listing(SYNONYMS, 20)}; write ours=theirs."
-            raise InputError("--column names no column of ours.", remedy, value=listing(unknown))
+            raise refusal("columns", value=listing(unknown), ours=listing(SYNONYMS, 20))
         return [Run(file, about=self._of_path(file)) for file in found.files]
 
     def _of_path(self, file: File) -> dict[str, str]:
@@ -116,7 +115,7 @@ class Long(Format, name="long"):
             notes.read.append(f"{table.name}: {int(rows['count'].sum()):,} rows.")
             return self._counted(rows, run, table)
         if len(notes.problems) == before:
-            notes.problem("the table has no rows.", " ".join(notes.dropped), table.name)
+            notes.refuse("no-rows", table.name, dropped=" ".join(notes.dropped))
         return rows
 
     def _rows(self, table: Table, names: dict[str, str], door: Door) -> pd.DataFrame:
@@ -136,8 +135,8 @@ class Long(Format, name="long"):
         frame = self._without(frame, bad, what, table, remedy=self.mend or one_a_line)
         again = (frame["count"] - 1).where(frame.get("trial", pd.Series("")).fillna("") != "", 0)
         if again.any() and "n_correct" not in frame:
-            told = f"{table.name}: {counted(int(again.sum()), 'row')} that repeat a trial."
-            self.notes.dropped.append(told)
+            n = counted(int(again.sum()), "row")
+            self.notes.note("dropped", "trials-again", file=table.name, n=n)
             frame["count"] -= again
         return frame
 
@@ -151,8 +150,8 @@ class Long(Format, name="long"):
             self.left_out[what] = self.left_out.get(what, 0) + n
             self.notes.dropped.append(f"{table.name}: {told}")
         elif n:
-            line = Place(table.name, rows.loc[bad, "row"].to_numpy(), table).line(0)
-            self.notes.problem(told, file=table.name, row=line, **{"remedy": self.mend} | about)
+            place = Place(table.name, rows.loc[bad, "row"].to_numpy(), table)
+            self.notes.problems.append(place.problem(0, told, **{"remedy": self.mend} | about))
         return rows[~bad]
 
     # Columns ----------------------------------------------------------------------------------
@@ -161,15 +160,12 @@ class Long(Format, name="long"):
         """Our columns and theirs; every one that is missing is a problem."""
         header, options, notes = table.columns, self.options, self.notes
 
-        def wrong(what: str, remedy: str, **place: str) -> Any:
-            return notes.problem(what, remedy, table.name, row=1, **place)
-
+        wrong = partial(notes.refuse, file=table.name, row=1)
         program = importer_of(header)
         if {"euroeval_version", "scandeval_version"} & {*header}:
-            return wrong(NAMES["no_items"], NAMES["use_scores"])
+            return wrong("no-items")
         if program and not options.columns:
-            what = f"this looks like a log that hat import {program} reads."
-            return wrong(what, "Use it, or name the columns with --column.")
+            return wrong("other-importer", program=program)
         given = {"correct": options.metric, "key": options.gold, "stratum": options.stratum}
         wanted = {**options.columns, **{ours: theirs for ours, theirs in given.items() if theirs}}
         simple = {c: re.sub(r"[\s\-]+", "_", c.strip().lower()) for c in header}
@@ -183,14 +179,14 @@ class Long(Format, name="long"):
         score = next((name for name in SCORES if wanted.get(name)), found or "correct")
         idle = {*SCORES} - {score} | ({"n_trials"} if score != "n_correct" else set())
         names = {ours: theirs for ours, theirs in wanted.items() if theirs}
-        notes.chosen += [f"{ours}: no column, as you say." for ours in wanted if not wanted[ours]]
+        for ours in (ours for ours in wanted if ours not in names):
+            notes.note("chosen", "no-column", ours=ours)
         for ours, those in there.items():
             if not those or ours in idle:
                 continue
             names[ours] = those[0]
             if ours == "correct" and len(those) > 1 and simple[those[0]] != ours:
-                remedy = "Choose one with --metric."
-                wrong("several columns may say what is right.", remedy, value=listing(those))
+                wrong("several-columns", value=listing(those))
             if those[0] != ours and not getattr(options, ours, ""):
                 others = f" (not {listing(those[1:])})" if len(those) > 1 else ""
                 notes.chosen.append(f"{ours}: column {those[0]}{others}.")
@@ -198,14 +194,13 @@ class Long(Format, name="long"):
         if self.ours == {*SYNONYMS}:
             names |= {f"set.{simple[c]}": c for c in those}
         elif those:
-            told = f"Not told apart by {listing(those)}: --column prompting=THEIRS does."
-            notes.assumed.append(told)
+            notes.note("assumed", "settings", those=listing(those))
         columns = f"The columns are {listing(map(clean, header), 20)}."
         for ours, theirs in names.items():
             if theirs not in header:
-                wrong(f"there is no column for {ours} of this name.", columns, value=theirs)
+                wrong("no-column", value=theirs, ours=ours, columns=columns)
             elif table.kinds.get(theirs) == "other":
-                wrong("the column holds no text or number.", "Write it as text.", column=theirs)
+                wrong("no-text", column=theirs)
         known = self._known(run, "task" in names)
         if known.get("language") == "":
             notes.problems.append(replace(ask_language(run.about["spelt"]), file=table.name))
@@ -213,11 +208,10 @@ class Long(Format, name="long"):
         needed += {"n_correct": ["n_trials"], "prediction": ["key"]}.get(score, [])
         by_task = {"benchmark", "language"} if "task" in names else set()
         for name in (name for name in needed if name not in {*known, *names, *by_task}):
-            what = f"nothing says the {name} of a row."
-            if name == "language" and "looked" in run.about:
-                looked = clean(run.about["looked"])
-                what = f"{what[:-1]}: --language-from finds nothing in {looked}."
-            wrong(what, NAMES["remedies"][name].format(columns=columns))
+            looked = run.about.get("looked") if name == "language" else None
+            why = f": --language-from finds nothing in {clean(looked)}" if looked else ""
+            remedy = NAMES["remedies"][name].format(columns=columns)
+            wrong("nothing-says", name=name, why=why, remedy=remedy)
         return names
 
     def _known(self, run: Run, by_task: bool) -> dict[str, str]:
@@ -259,7 +253,7 @@ class Long(Format, name="long"):
             about_it = {"column": "prediction", "remedy": remedy}
             faults.append(("several answers in one", several, about_it))
             faults.append(("no right answer", right.map(len) == 0, {"column": "key"}))
-            self.notes.chosen.append(COMPARED.format("the answer is the same as --gold"))
+            self.notes.note("chosen", "compared", what="the answer is the same as --gold")
             self.example = "{!r} is not {!r}".format(*rows[["prediction", "key"]].iloc[0])
         else:
             numbers = {n: _mapped(rows, n, score_of) for n in (*SCORES, "n_trials") if n in rows}
@@ -306,17 +300,13 @@ class Long(Format, name="long"):
         loose = rows[(rows["trial"] == "") & ~rows["counted"].astype(bool)]
         several = int((loose.groupby(CELL)["n"].sum() > 1).sum())
         if several:
-            what = f"{counted(several, 'item')} with several rows: taken for repeats."
-            self.notes.assumed.append(what)
+            self.notes.note("assumed", "repeats", n=counted(several, "item"))
         forms = rows.groupby(CELL, sort=False)["spelt"].agg(["nunique", "unique"]).reset_index()
         several_forms = forms[forms["nunique"] > 1].groupby(["model", "benchmark", "language"])
         for (model, benchmark, code), mine in several_forms:
-            self.notes.problem(
-                f"{counted(len(mine), 'item')} of {benchmark} by {model} stand under several "
-                f"spellings of {code}, which is one language.",
-                "Keep one, or tell them apart in a column prompting.",
-                value=listing(mine["unique"].iloc[0]),
-            )
+            about = {"n": counted(len(mine), "item"), "benchmark": benchmark, "model": model}
+            forms_ = listing(mine["unique"].iloc[0])
+            self.notes.refuse("spellings", value=forms_, code=code, **about)
         return rows.drop(columns="counted")
 
 

@@ -36,11 +36,6 @@ _STAMP = re.compile(r"(\d{9,}(?:\.\d+)?)$")  # seconds since 1970, at the end of
 
 #: What of the settings of HELM is no setting, or the wording.
 _WORDING = re.compile(r"model(_deployment)?|instructions|\w+_(prefix|suffix|noun)")
-#: How answers are compared with the right ones, for the report.
-COMPARED = (
-    "right: {}, both as numbers, letters, or text without case and punctuation; what cannot be "
-    "read is wrong."
-)
 
 
 class Eee(Format, name="eee"):
@@ -89,16 +84,15 @@ class Eee(Format, name="eee"):
         """The newest evaluation first; without epochs, the rows of one file of it."""
         notes = self.notes
         if self._newer:
-            told = f"Schema version {listing(sorted(self._newer))} is read as {VERSIONS[-1]}."
-            notes.assumed.append(told)
+            versions = listing(sorted(self._newer))
+            notes.note("assumed", "schema", versions=versions, last=VERSIONS[-1])
         cell = [*CELL, "run"]
         date = rows["run"].str.extract(_STAMP)[0].astype(float)
         undated = date.isna().groupby([rows["model"], rows["task"]]).transform("any")
         first = rows.groupby([*cell, "variant"])["number"].transform("min")
         again = (rows["number"] != first) & (rows["trial"] == "")
         if again.any():
-            n = counted(int(again.sum()), "row")
-            notes.dropped.append(f"{n} again, in another file of the evaluation.")
+            notes.note("dropped", "file-again", n=counted(int(again.sum()), "row"))
         rows = rows[~again].assign(age=(-date).mask(undated, 0))
         several = rows.duplicated([*cell, "trial"]) & ~rows.duplicated([*cell, "trial", "variant"])
         return rows if several.any() else rows.assign(variant="")
@@ -110,11 +104,7 @@ class Eee(Format, name="eee"):
         score, right = rows["=score"], rows.get("=is_correct", rows["=score"].round())
         differ = int((np.isfinite(score) & np.isfinite(right) & (right != score)).sum())
         if differ and self.options.threshold is None:
-            return self.notes.problem(
-                f"is_correct and score differ in {counted(differ, 'answer')} to {what}: is_correct "
-                "means little where the score is graded.",
-                "Choose --metric is_correct, or --metric score, with --threshold if it is graded.",
-            )
+            return self.notes.refuse("graded-eee", n=counted(differ, "answer"), what=what)
         return "score" if differ else "is_correct"
 
 
@@ -147,7 +137,7 @@ class Helm(Format, name="helm"):
     def records(self, run: Run) -> list[Mapping[str, Any]]:
         value = json_value(run.file, self.notes)
         if not isinstance(value, list):
-            self.notes.problem("this is no list of instances of HELM.", file=run.file.name)
+            self.notes.refuse("no-instances", run.file.name)
         return [mapping(instance) for instance in listed(value)]
 
     def row_of(self, run: Run, record: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
@@ -188,19 +178,16 @@ class OpenCompass(Format, name="opencompass"):
             if found_:
                 runs[bool(details)].append(run)
             else:
-                what = f"{file.name}: no answers in it (results without details)."
-                self.notes.dropped.append(what)
+                self.notes.note("dropped", "details", file=file.name)
         judged = {(run.model, run.task) for run in runs[True]}
         rest = [run for run in runs[False] if (run.model, run.task) not in judged]
         if len(rest) < len(runs[False]):
-            what = "Predictions: the results of OpenCompass have their verdicts."
-            self.notes.dropped.append(what)
+            self.notes.note("dropped", "predictions")
         if rest and judged:  # two rules of what is right
             names = listing(dict.fromkeys(f"{run.model}/{run.task}" for run in rest), 5)
-            what = f"results have verdicts, and there are none of {names}."
-            self.notes.problem(what, "Name the folder of the results, or that of the predictions.")
+            self.notes.refuse("no-verdicts", names=names)
         elif rest:
-            self.notes.chosen.append(COMPARED.format("the prediction is the same as gold"))
+            self.notes.note("chosen", "compared", what="the prediction is the same as gold")
         return runs[True] + rest
 
     def records(self, run: Run) -> list[Mapping[str, Any]]:

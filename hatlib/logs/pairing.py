@@ -71,12 +71,10 @@ def pair(frame: pd.DataFrame, pair_by: str, source_language: str, notes: Notes) 
     sources = frame[["benchmark", "item", "source_language"]].drop_duplicates()
     twice = sources[sources.duplicated(["benchmark", "item"])]
     for benchmark, mine in sources[sources["source_language"] == ""].groupby("benchmark"):
-        what = f"{counted(len(mine), 'item')} of {benchmark} do not say the source language."
-        notes.problem(what, "Name one source language, or complete the logs.")
+        notes.refuse("no-source", n=counted(len(mine), "item"), benchmark=benchmark)
     for benchmark, mine in twice.groupby("benchmark"):
-        what = f"{counted(len(mine), 'item')} of {benchmark} with more than one source language."
-        remedy = "Give each item one, the same for all models and languages."
-        notes.problem(what, remedy, value=str(mine["item"].iloc[0]))
+        n, first = counted(len(mine), "item"), str(mine["item"].iloc[0])
+        notes.refuse("two-sources", value=first, n=n, benchmark=benchmark)
     notes.stop()
     frame = _by_order(frame, notes) if pair_by == "order" else _without_language(frame, notes)
     table = agreement(frame)
@@ -118,8 +116,7 @@ def _by_order(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     for benchmark, sizes in groups.size().groupby("benchmark", sort=False):
         if sizes.min() < sizes.max():
             told = listing(f"{code} {n:g}" for code, n in sizes.groupby("language").mean().items())
-            what = f"items of {benchmark} cannot be paired by order: their numbers differ."
-            notes.problem(what, "Pair them by id, or complete the logs.", value=told)
+            notes.refuse("order", value=told, benchmark=benchmark)
     names = first[[*cell, "item"]].assign(position=(groups.cumcount() + 1).astype(str))
     paired = frame.merge(names, on=[*cell, "item"], how="left")
     return paired.drop(columns="item").rename(columns={"position": "item"})
@@ -162,21 +159,12 @@ def _check(frame: pd.DataFrame, table: pd.DataFrame, pair_by: str, notes: Notes)
         shared = mine["item"].isin(mine.loc[source, "item"]).groupby(mine["language"]).any()
         if source.any() and not shared.all():
             alone = listing(shared.index[~shared])
-            what = f"no item of {benchmark} in {alone} has the id of one in its source language."
-            remedy = "If the logs hold the same items in the same order, say --pair-by order."
             examples = [mine.loc[source, "item"].iloc[0], mine.loc[~source, "item"].iloc[0]]
-            notes.problem(what, remedy, value=listing(examples))
+            notes.refuse("no-shared", value=listing(examples), benchmark=benchmark, alone=alone)
     other = "If the order is the same, pair with --pair-by order. " if pair_by == "id" else ""
     unlike = table["tested"] & ((table["p"] >= LEVEL) | (table["same"] < LEAST_SAME))
     for row in table[unlike].itertuples():
-        notes.problem(
-            f"the items of {row.benchmark} in {row.language} are other questions than those in the "
-            f"source language: {row.agree:.0%} of {row.keys} answer keys agree, and "
-            f"{row.expected:.0%} would by chance.",
-            f"{other}If the questions are the same with other numbers, or their options were "
-            "shuffled, pair without keys (--no-keys). A benchmark that is no translation cannot "
-            "measure transfer.",
-        )
+        notes.refuse("other-questions", pair=row, other=other)
 
 
 def _described(frame: pd.DataFrame, table: pd.DataFrame, start: str) -> Iterator[str]:

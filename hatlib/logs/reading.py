@@ -15,6 +15,7 @@ import re
 import stat
 import struct
 import tarfile
+import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,10 @@ MAX_BAD_LINES = 20
 #: Names longer than this (characters) are cut.
 MAX_NAME = 200
 
+#: What an import says.
+MESSAGES: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_name("messages.toml").read_text(encoding="utf-8")
+)
 #: Called with what is read, how many bytes of it are done, and how many there are.
 Progress = Callable[[str, int, int], None]
 
@@ -48,6 +53,14 @@ _DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile),
 )
 _ZSTD = 93  # how zip files name Zstandard, which zipfile knows from Python 3.14 on
+
+
+def refusal(
+    key: str, file: str = "", row: int | None = None, value: str = "", **words: Any
+) -> InputError:
+    """What is wrong, by its key in ``messages.toml``, and where."""
+    what, remedy = (text.format(**words) for text in MESSAGES["refused"][key])
+    return InputError(Problem(what, remedy, file, row, words.get("column", ""), value))
 
 
 @dataclass
@@ -93,9 +106,13 @@ class Notes(ImportReport):
     problems: list[Problem] = field(default_factory=list)
     progress: Progress = lambda name, done, size: None
 
-    def problem(self, what: str, remedy: str = "", file: str = "", **place: Any) -> Any:
-        """Note what is wrong; None."""
-        self.problems.append(Problem(what, remedy, file, **place))
+    def refuse(self, key: str, *place: Any, **about: Any) -> Any:
+        """Note what is wrong, as `refusal`; None."""
+        self.problems += refusal(key, *place, **about).problems
+
+    def note(self, part: str, key: str, **words: Any) -> None:
+        """Add a line to a part of the report, by its key in ``messages.toml``."""
+        getattr(self, part).append(MESSAGES[part][key].format(**words))
 
     def stop(self) -> None:
         """Raise what is wrong, if anything is."""
@@ -173,7 +190,7 @@ def find_files(
     listed: list[File] = []
     for file in (file for path in map(Path, paths) for file in _below(path, notes)):
         if not os.access(file.path, os.R_OK):
-            notes.problem("it cannot be read: permission denied.", file=file.name)
+            notes.refuse("unreadable", file.name, why="permission denied")
         elif file.base.lower().endswith(_ARCHIVES):
             listed += _archived(file.path, scratch, lambda n: bool(wanted(n) or beside(n)), notes)
         else:
@@ -187,22 +204,23 @@ def find_files(
         about = file.path.stat()
         if not (is_wanted or beside(file.base)):
             others += 1
-        elif found[is_wanted].setdefault((about.st_dev, about.st_ino), file) is not file:
-            notes.dropped += [f"{file.name}: named twice, and read once."] if is_wanted else []
+        else:
+            first = found[is_wanted].setdefault((about.st_dev, about.st_ino), file)
+            if is_wanted and first is not file:
+                notes.note("dropped", "twice", file=file.name)
     if others:
-        notes.dropped.append(f"{counted(others, 'file')} whose names are not those of {what}.")
+        files = what.partition(" (")[0]
+        notes.note("dropped", "others", n=counted(others, "file"), files=files)
     if not found[True] and not notes.problems:
         where = listing(map(shown, map(Path, paths)), 3)
         remedy = " ".join(notes.dropped) or "The folder or archive holds none."
         remedy = remedy if where else "Name a file or a folder."
-        notes.problem(f"there are no {what} to read.", remedy, where)
+        notes.refuse("nothing", where, files=what, remedy=remedy)
     every = [file for files in found.values() for file in files.values()]
     pointers = [file.name for file in every if _is_pointer(file.path)]
     if pointers:
-        told = (
-            f"{len(pointers)} of {counted(len(every), 'file')} are pointers of Git LFS, not logs."
-        )
-        notes.problem(told, "Fetch the logs themselves: git lfs pull.", listing(pointers, 3))
+        n, files = len(pointers), counted(len(every), "file")
+        notes.refuse("pointers", listing(pointers, 3), n=n, files=files)
     notes.stop()
     return Found(*(tuple(files.values()) for files in found.values()))
 
@@ -212,7 +230,7 @@ def _below(path: Path, notes: Notes) -> Iterator[File]:
 
     def unread(error: OSError | ValueError) -> None:  # a name with a NUL is a ValueError
         place, why = getattr(error, "filename", path), getattr(error, "strerror", None) or error
-        notes.problem(f"it cannot be read: {str(why).lower()}.", file=shown(Path(place or path)))
+        notes.refuse("unreadable", shown(Path(place or path)), why=str(why).lower())
 
     try:
         mode = path.stat().st_mode
@@ -222,7 +240,7 @@ def _below(path: Path, notes: Notes) -> Iterator[File]:
         yield File(path, path.name, str(path.parent), shown(path), named=True)
         return None
     if not stat.S_ISDIR(mode):
-        return notes.problem("this is neither a file nor a folder.", file=shown(path))
+        return notes.refuse("no-file", shown(path))
     outside, n, root = [], 0, path.resolve()
     for here, folders, names in os.walk(path, onerror=unread):  # it does not follow links
         folders.sort()
@@ -234,12 +252,10 @@ def _below(path: Path, notes: Notes) -> Iterator[File]:
                 yield File(each, each.relative_to(path).as_posix(), str(each.parent), shown(each))
         n += len(folders) + len(names)
         if n > MAX_FILES:
-            what = f"the folder has more than {MAX_FILES:,} files."
-            raise InputError(what, "Name a smaller one.", file=shown(path))
+            raise refusal("many-files", shown(path), most=MAX_FILES)
     if outside:
-        links = f"{counted(len(outside), 'symbolic link')} out of the folder, not followed"
-        name_them = "Name the files themselves to read them."
-        notes.dropped.append(f"{links}: {listing(outside, 3)}. {name_them}")
+        links = counted(len(outside), "symbolic link")
+        notes.note("dropped", "links", n=links, links=listing(outside, 3))
     return None
 
 
@@ -273,14 +289,14 @@ def members(path: Path, wanted: Callable[[str], bool], notes: Notes) -> Iterator
     try:
         for name, content in (_zipped if is_zip(path) else _tarred)(path, wanted):
             if len(content) > MAX_MEMBER:
-                notes.problem(_too_large(MAX_MEMBER), file=f"{file}, {clean(name)}")
+                notes.refuse("large", f"{file}, {clean(name)}", most=MAX_MEMBER)
                 continue
             total += len(content)
             if total > MAX_FILE:
-                raise InputError(_too_large(MAX_FILE))
+                raise refusal("large", most=MAX_FILE)
             yield name, content
     except _DAMAGED as error:
-        notes.problem(_why(error), "", file)
+        notes.refuse("damaged", file, why=_why(error))
 
 
 def _zipped(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
@@ -288,7 +304,7 @@ def _zipped(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
     with zipfile.ZipFile(path) as archive:
         entries = [e for e in archive.infolist() if not e.is_dir() and wanted(e.filename)]
         if len({entry.filename for entry in entries}) < len(entries):
-            raise InputError("the zip file holds two files of one name.")
+            raise refusal("two-names")
         for entry in entries:
             packed, is_zstd = copy.copy(entry), entry.compress_type == _ZSTD
             if is_zstd:  # for zipfile these are bytes that it need not unpack
@@ -314,7 +330,7 @@ def _tarred(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
         for entry in archive:
             total += max(entry.size, 512)
             if total > MAX_FILE:
-                raise InputError(_too_large(MAX_FILE))
+                raise refusal("large", most=MAX_FILE)
             if entry.isreg() and wanted(entry.name) and (content := archive.extractfile(entry)):
                 yield entry.name, content.read(MAX_MEMBER + 1)
 
@@ -361,17 +377,16 @@ def objects(file: File, notes: Notes) -> Iterator[tuple[int, dict[str, Any]]]:
                 if isinstance(row, dict):
                     yield number, row
                     continue
-                what = _NO_JSON if row is None else "this is not a JSON object."
-                notes.problem(what, _CUT, file.name, row=number, value=_start(text))
+                key = "not-json" if row is None else "no-object"
+                notes.refuse(key, file.name, number, _start(text), remedy=_CUT)
                 bad += 1
                 if bad > MAX_BAD_LINES:
-                    what = "too many lines are bad: the rest of the file was not read."
-                    return notes.problem(what, file=file.name, row=number)
+                    return notes.refuse("bad-lines", file.name, number)
     except _DAMAGED as error:
-        notes.problem(_why(error), "", file.name, row=number + 1)
+        notes.refuse("damaged", file.name, number + 1, why=_why(error))
 
 
-_NO_JSON, _CUT = "the text is not JSON in UTF-8.", "It may be cut off, packed or of another kind."
+_CUT = "It may be cut off, packed or of another kind."
 
 
 def _elements(stream: IO[bytes]) -> Iterator[tuple[int, Any, bytes]]:
@@ -391,9 +406,9 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[int, Any, bytes]]:
     for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b""), 1):
         total += len(line)
         if len(line) > MAX_LINE:
-            raise InputError(f"the line is longer than {MAX_LINE:,} bytes.")
+            raise refusal("long-line", most=MAX_LINE)
         if total > MAX_FILE:
-            raise InputError(_too_large(MAX_FILE))
+            raise refusal("large", most=MAX_FILE)
         if line.strip():
             yield number, parsed(line), line
 
@@ -404,7 +419,7 @@ def json_value(file: File, notes: Notes) -> Any:
         with opened(file.path) as stream:
             return value_of(stream.read(MAX_MEMBER + 1), file.name, notes)
     except _DAMAGED as error:
-        return notes.problem(_why(error), "", file.name)
+        return notes.refuse("damaged", file.name, why=_why(error))
 
 
 def value_of(content: bytes, file: str, notes: Notes) -> Any:
@@ -417,10 +432,10 @@ def value_of(content: bytes, file: str, notes: Notes) -> Any:
     """
     value = parsed(content)
     if value is None:
-        what = _NO_JSON if len(content) <= MAX_MEMBER else _too_large(MAX_MEMBER)
         first = parsed(content.split(b"\n", 1)[0])
-        what = "these are JSON lines, not one JSON value." if isinstance(first, dict) else what
-        notes.problem(what, other_importer(first, _CUT), file, value=_start(content))
+        key = "json-lines" if isinstance(first, dict) else "not-json"
+        key, remedy = "large" if len(content) > MAX_MEMBER else key, other_importer(first, _CUT)
+        notes.refuse(key, file, value=_start(content), remedy=remedy, most=MAX_MEMBER)
     return value
 
 
@@ -494,7 +509,3 @@ def _why(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"the file cannot be read: {error.strerror}."
     return "the file is damaged, cut off, encrypted or packed in an unknown way."
-
-
-def _too_large(most: int) -> str:
-    return f"the file holds more than {most:,} bytes. Split it."

@@ -74,8 +74,7 @@ def compare_settings(
     for model, each in runs.groupby("model", sort=False)["known"]:
         if each.any() and not each.all():
             n = f"{(~each).sum()} of {len(each)}"
-            told = f"{model}: the settings of {n} runs are not known, and were not compared."
-            notes.assumed.append(told)
+            notes.note("assumed", "unknown", model=model, n=n)
     if not any(settings):
         return
     wide = pd.DataFrame(list(settings)).fillna("not set").rename_axis("number")
@@ -97,17 +96,9 @@ def compare_settings(
                 (said if harmless else refused).append(listing(values, 4))
         where = "{} on {} ({})".format(*scope).removesuffix(" ()").removesuffix(" on ")
         if said:
-            told = (
-                f"{where}: runs that differ count as one model: {listing(dict.fromkeys(said), 6)}."
-            )
-            notes.assumed.append(told)
+            notes.note("assumed", "mixed", where=where, those=listing(dict.fromkeys(said), 6))
         if refused:
-            notes.problem(
-                f"runs of {where} were set otherwise, and would count as one model.",
-                "Import each by itself, with its own --model or --prompting; or say --mixed, if "
-                "you mean it.",
-                value=listing(dict.fromkeys(refused), 6),
-            )
+            notes.refuse("settings", value=listing(dict.fromkeys(refused), 6), where=where)
 
 
 def _neutral(value: str, language: str, spelt: str) -> str:

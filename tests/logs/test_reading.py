@@ -6,7 +6,9 @@ import gzip
 import json
 import os
 import random
+import re
 import zipfile
+from pathlib import Path
 
 import make_logs
 import numpy as np
@@ -399,3 +401,14 @@ def test_options_are_checked_at_once(tmp_path):
         import_logs("lm-eval", lm_eval(tmp_path)).write(tmp_path / "answers.xlsx")
     with pytest.raises(TypeError, match="unexpected"):
         import_logs("lm-eval", tmp_path, nonsense=1)
+
+
+def test_every_message_is_there_and_is_used():
+    code = "".join(p.read_text("utf-8") for p in Path(reading.__file__).parent.glob("*.py"))
+    wanted = {*re.findall(r'\bnote\(\s*"(\w+)", "([\w-]+)"', code)}
+    for key in re.findall(r'(?:refuse|refusal|wrong)\(\s*"([\w-]+)"', code):
+        wanted.add(("refused", key))
+    known = {(part, key) for part, texts in reading.MESSAGES.items() for key in texts}
+    assert wanted <= known and len(wanted) > 80
+    idle = {key for _, key in known if f'"{key}"' not in code}
+    assert idle == {"no-model", "no-benchmark"}  # whose keys are made
