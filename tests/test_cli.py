@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from small import CHART, READ, code, notebook, repository
+from small import code, notebook, repository
 
 from hatlib import __version__, cli
 
@@ -208,22 +208,21 @@ def test_outside_the_repository_the_book_says_so(hat, monkeypatch):
 
 @pytest.mark.notebook
 def test_a_run_on_ones_own_data(hat, root):
-    notebook(root / "notebooks/chart.ipynb", code(READ), code(CHART))
     for name in ("a.csv", "b, c.csv"):
         (root / name).write_text(GOOD.replace("m1", f"{name[0]}1").replace("m2", f"{name[0]}2"))
     more = ["-p", "n=-3", "-p", "name=[/] 'x' = \"y\"", "-o", "out"]
-    result, out, err = hat("run", "chart", *more, "--data", "a.csv", "b, c.csv")
+    result, out, err = hat("run", "tiny", *more, "--data", "a.csv", "b, c.csv")
     assert result == 0
-    assert out.splitlines() == ["out/chart.ipynb", "out/chart.html"]
+    assert out.splitlines() == ["out/tiny.ipynb", "out/tiny.html"]
     assert "Read:" in err
-    text = Path("out/chart.ipynb").read_text()
+    text = Path("out/tiny.ipynb").read_text()
     assert str(root / "b, c.csv") in text
     assert "[/] 'x' = " in text
 
-    result, out, err = hat("run", "chart", *more)
+    result, out, err = hat("run", "tiny", *more)
     assert (result, out) == (1, "")
     assert err.count("is not overwritten") == 2
-    assert Path("out/chart.ipynb").read_text() == text
+    assert Path("out/tiny.ipynb").read_text() == text
 
 
 @pytest.mark.notebook

@@ -320,24 +320,22 @@ def test_the_book_is_served_with_a_policy(tmp_path):
         server.shutdown()
 
 
-def parameters_in(folder: Path, *files: str) -> tuple[object, dict[str, object]]:
-    """The book on a folder with these files, and the parameters of each of its notebooks."""
-    folder.mkdir()
-    for file in files:
-        (folder / file).write_text("model,language\n")
-    site = dataclasses.replace(
-        standard_site(None), parameters=building._data_parameters(folder) if files else {}
-    )
-    return {each.name: building._parameters_for(site, each) for each in notebooks(site.root)}
-
-
 def test_each_page_of_a_book_gets_the_data_that_it_needs(tmp_path):
-    found = parameters_in(tmp_path / "both", "accuracies.csv", "answers.csv", "models.csv")
-    places = json.loads(json.dumps(found).replace(f"{tmp_path}/both/", ""))
+    every, standard = notebooks(), standard_site(None)
+
+    def found(*files: str) -> dict[str, object]:
+        for file in files:
+            (tmp_path / file).write_text("model,language\n")
+        given = building._data_parameters(tmp_path) if files else {}
+        site = dataclasses.replace(standard, parameters=given)
+        return {each.name: building._parameters_for(site, each) for each in every}
+
+    assert found()["languages"] == {}
+    some = found("accuracies.csv")
+    assert some["languages"] is None and some["scaling"] is not None  # the first needs answers
+    both = found("answers.csv", "models.csv")
+    places = json.loads(json.dumps(both).replace(f"{tmp_path}/", ""))
     assert places["fit"] == {"data": ["accuracies.csv"], "models": "models.csv"}
     assert places["scaling"]["answers"] == ["answers.csv"]
     assert places["profile"] == {"data": ["answers.csv"], "models": "models.csv"}
     assert places["why-hard"] == {}
-    some = parameters_in(tmp_path / "some", "accuracies.csv")
-    assert some["languages"] is None and some["scaling"] is not None  # the first needs answers
-    assert parameters_in(tmp_path / "none")["languages"] == {}

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks import planning as benchmark
 from hatlib import InputError, cli, simulate_answers
 from hatlib.show import plans
 from hatlib.thresholds import BOOK
@@ -20,16 +21,10 @@ ABILITIES = ("middle", "strong")
 CHANCES = (0.0, 0.1, 0.25, 0.5)
 
 
-@pytest.fixture(scope="module")
-def benchmark(script):
-    """`benchmarks/planning.py`, which simulates the evaluations that the rule is fitted to."""
-    return script("planning")
-
-
 # The rule ---------------------------------------------------------------------------------------
 
 
-def test_a_rule_that_holds_is_found_again(benchmark, monkeypatch):
+def test_a_rule_that_holds_is_found_again(monkeypatch):
     weights = [0.3, 1.0, 0.8, 0.1, 0.3, 0.7]
     true = {key: {"power": 0.9, "weights": [weights] * len(CHANCES)} for key in ABILITIES}
     frame = kept("planning").query("purpose == 'fit'")
@@ -42,7 +37,7 @@ def test_a_rule_that_holds_is_found_again(benchmark, monkeypatch):
     assert fitted["weights"][2] == pytest.approx(weights, rel=0.05)
 
 
-def test_the_rule_is_the_one_that_fits_the_kept_study(benchmark):
+def test_the_rule_is_the_one_that_fits_the_kept_study():
     for what, abilities in benchmark.fit_rule(kept("planning")).items():
         for ability, part in abilities.items():
             stored = planning._FACTS[what][ability]
@@ -65,17 +60,12 @@ def test_more_of_anything_sees_more_and_guessing_costs(ability):
 
 
 def test_the_rule_on_evaluations_that_it_was_not_fitted_to():
-    rows = kept("planning").query("purpose == 'check'").to_dict("records")
-    worlds = [{name: row[name] for name in ("scatter", "ability", "chance")} for row in rows]
-    sizes = [(row["n_items"], row["n_trials"], row["n_languages"]) for row in rows]
-    off = [
-        float(planning.width("sd", *size, **world)) / row["sd"] - 1
-        for row, size, world in zip(rows, sizes, worlds, strict=True)
-    ]
-    miss = [
-        float(planning.detected(row["difference"], *size, **world)) - row["detected"]
-        for row, size, world in zip(rows, sizes, worlds, strict=True)
-    ]
+    off, miss = [], []
+    for row in kept("planning").query("purpose == 'check'").to_dict("records"):
+        sizes = [row[name] for name in ("n_items", "n_trials", "n_languages")]
+        world = {name: row[name] for name in ("scatter", "ability", "chance")}
+        off.append(planning.width("sd", *sizes, **world) / row["sd"] - 1)
+        miss.append(planning.detected(row["difference"], *sizes, **world) - row["detected"])
     assert np.sqrt(np.mean(np.square(off))) < 0.2
     assert np.abs(miss).mean() < 0.1 and np.abs(miss).max() < 0.35
 
@@ -89,7 +79,7 @@ def test_the_rule_on_the_power_study():
     assert miss.abs().mean() < 0.08
 
 
-def test_the_kept_study_is_the_one_that_the_code_runs(benchmark):
+def test_the_kept_study_is_the_one_that_the_code_runs():
     design = next(benchmark.designs())
     again = benchmark.run_study(replications=40, chosen=lambda d: d == design)
     stored = kept("planning").head(len(again))
