@@ -18,13 +18,7 @@ from hatlib.data.responses import Counts, Responses
 from hatlib.errors import InputError, Problem
 from hatlib.metric.flags import Note, Remark
 from hatlib.metric.judge import Judge
-from hatlib.metric.pooled import (
-    LEAVE_ONE_OUT,
-    LINEAGE,
-    MIN_MODELS,
-    fit_item_response,
-    one_thread,
-)
+from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE, MIN_MODELS, fit_item_response, one_thread
 from hatlib.metric.profile import PROFILE_NAMES
 from hatlib.metric.reference import Standard
 from hatlib.metric.sufficient import Bools, Floats, Ints
@@ -363,9 +357,8 @@ def excess_agreement(counts: Counts) -> pd.DataFrame:
     if p is None:
         return pd.DataFrame(columns=columns)
     p = p.rows(p.trials > 0)
-    frame = pd.DataFrame(
-        {"m": p.model, "t": p.target, "i": p.item, "b": p.prompting, "r": p.correct / p.trials}
-    )
+    rows = {"m": p.model, "t": p.target, "i": p.item, "b": p.prompting, "r": p.correct / p.trials}
+    frame = pd.DataFrame(rows)
     source = frame[frame["t"] < 0].drop(columns="t").rename(columns={"r": "x"})
     both = frame[frame["t"] >= 0].merge(source, on=["m", "i", "b"])
     item = ["m", "t", "i"]

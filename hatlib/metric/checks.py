@@ -54,16 +54,11 @@ def identity_control(
     keep = (size > 0) & (size < n)
     if not keep.any() or np.median(size[keep]) < 2:
         return None
-    split = replace(
-        counts,
-        targets=("half",),
-        source_correct=np.where(keep, right, 0),
-        source_trials=np.where(keep, size, 0),
-        target_correct=np.where(keep, k - right, 0)[:, None],
-        target_trials=np.where(keep, n - size, 0)[:, None],
-        prompted=None,
-        unparsed=None,
-    )
+    right, rest = np.where(keep, right, 0), np.where(keep, k - right, 0)
+    size, others = np.where(keep, size, 0), np.where(keep, n - size, 0)
+    split = replace(counts, targets=("half",), source_correct=right, source_trials=size)
+    split = replace(split, target_correct=rest[:, None], target_trials=others[:, None])
+    split = replace(split, prompted=None, unparsed=None)
     found = score_counts(split, draws=draws, rng=rng)
     return found.score if found.hardness.method == "self" else None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -59,6 +59,8 @@ class ItemResponse:
     chance : float
     interaction : float
         As in `fit_item_response`.
+    evidence : ndarray, shape (n_items, n_grid)
+        Log likelihood of each difficulty of each item.
     """
 
     ability: Floats
@@ -68,6 +70,7 @@ class ItemResponse:
     trials: Floats
     chance: float
     interaction: float
+    evidence: Floats
 
     def influence(self) -> Floats:
         """By how much one more copy of an item would move each ability (logits); models × items.
@@ -84,16 +87,16 @@ class ItemResponse:
 
     def log_likelihood(self) -> float:
         """Of the answers, whatever the difficulties of the items."""
-        return float(special.logsumexp(self._evidence + np.log(self.share), axis=1).sum())
+        return float(special.logsumexp(self.evidence + np.log(self.share), axis=1).sum())
 
     def posterior(self, of: ArrayLike | None = None) -> Floats:
         """P(difficulty | answers) of each item, (n_items, n_grid), from all models or some."""
-        logs = self._evidence
+        logs = self.evidence
         if of is not None:  # mostly, few are left out
             out = ~np.asarray(of, dtype=bool)
             p = _solves(self.ability[out], self.chance, self.interaction)[0]
             logs = logs - _log_likelihood(p, self.right[out], self.trials[out])
-        return _normalised(logs + np.log(self.share))
+        return special.softmax(logs + np.log(self.share), axis=1)
 
     def onto(self, ability: float, grid: Floats) -> Floats:
         """Where items of each difficulty lie on a grid for a model; (n_difficulties, n_grid)."""
@@ -102,11 +105,6 @@ class ItemResponse:
         s = special.expit(logit + self.interaction * nodes[:, None])
         onto = onto_grid((self.chance + (1 - self.chance) * s).ravel(), grid)
         return np.tensordot(weights, onto.reshape(len(nodes), -1, len(grid)), axes=1)
-
-    @cached_property
-    def _evidence(self) -> Floats:
-        p = _solves(self.ability, self.chance, self.interaction)[0]
-        return _log_likelihood(p, self.right, self.trials)
 
 
 def fit_item_response(
@@ -157,7 +155,8 @@ def fit_item_response(
     held = 1 / _ABILITY_SD**2
     for _ in range(steps):
         p, slope = _solves(ability, counts.chance, interaction)
-        weight = _normalised(_log_likelihood(p, right, asked, group) + np.log(share))
+        logs = _log_likelihood(p, right, asked, group) + np.log(share)
+        weight = special.softmax(logs, axis=1)
         share = np.maximum(weight.mean(axis=0), 1e-12)
         share /= share.sum()
         solved, tried = right @ weight, asked @ (of_group @ weight)
@@ -166,7 +165,9 @@ def fit_item_response(
         information = (tried * slope**2 / (p * (1 - p))).sum(axis=1)
         ability = ability + np.clip((score - held * ability) / (information + held), -1, 1)
         ability -= ability.mean()
-    return ItemResponse(ability, _DIFFICULTIES, share, right, trials, counts.chance, interaction)
+    evidence = _log_likelihood(_solves(ability, counts.chance, interaction)[0], right, trials)
+    data = right, trials, counts.chance, interaction, evidence
+    return ItemResponse(ability, _DIFFICULTIES, share, *data)
 
 
 def one_thread() -> AbstractContextManager[object]:
@@ -198,14 +199,6 @@ def _log_likelihood(
     """Log likelihood of each difficulty, (n_items, n_grid); trials may be those of groups."""
     failed = np.log1p(-p)
     return np.asarray(right.T @ (np.log(p) - failed) + (trials.T @ failed)[group])
-
-
-def _normalised(logs: Floats) -> Floats:
-    """Probabilities from their logs, one row an item; takes over the array."""
-    logs -= logs.max(axis=1, keepdims=True)
-    np.exp(logs, out=logs)
-    logs /= logs.sum(axis=1, keepdims=True)
-    return logs
 
 
 def summing(group: Ints, n: int) -> sparse.csr_array:
@@ -321,9 +314,8 @@ def pooled_hardness(
             size = np.bincount(codes, minlength=MAX_CELLS)
             filled = size > 0
             shares = (summing(codes, MAX_CELLS) @ mine)[filled] / size[filled, None]
-            here, higher, lower = (
-                fit.onto(float(fit.ability[m]) + step, grid) for step in (0.0, _STEP, -_STEP)
-            )
+            at = fit.ability[m] + np.array([0.0, _STEP, -_STEP])
+            here, higher, lower = (fit.onto(ability, grid) for ability in at)
             posterior[m, filled] = shares @ here
             drift[m, filled] = shares @ (higher - lower) / (2 * _STEP)
             distribution[m] = mine.mean(axis=0) @ here

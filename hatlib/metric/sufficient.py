@@ -35,6 +35,9 @@ Bools = NDArray[np.bool_]
 MACRO = "macro"
 """Name of the target that stands for the mean over all target languages."""
 
+METRICS = ("source_accuracy", "target_accuracy", "xlt_gap", "ratio", "conditional_transfer")
+"""The traditional metrics; the last is the mean target rate weighted by the source rate."""
+
 # Rates of items -----------------------------------------------------------------------------------
 
 
@@ -97,21 +100,14 @@ def paired_sums(counts: Counts) -> Floats:
 def traditional(sums: Floats) -> dict[str, Floats]:
     """The traditional metrics from sums (4, ..., n_targets) as in `SufficientTable.paired`.
 
-    ``source_accuracy``, ``target_accuracy``, ``xlt_gap``, ``ratio`` and ``conditional_transfer``,
-    the mean target rate weighted by the source rate; each (..., n_targets + 1), the macro average
-    first, whose accuracies are the means over the target languages.
+    By the names of `METRICS`, each (..., n_targets + 1), the macro average first, whose accuracies
+    are the means over the target languages.
     """
     n, source, target, both = sums
     with np.errstate(invalid="ignore", divide="ignore"):
         each = np.stack([source / n, target / n, both / source])
         s, t, conditional = np.concatenate([mean_over(each, axis=-1)[..., None], each], axis=-1)
-        return {
-            "source_accuracy": s,
-            "target_accuracy": t,
-            "xlt_gap": s - t,
-            "ratio": t / s,
-            "conditional_transfer": conditional,
-        }
+        return dict(zip(METRICS, (s, t, s - t, t / s, conditional), strict=True))
 
 
 # Cells --------------------------------------------------------------------------------------------
@@ -304,10 +300,8 @@ def tabulate(counts: Counts, cells: Cells | None = None) -> SufficientTable:
     """
     cells = cells or cells_of(counts)
     every, n = np.ones((1, len(counts.items))), len(counts.targets) + 1
-    sums, squares = (
-        np.stack([ledger.sums(every, cells.number, power)[:, 0] for ledger in cells.ledgers])
-        for power in (1, 2)
-    )
+    both = [[x.sums(every, cells.number, power)[:, 0] for x in cells.ledgers] for power in (1, 2)]
+    sums, squares = np.array(both)
     items, rates, squares = sums[:, 1 : n + 1], sums[:, n + 1 :], squares[:, n + 1 :]
     paired, targets = paired_sums(counts).sum(axis=3), (MACRO, *counts.targets)
     facts = [counts.benchmark, counts.source_language, counts.chance, counts.models, targets]
