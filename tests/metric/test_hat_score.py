@@ -45,13 +45,7 @@ from hatlib.metric.score import score_counts, score_table
 from hatlib.metric.sufficient import mean_rates, merge_tables, tabulate
 from hatlib.show.scoring import scores_json
 
-SHAPES = ("linear", "shift", "strong shift", "square", "steep", "flat")
 ALONE = ("direct", "plugin", "quadratic", "logit")  # profiles of each model by itself
-
-
-def same(h):
-    """Perfect transfer."""
-    return h
 
 
 def simulated(abilities, profiles, **options):
@@ -335,7 +329,7 @@ def test_metrics_by_hand():
 @pytest.mark.parametrize(
     ("truth", "profiles"),
     [
-        (same, ("adaptive", "shared", "direct", "quadratic", "logit")),
+        (lambda h: h, ("adaptive", "shared", "direct", "quadratic", "logit")),
         ("linear", ("adaptive", "shared", "direct", "quadratic")),
         ("square", ("adaptive", "shared", "direct", "quadratic")),
         ("shift", ("adaptive", "shared", "direct", "logit")),
@@ -419,26 +413,23 @@ def test_another_model_changes_nothing_where_each_stands_alone(seed, profile):
 def test_a_score_is_a_number_or_says_why_not(profile, reference, chance, n_models, n_items, seed):
     rng = np.random.default_rng(seed)
     # Each model near a floor or a ceiling of its own, whatever it transfers.
-    high = rng.choice([0.0, 0.02, 0.5, 0.98, 1.0], size=(n_models, 1))
-    source = rng.binomial(5, high, (n_models, n_items))
-    target = rng.binomial(5, rng.uniform(size=(n_models, 2, 1)), (n_models, 2, n_items))
-    counts = made(source, target, 5, chance)
-    counts = without(
-        counts,
-        source=rng.uniform(size=source.shape) < 0.2,
-        target=rng.uniform(size=target.shape) < 0.2,
+    high, shape = (
+        rng.choice([0.0, 0.02, 0.5, 0.98, 1.0], size=(n_models, 1)),
+        (n_models, 2, n_items),
     )
+    source = rng.binomial(5, high, shape[::2])
+    target = rng.binomial(5, rng.uniform(size=(n_models, 2, 1)), shape)
+    gaps = {"source": rng.uniform(size=shape[::2]) < 0.2, "target": rng.uniform(size=shape) < 0.2}
+    counts = without(made(source, target, 5, chance), **gaps)
     if not counts.source_trials.any():
         return
     scores = score_counts(counts, profile=profile, reference=reference, draws=20, rng=seed)
     known = np.isfinite(scores.hat)
     assert (known | (scores.flags != "")).all()
-    for name in ("low", "high", "se"):
-        assert (np.isfinite(getattr(scores, name)) == known).all()
-    assert (scores.low[known] <= scores.hat[known]).all()
-    assert (scores.hat[known] <= scores.high[known]).all()
-    assert ((scores.support >= 0) & (scores.support <= 1)).all()
-    assert (scores.effective_items >= 0).all()
+    assert all((np.isfinite(each) == known).all() for each in (scores.low, scores.high, scores.se))
+    low, hat, high = (each[known] for each in (scores.low, scores.hat, scores.high))
+    assert ((low <= hat) & (hat <= high)).all()
+    assert ((scores.support >= 0) & (scores.support <= 1) & (scores.effective_items >= 0)).all()
     assert (scores.effective_items <= scores.n_items + 1e-9).all()
 
 
@@ -546,10 +537,8 @@ def test_everything_wrong_with_the_options_is_said_at_once(responses):
         with pytest.raises(InputError, match="leave-one-out") as error:
             call(responses, **wrong)
         assert len(error.value.problems) == 5
-    with pytest.raises(InputError) as error:
-        hat_scores(responses, benchmarks=["a", "b"])
-    assert [p.value for p in error.value.problems] == ["a", "b"]
     for options, message in (
+        ({"benchmarks": ["a", "b"]}, r"found: a\)(.|\n)*found: b\)"),
         ({"targets": ["xx", "sw"]}, "There are de, en, sw"),
         ({"targets": []}, "no answers in a target language"),
         ({"targets": ["en"]}, "no answers in a target language"),
@@ -674,7 +663,7 @@ def test_a_standard_of_the_book_never_moves_and_is_used_as_it_is(benchmark):
 
 def test_the_score_does_not_depend_on_ability_but_the_plugin_does():
     abilities, repeats = np.linspace(-2.5, 2.5, 5), 20
-    for truth in SHAPES:
+    for truth in ("linear", "shift", "strong shift", "square", "steep", "flat"):
         found = {"adaptive": [], "plugin": []}
         for seed in range(repeats):
             counts, table = simulated(

@@ -54,9 +54,7 @@ def moment_slope(x, y, x_var):
 
 def stick_rss(x, y, knot):
     """Residual sum of squares of a stick that bends at a knot."""
-    design = np.column_stack([np.ones(len(x)), x, np.clip(x - knot, 0, None)])
-    beta = np.linalg.lstsq(design, y, rcond=None)[0]
-    return float(np.sum((y - design @ beta) ** 2))
+    return rss_of_line(np.column_stack([x, np.clip(x - knot, 0, None)]), y)[0]
 
 
 def jackknife(x, y, clusters):
