@@ -219,10 +219,10 @@ def read(html: str) -> BeautifulSoup:
 
 @pytest.fixture(autouse=True)
 def quick_pictures(monkeypatch):
-    """Do not draw the charts."""
-    monkeypatch.setattr(
-        "hatlib.show.figures.static_svg", lambda spec: '<svg width="9" height="9"></svg>'
-    )
+    """Do not draw the charts, and leave out the scripts that would."""
+    svg = '<svg width="9" height="9"></svg>'
+    monkeypatch.setattr("hatlib.show.figures.static_svg", lambda spec: svg)
+    monkeypatch.setattr("hatlib.show.figures.javascript_bundle", lambda: "")
 
 
 _kept: dict[str, Any] = {}

@@ -292,18 +292,16 @@ def plan(
     world: dict[str, Any] = {"scatter": scatter, "ability": ability, "chance": chance}
     world["level"] = pair_level
     free = {**RANGE, "n_trials": (FEWEST, RANGE["n_trials"][1])}
-    n, k, count = np.meshgrid(
-        *(np.arange(free[each][0], free[each][1] + 1) if given[each] is None else [given[each]]
-          for each in _CALLED),
-        indexing="ij",
-    )  # fmt: skip
-    sizes = pd.DataFrame(
-        {"n_items": n.ravel(), "n_trials": k.ravel(), "n_languages": count.ravel()}
+    every = (
+        np.arange(free[each][0], free[each][1] + 1) if given[each] is None else [given[each]]
+        for each in _CALLED
     )
-    each = [sizes[name] for name in _CALLED]
-    sizes["calls"] = each[0] * (1 + each[2]) * each[1] * models
-    sizes["smallest"] = smallest(*each, power=power, **world)
-    sizes["power"] = detected(difference, *each, **world)
+    n, k, count = grid = np.ix_(*every)
+    columns = [*grid, n * (1 + count) * k * models]
+    columns += [smallest(*grid, power=power, **world), detected(difference, *grid, **world)]
+    names = [*_CALLED, "calls", "smallest", "power"]
+    flat = (each.ravel() for each in np.broadcast_arrays(*columns))
+    sizes = pd.DataFrame(dict(zip(names, flat, strict=True)))
     sizes["enough"] = sizes["smallest"] <= difference
     most = (n_items or RANGE["n_items"][1], 1e9, n_languages or RANGE["n_languages"][1])
     return Plan(
