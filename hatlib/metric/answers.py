@@ -414,8 +414,8 @@ def check_chance(counts: Counts) -> None:
     Raises
     ------
     InputError
-        If the benchmark has the name of a known multiple-choice set, its accuracies pile up at
-        1/k with none below, or even its hardest items are answered right about one time in k.
+        If the benchmark has the name of a known multiple-choice set, or its answers look like
+        guesses (`likelier_chance`).
 
     Examples
     --------
@@ -430,9 +430,8 @@ chance=…).
     """
     why = "it has the name of a test with"
     options = options_by_name(counts.benchmark)
-    if not options:
-        why, level = "its answers look like guesses among", likelier_chance(counts)
-        options = round(1 / level) if level else guessed_options(counts)
+    if not options and (level := likelier_chance(counts)):
+        why, options = "its answers look like guesses among", round(1 / level)
     if options:
         unsaid = f"nobody has said the chance level of {counts.benchmark}"
         free = "or --chance 0 if answers are free (in Python: chance=…)."
@@ -445,12 +444,13 @@ def likelier_chance(counts: Counts) -> float | None:
 
     An item-response model is fitted at each of `LEVELS`: guesses leave a floor under the weak
     models' answers to hard items. A higher level must have a weak model to show it, a lower one
-    must be 0 or an accuracy clearly below what was told, as wrong keys also lower the floor.
+    must be 0 or have an accuracy clearly below what was told, as wrong keys also lower the floor.
+    Beside an assumed 0, guesses may show in other ways, too (`guessed_options`).
 
     Returns
     -------
     float or None
-        None if no level is much likelier, or there are fewer than three models to tell.
+        None if no level is much likelier.
 
     Examples
     --------
@@ -462,8 +462,11 @@ def likelier_chance(counts: Counts) -> float | None:
     """
     k, n = counts.source_correct, counts.source_trials
     asked, told = np.flatnonzero((n > 0).any(axis=1)), counts.chance
-    if len(asked) < FEWEST or counts.judge:  # a judge that errs leaves a floor, too
+    if counts.judge:  # one that errs leaves a floor, too
         return None
+    options = None if told else guessed_options(counts)
+    if len(asked) < FEWEST:
+        return 1 / options if options else None
     mean, error = _accuracies(k, n)
     weakest = asked[np.argsort(mean[asked])][:SOME_MODELS]
     items = np.linspace(0, k.shape[1], min(SOME_ITEMS, k.shape[1]), endpoint=False).astype(int)
@@ -473,16 +476,16 @@ def likelier_chance(counts: Counts) -> float | None:
     with one_thread():
         fits = (fit_item_response(replace(part, chance=c), steps=30, most=WORTH) for c in levels)
         likelihood = [fit.log_likelihood() for fit in fits]
-    best = levels[int(np.argmax(likelihood))]
+    best, gain = levels[int(np.argmax(likelihood))], max(likelihood) - likelihood[0]
     if best > told:
-        seen = bool(mean[weakest[0]] < best + LOW * (1 - best))
-    else:
-        most = [(mean + 3 * error)[asked]]
-        for t in range(len(counts.targets)):
-            there, error = _accuracies(counts.target_correct[:, t], counts.target_trials[:, t])
-            most.append((there + 3 * error)[counts.target_trials[:, t].any(axis=1)])
-        seen = best == 0 or bool((np.concatenate(most) < told).any())
-    return best if seen and max(likelihood) - likelihood[0] > MUCH_LIKELIER else None
+        weak = bool(mean[weakest[0]] < best + LOW * (1 - best))
+        return best if options or (weak and gain > MUCH_LIKELIER) else None
+    most = [(mean + 3 * error)[asked]]
+    for t in range(len(counts.targets)):
+        there, error = _accuracies(counts.target_correct[:, t], counts.target_trials[:, t])
+        most.append((there + 3 * error)[counts.target_trials[:, t].any(axis=1)])
+    seen = best == 0 or bool((np.concatenate(most) < told).any())
+    return best if seen and gain > MUCH_LIKELIER else None
 
 
 def shows_chance(counts: Counts) -> bool:

@@ -51,6 +51,9 @@ MANY = 200
 DISAGREE = 2.0
 """Standard errors by which the adaptive and the direct score may differ without a flag."""
 
+UNLIKELY = 3.0
+"""Standard errors of their difference that make it more than luck."""
+
 CHECKS = 40
 """Redraws of the direct score where the two differ."""
 
@@ -546,7 +549,7 @@ def _disagree(counts: Counts, found: Fitted, scores: BenchmarkScores) -> Bools:
         direct = replace(found, parts=parts)
         again = redraw(counts, direct, CHECKS, np.random.default_rng(0)).values["hat"]
         more = np.sqrt(np.maximum(again.std(axis=0, ddof=1) ** 2 - scores.se**2, 0))
-        return suspect & (gap > DISAGREE * more)
+        return suspect & (gap > UNLIKELY * more)
 
 
 def _with_other_hardness(

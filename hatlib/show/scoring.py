@@ -63,14 +63,44 @@ def scores_text(scores: HatScores, form: str, *, every: bool = False) -> str:
         return csv_text(table)
     parts = []
     for b in scores.benchmarks:
-        rows = table[table["benchmark"] == b.benchmark]
+        rows = table[table["benchmark"] == b.benchmark].copy()
         if not every:
             rows = rows.sort_values("hat", ascending=False, kind="stable")
+        shared, rows["flag"] = once(rows)
         cells = _score_cells(rows, b)
         if not every:
             cells = cells.drop(columns="target")
-        parts.append(titled(_name(scores, b), settings(b), cells, form, spare=SPARE))
+        about = settings(b) + (f"; every score: {_short(shared)}" if shared else "")
+        parts.append(titled(_name(scores, b), about, cells, form, spare=SPARE))
     return "\n\n".join([*parts, *flag_legend(table["flag"], form)])
+
+
+def once(rows: pd.DataFrame) -> tuple[str, pd.Series]:
+    """Flags that all scores of a benchmark have, to be said once, and the flags of each row.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of `HatScores.table`, for one benchmark.
+
+    Returns
+    -------
+    shared : str
+        Flags of all rows with a score; none if fewer than two have one.
+    flag : Series of str
+        The column without them, in rows with a score.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"hat": [0.7, 0.6], "flag": ["extrapolated; two", "two"]})
+    >>> once(rows)[0], once(rows)[1].tolist()
+    ('two', ['extrapolated', ''])
+    """
+    has = rows["hat"].notna()
+    sets = [text.split("; ") for text in rows.loc[has, "flag"]]
+    shared = [name for name in sets[0] if name and all(name in s for s in sets)] if sets[1:] else []
+    left = ["; ".join(f for f in text.split("; ") if f not in shared) for text in rows["flag"]]
+    return "; ".join(shared), rows["flag"].where(~has, pd.Series(left, rows.index, dtype=str))
 
 
 def _score_cells(table: pd.DataFrame, b: BenchmarkScores) -> pd.DataFrame:
