@@ -167,6 +167,9 @@
       list.push("With one answer an item, hardness has to be borrowed from other models, which takes five or more.");
     }
     if (found.rows.some(function (row) { return /unread/.test(row.flag); })) list.push("More answers could not be read in one language than in the other, and they count as wrong. The command below says where.");
+    if (found.likelier !== null) {
+      list.push("The answers do not look like a chance level of " + Number(found.chance.toPrecision(3)) + ": " + Number(found.likelier.toPrecision(3)) + " fits them much better. Set it above if that is what a guess gets.");
+    }
     if (found.repeated.length) {
       list.push("Nearly always the same answer to an item: " + found.repeated.slice(0, 5).join(", ") + ". At temperature 0, or from a cache, repeats say nothing of hardness, so they count as one answer.");
     }
@@ -339,6 +342,7 @@
   chance.addEventListener("change", run);
   file.addEventListener("change", function () { takeFile(file.files[0]); });
   find("example").addEventListener("click", function () { take(core.example(), "example.csv"); });
+  find("fewer").addEventListener("click", function () { take(core.example(30), "example.csv"); });
   find("small").addEventListener("click", function () {
     take("model,language,accuracy\nAsh,en,0.62\nAsh,de,0.51\nAsh,sw,0.34\nBirch,en,0.84\nBirch,de,0.77\nBirch,sw,0.60\n", "accuracies.csv");
   });

@@ -9,6 +9,7 @@ function hatCore() {
   var TERMS = 5, SOFT = 0.02, TINY = 1e-3, SHIFT_SD = 2, SLOPE_SD = 0.5, BEND_SD = 0.35;
   var COMMON_SD = [3, 1, 0.7], DECAY = 0.6, PRIOR_MODELS = 3, STEPS = 25, EVIDENCE = 4;
   var NEARBY = 0.85, REPEATED = 0.03, ENOUGH_TO_SEE = 5, DISAGREE = 2, CHECKS = 40, UNREAD = 0.1, MIN_MODELS = 5;
+  var SOME_ITEMS = 400, SOME_MODELS = 20, FIT_STEPS = 30, WORTH = 3, MUCH_LIKELIER = 8, LOW = 0.35, LEVELS = [0, 0.1, 0.2, 0.25, 1 / 3, 0.5];
   var NOT_HERE = "not scored here";
   var MOST_MESSAGES = 30;
   // Names of multiple-choice benchmarks, as in hatlib/data/multiple_choice.toml.
@@ -349,7 +350,7 @@ function hatCore() {
     });
     asked.forEach(function (row, m) { row.forEach(function (set, l) { prompts[m * nL + l] = set.size; }); });
     book.parsed.forEach(function (sums, key) { unread[Math.floor(key / 1024) * nL + key % 1024] = 1 - sums[0] / sums[1]; });
-    return { benchmark: book.name, label: book.label, models: models, languages: languages, nItems: nItems, right: right, trials: trials,
+    return { benchmark: book.name, label: book.label, models: models, languages: languages, nItems: nItems, right: right, trials: trials, order: Array.from(book.items.keys()).map(function (name, i) { return [name, i]; }).sort(function (x, y) { return x[0] < y[0] ? -1 : 1; }).map(function (pair) { return pair[1]; }),
       cluster: book.cluster.map(function (name, i) { return index(groups, name ? "a" + name : i); }),
       strata: new Set(book.stratum).size, prompts: prompts, promptings: named ? book.promptings.size : 0, unread: book.parsed.size ? unread : null,
       levels: Array.from(book.levels).sort(function (a, b) { return a - b; }), sources: Array.from(new Set(book.from)).filter(Boolean).sort(), unsaid: book.unsaid };
@@ -381,9 +382,9 @@ function hatCore() {
       }
       if (table.languages.length < 2) return refuse("the only language of " + name + " is " + table.languages.join() + ": there is no target language. Add the answers in other languages.");
       if (table.languages.indexOf(source) < 0) return refuse(noSource("no answer to " + name, "answers", source, table.languages));
-      var doubt = level === undefined ? doubtChance(table) : "";
+      var doubt = level === undefined ? doubtChance(table, source) : "";
       if (doubt) return refuse(doubt);
-      found.push(score(table, Object.assign({}, job, { source: source, chance: level || 0 })));
+      found.push(score(table, Object.assign({}, job, { source: source, chance: level || 0, unsaid: level === undefined })));
     });
     return read.problems.length ? [] : found;
   }
@@ -910,7 +911,7 @@ function hatCore() {
     return 0;
   }
   function noneIsHard(rows, chance) {
-    var weak = rows.filter(function (row) { return row.several && row.mean < chance + 0.35 * (1 - chance); });
+    var weak = rows.filter(function (row) { return row.several && row.mean < chance + LOW * (1 - chance); });
     if (weak.length < 2 || rows.some(function (row) { return row.several && row.mean < chance - 0.03; })) return false;
     var nothing = 0, expected = 0, spread = 0, has = 0;
     weak.forEach(function (row) {
@@ -923,9 +924,101 @@ function hatCore() {
     });
     return expected < 0.1 * has && has >= 60 && nothing <= expected + 2 * Math.sqrt(spread);
   }
+  /* A chance level that the source answers fit much better than the one told, or null: an
+     item-response model is fitted at each, as guesses leave a floor under weak models' answers. */
+  function likelierChance(table, source, told) {
+    var nL = table.languages.length, nI = table.nItems, s = table.languages.indexOf(source);
+    function accuracy(r) {
+      var n = 0, sum = 0, square = 0;
+      for (var i = r * nI; i < (r + 1) * nI; i++) {
+        if (!table.trials[i]) continue;
+        var rate = table.right[i] / table.trials[i];
+        n += 1; sum += rate; square += rate * rate;
+      }
+      return { row: r, n: n, mean: sum / n, error: Math.sqrt(Math.max(square / n - sum * sum / n / n, 1e-4) / n) };
+    }
+    var all = table.models.map(function (name, m) {
+      return table.languages.map(function (code, l) { return accuracy(m * nL + l); });
+    }), asked = all.filter(function (rows) { return rows[s].n; });
+    if (asked.length < 3) return null;
+    var weakest = asked.map(function (rows) { return rows[s]; }).sort(function (x, y) { return x.mean - y.mean; }).slice(0, SOME_MODELS);
+    var size = Math.min(SOME_ITEMS, nI), items = [];
+    for (var i = 0; i < size; i++) items.push(table.order[Math.floor(i * nI / size)]);
+    var trials = weakest.map(function (each) { return Float64Array.from(items, function (i) { return Math.min(table.trials[each.row * nI + i], WORTH); }); });
+    var right = weakest.map(function (each, m) {
+      return Float64Array.from(items, function (i, at) { return trials[m][at] && table.right[each.row * nI + i] / table.trials[each.row * nI + i] * trials[m][at]; });
+    });
+    var levels = [told].concat(LEVELS.filter(function (level) { return Math.abs(level - told) > 0.03; })), best = 0;
+    var fits = levels.map(function (level) { return itemResponse(right, trials, level); });
+    fits.forEach(function (fit, i) { if (fit > fits[best]) best = i; });
+    var level = levels[best], seen = level === 0 || asked.some(function (rows) {
+      return rows.some(function (each) { return each.n && each.mean + 3 * each.error < told; });
+    });
+    if (level > told) seen = weakest[0].mean < level + LOW * (1 - level);
+    return seen && fits[best] - fits[0] > MUCH_LIKELIER ? level : null;
+  }
+
+  /* Log likelihood of a Rasch model with guesses and a free distribution of difficulty (EM). */
+  function itemResponse(right, trials, chance) {
+    var nM = right.length, nI = right[0].length, D = 81, m, i, d, step, held = 1 / 9, logs = zeros(D), likelihood;
+    var p = zeros(nM * D), slope = zeros(nM * D), odds = zeros(nM * D), failed = zeros(nM * D), solved = zeros(nM * D), tried = zeros(nM * D);
+    var share = Float64Array.from(logs, function (x, d) { return Math.exp(-Math.pow((d / 5 - 8) / 2, 2) / 2); });
+    var ability = Float64Array.from(right, function (row, m) {
+      function sum(values) { return values.reduce(function (x, y) { return x + y; }, 0); }
+      var above = clip(((sum(row) + 0.5) / (sum(trials[m]) + 1) - chance) / (1 - chance), 0.01, 0.99);
+      return Math.log(above / (1 - above));
+    });
+    function centred(values, by) { var mean = values.reduce(function (x, y) { return x + y; }, 0) / by; return values.map(function (x) { return x - mean; }); }
+    function shares(values) { var sum = values.reduce(function (x, y) { return x + y; }, 0); return values.map(function (x) { return x / sum; }); }
+    ability = centred(ability, nM);
+    share = shares(share);
+    for (step = 0; step <= FIT_STEPS; step++) { // the last one only looks
+      var next = zeros(D), prior = share.map(Math.log);
+      solved.fill(0); tried.fill(0); likelihood = 0;
+      for (m = 0; m < nM; m++) {
+        for (d = 0; d < D; d++) {
+          var s = sigmoid(ability[m] - d / 5 + 8), at = m * D + d;
+          p[at] = clip(chance + (1 - chance) * s, 1e-9, 1 - 1e-9);
+          slope[at] = (1 - chance) * s * (1 - s);
+          failed[at] = Math.log1p(-p[at]);
+          odds[at] = Math.log(p[at]) - failed[at];
+        }
+      }
+      for (i = 0; i < nI; i++) {
+        logs.set(prior);
+        for (m = 0; m < nM; m++) {
+          var k = right[m][i], n = trials[m][i], from = m * D;
+          if (n) for (d = 0; d < D; d++) logs[d] += k * odds[from + d] + n * failed[from + d];
+        }
+        var top = -Infinity, sum = 0;
+        for (d = 0; d < D; d++) if (logs[d] > top) top = logs[d];
+        for (d = 0; d < D; d++) { logs[d] = Math.exp(logs[d] - top); sum += logs[d]; }
+        likelihood += top + Math.log(sum);
+        for (d = 0; d < D; d++) { logs[d] /= sum; next[d] += logs[d]; }
+        for (m = 0; m < nM; m++) {
+          k = right[m][i]; n = trials[m][i]; from = m * D;
+          if (n) for (d = 0; d < D; d++) { solved[from + d] += k * logs[d]; tried[from + d] += n * logs[d]; }
+        }
+      }
+      if (step === FIT_STEPS) break;
+      share = shares(next.map(function (x) { return Math.max(x / nI, 1e-12); }));
+      ability = centred(ability.map(function (t, m) {
+        var score = 0, information = 0;
+        for (var d = 0; d < D; d++) {
+          var at = m * D + d, by = slope[at] / (p[at] * (1 - p[at]));
+          score += (solved[at] - tried[at] * p[at]) * by;
+          information += tried[at] * slope[at] * by;
+        }
+        return t + clip((score - held * t) / (information + held), -1, 1);
+      }), nM);
+    }
+    return likelihood;
+  }
+
   /* Why a table must not be scored at a chance level of 0 that nobody has said; "" if it may. */
-  function doubtChance(table) {
-    var named = optionsByName(table.label), options = named || guessedOptions(table);
+  function doubtChance(table, source) {
+    var named = optionsByName(table.label), level = named ? null : likelierChance(table, source, 0);
+    var options = named || (level === null ? guessedOptions(table) : Math.round(1 / level));
     if (!options) return "";
     return "nobody has said the chance level of " + table.label + ", and " +
       (named ? "it has the name of a test with " + options + " options" : "its answers look like guesses among " + options + " options") +
@@ -1152,6 +1245,8 @@ function hatCore() {
       for (b = 0; b < draws; b++) square += Math.pow(values[b * nT + t] - mean, 2);
       return draws > 1 ? Math.sqrt(square / (draws - 1)) : NaN;
     }
+    var seen = options.unsaid && !once.names.length; // a level that nobody has said was looked at before
+    var likelier = draws && !seen ? likelierChance(table, options.source, chance) : null;
     var rowsOut = [], differ = disagreements(), s0 = table.languages.indexOf(options.source), nL = table.languages.length;
     function unread(m, t) { // difference to the source language
       var from = m * nL, gaps = data.targets.map(function (code) { return table.unread[from + table.languages.indexOf(code)] - table.unread[from + s0]; });
@@ -1205,6 +1300,7 @@ function hatCore() {
           if (table.prompts[m * nL + s0] === 1 && mostTrials >= 2) flags.push("hardness of one prompt");
           if (differ.has(m * nT + t)) flags.push("estimators disagree");
           if (repeatedGuesses(distributions[m], grid, chance)) flags.push("guesses repeated");
+          if (likelier !== null) flags.push("chance level doubtful");
         }
         rowsOut.push({ model: each.name, target: t ? data.targets[t - 1] : "macro", hat: hat, low: hat - reach * se, high: hat + reach * se, se: se,
           f95: top, f95_low: top - topReach * topSe, f95_high: top + topReach * topSe, support: support, effective_items: effective,
@@ -1217,7 +1313,7 @@ function hatCore() {
     var macro = rowsOut.filter(function (row) { return row.target === "macro"; });
     tieGroups(macro, hats, draws, nT);
     return { benchmark: table.benchmark, source: options.source, chance: chance, targets: data.targets, rows: rowsOut, draws: draws,
-      profile: lone ? "direct" : "adaptive", repeated: once.names, beyond: beyond,
+      profile: lone ? "direct" : "adaptive", repeated: once.names, beyond: beyond, likelier: likelier,
       curves: data.models.map(function (each, m) { return { model: each.name, h: Array.from(grid), f: Array.from(curves[m].slice(0, nG)) }; }) };
   }
 
@@ -1340,18 +1436,19 @@ function hatCore() {
     });
   }
 
-  /* Made-up responses of four models to try things on; Ash and Birch transfer alike. */
-  function example() {
+  /* Made-up responses to try things on. Ash, Birch and Fir transfer alike; what the lesson and its
+     page of misconceptions say of the six is tested. */
+  function example(nItems) {
     var random = generator(7), lines = ["model,language,item,n_correct,n_trials"];
     var items = [];
     for (var i = 0; i < 120; i++) items.push(1.5 * random.normal());
-    [["Ash", -0.6, 1], ["Birch", 1.2, 1], ["Cedar", 0.3, 0.3], ["Dogwood", 1.5, 2]].forEach(function (model) {
+    [["Ash", -0.6, 1], ["Birch", 1.2, 1], ["Cedar", 0.3, 0.3], ["Dogwood", 1.5, 2], ["Elm", 1, 0.6], ["Fir", 4.8, 1]].forEach(function (model) {
       items.forEach(function (difficulty, i) {
         var known = model[1] - difficulty;
         [["en", 0], ["de", model[2]], ["sw", model[2] + 0.7]].forEach(function (pair) {
           var right = 0;
           for (var k = 0; k < 10; k++) right += random() < sigmoid(known - pair[1]) ? 1 : 0;
-          lines.push([model[0], pair[0], "q" + (i + 1), right, 10].join(","));
+          if (i < (nItems || 120)) lines.push([model[0], pair[0], "q" + (i + 1), right, 10].join(","));
         });
       });
     });

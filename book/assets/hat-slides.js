@@ -9,14 +9,15 @@
     slides.forEach(function (slide, i) { slide.classList.toggle("hat-current", i === at); });
     slides[at].focus();
   }
+  slides.forEach(function (slide, i) { slide.setAttribute("data-at", (i + 1) + " of " + slides.length); });
   box.querySelector("p").hidden = false;
   box.querySelector("button").addEventListener("click", function () {
-    box.requestFullscreen().then(function () { show(0); });
+    box.requestFullscreen().then(function () { show(at); });
   });
   box.addEventListener("keydown", function (event) {
     if (document.fullscreenElement !== box) return;
-    var move = { ArrowRight: 1, ArrowDown: 1, PageDown: 1, " ": 1, ArrowLeft: -1, ArrowUp: -1, PageUp: -1 }[event.key];
-    if (!move) return;
+    var move = { ArrowRight: 1, ArrowDown: 1, PageDown: 1, " ": 1, ArrowLeft: -1, ArrowUp: -1, PageUp: -1, Home: -at, End: slides.length }[event.key];
+    if (move === undefined) return;
     event.preventDefault();
     show(at + move);
   });

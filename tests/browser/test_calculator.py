@@ -234,6 +234,34 @@ def test_files_in_any_usual_form_give_the_same_scores(page: Any) -> None:
     assert len(set(found)) == 1 and found[0].endswith(",[]]") and "Birch" in found[0]
 
 
+def test_the_made_up_models_show_what_the_lesson_says(page: Any) -> None:
+    asked = """([items, only]) => { const core = hatCore(), text = core.example(items).split('\\n');
+    const kept = text.filter((line, i) => !i || only.some(name => line.startsWith(name)));
+    return core.scoreAll(core.readTable(kept.join('\\n')), {})[0].rows; }"""
+    names = ["Ash", "Birch", "Cedar", "Dogwood", "Elm", "Fir"]
+
+    def scored(items: int, *only: str) -> dict[str, Any]:
+        rows = page.evaluate(asked, [items, only])
+        return {row["model"]: row for row in rows if row["target"] == "macro"}
+
+    def tied(table: dict[str, Any], one: str, other: str) -> bool:
+        return bool(set(table[one]["tie_group"].split()) & set(table[other]["tie_group"].split()))
+
+    full, quarter, two = scored(120, *names), scored(30, *names), scored(120, "Birch", "Elm")
+    by = {key: sorted(names, key=lambda n: full[n][key]) for key in ("ratio", "hat")}
+    assert by["ratio"][-1] == "Fir" and by["ratio"][1] == "Ash"
+    assert by["hat"][-1] == "Cedar" and by["hat"][0] == "Dogwood"
+    assert tied(full, "Ash", "Birch") and tied(full, "Birch", "Elm")
+    held = [n for n in names if full["Fir"]["low"] < full[n]["hat"] < full["Fir"]["high"]]
+    assert held == ["Ash", "Birch", "Cedar", "Elm", "Fir"]
+    assert [n for n in names if full[n]["flag"] == "extrapolated"] == ["Fir"]
+    assert all("extrapolated" in quarter[n]["flag"] for n in names)
+    for name in ("Ash", "Birch"):
+        assert tied(quarter, "Dogwood", name) and not tied(full, "Dogwood", name)
+    assert not any(tied(quarter, "Cedar", name) for name in ("Ash", "Birch", "Dogwood"))
+    assert two["Birch"]["high"] > two["Elm"]["low"] and not tied(two, "Birch", "Elm")
+
+
 @pytest.mark.parametrize("extra", ["prompting", "stratum", "source_language", ""])
 def test_what_it_leaves_to_the_command_line_gets_no_score_but_the_command(
     page: Any, extra: str
