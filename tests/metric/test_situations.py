@@ -66,13 +66,8 @@ def spread(found, truth):
 
 
 def said(found):
-    return [note.remark for note in found.notes]
-
-
-def data_of(found, remark):
-    """The data of the one note with this remark."""
-    (note,) = (each for each in found.notes if each.remark is remark)
-    return note.data
+    """What the notes say: the data of each remark."""
+    return {note.remark: note.data for note in found.notes}
 
 
 # Promptings -------------------------------------------------------------------------------------
@@ -182,7 +177,7 @@ def test_several_samples_of_few_promptings(promptings, samples, same):
     )
     found = score_counts(prompted(x, y, samples), draws=0)
     assert Remark.CORRELATION_FOUND in said(found)
-    assert data_of(found, Remark.CORRELATION_FOUND)["within"] == pytest.approx(rho, abs=0.05)
+    assert said(found)[Remark.CORRELATION_FOUND]["within"] == pytest.approx(rho, abs=0.05)
     assert spread(found, SHIFTED) < 0.1
     # What is told counts more than what is estimated.
     told = score_counts(prompted(x, y, samples), correlation=0.0, draws=0)
@@ -199,21 +194,15 @@ def test_one_prompting_is_said():
     found = score_counts(ten, draws=0)
     assert found.marks[Flag.ONE_PROMPT][np.isfinite(found.hat)].all()
     counts = hatlib.simulate_answers([0.0, 1.0], n_items=200).responses.counts("sim")
-    note = next(
-        n for n in score_counts(counts, draws=20).notes if n.remark is Remark.UNNAMED_PROMPTS
-    )
-    moved = score_counts(counts, correlation=note.data["correlation"], draws=0).hat[:, 0]
-    assert moved[counts.models.index(note.data["model"])] == pytest.approx(note.data["there"])
+    note = said(score_counts(counts, draws=20))[Remark.UNNAMED_PROMPTS]
+    moved = score_counts(counts, correlation=note["correlation"], draws=0).hat[:, 0]
+    assert moved[counts.models.index(note["model"])] == pytest.approx(note["there"])
 
 
 def test_what_the_same_prompting_does_to_both_languages_is_measured():
-    shared, _ = same_promptings(9, n_items=300)
-    apart, _ = same_promptings(9, n_items=300, sd=0.0)
-    strong, none = (
-        excess_agreement(each).set_index("model").loc["all"] for each in (shared, apart)
-    )
-    assert strong["z"] > 10
-    assert abs(none["z"]) < 3
+    for sd, low, high in ((2.0, 10, np.inf), (0.0, -3, 3)):
+        given, _ = same_promptings(9, n_items=300, sd=sd)
+        assert low < excess_agreement(given).set_index("model").loc["all", "z"] < high
 
 
 def prompted_file(folder, within, *, n_items=4000, promptings=3, answers=4):
@@ -241,9 +230,8 @@ def test_a_known_correlation_is_found(tmp_path, within):
 
 
 def test_one_answer_a_prompting_is_independent_by_design(tmp_path):
-    (row,) = answer_correlation(prompted_file(tmp_path, 0.1, n_items=50, answers=1)).to_dict(
-        "records"
-    )
+    found = answer_correlation(prompted_file(tmp_path, 0.1, n_items=50, answers=1))
+    (row,) = found.to_dict("records")
     assert np.isnan(row.pop("within"))
     assert row == {"model": "m", "correlation": 0, "by_design": True, "n_items": 50}
     with pytest.raises(InputError, match="no item with several promptings"):
@@ -289,10 +277,8 @@ def test_no_reference_switches_when_a_model_joins():
     [("global_mmlu_de", 4), ("winogrande_xl", 2), ("m_hellaswag", 4), ("MMLU-ProX", 10)],
 )
 def test_multiple_choice_is_not_scored_at_an_assumed_chance_level(tmp_path, name, options):
-    frame, path = (
-        hatlib.simulate_answers([0.0, 1.0], n_items=60).responses.frame,
-        tmp_path / "a.csv",
-    )
+    path = tmp_path / "a.csv"
+    frame = hatlib.simulate_answers([0.0, 1.0], n_items=60).responses.frame
     frame.assign(benchmark=name).to_csv(path, index=False)
     with pytest.raises(InputError, match=f"--chance {1 / options:.3g}, or --chance 0"):
         hatlib.hat_scores(hatlib.load_responses(path), draws=0)
@@ -384,7 +370,7 @@ def test_target_accuracy_below_chance_is_said_by_language():
     found = score_counts(answered(rng, p, q, chance=0.5), draws=20)
     assert found.marks[Flag.BELOW_CHANCE][:, 2].all()
     assert not found.marks[Flag.BELOW_CHANCE][:, 1].any()
-    where = data_of(found, Remark.BELOW_CHANCE)["where"]
+    where = said(found)[Remark.BELOW_CHANCE]["where"]
     assert {language for _, language in where} == {"fr"}
 
 
@@ -397,7 +383,7 @@ def test_answers_that_could_not_be_read_are_said(tmp_path):
     found = hatlib.hat_scores(hatlib.load_responses(path, chance=0), draws=20).benchmark()
     assert found.marks[Flag.UNPARSED][:, found.targets.index("sw")].all()
     assert not found.marks[Flag.UNPARSED][:, found.targets.index("de")].any()
-    assert data_of(found, Remark.UNPARSED)["where"][0][1:] == ("sw", pytest.approx(0.4), 0)
+    assert said(found)[Remark.UNPARSED]["where"][0][1:] == ("sw", pytest.approx(0.4), 0)
 
 
 def repeated_guesses(rng, ability, n_items, n=5, chance=0.5, same=True):
@@ -464,7 +450,7 @@ def test_a_lone_model_stands_on_its_own_profile():
         rng = np.random.default_rng(seed)
         at = logits(rng, 400, np.array([-1.5]))
         found = score_counts(answered(rng, special.expit(at), special.expit(2 * at - 1)), draws=60)
-        assert (found.profile, said(found)[-1]) == ("direct", Remark.LONE_MODEL)
+        assert (found.profile, [*said(found)][-1]) == ("direct", Remark.LONE_MODEL)
         covered.append(found.low[0, 0] < truth < found.high[0, 0])
     assert np.mean(covered) > 0.7
     some = score_counts(answered(rng, special.expit(at), special.expit(at)), profile="adaptive",
@@ -497,7 +483,7 @@ def test_strata_come_from_the_file(tmp_path):
     strata = np.where(frame["item"].str[-1].astype(int) % 2, "odd", "even")
     frame.assign(stratum=strata).to_csv(path, index=False)
     found = hatlib.hat_scores(hatlib.load_responses(path, chance=0), draws=20).benchmark()
-    assert data_of(found, Remark.STRATA)["strata"] == 2
+    assert said(found)[Remark.STRATA]["strata"] == 2
 
 
 @pytest.mark.parametrize("sd", [0.0, 1.0, 2.0])
@@ -507,7 +493,7 @@ def test_single_answers_show_how_much_models_differ_in_what_is_hard(sd):
     at = logits(rng, 900, ability) + sd * rng.normal(size=(12, 900))
     found = score_counts(answered(rng, special.expit(at), special.expit(at - 1), n=1), draws=40)
     assert found.hardness.method == "leave-one-out"
-    seen = data_of(found, Remark.INTERACTION)["sd"]
+    seen = said(found)[Remark.INTERACTION]["sd"]
     bias = {size: np.mean(found.sensitivity[size][:, 0] - SHIFTED) for size in (0.0, 1.0, 2.0)}
     assert abs(bias[sd]) == min(map(abs, bias.values()))
     assert abs(bias[sd]) < 0.03
