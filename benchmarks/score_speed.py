@@ -35,7 +35,7 @@ import pandas as pd
 from scipy import stats
 
 import hatlib
-from hatlib.data.tables import book
+from hatlib.data.about import book
 
 BASE = {"models": 10, "items": 300, "languages": 8, "draws": 500}
 DOUBLINGS = 3

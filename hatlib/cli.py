@@ -358,7 +358,7 @@ def check(
 ) -> None:
     """List everything that is wrong with files."""
     import hatlib
-    from hatlib.data.responses import has_items
+    from hatlib.data.loading import has_items
 
     options: dict[str, Any] = {"models": models, "chance": chance}
     options |= {} if source is None else {"source_language": source}

@@ -244,7 +244,7 @@ def describe_benchmarks(
     in_book = book().benchmarks.set_index("benchmark").to_dict("index")
     items = frame.groupby("benchmark")["item"].nunique() if "item" in frame else pd.Series()
     columns = [c for c in ("benchmark", "source_language", "chance_level") if c in frame]
-    rows, facts = [], []
+    rows, facts = [], dict[tuple[str, str, str], list[str]]()
     for name, said in frame[columns].drop_duplicates().groupby("benchmark"):
         row, known = in_table.get(name, {}), in_book.get(name, {})
         source, why = _said_of("source_language", str(name), said, row, source_language, job)
@@ -261,10 +261,8 @@ def describe_benchmarks(
         elif not origin:
             level, origin = 0.0, _NOBODY
         shown = "its own for each item" if source == BY_ITEM else source
-        facts += [
-            ("Source language", shown, why, name),
-            ("Chance level", f"{level:.3g}", origin, name),
-        ]
+        facts.setdefault(("Source language", shown, why), []).append(str(name))
+        facts.setdefault(("Chance level", f"{level:.3g}", origin), []).append(str(name))
         rows.append(
             {
                 "benchmark": name,
@@ -277,11 +275,7 @@ def describe_benchmarks(
                 "chance_assumed": origin == _NOBODY,
             }
         )
-    fact = ["what", "value", "origin"]
-    for key, names in pd.DataFrame(facts, columns=[*fact, "name"]).groupby(fact, sort=False)[
-        "name"
-    ]:
-        what, value, told = map(str, key)
+    for (what, value, told), names in facts.items():
         if told != _GIVEN:
             lines = job.assumed if told.startswith(",") else job.read
             lines.append(f"{what} of {listing(names)}: {value}{told}.")
@@ -307,10 +301,8 @@ def _said_of(
         job.problems.append(Problem(what, remedy, column=column, value=listing(values)))
         value = values[0]
     if "" not in (value, in_table) and in_table not in (BY_ITEM, value):
-        what = (
-            f"the {column.replace('_', ' ')} of {name} is {in_table} in the {_TABLE}, and not in "
-        )
-        what += "the answers."
+        what = f"the {column.replace('_', ' ')} of {name} is {in_table} in the {_TABLE}, "
+        what += "and not in the answers."
         job.problems.append(Problem(what, "Correct one of them.", column=column, value=str(value)))
     if value == "" or in_table == BY_ITEM:
         return in_table, "" if in_table == "" else f" ({_TABLE})"

@@ -125,6 +125,13 @@ def counts_of(frame: pd.DataFrame, about: Mapping[Any, Any], lineages: Mapping[A
     place = (model, target + 1, item)
     shape = (len(models), len(targets) + 1, len(items))
     correct, trials = (_added_up(frame[c], place, shape) for c in ("n_correct", "n_trials"))
+    unparsed = None
+    if "n_parsed" in frame and frame["n_parsed"].notna().any():
+        known = frame["n_parsed"].notna().to_numpy()
+        at, told = tuple(axis[known] for axis in place[:2]), frame[known]
+        sums = [_added_up(told[c], at, shape[:2]) for c in ("n_parsed", "n_trials")]
+        with np.errstate(invalid="ignore"):
+            unparsed = 1 - sums[0] / sums[1]
     of_item = frame.iloc[np.unique(item, return_index=True)[1]]
     # An item without a cluster is told apart by its position, which no text equals.
     clusters = [name or position for position, name in enumerate(of_item["cluster"])]
@@ -144,7 +151,7 @@ def counts_of(frame: pd.DataFrame, about: Mapping[Any, Any], lineages: Mapping[A
         lineages=tuple(str(lineages.get(name) or name) for name in models),
         prompted=_prompted(frame, model, target, item),
         strata=strata if (strata != strata[0]).any() else None,
-        unparsed=_unparsed(frame, place[:2], shape[:2]),
+        unparsed=unparsed,
     )
 
 
@@ -165,16 +172,3 @@ def _prompted(frame: pd.DataFrame, *place: NDArray[np.intp]) -> Prompted | None:
     columns = [column.astype(np.int64) for column in (*place, code, *values)]
     order = np.lexsort(columns[3::-1])
     return Prompted(tuple(map(str, names)), *(column[order] for column in columns))
-
-
-def _unparsed(
-    frame: pd.DataFrame, place: tuple[NDArray[np.intp], ...], shape: tuple[int, ...]
-) -> NDArray[np.float64] | None:
-    """Share of the answers that could not be read, by model and language, the source first."""
-    if "n_parsed" not in frame or frame["n_parsed"].isna().all():
-        return None
-    known = frame["n_parsed"].notna().to_numpy()
-    at = tuple(axis[known] for axis in place)
-    parsed, trials = (_added_up(frame.loc[known, c], at, shape) for c in ("n_parsed", "n_trials"))
-    with np.errstate(invalid="ignore"):
-        return 1 - parsed / trials

@@ -30,7 +30,6 @@ from hatlib.data.counts import Counts, counts_of
 from hatlib.data.counts import Prompted as Prompted
 from hatlib.data.files import Place
 from hatlib.data.loading import FORMS, RESPONSE_KEY, Loading, LoadReport, asked, repeated
-from hatlib.data.loading import has_items as has_items
 from hatlib.errors import InputError, Problem, listing
 from hatlib.words import counted
 
@@ -130,9 +129,8 @@ class Responses:
         >>> counts.target_correct.shape == (4, 10, 250) == counts.target_trials.shape
         True
         """
-        problems = _unknown([benchmark], self.benchmarks["benchmark"], "benchmark")
-        if problems:
-            raise InputError(problems)
+        if benchmark not in set(self.benchmarks["benchmark"]):
+            raise InputError(_unknown([benchmark], self.benchmarks["benchmark"], "benchmark"))
         about = self.benchmarks.set_index("benchmark", drop=False).to_dict("index")
         mine = self.frame["benchmark"] == benchmark
         frame = self.frame if mine.all() else self.frame[mine]  # copying text takes time
@@ -173,12 +171,8 @@ class Responses:
         """
         problems: list[Problem] = []
         keep = pd.Series(True, self.frame.index)
-        choices = {
-            "benchmark": benchmarks,
-            "model": models,
-            "language": languages,
-            "prompting": promptings,
-        }
+        choices = {"benchmark": benchmarks, "model": models, "language": languages,
+                   "prompting": promptings}  # fmt: skip
         for column, wanted in choices.items():
             if wanted is None:
                 continue

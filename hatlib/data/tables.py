@@ -14,40 +14,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from hatlib.data import about, loading
 from hatlib.data import data_folder as data_folder
-from hatlib.data.about import BUNDLED as BUNDLED
-from hatlib.data.about import (
-    book,
-    bundled,
-    describe_benchmarks,
-    describe_languages,
-    describe_models,
-    need_sources,
-    slug,
-)
 from hatlib.data.files import Place
 from hatlib.data.languages import COLUMN_NAMES, COUNTRIES, is_language
-from hatlib.data.loading import (
-    FORMS,
-    KEY,
-    MODEL_COLUMNS,
-    Loading,
-    LoadReport,
-    asked,
-    has_items,
-    repeated,
-)
-from hatlib.data.loading import UNKNOWN as UNKNOWN
+from hatlib.data.loading import MODEL_COLUMNS, Loading, LoadReport
 from hatlib.data.responses import Responses, load_responses
 from hatlib.errors import InputError, Problem, listing
 
 #: Results of simulations that take long, as their benchmarks last wrote them.
-STUDIES = {
-    "study-estimators": "studies/estimators.csv",
-    "study-power": "studies/power.csv",
-    "study-situations": "studies/situations.csv",
-    "study-planning": "studies/planning.csv",
-}
+_STUDIES = ("estimators", "power", "situations", "planning")
+STUDIES = {f"study-{name}": f"studies/{name}.csv" for name in _STUDIES}
 
 
 @dataclass(frozen=True)
@@ -91,7 +68,7 @@ def set_ids(frame: pd.DataFrame) -> pd.Series:
     """
     key = ["source", "benchmark", "version"]
     names = {
-        row: "/".join(slug(part) for part in row if part)
+        row: "/".join(about.slug(part) for part in row if part)
         for row in frame[key].drop_duplicates().itertuples(index=False, name=None)
     }
     rows = zip(*(frame[c] for c in key), strict=True)
@@ -145,7 +122,7 @@ def load(
     >>> tables.bundled, len(tables.accuracies) > 8000
     (True, True)
     """
-    source_language, chance = asked(source_language, chance)
+    source_language, chance = loading.asked(source_language, chance)
     paths = [Path(files)] if isinstance(files, str | Path) else list(map(Path, files or []))
     if not paths:
         if models:
@@ -154,7 +131,7 @@ def load(
         _need_source(tables.accuracies, source_language, Loading())
         benchmarks = tables.benchmarks.assign(source_language=source_language)
         return replace(tables, benchmarks=benchmarks)
-    with_items = [path for path in paths if has_items(path)]
+    with_items = [path for path in paths if loading.has_items(path)]
     if with_items and len(with_items) < len(paths):
         what = "the file has answers item by item, and others have accuracies."
         remedy = "Give the two apart: on a page, as answers and as data."
@@ -175,18 +152,18 @@ def load(
 @lru_cache(maxsize=1)
 def _bundled() -> Tables:
     """The accuracies of the book, with what describes them."""
-    frame = bundled("accuracies")
+    frame = about.bundled("accuracies")
 
     def used(table: pd.DataFrame, column: str) -> pd.DataFrame:
         return table[table[column].isin(frame[column].unique())].reset_index(drop=True)
 
-    sources = used(book().sources, "source")
+    sources = used(about.book().sources, "source")
     return Tables(
         accuracies=frame,
-        models=used(book().models, "model"),
-        benchmarks=used(book().benchmarks, "benchmark"),
+        models=used(about.book().models, "model"),
+        benchmarks=used(about.book().benchmarks, "benchmark"),
         sources=sources,
-        languages=used(book().languages, "language"),
+        languages=used(about.book().languages, "language"),
         report=LoadReport((f"{len(frame)} published accuracies from {len(sources)} sources.",)),
         bundled=True,
     )
@@ -208,23 +185,25 @@ def _own(
     frame = pd.concat([each for each, _ in found], ignore_index=True)
     if len(found) > 1:
         places = [place for _, place in found]
-        job.problems += repeated(frame, KEY, places, FORMS["accuracies"].again)
-    described = describe_models(frame, own_models and own_models[0], job)
-    benchmarks = describe_benchmarks(frame, source_language, chance, job)
+        job.problems += loading.repeated(
+            frame, loading.KEY, places, loading.FORMS["accuracies"].again
+        )
+    described = about.describe_models(frame, own_models and own_models[0], job)
+    benchmarks = about.describe_benchmarks(frame, source_language, chance, job)
     _need_source(frame, source_language, job)
     return Tables(
         accuracies=frame[[c for c in frame if c not in MODEL_COLUMNS]],
         models=described,
         benchmarks=benchmarks,
         sources=pd.DataFrame({"source": sorted(frame["source"].unique())}),
-        languages=describe_languages(frame["language"].unique()),
+        languages=about.describe_languages(frame["language"].unique()),
         report=job.report(),
     )
 
 
 def _need_source(frame: pd.DataFrame, source_language: str, job: Loading) -> None:
     """See that there is a figure in the source language, and in another; or stop."""
-    need_sources(frame.assign(benchmark="", source_language=source_language), job, "figure")
+    about.need_sources(frame.assign(benchmark="", source_language=source_language), job, "figure")
     job.report()
 
 
@@ -234,7 +213,7 @@ def _from_items(responses: Responses) -> Tables:
     sums = responses.frame.groupby([*key, "item"], sort=False)[["n_correct", "n_trials"]].sum()
     items = (sums["n_correct"] / sums["n_trials"]).groupby(key, sort=False)
     frame = items.agg(accuracy="mean", n_items="size").reset_index().astype({"n_items": "Int64"})
-    defaults = {c: v for c, v in FORMS["accuracies"].defaults.items() if c not in frame}
+    defaults = {c: v for c, v in loading.FORMS["accuracies"].defaults.items() if c not in frame}
     line = (
         f"Answers to items turned into {len(frame)} accuracies: the mean over items of the "
         "share of right answers, promptings of an item added up."
@@ -253,7 +232,7 @@ def _to_long(frame: pd.DataFrame, place: Place, job: Loading) -> tuple[pd.DataFr
     """A table with one column a language as one row a figure, with the cell that it came from."""
     if "reasoning" in frame:
         frame["reasoning"] = frame["reasoning"].replace("", "none")
-    known = {"model", "n_items", *KEY, *MODEL_COLUMNS, *COLUMN_NAMES}
+    known = {"model", "n_items", *loading.KEY, *MODEL_COLUMNS, *COLUMN_NAMES}
     # The code of a country is asked about later.
     names = [c for c in map(str, frame) if c not in known and len(c) <= 8]
     languages = [c for c in names if is_language(c) or c in COUNTRIES]

@@ -16,8 +16,8 @@ from typing import Any
 
 import pandas as pd
 
+from hatlib.data.about import book
 from hatlib.data.languages import COUNTRIES, NO_LANGUAGE, language_of, no_language
-from hatlib.data.tables import book
 from hatlib.errors import Problem, listing
 from hatlib.logs.common import Options
 from hatlib.logs.reading import Notes, clean, refusal

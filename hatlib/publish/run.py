@@ -138,7 +138,7 @@ def load_report(values: Mapping[str, Any]) -> Any:
     if not any(values.get(name) for name in ("data", "answers", "models")):
         return None
     import hatlib
-    from hatlib.data.responses import has_items
+    from hatlib.data.loading import has_items
 
     options = {key: values[key] for key in ("models", "source_language", "chance") if key in values}
     data, answers = values.get("data"), values.get("answers")

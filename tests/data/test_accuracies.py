@@ -12,6 +12,7 @@ import hatlib
 from hatlib.data import loading
 from hatlib.data import tables as data
 from hatlib.data.languages import is_language
+from hatlib.data.loading import UNKNOWN
 
 LONG = "model,language,accuracy,n_items\na,en,0.8,100\na,de,0.7,100\nb,en,0.6,100\nb,de,0.5,100\n"
 
@@ -171,7 +172,7 @@ def test_chance_is_known_given_or_assumed(tmp_path):
     )
     assert hatlib.load(path).benchmarks["chance_level"].iloc[0] == pytest.approx(1 / 3, abs=1e-6)
     assert hatlib.load(path, chance=0.2).benchmarks["chance_level"].iloc[0] == 0.2
-    unknown = hatlib.load(write(tmp_path, LONG, "new.csv"), chance=data.UNKNOWN)
+    unknown = hatlib.load(write(tmp_path, LONG, "new.csv"), chance=UNKNOWN)
     assert unknown.benchmarks["chance_level"].iloc[0] == 0
     assert any("Chance level of new" in line for line in unknown.report.assumed)
 

@@ -13,6 +13,7 @@ import hatlib
 from hatlib import load_responses
 from hatlib.data import loading, responses
 from hatlib.data import tables as data
+from hatlib.data.about import book
 from hatlib.data.files import Place
 
 
@@ -108,12 +109,12 @@ def test_the_sets_keep_the_rules_that_users_must_keep(bundled, overview):
         assert set(described[column]) == set(bundled.frame[column].unique())
     assert bundled.models["developer"].str.len().min() > 0
     assert (bundled.benchmarks["reference"].str.len() > 0).all()
-    known = data.book().benchmarks.set_index("benchmark")["n_items"]
+    known = book().benchmarks.set_index("benchmark")["n_items"]
     assert (known.loc[overview.index] == overview["items"]).all()
 
 
 def test_every_source_of_a_set_is_described_and_its_names_lead_to_models(bundled):
-    assert set(responses.SETS.values()) <= set(data.book().sources["source"])
+    assert set(responses.SETS.values()) <= set(book().sources["source"])
     names = pd.read_csv(data.data_folder() / "names.csv", dtype=str)
     published = data.load().accuracies.groupby("source")["model"].unique()
     for source in set(responses.SETS.values()):
@@ -496,7 +497,7 @@ def test_which_files_hold_answers(tmp_path):
         ("\n\n" + COUNTS, "c.csv", True),
         ("model,language,accuracy,item\n", "d.csv", False),
     ):
-        assert responses.has_items(write(tmp_path, text, name)) is expected
-    assert not responses.has_items(tmp_path / "none.csv")
-    assert responses.has_items(tmp_path / "a.parquet")
-    assert responses.has_items(tmp_path), "a folder of Parquet files is a table"
+        assert loading.has_items(write(tmp_path, text, name)) is expected
+    assert not loading.has_items(tmp_path / "none.csv")
+    assert loading.has_items(tmp_path / "a.parquet")
+    assert loading.has_items(tmp_path), "a folder of Parquet files is a table"
