@@ -54,15 +54,10 @@ is ruled out.'
         few = ", as there are too few model families" if v.general else ""
         return f"{number}, without an interval{few}."
     basis = f"; {_basis(v)}" if v.n_clusters else ""
-    text = [
-        f"{number} ({v.level:.0%} interval {signed(v.low, digits)} to {signed(v.high, digits)}"
-        f"{basis})."
-    ]
-    told = _told(v, loss, gain)
-    if told:
-        text.append(told)
-    held = [_HELD_BACK[why].format(family_size=v.family_size)
-            for why in v.held_back if why in _HELD_BACK]  # fmt: skip
+    ends = f"{signed(v.low, digits)} to {signed(v.high, digits)}"
+    text = [f"{number} ({v.level:.0%} interval {ends}{basis}).", _told(v, loss, gain)]
+    reasons = [_HELD_BACK[why] for why in v.held_back if why in _HELD_BACK]
+    held = [reason.format(family_size=v.family_size) for reason in reasons]
     if held:
         text.append(f"This is no more than suggestive: {joined(held)}.")
     elif v.held_back == ("doubtful data",):

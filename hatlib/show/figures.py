@@ -205,8 +205,11 @@ def show_table(
         head, number = heading(column), pd.api.types.is_numeric_dtype(shown[column])
         if number and left[:2] in (["low", "high"], [f"{column}_low", f"{column}_high"]):
             low, high, *left = left
-            ends = zip(cells, shown[low], shown[high], strict=True)
-            cells = [_with_ends(cell, _written(a, form), _written(b, form)) for cell, a, b in ends]
+            ends = [[_written(value, form) for value in shown[end]] for end in (low, high)]
+            cells = [
+                cell if "–" in (a, b) else f"{cell} [{a}, {b}]"
+                for cell, a, b in zip(cells, *ends, strict=True)
+            ]
             head += " [interval]"
         heads.append(head)
         columns.append(cells)
@@ -241,11 +244,6 @@ def _written(value: Any, form: str) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     return form.format(value)
-
-
-def _with_ends(value: str, low: str, high: str) -> str:
-    """An estimate with its interval, if it has one."""
-    return value if "–" in (low, high) else f"{value} [{low}, {high}]"
 
 
 def _html_table(

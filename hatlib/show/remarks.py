@@ -8,21 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hatlib.metric import marks, pooled, reference
 from hatlib.metric.flags import Flag, Note, Remark
-from hatlib.metric.marks import CLEAR_OF_CHANCE, MIN_ITEMS, UNREAD
-from hatlib.metric.pooled import INTERACTIONS, MIN_MODELS
-from hatlib.metric.reference import ENOUGH_ITEMS, SUPPORTED
 from hatlib.words import counted
 
 _TEXTS = tomllib.loads((Path(__file__).parent / "remarks.toml").read_text(encoding="utf-8"))
-_LIMITS = {
-    "CLEAR_OF_CHANCE": CLEAR_OF_CHANCE,
-    "MIN_ITEMS": MIN_ITEMS,
-    "UNREAD": UNREAD,
-    "MIN_MODELS": MIN_MODELS,
-    "ENOUGH_ITEMS": ENOUGH_ITEMS,
-    "SUPPORTED": SUPPORTED,
-}
+_LIMITS = vars(marks) | vars(pooled) | vars(reference)  # which the texts name
 
 FLAGS: Mapping[Flag, str] = {
     Flag[name]: text.format(**_LIMITS) for name, text in _TEXTS["flags"].items()
@@ -69,7 +60,7 @@ def note_text(note: Note) -> str:
         excess = excess[np.isfinite(excess)]
         if len(excess):
             more = {"mean": excess.mean(), "models": counted(len(excess), "model")}
-            size = "LARGE" if data["sd"] >= max(INTERACTIONS) else "SOME"
+            size = "LARGE" if data["sd"] >= max(pooled.INTERACTIONS) else "SOME"
             name += "" if not data["sd"] >= 0.25 else f"_{size}"
         else:
             name += "_UNSEEN"
