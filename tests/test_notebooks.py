@@ -222,7 +222,7 @@ def quick_pictures(monkeypatch):
     """Do not draw the charts, and leave out the scripts that would."""
     svg = '<svg width="9" height="9"></svg>'
     monkeypatch.setattr("hatlib.show.figures.static_svg", lambda spec: svg)
-    monkeypatch.setattr("hatlib.show.figures.javascript_bundle", lambda: "")
+    monkeypatch.setattr("hatlib.show.figures.javascript_bundle", lambda kept: "")
 
 
 _kept: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from typing import Any
 from hatlib.publish.places import PACKAGE
 
 VEGALITE, SVG = "application/vnd.vegalite.v5+json", "image/svg+xml"
+_VEGA = PACKAGE.parent / "book/assets/vendor/vega-bundle.js"  # of the book, once it is built
 WORDS_A_MINUTE, SECONDS_A_CHART = 200, 20
 
 
@@ -127,7 +128,7 @@ def web_page(nb: Any, title: str, code: bool = True) -> str:
     exporter.exclude_input = not code
     scripts = []
     if any(charts(nb)):
-        scripts += [javascript_bundle(), _asset("hat-charts.js")]
+        scripts += [javascript_bundle(_VEGA), _asset("hat-charts.js")]
     if any('class="hat-drill"' in o.get("data", {}).get("text/html", "") for o in outputs(nb)):
         scripts.append(_asset("hat-drill.js"))
     texts = (cell.source for cell in nb.cells if cell.cell_type == "markdown")

@@ -14,6 +14,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -332,13 +333,19 @@ def _lighter(tag: re.Match[str]) -> str:
 
 
 @functools.cache
-def javascript_bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, for charts without a network."""
+def javascript_bundle(kept: Path | None = None) -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, for charts without a network.
+
+    To make it takes a second or two; a file `kept` that these versions made is read instead.
+    """
     import vl_convert
 
+    mark = f"/* vl-convert {version('vl-convert-python')}, Vega-Lite {_VL_VERSION} */\n"
+    if kept and kept.is_file() and (script := kept.read_text(encoding="utf-8")).startswith(mark):
+        return script
     code = vl_convert.javascript_bundle(vl_version=_VL_VERSION)  # type: ignore[call-arg]
     # Wrapped, so that its many top-level names do not meet those of the theme.
-    return f"(function(){{\n{code}\n}})();"
+    return f"{mark}(function(){{\n{code}\n}})();"
 
 
 def _recolour(part: Any, colours: Mapping[str, str]) -> Any:

@@ -209,6 +209,10 @@ def test_tables_format_hide_and_escape() -> None:
     assert "secret" not in page and "display_name" not in page
 
 
-def test_bundle_defines_what_the_page_needs() -> None:
-    text = figures.javascript_bundle()
+def test_bundle_defines_what_the_page_needs_and_is_kept_by_version(tmp_path) -> None:
+    kept, old = tmp_path / "kept.js", tmp_path / "old.js"
+    old.write_text("/* vl-convert 0 */\nold")
+    mark, text = figures.javascript_bundle(old).split("\n", 1)
     assert text.startswith("(function(){") and "window.vegaEmbed=" in text
+    kept.write_text(f"{mark}\nmine")
+    assert figures.javascript_bundle(kept) == kept.read_text()
