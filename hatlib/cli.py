@@ -621,6 +621,10 @@ def main() -> None:
         _say(f"{place}{error.strerror or error}.")
     except MemoryError:
         _say("There is not enough memory for this.")
+    except ModuleNotFoundError as missing:
+        if not missing.name or missing.name.startswith("hatlib"):
+            raise
+        _say(f"This needs {missing.name}, a package of the book: pip install '.[book]' in a clone.")
     except RunError as error:
         _say(str(error))
     sys.exit(1)

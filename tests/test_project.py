@@ -129,6 +129,9 @@ main()
     subprocess.check_call([*hat, "simulate", "-o", demo, "--items", "60"])
     score = [*hat, "score", demo / "responses.csv.gz", "--draws", "20"]
     assert "HAT" in subprocess.check_output(score, text=True)
+    report = [*hat, "report", demo / "responses.csv.gz", "-o", tmp_path / "report.html"]
+    refused = subprocess.run(report, capture_output=True, text=True)
+    assert refused.returncode == 1 and refused.stderr.startswith("This needs nbformat, a package")
 
 
 def test_the_version_is_said_once():
