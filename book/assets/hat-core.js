@@ -8,7 +8,7 @@ function hatCore() {
   var SLICES = 5, ENOUGH_ITEMS = 10, GAP = 2, KNOTS = 12, SMOOTHNESS = 0.3;
   var TERMS = 5, SOFT = 0.02, TINY = 1e-3, SHIFT_SD = 2, SLOPE_SD = 0.5, BEND_SD = 0.35;
   var COMMON_SD = [3, 1, 0.7], DECAY = 0.6, PRIOR_MODELS = 3, STEPS = 25, EVIDENCE = 4;
-  var NEARBY = 0.85, REPEATED = 0.03, ENOUGH_TO_SEE = 5, DISAGREE = 2, CHECKS = 40, UNREAD = 0.1, MIN_MODELS = 5;
+  var NEARBY = 0.85, REPEATED = 0.03, ENOUGH_TO_SEE = 5, DISAGREE = 2, UNLIKELY = 3, CHECKS = 40, UNREAD = 0.1, MIN_MODELS = 5;
   var SOME_ITEMS = 400, SOME_MODELS = 20, FIT_STEPS = 30, WORTH = 3, MUCH_LIKELIER = 8, LOW = 0.35, LEVELS = [0, 0.1, 0.2, 0.25, 1 / 3, 0.5];
   var NOT_HERE = "not scored here";
   var MOST_MESSAGES = 30;
@@ -940,7 +940,8 @@ function hatCore() {
     var all = table.models.map(function (name, m) {
       return table.languages.map(function (code, l) { return accuracy(m * nL + l); });
     }), asked = all.filter(function (rows) { return rows[s].n; });
-    if (asked.length < 3) return null;
+    var options = told ? 0 : guessedOptions(table);
+    if (asked.length < 3) return options ? 1 / options : null;
     var weakest = asked.map(function (rows) { return rows[s]; }).sort(function (x, y) { return x.mean - y.mean; }).slice(0, SOME_MODELS);
     var size = Math.min(SOME_ITEMS, nI), items = [];
     for (var i = 0; i < size; i++) items.push(table.order[Math.floor(i * nI / size)]);
@@ -951,11 +952,12 @@ function hatCore() {
     var levels = [told].concat(LEVELS.filter(function (level) { return Math.abs(level - told) > 0.03; })), best = 0;
     var fits = levels.map(function (level) { return itemResponse(right, trials, level); });
     fits.forEach(function (fit, i) { if (fit > fits[best]) best = i; });
-    var level = levels[best], seen = level === 0 || asked.some(function (rows) {
+    var level = levels[best], gains = fits[best] - fits[0] > MUCH_LIKELIER, weak = weakest[0].mean < level + LOW * (1 - level);
+    if (level > told) return options || (weak && gains) ? level : null;
+    var seen = level === 0 || asked.some(function (rows) {
       return rows.some(function (each) { return each.n && each.mean + 3 * each.error < told; });
     });
-    if (level > told) seen = weakest[0].mean < level + LOW * (1 - level);
-    return seen && fits[best] - fits[0] > MUCH_LIKELIER ? level : null;
+    return seen && gains ? level : null;
   }
 
   /* Log likelihood of a Rasch model with guesses and a free distribution of difficulty (EM). */
@@ -1017,9 +1019,8 @@ function hatCore() {
 
   /* Why a table must not be scored at a chance level of 0 that nobody has said; "" if it may. */
   function doubtChance(table, source) {
-    var named = optionsByName(table.label), level = named ? null : likelierChance(table, source, 0);
-    var options = named || (level === null ? guessedOptions(table) : Math.round(1 / level));
-    if (!options) return "";
+    var named = optionsByName(table.label), options = named || Math.round(1 / likelierChance(table, source, 0));
+    if (!isFinite(options)) return "";
     return "nobody has said the chance level of " + table.label + ", and " +
       (named ? "it has the name of a test with " + options + " options" : "its answers look like guesses among " + options + " options") +
       ". Set the chance level to " + Number((1 / options).toPrecision(3)) + ", or to 0 if answers are free.";
@@ -1235,7 +1236,7 @@ function hatCore() {
       suspects.forEach(function (each) {
         var mean = each.draws.reduce(function (x, y) { return x + y; }, 0) / CHECKS;
         var variance = each.draws.reduce(function (x, y) { return x + (y - mean) * (y - mean); }, 0) / (CHECKS - 1);
-        if (each.gap > DISAGREE * Math.sqrt(Math.max(variance - each.se * each.se, 0))) own.push(each.m * nT + each.t);
+        if (each.gap > UNLIKELY * Math.sqrt(Math.max(variance - each.se * each.se, 0))) own.push(each.m * nT + each.t);
       });
       return new Set(own);
     }
