@@ -85,9 +85,6 @@ def refused(*arguments: object, **options: object) -> str:
 ENDS = [".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet"]
 
 
-# The same as others ----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("end", ENDS)
 def test_every_form_gives_what_pandas_and_load_responses_give(tmp_path, end):
     frame = trials()
@@ -152,9 +149,6 @@ def test_a_key_that_comes_late_is_not_lost(tmp_path):
     assert aggregate_trials(path).frame["prompting"].tolist() == ["", "late"]
 
 
-# What cannot be used ---------------------------------------------------------------------------
-
-
 def broken_rows() -> list[str]:
     good = {"model": "m", "language": "en", "item": "1", "correct": 1}
     bad = [{"model": None}, {"language": "Klingon"}, {"item": "  "}]
@@ -207,9 +201,6 @@ def test_files_that_break_further_down(tmp_path):
         told = refused(tmp_path / name, drop=True)
         assert (why in told or name == "long.jsonl") and "\n" not in told, told
         assert not line or f"line {line}" in told, told
-
-
-# Hostile input ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -306,9 +297,6 @@ def test_more_than_memory_goes_to_the_disk_or_is_said(tmp_path):
     assert "do not fit" in refused(path, memory_limit="2MB")
 
 
-# In a warehouse --------------------------------------------------------------------------------
-
-
 @pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 @pytest.mark.parametrize("is_dirty", [False, True])
 def test_the_lines_of_the_page_give_the_same_on_each_engine(tmp_path, is_dirty):
@@ -332,9 +320,6 @@ def test_the_lines_of_the_page_give_the_same_on_each_engine(tmp_path, is_dirty):
         found = names["responses"].to_pandas()
         same(found, expected.frame[found.columns], check_dtype=False)
         assert names["lost"] == len(frame) - expected.n_used
-
-
-# Shards ----------------------------------------------------------------------------------------
 
 
 def test_shards_add_up_to_the_scores_of_the_whole(tmp_path):
@@ -362,9 +347,6 @@ def test_shards_add_up_to_the_scores_of_the_whole(tmp_path):
     pairs += [(merged.metrics[name], values) for name, values in whole.metrics.items()]
     for found, expected in pairs:
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
-
-
-# The command -----------------------------------------------------------------------------------
 
 
 def test_the_command(tmp_path, monkeypatch):

@@ -86,8 +86,6 @@ def test_messages_do_not_steer_the_terminal(hat, tmp_path):
     assert code == 1 and "\x1b" not in err
 
 
-# The page -----------------------------------------------------------------------------------
-
 PAGE = (Path(__file__).parents[2] / "book/your-results.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^hat .*", "".join(re.findall(r"```console\n.*?```", PAGE, re.S)), re.M)
 

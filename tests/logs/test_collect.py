@@ -1,7 +1,6 @@
 """From a model to its HAT: collect with Inspect, import the log, score. All models are invented."""
 
 import gc
-import json
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from make_logs import write_lines
 
 from hatlib import hat_scores, load_responses
 from hatlib.errors import InputError
@@ -24,12 +24,8 @@ from hatlib.logs.collect.judging import (
     verdict_of,
 )
 
-SUMS = {
-    "en": "How much is {} and {}?",
-    "de": "Wie viel ist {} und {}?",
-    "sw": "{} na {} ni ngapi?",
-    "hi": "{} और {} कितना है?",
-}
+SUMS = {"en": "How much is {} and {}?", "de": "Wie viel ist {} und {}?"}
+SUMS |= {"sw": "{} na {} ni ngapi?", "hi": "{} और {} कितना है?"}
 CAPITALS = {  # each fact at home in one language
     "lum": ("de", {"en": "Lumburg", "de": "Lumburg", "sw": "Lumburgi", "hi": "लुमबुर्ग"}),
     "zan": ("sw", {"en": "Zanela", "de": "Zanela", "sw": "Zanela", "hi": "ज़ानेला"}),
@@ -67,68 +63,41 @@ def capitals():
 
 
 def write(path, rows):
-    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), "utf-8")
-    return str(path)
+    return str(write_lines(path, rows))
 
 
-# Rules --------------------------------------------------------------------------------------
-
-
-NUMBERS = [  # the number, and replies that give it
+# The number or the letter, and replies that give it.
+NUMBERS = [
     ("18", "First 3, then 5.\nANSWER: 18 ¦ ANSWER: 7\nNo, wait.\n**ANSWER:** **18** ¦ from 10-18"),
     ("18", "ANSWER：१८ ¦ 結果は１８です ¦ 共18個 ¦ ANSWER: 6 * 3 = 18 (per day) ¦ ANSWER:\n18"),
     ("18", "ANSWER: 18 dollars for 3 days ¦ The answer is 18."),
-    ("1234", "উত্তর: ১,২৩৪"),
-    ("12.5", "الجواب ١٢٫٥"),
-    ("1234567.50", "ANSWER: $1,234,567.50"),
-    ("1234567", "1.234.567 Euro"),
-    ("1234.5", "1.234,5 kg"),
-    ("12345", "12 345 roubles"),
-    ("12345.6", "12\u202f345,6"),
-    ("100000", "1,00,000 रुपये"),
-    ("0.125", "0.125"),
-    ("0.250", "ein Viertel, also 0,250"),
-    ("1250", "1'250"),
-    ("-5", "−5 degrees"),
-    ("3", "H2O and 3"),
-    ("1080", r"so \boxed{1{,}080}"),
-    ("20", "ANSWER: eighteen, of 20"),
     ("", "ANSWER: eighteen ¦ no idea ¦ "),
 ]
-LETTERS = [
-    ("J", "A is wrong.\nANSWER: J"),
-    ("B", "ANSWER: (b)"),
-    ("C", "**ANSWER: C) red** ¦ red ¦ ANSWER: C red"),
-    ("D", "ANSWER: Ｄ"),
-    ("E", r"ANSWER: \boxed{E}"),
-    ("F", "ANSWER: option F."),
-    ("G", "the answer is (G)"),
-    ("H", "Some thoughts.\nH"),
-    ("", "I cannot tell ¦ A car is red ¦ ANSWER: K"),
-]
+NUMBERS += [("1234", "উত্তর: ১,২৩৪"), ("12.5", "الجواب ١٢٫٥"), ("1234.5", "1.234,5 kg")]
+NUMBERS += [("1234567.50", "ANSWER: $1,234,567.50"), ("1234567", "1.234.567 Euro")]
+NUMBERS += [("12345", "12 345 roubles"), ("12345.6", "12\u202f345,6"), ("100000", "1,00,000 रुपये")]
+NUMBERS += [("0.125", "0.125"), ("0.250", "ein Viertel, also 0,250"), ("1250", "1'250")]
+NUMBERS += [("-5", "−5 degrees"), ("3", "H2O and 3"), ("20", "ANSWER: eighteen, of 20")]
+NUMBERS += [("1080", r"so \boxed{1{,}080}")]
+LETTERS = [("J", "A is wrong.\nANSWER: J"), ("B", "ANSWER: (b)"), ("D", "ANSWER: Ｄ")]
+LETTERS += [("C", "**ANSWER: C) red** ¦ red ¦ ANSWER: C red"), ("E", r"ANSWER: \boxed{E}")]
+LETTERS += [("F", "ANSWER: option F."), ("G", "the answer is (G)"), ("H", "Some thoughts.\nH")]
+LETTERS += [("", "I cannot tell ¦ A car is red ¦ ANSWER: K"), ("I", "I")]
 
 
-@pytest.mark.parametrize(("number", "replies"), NUMBERS)
-def test_numbers(number, replies):
-    found = {number_in(reply) for reply in replies.split(" ¦ ")}
-    assert found == {Decimal(number) if number else None}
-
-
-@pytest.mark.parametrize(("letter", "replies"), [*LETTERS, ("I", "I")])
-def test_letters(letter, replies):
+def test_numbers_letters_and_facts():
+    for number, replies in NUMBERS:
+        found = {number_in(reply) for reply in replies.split(" ¦ ")}
+        assert found == {Decimal(number) if number else None}, replies
     options = ["car", "sky", "red", *"defghij"]
-    assert {letter_in(reply, options) for reply in replies.split(" ¦ ")} == {letter or None}
-
-
-def test_facts():
+    for letter, replies in LETTERS:
+        found = {letter_in(reply, options) for reply in replies.split(" ¦ ")}
+        assert found == {letter or None}, replies
     right = lambda reply, *answers: judged("fact", reply, answers)[1]  # noqa: E731
     assert right("Thinking…\nANSWER: **São Paulo.**", "Rio", "são paulo")
     assert right("ANSWER: ۱۹۶۹", "1969")
     assert not right("Sao Paulo", "São Paulo")  # for the judge to say
     assert not right("", "", "x") and not right("ANSWER: Rio or Bern", "Rio")
-
-
-# Items --------------------------------------------------------------------------------------
 
 
 def test_all_problems_at_once(tmp_path):
@@ -180,9 +149,6 @@ def test_promptings(tmp_path, kind):
     assert [w.texts["en"] for w in promptings(kind, 2, path)] == ["a {x}", "a {x}"]
 
 
-# Judge --------------------------------------------------------------------------------------
-
-
 def test_the_judge_is_asked_safely_and_read_strictly():
     assert verdict_of(" VERDICT: RIGHT\n") is True and verdict_of("VERDICT: WRONG") is False
     odd = ("", "RIGHT", "verdict: right", "VERDICT: RIGHT\nVERDICT: WRONG", "So VERDICT: RIGHT")
@@ -204,18 +170,15 @@ def test_labels(tmp_path):
     items = read_items(write(tmp_path / "a.jsonl", capitals()), "fact")
     row = {"item": "lum-0", "language": "de", "answer": "x"}
     read = lambda *rows: read_labels(write(tmp_path / "b.jsonl", rows), items)  # noqa: E731
-    labels = read(row | {"label": "right"}, row | {"label": 0})
-    assert [(item.id, *rest) for item, *rest in labels] == [
-        ("lum-0", "x", k) for k in (True, False)
+    labels = [
+        (item.id, *rest) for item, *rest in read(row | {"label": "right"}, row | {"label": 0})
     ]
+    assert labels == [("lum-0", "x", True), ("lum-0", "x", False)]
     with pytest.raises(InputError, match="right answers and wrong ones"):
         read(row | {"label": 1})
     with pytest.raises(InputError) as error:
         read(row | {"item": "?", "label": "maybe"})
     assert len(error.value.problems) == 2
-
-
-# The whole way ------------------------------------------------------------------------------
 
 
 def reply_of(name, prompt):
@@ -269,7 +232,8 @@ def run(inspect_ai, tmp_path):
     """Run a task on invented models, with its log in the folder logs."""
     from hatlib.logs.collect import tasks
 
-    def call(task, *models, **options):
+    def call(task, *models, rows=None, **options):
+        options["items"] = write(tmp_path / "items.jsonl", rows or capitals())
         quiet = {"display": "none", "max_samples": 20, "log_realtime": False}
         quiet |= {"log_dir": str(tmp_path / "logs"), "model": [f"invented/{m}" for m in models]}
         # In a thread of its own, as the browser tests leave an event loop in this one.
@@ -286,8 +250,8 @@ def run(inspect_ai, tmp_path):
 
 
 def test_from_a_model_to_its_hat(run, tmp_path):
-    items = write(tmp_path / "items.jsonl", choices())
-    log = run("mmlu_prox_lite", "strong", "weak", items=items, promptings=2, languages="de,sw")
+    given = {"promptings": 2, "languages": "de,sw"}
+    log = run("mmlu_prox_lite", "strong", "weak", rows=choices(), **given)
     assert log.eval.task == "mmlu-prox-lite"
     assert log.plan.config.temperature == 1.0 and len(log.samples) == 12 * 3 * 2
     imported = import_logs("inspect", tmp_path / "logs")
@@ -299,16 +263,14 @@ def test_from_a_model_to_its_hat(run, tmp_path):
 
 
 def test_numbers_and_repeats(run, tmp_path):
-    items = write(tmp_path / "items.jsonl", sums(2))
-    log = run("mgsm", "strong", items=items, promptings=1, repeats=3, benchmark="my-sums")
+    log = run("mgsm", "strong", rows=sums(2), promptings=1, repeats=3, benchmark="my-sums")
     assert len(log.samples) == 2 * 4 * 3 and log.eval.task == "my-sums"
     frame = import_logs("inspect", tmp_path / "logs").frame
     assert (frame["n_trials"] == 3).all() and 0 < frame["n_correct"].sum() < 24
 
 
 def test_facts_with_a_judge_whose_verdict_may_be_missing(run, tmp_path):
-    items = write(tmp_path / "items.jsonl", capitals())
-    log = run("facts", "chatty", "weak", items=items, judge="invented/mute-judge", promptings=1)
+    log = run("facts", "chatty", "weak", judge="invented/mute-judge", promptings=1)
     about, scores = log.eval.metadata, [s.scores["fact"] for s in log.samples]
     assert about["judge"] == "invented/mute-judge" and "VERDICT" in about["judge_prompt"]
     assert {score.metadata["by"] for score in scores} == {"judge"}
@@ -324,8 +286,7 @@ def test_facts_with_a_judge_whose_verdict_may_be_missing(run, tmp_path):
 def test_a_model_never_judges_itself_without_a_warning(run, tmp_path):
     from hatlib.logs.collect import report
 
-    items = write(tmp_path / "items.jsonl", capitals())
-    log = run("facts", "chatty", items=items, judge="invented/chatty", promptings=1, most_items=2)
+    log = run("facts", "chatty", judge="invented/chatty", promptings=1, most_items=2)
     assert all(s.scores["fact"].metadata["judged_by_itself"] for s in log.samples)
     assert any("judged its own answers" in line for line in report.lines(log))
 
@@ -333,7 +294,6 @@ def test_a_model_never_judges_itself_without_a_warning(run, tmp_path):
 def test_a_judge_with_known_errors(run, tmp_path):
     from hatlib.logs.collect import report
 
-    items = write(tmp_path / "items.jsonl", capitals())
     said = [("I think Lumburg 0, no. ", 1), ("Bern ", 0), ("nearly ", 0), ("nearly ", 0)]
     said += [("I think Lumburg 0, no. ", 1)] * 4 + [("Bern ", 0)] * 4 + [("not ", 0)] * 3
     rows = [
@@ -345,7 +305,7 @@ def test_a_judge_with_known_errors(run, tmp_path):
     rows += [{**row, "label": 1} for row in missed]
     rows += [dict(rows[0], language=c, answer=CAPITALS["lum"][1][c] + " 0") for c in SUMS]
     labels = write(tmp_path / "labels.jsonl", rows)
-    log = run("judge_check", "lenient-judge", items=items, labels=labels)
+    log = run("judge_check", "lenient-judge", labels=labels)
     metrics = {k: v.value for k, v in log.results.scores[0].metrics.items()}
     assert metrics["sensitivity"] == pytest.approx(24 / 29)
     assert metrics["specificity"] == pytest.approx(32 / 40)
@@ -363,10 +323,8 @@ def test_tasks_as_they_are_asked(inspect_ai, tmp_path):
     items = write(tmp_path / "items.jsonl", sums(1))
     task = tasks.mgsm(items=items, instructions="item", promptings=2)
     assert task.metadata["instructions_in_english"] == ["hi", "sw"]
-    assert [s.input.split(".")[0] for s in task.dataset][:4:2] == [
-        "Solve this problem",
-        "Löse diese Aufgabe",
-    ]
+    asked = [s.input.split(".")[0] for s in task.dataset]
+    assert asked[:4:2] == ["Solve this problem", "Löse diese Aufgabe"]
     items = write(tmp_path / "facts.jsonl", capitals())
     task = tasks.facts(items=items, judge="none", languages=["de", False], promptings=1)
     assert task.metadata["judge"] == "none" and "judge_prompt" not in task.metadata

@@ -1,6 +1,5 @@
 """Instance-level files of Every Eval Ever, and their traps."""
 
-import tracemalloc
 from functools import partial
 
 import make_logs
@@ -8,8 +7,6 @@ import pytest
 from make_logs import EEE_MODEL as MODEL
 from make_logs import counts, write_lines
 from make_logs import eee_row as row
-
-from hatlib.logs import import_logs
 
 read, failing = partial(make_logs.read, "eee"), partial(make_logs.refused, "eee")
 
@@ -129,19 +126,3 @@ def test_odd_types_and_hostile_names(log):
     assert len(trials.frame) == 2
     for name in ("model", "item"):
         assert all(len(text) <= 200 and text.isprintable() for text in trials.frame[name])
-
-
-def test_many_rows_stay_small_in_memory(log, tmp_path):
-    for code in ("en", "de"):
-        asked = [{"reference": [str(i % 9)]} for i in range(750)]
-        about = {"about": {"pad": "x" * 2000}, "task": f"mgsm_direct_{code}"}
-        log(
-            *(row(f"q{i}", i % 2 == 0, input=asked[i], **about) for i in range(750)),
-            name=code + ".jsonl",
-        )
-    tracemalloc.start()
-    imported = import_logs("eee", tmp_path)
-    assert tracemalloc.get_traced_memory()[1] < 6_000_000
-    tracemalloc.stop()
-    assert len(imported.frame) == 1500
-    assert "agree with en in 100.0%" in str(imported.report)

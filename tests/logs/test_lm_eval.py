@@ -64,9 +64,6 @@ def test_the_name_of_the_model(tmp_path):
     assert "--model" in refused(write_lines(path, [{"doc_id": 0, "acc": 1}]))
 
 
-# Filters and metrics --------------------------------------------------------------------------
-
-
 def test_several_filters_count_once(tmp_path):
     rows = filters(
         strict_match=lambda _: [int(i < 10) for i in range(40)],
@@ -126,9 +123,6 @@ def test_metrics_are_chosen_or_asked_for(tmp_path):
     assert "does not judge" in str(imported.report)
 
 
-# Runs and repeats -----------------------------------------------------------------------------
-
-
 def test_copies_and_repeats_of_rows(tmp_path):
     imported = read(both(tmp_path, make=lambda _, keys: lm_eval_rows(ALTERNATING, keys) * 2))
     assert set(imported.frame["n_trials"]) == {1}
@@ -140,13 +134,10 @@ def test_copies_and_repeats_of_rows(tmp_path):
 
     frame = read(both(tmp_path, make=repeats)).frame
     assert set(frame["n_trials"]) == {2} and set(frame["n_correct"]) == {1, 2}
-
-
-@pytest.mark.parametrize(("share", "n_trials"), [(0.25, 4), (1.0, 1)])
-def test_several_responses_of_a_row(tmp_path, share, n_trials):
-    rows = given([share * (i % 2) for i in range(40)], resps=[["x"] * 4])
-    frame = read(both(tmp_path, make=rows), metric="exact_match").frame
-    assert set(frame["n_trials"]) == {n_trials} and set(frame["n_correct"]) == {0, 1}
+    for share, n in ((0.25, 4), (1.0, 1)):  # several responses of one row
+        rows = given([share * (i % 2) for i in range(40)], resps=[["x"] * 4])
+        frame = read(both(tmp_path, make=rows), metric="exact_match").frame
+        assert set(frame["n_trials"]) == {n} and set(frame["n_correct"]) == {0, 1}
 
 
 def test_the_latest_run_counts(tmp_path):
@@ -162,22 +153,24 @@ def test_the_latest_run_counts(tmp_path):
         assert line in str(imported.report)
 
 
-# Items and tasks ------------------------------------------------------------------------------
+def test_documents_name_items_and_what_they_share(tmp_path):
+    def asked(_, keys):
+        doc = lambda i: {"question_id": 7 * i, "answer": "ABC"[i % 3]}  # noqa: E731
+        rows = lm_eval_rows(ALTERNATING, keys, filter="custom-extract")
+        return [row | {"doc": doc(row["doc_id"])} for row in rows]
 
-
-def test_tasks_by_subject_keep_their_items_apart(tmp_path):
-    def rows(_, keys):
-        return [
-            r | {"doc": {"question_id": 7 * r["doc_id"], "answer": "ABC"[r["doc_id"] % 3]}}
-            for r in lm_eval_rows(ALTERNATING, keys, filter="custom-extract")
-        ]
+    def passages(_, keys):
+        doc = lambda i: {"link": f"https://x.org/{i // 2}", "question_number": i % 2 + 1}  # noqa: E731
+        return [row | {"doc": doc(row["doc_id"])} for row in lm_eval_rows(ALTERNATING, keys, "acc")]
 
     for subject in ("law", "computer_science"):
-        both(tmp_path, f"mmlu_prox_lite_{{}}_{subject}", rows)
-    imported = read(tmp_path)
+        both(tmp_path / "a", f"mmlu_prox_lite_{{}}_{subject}", asked)
+    imported = read(tmp_path / "a")
     assert imported.frame["item"].nunique() == 80 and "law/7" in set(imported.frame["item"])
     assert "by question_id" in str(imported.report)
     assert set(imported.frame["chance_level"]) == {0.1}
+    frame = read(both(tmp_path / "b", "belebele_{}", passages, "eng_Latn zho_Hant")).frame
+    assert set(frame["language"]) == {"en", "zh-Hant"} and frame["cluster"].nunique() == 20
 
 
 @pytest.mark.parametrize("with_ids", [True, False])
@@ -199,17 +192,6 @@ def test_ids_of_the_document_pair_what_positions_would_not(tmp_path, with_ids):
         assert "(de) of 100 items" in report and "of 101 items: de 1." in report
     else:
         assert "other questions" in refused(tmp_path)
-
-
-def test_items_of_a_passage_belong_together(tmp_path):
-    def rows(_, keys):
-        return [
-            r | {"doc": {"link": f"https://x.org/{i // 2}", "question_number": i % 2 + 1}}
-            for i, r in enumerate(lm_eval_rows(ALTERNATING, keys, "acc"))
-        ]
-
-    frame = read(both(tmp_path, "belebele_{}", rows, "eng_Latn zho_Hant")).frame
-    assert set(frame["language"]) == {"en", "zh-Hant"} and frame["cluster"].nunique() == 20
 
 
 def test_keys_that_differ_or_cannot_be_compared(tmp_path):
@@ -250,28 +232,21 @@ def test_two_tasks_are_not_made_one(tmp_path):
     assert "would be one" in refused(tmp_path, prompting="mine")
 
 
-# Files of other shapes ------------------------------------------------------------------------
-
-
 BAD = """
 {"acc": 1} | {"doc_id": null, "acc": 1} | {"doc_id": [1], "acc": 1} | {"doc_id": 1}
 {"doc_id": 1, "acc": "yes"} | {"doc_id": 1, "acc": [1, 0]} | {"doc_id": 1, "acc": {"a": 1}}
 {"doc_id": 1, "metrics": "acc"} | {"doc_id": 1, "metrics": [["x"]], "doc": 3, "target": {}}
 """
+RESULTS = ["[]", "{", '{"configs": 3, "config": []}', '{"model_name": 7, "configs": {"a": 1}}']
 
 
-@pytest.mark.parametrize("row", [*map(json.loads, BAD.replace("\n", "|")[1:-1].split("|"))])
-def test_rows_of_the_wrong_shape(tmp_path, row):
-    samples(tmp_path, "mgsm_direct_de", [row] * 3)
-    assert refused(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "about", ["[]", "{", '{"configs": 3, "config": []}', '{"model_name": 7, "configs": {"a": 1}}']
-)
-def test_results_of_the_wrong_shape(tmp_path, about):
-    (both(tmp_path) / "invented__m" / f"results_{DATE}.json").write_text(about)
-    try:
-        assert set(read(tmp_path).frame["model"]) == {"invented/m"}
-    except InputError as error:
-        assert "results_" in str(error)
+def test_rows_and_results_of_the_wrong_shape(tmp_path):
+    for row in map(json.loads, BAD.replace("\n", "|")[1:-1].split("|")):
+        samples(tmp_path / "a", "mgsm_direct_de", [row] * 3)
+        assert refused(tmp_path / "a"), row
+    for about in RESULTS:
+        (both(tmp_path) / "invented__m" / f"results_{DATE}.json").write_text(about)
+        try:
+            assert set(read(tmp_path / "invented__m").frame["model"]) == {"invented/m"}
+        except InputError as error:
+            assert "results_" in str(error)

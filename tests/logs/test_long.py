@@ -32,9 +32,6 @@ def quiz(**more: Any) -> list[dict[str, Any]]:
     return [{"item": i, "language": code, "correct": (i + k) % 2} | more for i, k, code in pairs]
 
 
-# Forms --------------------------------------------------------------------------------------------
-
-
 FORMS = ["csv", "csv.gz", "tsv", "tsv.gz", "parquet", "json", "jsonl", "jsonl.gz"]
 
 
@@ -112,8 +109,6 @@ def test_fields_within_fields(tmp_path, name):
     assert len(frame) == 12 and set(frame["stratum"]) == {"x"} and set(frame["n_trials"]) == {1}
 
 
-# What is right ------------------------------------------------------------------------------------
-
 WORDS = ["1", "True", "yes", "1.0", "correct", "0", "FALSE", "No", "0.0", "wrong", "NaN", ""]
 TWO, NAMED = {"item": [1, 2]}, {"id": [1], "name": ["q"], "ok": [1]}
 
@@ -179,9 +174,6 @@ def test_predictions_are_compared_with_the_right_answers(tmp_path):
     assert imported.frame["n_correct"].tolist() == [1, 1, 1, 0, 0, 0] * 2
     assert imported.frame["n_parsed"].tolist() == [1, 1, 1, 0, 0, 1] * 2
     assert "33.3%" in str(imported.report) and "without case" in str(imported.report)
-
-
-# Names --------------------------------------------------------------------------------------------
 
 
 def test_what_a_table_may_say_of_its_items(tmp_path):

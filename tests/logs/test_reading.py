@@ -7,16 +7,18 @@ import json
 import os
 import random
 import re
+import tracemalloc
 import zipfile
 from pathlib import Path
 
+import logs_inspect
 import make_logs
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from make_logs import answers, lm_eval, lm_eval_rows, write_lines
+from make_logs import answers, eee_row, lm_eval, lm_eval_rows, write_lines
 
 from hatlib import load_responses
 from hatlib.data.languages import is_language
@@ -32,9 +34,6 @@ NAME = "samples_mgsm_direct_de_2030-01-01T00-00-00.jsonl"
 
 def refused(*paths, **options) -> str:
     return make_logs.refused("lm-eval", list(paths), **({"model": "m"} | options))
-
-
-# Reading ------------------------------------------------------------------------------------
 
 
 ROW, ONES = b'{"doc_id": 1, "acc": 1}\n', b"item,correct\n" + b"1,1\n" * 9999
@@ -201,9 +200,6 @@ def test_whatever_the_file_holds(tmp_path, content):
         assert str(error)
 
 
-# Names of tasks -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.example)
 def test_every_rule_reads_its_example(rule):
     task = task_of(rule.example)
@@ -248,9 +244,6 @@ def test_two_languages_of_belebele_never_become_one():
     standard = [language_in(code) for code in codes.split()]
     assert len(set(standard)) == len(standard) and all(map(is_language, standard))
     assert len(rules_table()) == len(RULES)
-
-
-# Pairing ------------------------------------------------------------------------------------
 
 
 def trials(keys: dict[str, list[str]], name: str = "{1}") -> pd.DataFrame:
@@ -327,9 +320,6 @@ def test_a_source_language_for_each_item():
         pair(frame, source_language="item")
 
 
-# The result ---------------------------------------------------------------------------------
-
-
 def test_what_is_missing_or_has_nothing_to_compare_is_told(tmp_path):
     folder = lm_eval(tmp_path)
     path = next(folder.rglob("*direct_sw*.jsonl"))
@@ -350,6 +340,31 @@ def test_options_are_checked_at_once(tmp_path):
         import_logs("lm-eval", lm_eval(tmp_path)).write(tmp_path / "answers.xlsx")
     with pytest.raises(TypeError, match="unexpected"):
         import_logs("lm-eval", tmp_path, nonsense=1)
+
+
+@pytest.mark.parametrize("program", ["eee", "inspect"])
+def test_from_logs_to_answers_in_little_memory(tmp_path, program):
+    for k, code in enumerate(("en", "de")):
+        task, pad, n = f"mgsm_direct_{code}", "x" * 20_000, 30
+        pairs = [(i, e, (i + e * k) % 2 == 0) for i in range(n) for e in range(1, 9)]
+        if program == "eee":
+            asked = [{"reference": [str(i % 9)]} for i in range(n)]
+            about = [{"epoch": str(e), "pad": pad} for e in range(9)]
+            more = {"task": task, "schema_version": "0.2.2"}
+            rows = [
+                eee_row(f"q{i}", ok, input=asked[i], about=about[e], **more) for i, e, ok in pairs
+            ]
+            write_lines(tmp_path / f"{code}.jsonl", rows)
+        else:
+            more = [{"target": str(i % 9), "messages": pad} for i in range(n)]
+            rows = [logs_inspect.sample(f"q{i}", "IC"[ok], e, **more[i]) for i, e, ok in pairs]
+            logs_inspect.write_log(tmp_path / f"{code}.eval", logs_inspect.header(task), rows)
+    tracemalloc.start()
+    imported = import_logs(program, tmp_path)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+    assert imported.frame["n_trials"].tolist() == [8] * 60
+    assert "agree with en in 100.0%" in str(imported.report)
 
 
 def test_every_message_is_there_and_is_used():

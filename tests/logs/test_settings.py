@@ -154,17 +154,6 @@ def test_shards_of_a_run_are_put_together_and_said(tmp_path):
     assert "put together" not in str(import_logs("inspect", tmp_path).report)
 
 
-def test_samples_of_inspect_that_are_not_there_are_counted(tmp_path):
-    scored = sample(2, "C", error={"message": "late"})
-    invalid = sample(3, "C", invalidation={"reason": "leak"})
-    head = header("mgsm_direct_en", results={"total_samples": 7})
-    write_log(tmp_path / "en.eval", head, [sample(0), sample(1, "I"), scored, invalid])
-    report = str(import_logs("inspect", tmp_path).report)
-    assert "1 sample declared invalid" in report
-    assert "3 of 7 samples that were asked are not in the log" in report
-    assert "ended in an error and were scored all the same" in report
-
-
 def test_settings_of_every_eval_ever_stand_in_the_aggregate_results(tmp_path):
     for code, effort in (("en", "low"), ("de", "high")):
         rows = [eee_row(f"q{i}", i % 2 == 0, f"mgsm_direct_{code}") for i in range(4)]
