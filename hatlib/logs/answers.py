@@ -32,9 +32,8 @@ from hatlib.words import counted
 #: What a row of a log may say, as text; and whether its answer could be read (1, 0; nan if the row
 #: does not say, which is 1 if another row of the benchmark does).
 FIELDS = (
-    *("model", "benchmark", "task", "run", "item", "named", "language", "fallback"),
-    "source_language",
-    *("prompting", "trial", "variant", "key", "cluster", "stratum", "chance_level", "parsed"),
+    *("model", "benchmark", "task", "run", "item", "named", "language", "fallback", "prompting"),
+    *("source_language", "trial", "variant", "key", "cluster", "stratum", "chance_level", "parsed"),
     "settings",  # as JSON, of what rows of one file differ in
 )
 #: A language with fewer answers than this is not suspected of a wrong filter or scorer.
@@ -141,11 +140,10 @@ class Format:
 
     def said(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """What a record says, by `where`, and its stratum."""
-        said = {
-            ours: next(filter(None, (short(at(record, path)) for path in paths)), "")
-            for ours, paths in self.where.items()
-        }
-        return said | {"stratum": clean(at(record, self.options.stratum))}
+        said = {"stratum": clean(at(record, self.options.stratum))}
+        for ours, paths in self.where.items():
+            said[ours] = next(filter(None, (short(at(record, path)) for path in paths)), "")
+        return said
 
 
 def gather(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -303,11 +301,8 @@ def _once(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
 
 def _added(rows: pd.DataFrame) -> pd.DataFrame:
     """Counts of right answers, of trials and of answers that were read."""
-    rows = rows.assign(
-        n_correct=(rows["right"] * rows["n"]).round(),
-        n_trials=rows["n"],
-        n_parsed=rows["parsed"] * rows["n"],
-    )
+    right, parsed = (rows[name] * rows["n"] for name in ("right", "parsed"))
+    rows = rows.assign(n_correct=right.round(), n_trials=rows["n"], n_parsed=parsed)
     numbers = ["n_correct", "n_trials", *(["n_parsed"] if rows["parsed"].notna().all() else [])]
     more = [c for c in ("stratum", "chance_level") if (rows[c] != "").any()]
     keys = [*(c for c in TRIAL_COLUMNS if c not in numbers), *more]

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
 
-from hatlib.logs.reading import clean, parsed
-
-
-def _facts(name: str) -> dict[str, Any]:
-    return tomllib.loads(resources.files("hatlib.logs").joinpath(name).read_text(encoding="utf-8"))
-
+from hatlib.logs.reading import clean, facts_in, parsed
 
 #: What other programs call things: scores, columns, settings.
-NAMES: Mapping[str, Any] = _facts("names.toml")
+NAMES: Mapping[str, Any] = facts_in("names.toml")
 #: Where the records of a program have our fields.
-WHERE: Mapping[str, Mapping[str, Any]] = _facts("formats.toml")
+WHERE: Mapping[str, Mapping[str, Any]] = facts_in("formats.toml")
 _VALUES = {"right": 1.0, "wrong": 0.0, "half": 0.5, "missing": math.nan}
 _WORDS = {word: value for kind, value in _VALUES.items() for word in NAMES["scores"][kind]}
 #: What programs write where they found no answer in a reply.
@@ -129,17 +122,6 @@ def mapping(value: Any) -> Mapping[str, Any]:
 def listed(value: Any) -> Sequence[Any]:
     """The value if it is a list, else an empty one."""
     return value if isinstance(value, list) else ()
-
-
-def first_of(fields: Mapping[str, Any], *names: str) -> str:
-    """The first of some fields that holds a short value, as text; else empty.
-
-    Examples
-    --------
-    >>> first_of({"lang": "de", "language": None}, "language", "lang")
-    'de'
-    """
-    return next(filter(None, (short(fields.get(name)) for name in names)), "")
 
 
 def short(value: object) -> str:

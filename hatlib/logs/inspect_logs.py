@@ -9,6 +9,7 @@ first: ``item``, ``language`` (or ``lang``), ``source_language``, ``prompting``,
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -17,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from hatlib.logs.answers import CELL, Format, Run
-from hatlib.logs.fields import at, facts, first_of, key_of, listed, mapping, score_of
+from hatlib.logs.fields import at, facts, key_of, listed, mapping, score_of, short
 from hatlib.logs.reading import (
     File,
     Found,
@@ -25,7 +26,7 @@ from hatlib.logs.reading import (
     is_zip,
     json_value,
     members,
-    other_importer,
+    remedy_for,
     value_of,
 )
 from hatlib.logs.settings import flat
@@ -35,14 +36,9 @@ from hatlib.words import counted
 MAX_SCORERS = 200
 
 _START = "_journal/start.json"  # all that a run has at its start
+_SAMPLE = re.compile(r"samples/.*\.json").fullmatch
 #: Arguments of a task that say which language and prompting, and are no settings.
 _PLACES = ("language", "lang", "prompting", "prompt", "template")
-_ENDED = {"error": "ended in an error", "cancelled": "was cancelled"}
-_UNREAD = ("no_answer_found", "cut_off")
-_SILENT = "no answer (N) counts as wrong, as Inspect counts it"
-_LATE = "ended in an error and were scored all the same; they count"
-
-
 _TEMPLATES = ("system_message", "prompt_template")
 
 
@@ -76,12 +72,9 @@ class Inspect(Format, name="inspect"):
         if isinstance(version, int) and version > 2:
             notes.note("assumed", "version", version=version)
         if not task:
-            remedy = other_importer(header, "Name .eval or .json logs.")
-            return notes.refuse("no-inspect", file.name, remedy=remedy)
+            return notes.refuse("no-inspect", file.name, remedy=remedy_for(header))
         arguments = mapping(about["arguments"])
-        steps = [
-            (at(step, "solver"), mapping(at(step, "params"))) for step in listed(about["steps"])
-        ]
+        steps = [(at(s, "solver"), mapping(at(s, "params"))) for s in listed(about["steps"])]
         settings = {k: v for k, v in arguments.items() if k not in _PLACES}
         settings |= facts(header, "inspect-settings")
         settings["solvers"] = " → ".join(clean(solver) for solver, _ in steps)
@@ -89,33 +82,27 @@ class Inspect(Format, name="inspect"):
         given = [each for part in (arguments, *(p for _, p in steps)) for each in part.items()]
         about |= {"packed": packed, "arguments": arguments}
         about["shuffled"] = any("shuffle" in str(name) and value for name, value in given)
-        return Run(
-            file, "" if model in ("none", "none/none") else model, task, flat(settings), about
-        )
+        model = "" if model in ("none", "none/none") else model
+        return Run(file, model, task, flat(settings), about)
 
     def records(self, run: Run) -> Iterator[Mapping[str, Any]]:
         file, arguments = run.file, {"arguments": run.about["arguments"]}
         n, self._noted = 0, Counter[str]()
         if run.about["packed"]:
-            found = members(
-                file.path,
-                lambda name: name.startswith("samples/") and name.endswith(".json"),
-                self.notes,
-            )
+            found = members(file.path, _SAMPLE, self.notes)
             samples = (value_of(c, f"{file.name}, {clean(name)}", self.notes) for name, c in found)
         else:
             samples = (s for s in listed(mapping(json_value(file, self.notes)).get("samples")))
         for sample in map(mapping, samples):
             n += 1
             yield {**sample, **arguments}
-        notes, asked = self.notes, score_of(run.about["asked"])
-        if run.about["status"] not in ("success", None):
-            how = _ENDED.get(str(run.about["status"]), "did not finish")
-            self._noted[f"the run {how}; what is there was read"] = n
+        notes, asked, status = self.notes, score_of(run.about["asked"]), run.about["status"]
+        if status not in ("success", None):
+            self._noted[status if status in ("error", "cancelled") else "unfinished"] = n
         if n < asked < math.inf:
             notes.note("dropped", "asked", file=file.name, missing=asked - n, asked=asked)
-        said = (f"{counted(k, 'sample')}: {what}" for what, k in self._noted.items() if k)
-        notes.assumed += [f"{file.name}: {line}." for line in said]
+        for key, k in (+self._noted).items():
+            notes.note("assumed", key, file=file.name, n=counted(k, "sample"))
 
     def row_of(self, run: Run, record: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
         scores = record.get("scores")
@@ -126,23 +113,22 @@ class Inspect(Format, name="inspect"):
             return "declared invalid"
         if record.get("error") and not scores:
             return "lost to an error"
-        parts = [
-            (clean(k), each if isinstance(each, dict) else {"value": each})
-            for k, each in mapping(scores).items()
-        ]
         numbers: dict[str, float] = {}
-        for name, score in parts:  # a scorer that gives several has a name for each
+        silent = unread = False
+        for name, score in mapping(scores).items():
+            name, score = clean(name), score if isinstance(score, dict) else {"value": score}
             value = score.get("value")
+            # A scorer that gives several values has a name for each.
             several = {f"{name}/{clean(k)}": v for k, v in mapping(value).items()} or {name: value}
             numbers |= {each: score_of(part) for each, part in several.items()}
-        silent = any(score.get("value") == "N" for _, score in parts)
-        self._noted[_SILENT] += silent
-        self._noted[_LATE] += bool(record.get("error"))
+            silent |= value == "N"
+            unread |= value == "N" or score.get("reason") in ("no_answer_found", "cut_off")
+        self._noted["silent"] += silent
+        self._noted["late"] += bool(record.get("error"))
         key, target = key_of(said["key"]), key_of(record.get("target"))
-        unread = silent or any(score.get("reason") in _UNREAD for _, score in parts)
         return {
             # An id may come again with another item, language or prompting.
-            "trial": f"{clean(record.get('id'))} {first_of(record, 'epoch')}",
+            "trial": f"{clean(record.get('id'))} {short(record.get('epoch'))}",
             "key": key or ("" if target.isalpha() and run.about["shuffled"] else target),
             "parsed": 0.0 if unread else math.nan,
             "scores": dict(islice(numbers.items(), MAX_SCORERS)),

@@ -7,12 +7,9 @@ other. A task that none of them reads needs `language_from` or `language` of `ha
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
-from importlib import resources
-from typing import Any
 
 import pandas as pd
 
@@ -20,12 +17,10 @@ from hatlib.data.about import book
 from hatlib.data.languages import COUNTRIES, NO_LANGUAGE, language_of, no_language
 from hatlib.errors import Problem, listing
 from hatlib.logs.common import Options
-from hatlib.logs.reading import Notes, clean, refusal
+from hatlib.logs.reading import Notes, clean, facts_in, refusal
 from hatlib.words import counted
 
-_FILE: dict[str, Any] = tomllib.loads(
-    resources.files("hatlib.logs").joinpath("tasks.toml").read_text(encoding="utf-8")
-)
+_FILE = facts_in("tasks.toml")
 _NAMES: Mapping[str, str] = _FILE["names"]
 _ENDING = re.compile(f"{_FILE['endings']}$")
 _GROUPS = {"NAMES": "|".join(sorted(_NAMES, key=len, reverse=True)), **_FILE["groups"]}

@@ -17,12 +17,12 @@ from hatlib.logs.fields import (
     accepted,
     at,
     facts,
-    first_of,
     key_of,
     listed,
     mapping,
     normalised,
     score_of,
+    short,
 )
 from hatlib.logs.reading import File, Found, clean, json_value
 from hatlib.logs.settings import flat
@@ -56,20 +56,19 @@ class Eee(Format, name="eee"):
         settings: dict[tuple[str, str], dict[str, str]] = {}
         for file in found.beside:
             whole = mapping(json_value(file, self.notes))
-            told = [at(whole, "model_info.additional_details")]
-            told += [
-                at(each, "generation_config") for each in listed(whole.get("evaluation_results"))
-            ]
-            settings[_stem(file)] = {k: v for each in told for k, v in flat(mapping(each)).items()}
+            told = flat(mapping(at(whole, "model_info.additional_details")))
+            for result in listed(whole.get("evaluation_results")):
+                told |= flat(mapping(at(result, "generation_config")))
+            settings[_stem(file)] = told
         return [Run(file, settings=settings.get(_stem(file), {})) for file in found.files]
 
     def row_of(self, run: Run, record: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
         scores, variant = mapping(record.get("evaluation")), said["variant"]
         if record.get("error") or not scores:
             return "lost to an error" if scores else "without evaluation"
-        self._newer |= {first_of(record, "schema_version") or "none"} - {*VERSIONS}
+        self._newer |= {short(record.get("schema_version")) or "none"} - {*VERSIONS}
         # Which of the rows of one answer it is: its filter and metric.
-        result = first_of(record, "evaluation_result_id")
+        result = short(record.get("evaluation_result_id"))
         metric = result.removeprefix(said["run"]).strip("#:/_-. ") or result
         part = variant if said["task"].endswith(f"/{variant}") else ""
         key, asked = key_of(said["key"]), mapping(record.get("input"))
@@ -84,8 +83,8 @@ class Eee(Format, name="eee"):
         """The newest evaluation first; without epochs, the rows of one file of it."""
         notes = self.notes
         if self._newer:
-            versions = listing(sorted(self._newer))
-            notes.note("assumed", "schema", versions=versions, last=VERSIONS[-1])
+            names = listing(sorted(self._newer))
+            notes.note("assumed", "schema", versions=names, last=VERSIONS[-1])
         cell = [*CELL, "run"]
         date = rows["run"].str.extract(_STAMP)[0].astype(float)
         undated = date.isna().groupby([rows["model"], rows["task"]]).transform("any")
@@ -147,7 +146,7 @@ class Helm(Format, name="helm"):
         for stat in map(mapping, listed(record.get("stats"))):
             name, mean = mapping(stat.get("name")), score_of(stat.get("mean"))
             if not name.get("perturbation") and 0 <= mean <= 1:
-                scores[first_of(name, "name")] = mean
+                scores[short(name.get("name"))] = mean
         return {"fallback": clean(run.about["language"]), "scores": scores}
 
 
@@ -194,14 +193,8 @@ class OpenCompass(Format, name="opencompass"):
         return run.about["answers"]
 
     def row_of(self, run: Run, record: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
-        found = facts(record, "opencompass-answer")
-        gold, given, verdict = (
-            v[0] if isinstance(v, list) and len(v) == 1 else v for v in found.values()
-        )
+        found = facts(record, "opencompass-answer").values()
+        gold, given, verdict = (v[0] if isinstance(v, list) and len(v) == 1 else v for v in found)
         answer = normalised(given)
-        same = float(answer in accepted(gold))
-        return {
-            "key": key_of(gold),
-            "parsed": float(bool(answer)),
-            "scores": {"correct": same if verdict is None else score_of(verdict)},
-        }
+        right = float(answer in accepted(gold)) if verdict is None else score_of(verdict)
+        return {"key": key_of(gold), "parsed": float(bool(answer)), "scores": {"correct": right}}

@@ -19,7 +19,7 @@ import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,10 +40,10 @@ MAX_BAD_LINES = 20
 #: Names longer than this (characters) are cut.
 MAX_NAME = 200
 
-#: What an import says.
-MESSAGES: dict[str, Any] = tomllib.loads(
-    Path(__file__).with_name("messages.toml").read_text(encoding="utf-8")
-)
+#: How files to read are called, and those beside them.
+Names = tuple[re.Pattern[str], re.Pattern[str]]
+#: Says of the name of a file whether it is read.
+Wanted = Callable[[str], object]
 #: Called with what is read, how many bytes of it are done, and how many there are.
 Progress = Callable[[str, int, int], None]
 
@@ -53,6 +53,15 @@ _DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile),
 )
 _ZSTD = 93  # how zip files name Zstandard, which zipfile knows from Python 3.14 on
+
+
+def facts_in(name: str) -> dict[str, Any]:
+    """The facts in a file beside this one."""
+    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+#: What an import says.
+MESSAGES = facts_in("messages.toml")
 
 
 def refusal(
@@ -92,11 +101,9 @@ class ImportReport:
 
     def __str__(self) -> str:
         titles = {"dropped": "Left out", "paired": "Paired across languages"}
-        return "\n".join(
-            "\n  - ".join([f"{titles.get(name, name.capitalize())}:", *dict.fromkeys(lines)])
-            for name, lines in vars(self).items()
-            if lines and name in ImportReport.__dataclass_fields__
-        )
+        parts = ((each.name, getattr(self, each.name)) for each in fields(ImportReport))
+        said = ((titles.get(name, name.capitalize()), lines) for name, lines in parts if lines)
+        return "\n".join("\n  - ".join([f"{t}:", *dict.fromkeys(lines)]) for t, lines in said)
 
 
 @dataclass
@@ -162,11 +169,7 @@ class Found:
 
 
 def find_files(
-    paths: Sequence[str | Path],
-    named: tuple[re.Pattern[str], re.Pattern[str]],
-    notes: Notes,
-    scratch: Path,
-    what: str = "logs",
+    paths: Sequence[str | Path], named: Names, notes: Notes, scratch: Path, what: str = "logs"
 ) -> Found:
     r"""The files among some paths: each file that is named, and in each folder those wanted.
 
@@ -192,7 +195,7 @@ def find_files(
         if not os.access(file.path, os.R_OK):
             notes.refuse("unreadable", file.name, why="permission denied")
         elif file.base.lower().endswith(_ARCHIVES):
-            listed += _archived(file.path, scratch, lambda n: bool(wanted(n) or beside(n)), notes)
+            listed += _archived(file.path, scratch, lambda n: wanted(n) or beside(n), notes)
         else:
             near = sorted(file.path.parent.glob("*")) if file.named else []
             near = [p for p in near if beside(p.name) and p.is_file() and not p.is_symlink()]
@@ -267,9 +270,7 @@ def _is_pointer(path: Path) -> bool:
 # Archives -------------------------------------------------------------------------------------
 
 
-def _archived(
-    path: Path, scratch: Path, wanted: Callable[[str], bool], notes: Notes
-) -> Iterator[File]:
+def _archived(path: Path, scratch: Path, wanted: Wanted, notes: Notes) -> Iterator[File]:
     """The files wanted in an archive, copied into the scratch folder."""
     for name, content in members(path, lambda n: wanted(n.rsplit("/", 1)[-1]), notes):
         parts = [part for part in name.split("/") if part not in ("", ".", "..")]
@@ -279,7 +280,7 @@ def _archived(
         yield File(copied, "/".join(parts), where, f"{path.name}, {clean('/'.join(parts[-2:]))}")
 
 
-def members(path: Path, wanted: Callable[[str], bool], notes: Notes) -> Iterator[tuple[str, bytes]]:
+def members(path: Path, wanted: Wanted, notes: Notes) -> Iterator[tuple[str, bytes]]:
     """The files in a zip or tar file that are wanted by name, each unpacked in memory.
 
     A name is data: never open it as a path. A content has at most `MAX_MEMBER` bytes; files that
@@ -299,7 +300,7 @@ def members(path: Path, wanted: Callable[[str], bool], notes: Notes) -> Iterator
         notes.refuse("damaged", file, why=_why(error))
 
 
-def _zipped(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _zipped(path: Path, wanted: Wanted) -> Iterator[tuple[str, bytes]]:
     """The files in a zip file, whatever sizes it claims, each up to a byte too much."""
     with zipfile.ZipFile(path) as archive:
         entries = [e for e in archive.infolist() if not e.is_dir() and wanted(e.filename)]
@@ -323,7 +324,7 @@ def _unzstd(stream: Any) -> IO[bytes]:
     return io.BufferedReader(arrow.CompressedInputStream(arrow.PythonFile(stream), "zstd"))
 
 
-def _tarred(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _tarred(path: Path, wanted: Wanted) -> Iterator[tuple[str, bytes]]:
     """The regular files in a tar file, plain or packed, each up to a byte too much."""
     total = 0
     with opened(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
@@ -434,15 +435,16 @@ def value_of(content: bytes, file: str, notes: Notes) -> Any:
     if value is None:
         first = parsed(content.split(b"\n", 1)[0])
         key = "json-lines" if isinstance(first, dict) else "not-json"
-        key, remedy = "large" if len(content) > MAX_MEMBER else key, other_importer(first, _CUT)
-        notes.refuse(key, file, value=_start(content), remedy=remedy, most=MAX_MEMBER)
+        about = {"remedy": remedy_for(first), "most": MAX_MEMBER}
+        key = "large" if len(content) > MAX_MEMBER else key
+        notes.refuse(key, file, value=_start(content), **about)
     return value
 
 
-def other_importer(record: Any, otherwise: str) -> str:
-    """Which importer reads a record of another program, for a message."""
+def remedy_for(record: Any) -> str:
+    """What to do about a record that is of another program, or of none."""
     program = importer_of(record) if isinstance(record, dict) else ""
-    return f"Use hat import {program}." if program else otherwise
+    return f"Use hat import {program}." if program else _CUT
 
 
 def parsed(text: str | bytes) -> Any:
