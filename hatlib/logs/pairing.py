@@ -7,7 +7,6 @@ benchmark is no translation. Answer keys that do not depend on the language tell
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pandas as pd
 from scipy.stats import binom
@@ -80,8 +79,8 @@ def pair(frame: pd.DataFrame, pair_by: str, source_language: str, notes: Notes) 
     table = agreement(frame)
     _check(frame, table, pair_by, notes)
     for name, mine in frame.groupby("benchmark", sort=False):
-        told = _described(mine, table[table["benchmark"] == name], f"{name}: items by {pair_by}")
-        notes.paired += told
+        start = f"{name}: items by {pair_by}"
+        _describe(mine, table[table["benchmark"] == name], start, notes)
     notes.stop()
     return frame
 
@@ -90,11 +89,8 @@ def _without_language(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     """Items by their ids without the language in them, where ids differ in nothing else."""
     items = frame["item"].copy()
     for benchmark, mine in frame.groupby("benchmark"):
-        ids, codes, home = (
-            mine["item"],
-            mine["language"],
-            mine["language"] == mine["source_language"],
-        )
+        ids, codes = mine["item"], mine["language"]
+        home = codes == mine["source_language"]
         if home.all() or ids[~home].isin({*ids[home]}).any():
             continue
         pairs = zip(ids.map(_PARTS.split), codes, strict=True)
@@ -104,7 +100,7 @@ def _without_language(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
         if whole and names[~home].isin({*names[home]}).mean() > 0.5:
             items[mine.index] = names
             example = f"{ids[~home].iloc[0]} is {names[~home].iloc[0]}"
-            notes.paired.append(f"{benchmark}: ids without the language in them ({example}).")
+            notes.note("paired", "bare", benchmark=benchmark, example=example)
     return frame.assign(item=items)
 
 
@@ -140,9 +136,8 @@ def agreement(frame: pd.DataFrame) -> pd.DataFrame:
     # Of unrelated questions each key meets each other as often as both come.
     shares = [cells[name].value_counts(normalize=True) for name in ("key", "key_source")]
     met = shares[0] * shares[1].rename_axis(shares[0].index.names)
-    table = (
-        frame.loc[~frame["is_source"], _CELL].drop_duplicates().sort_values(_CELL).set_index(_CELL)
-    )
+    targets = frame.loc[~frame["is_source"], _CELL].drop_duplicates().sort_values(_CELL)
+    table = targets.set_index(_CELL)
     table["keys"] = cells.size().reindex(table.index, fill_value=0)
     table["agree"], table["expected"] = cells["agree"].mean(), met.groupby(_CELL).sum()
     right = (table["agree"] * table["keys"]).round()
@@ -167,35 +162,28 @@ def _check(frame: pd.DataFrame, table: pd.DataFrame, pair_by: str, notes: Notes)
         notes.refuse("other-questions", pair=row, other=other)
 
 
-def _described(frame: pd.DataFrame, table: pd.DataFrame, start: str) -> Iterator[str]:
+def _describe(frame: pd.DataFrame, table: pd.DataFrame, start: str, notes: Notes) -> None:
     """How the items of a benchmark were paired, and what the keys say."""
     sources = sorted(frame["source_language"].unique())
     named = sources[0] if len(sources) == 1 else "their source language"
     if table.empty:
-        yield f"{start}; there is one language only."
+        notes.note("paired", "alone", start=start)
     elif not (frame["language"] == frame["source_language"]).any():
-        yield f"{start}; there are no answers in {named} to compare with."
+        notes.note("paired", "no-source", start=start, source=named)
     else:
         tested, rest = table[table["tested"]], table[~table["tested"]]
         told = listing((f"{row.agree:.1%} ({row.language})" for row in tested.itertuples()), 20)
         if told:
-            yield f"{start}; the keys agree with {named} in {told} of {tested['keys'].max()} items."
+            n = tested["keys"].max()
+            notes.note("paired", "agree", start=start, source=named, told=told, n=n)
         doubtful = listing(tested.loc[tested["same"] < MOST_SAME, "language"], 20)
         if doubtful:
-            yield (
-                f"{start}: look at {doubtful}: so many other keys mean that items are out of step, "
-                "or that answers were changed."
-            )
+            notes.note("paired", "doubtful", start=start, codes=doubtful)
         if len(rest):
-            why = "the right answers are free text, or the logs do not hold them"
-            if rest["keys"].any():
-                why = f"there are fewer than {counted(FEW_KEYS, 'key')}, or all are the same"
-            yield f"{start}; it could not be checked in {listing(rest['language'], 20)}, as {why}."
+            key = "few-keys" if rest["keys"].any() else "no-keys"
+            notes.note("paired", key, start=start, codes=listing(rest["language"], 20), n=FEW_KEYS)
     keyed = frame.loc[frame["key"] != "", ["language", "item", "key"]].drop_duplicates()
     other = keyed[keyed.duplicated(["language", "item"])]
     if len(other):
         codes = listing(sorted(other["language"].unique()), 20)
-        yield (
-            f"{start}; the key of {counted(len(other), 'item')} differs between the logs of one "
-            f"language ({codes}): the models may have answered other versions of the benchmark."
-        )
+        notes.note("paired", "versions", start=start, n=counted(len(other), "item"), codes=codes)
