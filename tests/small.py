@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -45,28 +44,20 @@ line = alt.Chart(frame).mark_point().encode(x="x:Q", y="y:Q", color="model:N")
 show.figure(line, name="rise", caption="It rises.", alt="From 0.1 to 0.3.")"""
 
 
-def markdown(text: str) -> dict[str, Any]:
-    return {"cell_type": "markdown", "metadata": {}, "source": text}
+def code(text: str, *tags: str) -> Any:
+    return nbformat.v4.new_code_cell(text, metadata={"tags": list(tags)} if tags else {})
 
 
-def code(text: str, *tags: str) -> dict[str, Any]:
-    about = {"tags": list(tags)} if tags else {}
-    cell = {"cell_type": "code", "metadata": about, "source": text}
-    return cell | {"outputs": [], "execution_count": None}
-
-
-def notebook(path: Path, *cells: dict[str, Any], title: str = "Small") -> Path:
+def notebook(path: Path, *cells: Any, title: str = "Small") -> Path:
     """Write a notebook: a title, the parameters, and the cells."""
-    every = [markdown(f"# {title}\n\nGoals."), code(PARAMETERS, "parameters"), *cells]
+    first = nbformat.v4.new_markdown_cell(f"# {title}\n\nGoals.")
+    every = [first, code(PARAMETERS, "parameters"), *cells]
     for number, cell in enumerate(every):
         cell["id"] = f"cell-{number}"
-    about = {
-        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
-        "hat": {"question": "Is it small?", "needs": "Nothing."},
-    }
-    nb = {"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": every}
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    about = {"kernelspec": kernel, "hat": {"question": "Is it small?", "needs": "Nothing."}}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(nb), encoding="utf-8")
+    nbformat.write(nbformat.v4.new_notebook(metadata=about, cells=every), path)
     return path
 
 
@@ -93,9 +84,8 @@ def repository(root: Path, *names: str) -> Path:
 def outside(html: str | BeautifulSoup) -> list[str]:
     """What a page would ask of other hosts."""
     page = BeautifulSoup(html, "html.parser") if isinstance(html, str) else html
-    asked = [
-        tag.get(name) for name in ("src", "srcset", "data") for tag in page.select(f"[{name}]")
-    ]
+    names = ("src", "srcset", "data")
+    asked = [tag.get(name) for name in names for tag in page.select(f"[{name}]")]
     asked += [tag.get("href") for tag in page.select("link[href]")]
     asked += re.findall(r"(?:url\(|@import)\s*[\"']?([^\"')\s]+)", str(page.select("style")))
     return [str(address) for address in asked if not str(address).startswith(("data:", "#"))]

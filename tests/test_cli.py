@@ -51,8 +51,8 @@ def hat(root, monkeypatch, capsys) -> Hat:
 def process(*arguments: str, **options: object) -> subprocess.Popen[str]:
     """Start the command as a process of its own."""
     command = [sys.executable, "-m", "hatlib.cli", *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, text=True, **{**pipes, **options})  # type: ignore[call-overload]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen(command, text=True, **options)  # type: ignore[call-overload]
 
 
 def files(folder: Path) -> set[str]:
@@ -81,37 +81,25 @@ def test_help_names_every_command(hat):
     assert {line.split()[0] for line in listed} == set(every.split())
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["nonsense"],
-        ["run"],
-        ["run", "tiny", "--nonsense"],
-        ["run", "tiny", "stray.csv"],
-        ["check"],
-        ["book", "--jobs", "0"],
-        ["book", "--jobs", "x"],
-        ["notebooks", "--format", "xml"],
-        ["serve", "--port", "99999999"],
-    ],
-)
-def test_wrong_usage_exits_with_2(hat, arguments):
-    code, out, err = hat(*arguments)
+WRONG = ["nonsense", "run", "run tiny --nonsense", "run tiny stray.csv", "check", "book --jobs 0"]
+WRONG += ["book --jobs x", "notebooks --format xml", "serve --port 99999999"]
+
+
+@pytest.mark.parametrize("command", WRONG)
+def test_wrong_usage_exits_with_2(hat, command):
+    code, out, err = hat(*command.split())
     assert (code, out) == (2, "")
     assert "Usage: hat" in err
 
 
 def test_notebooks_are_listed(hat):
-    code, out, _ = hat("notebooks")
-    assert code == 0
-    assert re.search(r"factor +float +1\.0 +a factor", out)
-    code, out, _ = hat("notebooks", "--json")
+    assert re.search(r"factor +float +1\.0 +a factor", hat("notebooks")[1])
+    out = hat("notebooks", "--json")[1]
     assert out == hat("notebooks", "--format", "json")[1]
     tiny = json.loads(out)[1]
     assert tiny["name"] == "tiny"
     assert tiny["parameters"][3] == {"name": "n", "type": "int", "default": -2, "help": "a count"}
-    code, out, _ = hat("notebooks", "--format", "md")
-    assert "| `name` | str | `'x'` | a name |" in out
+    assert "| `name` | str | `'x'` | a name |" in hat("notebooks", "--format", "md")[1]
 
 
 # Mistakes --------------------------------------------------------------------------------------
@@ -151,16 +139,14 @@ def test_a_long_list_of_problems_is_cut(hat, root):
     rows = [f"m{i},{language},87" for i in range(100) for language in ("en", "de")]
     (root / "bad.csv").write_text("model,language,accuracy\n" + "\n".join(rows))
     code, _, err = hat("check", "bad.csv")
-    assert code == 1
-    assert len(err.splitlines()) == 51
+    assert (code, len(err.splitlines())) == (1, 51)
     assert err.endswith("… and 150 more problems.\n")
 
 
 @pytest.mark.parametrize("name", ["[red]x[/red]", "[/]", "<script>alert(1)</script>", "\x1b[31m"])
 def test_text_of_the_user_is_shown_as_it_is(hat, name):
     code, _, err = hat("run", name)
-    assert code == 1
-    assert name.replace("\x1b", "�") in err
+    assert code == 1 and name.replace("\x1b", "�") in err
 
 
 def test_a_file_is_checked_in_words_in_json_or_in_silence(hat, root):
@@ -168,8 +154,7 @@ def test_a_file_is_checked_in_words_in_json_or_in_silence(hat, root):
     (root / "good.csv").write_text(GOOD)
     (root / "bad.csv").write_text("model,language,accuracy\nm,en,87\nm,de,x\nm,de,0.5\n")
     code, out, err = hat("check", "good.csv")
-    assert (code, err) == (0, "")
-    assert "good.csv: 4 rows" in out
+    assert (code, err) == (0, "") and "good.csv: 4 rows" in out
     assert hat("check", "good.csv", "--quiet") == (0, "", "")
     code, out, err = hat("check", "bad.csv", "--quiet")
     assert (code, out, len(err.splitlines())) == (1, "", 3)
@@ -189,8 +174,7 @@ def test_json_is_short_for_the_format(hat, root):
     for arguments in (["score", "a.csv"], ["compare", "a.csv", "a", "b"], ["plan"]):
         more = ["--difference", "0.2"] if arguments == ["plan"] else ["--draws", "20"]
         code, out, _ = hat(*arguments, *more, "--json")
-        assert code == 0
-        assert json.loads(out)
+        assert code == 0 and json.loads(out)
         assert out == hat(*arguments, *more, "--format", "json")[1]
 
 
@@ -199,8 +183,7 @@ def test_outside_the_repository_the_book_says_so(hat, monkeypatch):
 
     monkeypatch.setattr(places, "find_root", lambda start=None: None)
     code, _, err = hat("book")
-    assert code == 1
-    assert "Clone the repository" in err
+    assert code == 1 and "Clone the repository" in err
 
 
 # Runs ------------------------------------------------------------------------------------------
@@ -216,12 +199,9 @@ def test_a_run_on_ones_own_data(hat, root):
     assert out.splitlines() == ["out/tiny.ipynb", "out/tiny.html"]
     assert "Read:" in err
     text = Path("out/tiny.ipynb").read_text()
-    assert str(root / "b, c.csv") in text
-    assert "[/] 'x' = " in text
-
+    assert str(root / "b, c.csv") in text and "[/] 'x' = " in text
     result, out, err = hat("run", "tiny", *more)
-    assert (result, out) == (1, "")
-    assert err.count("is not overwritten") == 2
+    assert (result, out, err.count("is not overwritten")) == (1, "", 2)
     assert Path("out/tiny.ipynb").read_text() == text
 
 
@@ -269,8 +249,7 @@ def test_a_reader_that_leaves_is_no_error(root):
     with process("notebooks", "--format", "json", cwd=root, stdout=start) as running:
         _, err = running.communicate(timeout=60)
     os.close(start)
-    assert "Traceback" not in err
-    assert "Exception" not in err
+    assert "Traceback" not in err and "Exception" not in err
 
 
 def test_the_book_is_served_until_ctrl_c(root):

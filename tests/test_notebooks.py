@@ -69,18 +69,12 @@ def given(folder: Path, frame: pd.DataFrame, *, models: bool = True, **more: Any
     frame.to_csv(folder / "mine.csv", index=False)
     if not models:
         return {"data": [str(folder / "mine.csv")]} | more
-    names = pd.Series(frame["model"].unique())
-    i = names.index
-    about = pd.DataFrame(
-        {
-            "model": names,
-            "family": [f"family {k // 4}" for k in i],
-            "lineage": [f"lineage {k // 8}" for k in i],
-            "variant": "instruct",
-            "params_total_b": np.array([0.5, 2, 8, 32])[i % 4],
-            "release_date": [f"20{22 + k // 4 % 4}-{1 + 3 * (k % 4):02d}" for k in i],
-        }
-    )
+    about = pd.DataFrame({"model": frame["model"].unique(), "variant": "instruct"})
+    i = about.index
+    about["family"] = [f"family {k // 4}" for k in i]
+    about["lineage"] = [f"lineage {k // 8}" for k in i]
+    about["params_total_b"] = np.array([0.5, 2, 8, 32])[i % 4]
+    about["release_date"] = [f"20{22 + k // 4 % 4}-{1 + 3 * (k % 4):02d}" for k in i]
     if "developer" in more:  # text that means something to a browser or a template
         for column in ("family", "lineage", "variant"):
             about[column] = "<script>alert(1)</script> {{x}} " + about[column]

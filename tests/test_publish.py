@@ -186,7 +186,7 @@ def test_only_what_changed_runs(tmp_path, runs, monkeypatch):
     nb = json.loads(path.read_text())  # outputs and counts do not matter
     nb["cells"][-1]["execution_count"] = 3
     nb["cells"][-1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x"}]
-    nb["cells"][-1]["source"] = nb["cells"][-1]["source"].splitlines(keepends=True)
+    nb["cells"][-1]["source"] = "".join(nb["cells"][-1]["source"])
     nb["metadata"]["language_info"] = {"name": "python", "version": "3.99"}
     path.write_text(json.dumps(nb, indent=3))
     assert rerun(root, runs) == []
