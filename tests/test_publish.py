@@ -7,6 +7,7 @@ import json
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -147,8 +148,8 @@ def test_an_unknown_notebook_gets_a_message(place, name):
 
 
 @pytest.fixture
-def runs(monkeypatch) -> list[str]:
-    """Record which notebooks would run, in place of running them."""
+def rerun(monkeypatch) -> Callable[..., list[str]]:
+    """Build a book, but record which notebooks would run in place of running them."""
     ran: list[str] = []
 
     def run_all(site, sources, jobs, tell):
@@ -161,27 +162,25 @@ def runs(monkeypatch) -> list[str]:
             used = {file: stale.sha_file(site.root / file) for file in files}
             yield path.stem, stale.inputs_of(path, site) | used
 
+    def rerun(root: Path, **options: object) -> list[str]:
+        ran.clear()
+        build_book(root=root, **options)
+        return list(ran)
+
     monkeypatch.setattr(building, "_run_all", run_all)
     monkeypatch.setattr(building, "_build_pages", lambda site, tell: False)
-    return ran
+    return rerun
 
 
-def rerun(root: Path, runs: list[str], **options: object) -> list[str]:
-    """The notebooks that a build runs."""
-    runs.clear()
-    build_book(root=root, **options)
-    return list(runs)
-
-
-def test_only_what_changed_runs(tmp_path, runs, monkeypatch):
+def test_only_what_changed_runs(tmp_path, rerun, monkeypatch):
     root = repository(tmp_path, "a", "b")
-    assert rerun(root, runs) == ["a", "b"]
-    assert rerun(root, runs) == []
-    assert rerun(root, runs, force=True, only=["b"]) == ["b"]
+    assert rerun(root) == ["a", "b"]
+    assert rerun(root) == []
+    assert rerun(root, force=True, only=["b"]) == ["b"]
     path = root / "notebooks/a.ipynb"
     notebook(path, code("1"))
-    assert rerun(root, runs, only=["b"]) == []
-    assert rerun(root, runs) == ["a"]
+    assert rerun(root, only=["b"]) == []
+    assert rerun(root) == ["a"]
 
     nb = json.loads(path.read_text())  # outputs and counts do not matter
     nb["cells"][-1]["execution_count"] = 3
@@ -189,10 +188,10 @@ def test_only_what_changed_runs(tmp_path, runs, monkeypatch):
     nb["cells"][-1]["source"] = "".join(nb["cells"][-1]["source"])
     nb["metadata"]["language_info"] = {"name": "python", "version": "3.99"}
     path.write_text(json.dumps(nb, indent=3))
-    assert rerun(root, runs) == []
+    assert rerun(root) == []
 
     (root / "data/other.csv").write_text("not read")
-    assert rerun(root, runs) == []
+    assert rerun(root) == []
     changes = {"data/table.csv": ["a", "b"], "a.py": ["a"]}
     for file, due in changes.items():
         (root / file).write_text("changed = 3")
@@ -201,31 +200,31 @@ def test_only_what_changed_runs(tmp_path, runs, monkeypatch):
         with monkeypatch.context() as change:
             change.setattr(stale, f"sha_{name}", lambda: "other")
             assert build_book(root=root).executed["a"] == f"{what} changed"
-        rerun(root, runs)
+        rerun(root)
     (root / "book/_generated/executed/a.ipynb").unlink()
-    assert rerun(root, runs, only=["b"]) == ["a"]
+    assert rerun(root, only=["b"]) == ["a"]
     (root / "notebooks/b.ipynb").unlink()
-    assert rerun(root, runs) == []
+    assert rerun(root) == []
     assert [path.name for path in (root / "book/_generated/executed").iterdir()] == ["a.ipynb"]
     assert '"b"' not in (root / "book/_generated/state.json").read_text()
 
 
-def test_findings_run_last_and_again_when_another_page_changed(tmp_path, runs):
+def test_findings_run_last_and_again_when_another_page_changed(tmp_path, rerun):
     root = repository(tmp_path, "one", "findings")
-    assert rerun(root, runs) == ["one", "findings"]
-    assert rerun(root, runs) == []
+    assert rerun(root) == ["one", "findings"]
+    assert rerun(root) == []
     notebook(root / "notebooks/one.ipynb", code("1 + 1"))
     again = build_book(root=root).executed
     assert list(again) == ["one", "findings"]
     assert again["findings"] == "book/_generated/executed/one.ipynb changed"
 
 
-def test_a_broken_record_means_a_fresh_start(tmp_path, runs):
+def test_a_broken_record_means_a_fresh_start(tmp_path, rerun):
     root = repository(tmp_path, "a")
     for text in ("", "{", "[]", '{"schema": 0}', "\xff"):
-        rerun(root, runs)
+        rerun(root)
         (root / "book/_generated/state.json").write_text(text, encoding="latin-1")
-        assert rerun(root, runs) == ["a"]
+        assert rerun(root) == ["a"]
 
 
 # The book --------------------------------------------------------------------------------------
@@ -281,9 +280,9 @@ def test_a_book_from_start_to_failure_and_back(tmp_path):
     assert (book.index.parent / "analyses/one.html").read_text() == page
 
 
-def test_a_book_on_ones_own_data_is_beside_the_standard_one(tmp_path, runs):
+def test_a_book_on_ones_own_data_is_beside_the_standard_one(tmp_path, rerun):
     root = repository(tmp_path / "root", "a")
-    rerun(root, runs)
+    rerun(root)
     mine = tmp_path / "My data!"
     for what in ("no such folder", "no file accuracies"):
         with pytest.raises(InputError, match=what):
@@ -291,11 +290,11 @@ def test_a_book_on_ones_own_data_is_beside_the_standard_one(tmp_path, runs):
         mine.mkdir(exist_ok=True)
     rows = [f"m{i},{language},0.{9 - i}" for i in range(1, 5) for language in ("en", "de")]
     (mine / "accuracies.csv").write_text("model,language,accuracy\n" + "\n".join(rows))
-    assert rerun(root, runs, data=mine) == ["a"]
-    assert rerun(root, runs, data=mine) == []
-    assert rerun(root, runs) == []
+    assert rerun(root, data=mine) == ["a"]
+    assert rerun(root, data=mine) == []
+    assert rerun(root) == []
     (mine / "accuracies-2.csv").write_text("model,language,accuracy\nm9,en,0.5\nm9,de,0.4\n")
-    assert rerun(root, runs, data=mine) == ["a"]
+    assert rerun(root, data=mine) == ["a"]
     assert build_book(root=root, data=mine).index.parts[-3:-1] == ("book-my-data", "html")
 
 

@@ -21,6 +21,11 @@ def integral(function):
     return quad(lambda h: float(function(np.array(h))), 0, 1, limit=500)[0]
 
 
+def counts_of(*abilities, **options):
+    """Counts of simulated answers."""
+    return hatlib.simulate_answers(abilities, **options).responses.counts("sim")
+
+
 def scores(simulated, target=MACRO):
     return simulated.truth.query("target == @target").set_index(["benchmark", "model"])["hat"]
 
@@ -73,10 +78,8 @@ def test_profiles_are_those_that_were_asked_for():
 )
 def test_mean_accuracies_are_the_expected_ones(difficulty, extra):
     abilities = [-2.0, 0.0, 3.0]
-    simulated = hatlib.simulate_answers(
-        abilities, profiles="shift", difficulty=difficulty, n_items=20_000, rng=3, **extra
-    )
-    counts = simulated.responses.counts("sim")
+    world = {"profiles": "shift", "difficulty": difficulty, "n_items": 20_000, "rng": 3}
+    counts = counts_of(*abilities, **world, **extra)
     source = counts.source_correct.sum(axis=1) / counts.source_trials.sum(axis=1)
     target = counts.target_correct.sum(axis=2) / counts.target_trials.sum(axis=2)
     b = DIFFICULTIES[difficulty]((np.arange(100_000) + 0.5) / 100_000)
@@ -89,11 +92,10 @@ def test_mean_accuracies_are_the_expected_ones(difficulty, extra):
 
 def test_target_accuracy_follows_the_profile_at_every_hardness():
     # Two kinds of items only, so that the items of one hardness can be told apart.
-    simulated = hatlib.simulate_answers(
-        [0.5], profiles=["steep"], difficulty=lambda u: np.where(u < 0.5, -1.0, 1.0),
-        n_items=10_000, item_spread=0.3, targets=["de"], rng=0,
+    counts = counts_of(
+        0.5, profiles="steep", difficulty=lambda u: np.where(u < 0.5, -1.0, 1.0), n_items=10_000,
+        item_spread=0.3, targets=["de"],
     )  # fmt: skip
-    counts = simulated.responses.counts("sim")
     rate = counts.target_correct[0, 0] / 10
     easy = counts.source_correct[0] >= 6
     mixed = special.expit(0.5 - np.array([-1.0, 1.0]))
@@ -107,26 +109,22 @@ def test_scatter_is_between_the_answers_to_an_item_or_between_items():
     p, rho, spread, trials = 0.3, 0.25, 0.2, 12
     one = {"profiles": lambda h: h, "difficulty": lambda u: 0 * u, "n_items": 40_000}
     one["n_trials"] = trials
-    ability, variance = [special.logit(p)], p * (1 - p) / trials
-    counts = hatlib.simulate_answers(ability, overdispersion=rho, rng=1, **one).responses.counts(
-        "sim"
-    )
+    ability, variance = special.logit(p), p * (1 - p) / trials
+    counts = counts_of(ability, overdispersion=rho, rng=1, **one)
     expected = variance * (1 + (trials - 1) * rho)
     for correct in (counts.source_correct[0], *counts.target_correct[0]):
         assert (correct / trials).var() == pytest.approx(expected, rel=0.03)
     # One draw an item and language: languages are independent given the hardness.
     assert abs(np.corrcoef(counts.target_correct[0])[0, 1]) < 0.02
-    counts = hatlib.simulate_answers(ability, item_spread=spread, **one).responses.counts("sim")
+    counts = counts_of(ability, item_spread=spread, **one)
     assert (counts.source_correct / trials).var() == pytest.approx(variance, rel=0.03)
     expected = variance + (1 - 1 / trials) * spread * p * (1 - p)
     assert (counts.target_correct / trials).var() == pytest.approx(expected, rel=0.03)
 
 
 def test_a_profile_at_zero_and_one_stays_there_in_spite_of_scatter():
-    simulated = hatlib.simulate_answers(
-        [0.0], profiles=[lambda h: (h > 0.5) * 1.0], item_spread=0.5, overdispersion=0.5, rng=2
-    )
-    counts = simulated.responses.counts("sim")
+    world = {"item_spread": 0.5, "overdispersion": 0.5, "rng": 2}
+    counts = counts_of(0.0, profiles=lambda h: (h > 0.5) * 1.0, **world)
     assert set(np.unique(counts.target_correct)) <= {0, 10}
 
 
@@ -248,19 +246,14 @@ def test_correlated_answers_of_a_prompting_are_seen_by_the_estimate():
 
 
 def test_greedy_answers_have_the_same_luck_in_all_languages():
-    simulated = hatlib.simulate_answers(
-        [0.0], profiles=lambda h: h, n_items=200, n_trials=3, greedy=True
-    )
-    counts = simulated.responses.counts("sim")
+    counts = counts_of(0.0, profiles=lambda h: h, n_items=200, n_trials=3, greedy=True)
     np.testing.assert_array_equal(counts.target_correct[0, 0], counts.source_correct[0])
     assert 0 < counts.source_correct.mean() < 3
 
 
 def test_a_favourite_letter_keeps_the_chance_level_and_moves_the_items():
-    simulated = hatlib.simulate_answers(
-        [-20.0], n_items=8000, targets=["de"], chance=0.25, favourite=0.8, rng=3
-    )
-    counts = simulated.responses.counts("sim")
+    letters = {"chance": 0.25, "favourite": 0.8}
+    counts = counts_of(-20.0, n_items=8000, targets=["de"], rng=3, **letters)
     source, target = counts.source_correct[0] / 10, counts.target_correct[0, 0] / 10
     assert source.mean() == pytest.approx(0.25, abs=0.02)
     assert target.mean() == pytest.approx(0.25, abs=0.02)
@@ -269,10 +262,7 @@ def test_a_favourite_letter_keeps_the_chance_level_and_moves_the_items():
 
 def test_interaction_makes_models_disagree_on_what_is_hard():
     options = {"n_items": 2000, "n_trials": 30, "targets": ["de"]}
-    alike, apart = (
-        hatlib.simulate_answers([0.0, 0.0], interaction=sd, **options).responses.counts("sim")
-        for sd in (0.0, 2.0)
-    )
+    alike, apart = (counts_of(0.0, 0.0, interaction=sd, **options) for sd in (0.0, 2.0))
     assert np.corrcoef(alike.source_correct)[0, 1] > 0.9
     assert np.corrcoef(apart.source_correct)[0, 1] < 0.5
 

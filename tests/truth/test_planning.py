@@ -92,10 +92,11 @@ def test_the_kept_study_is_the_one_that_the_code_runs():
 def test_the_cheapest_plan_is_enough_and_nothing_cheaper_is():
     found = planning.plan(0.06)
     best = found.cheapest
-    assert best["smallest"] <= 0.06
-    assert best["calls"] == best["n_items"] * (1 + best["n_languages"]) * best["n_trials"] * 2
-    cheaper = found.sizes[found.sizes["calls"] < best["calls"]]
-    assert not cheaper["enough"].any()
+    assert (
+        best["smallest"] <= 0.06
+        and best["calls"] == best["n_items"] * (1 + best["n_languages"]) * best["n_trials"] * 2
+    )
+    assert not found.sizes.query("calls < @best.calls")["enough"].any()
     assert "cheapest plan" in plans.plan_words(found)
 
 
@@ -129,8 +130,7 @@ def test_many_models_are_corrected_for():
     two, ten = (planning.plan(0.06, models=n) for n in (2, 10))
     assert ten.pair_level == pytest.approx(1 - 0.05 / 45)
     assert ten.cheapest["calls"] / 10 > two.cheapest["calls"] / 2
-    assert "Bonferroni" in plans.plan_words(ten)
-    assert "Bonferroni" not in plans.plan_words(two)
+    assert ["Bonferroni" in plans.plan_words(each) for each in (two, ten)] == [False, True]
 
 
 def test_few_answers_are_not_planned_for_a_reason():
@@ -168,10 +168,9 @@ def test_all_wrong_numbers_are_listed():
 
 @pytest.mark.parametrize("scatter", [0.0, 0.2, 0.5])
 def test_scatter_is_found_again(scatter):
-    counts = simulate_answers(
-        [-0.5, 0.0, 0.5], profiles="shift", n_items=1500, n_trials=10, item_spread=scatter, rng=3
-    ).responses.counts("sim")
-    row = planning.item_scatter(counts)
+    world = {"profiles": "shift", "n_items": 1500, "item_spread": scatter, "rng": 3}
+    responses = simulate_answers([-0.5, 0.0, 0.5], **world).responses
+    row = planning.item_scatter(responses.counts("sim"))
     assert row["scatter"] == pytest.approx(scatter, abs=0.04)
     assert row["common_models"] == pytest.approx(0, abs=0.03)
 
