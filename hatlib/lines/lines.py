@@ -173,10 +173,14 @@ class Points:
         unknown; 0 if none is known.
     position : ndarray of int, shape (n,)
         Place among the models given.
-    n_given, n_moved, n_unknown : int
-        Models given; accuracies that the zero/one rule moved; models without a number of items.
+    codes : ndarray of int, shape (n,)
+        The family of each model, as 0, 1, ...; where none is given, each is its own.
+    n_given, n_moved : int
+        Models given; accuracies that the zero/one rule moved.
     scale, chance
         As asked for.
+    reason : str
+        Why there is no line through them; empty if there is one.
     """
 
     x: Floats
@@ -184,16 +188,19 @@ class Points:
     x_raw: Floats
     x_var: Floats
     position: NDArray[np.int64]
+    codes: Ints
     n_given: int
     n_moved: int
     scale: Scale
     chance: float
+    reason: str = ""
 
 
 def usable_points(
     x: ArrayLike,
     y: ArrayLike,
     *,
+    clusters: ArrayLike | None = None,
     scale: Scale = "linear",
     n_items: ArrayLike | None = None,
     chance: float = 0.0,
@@ -215,23 +222,16 @@ def usable_points(
     # How much the scale stretches a small change of a share (delta method).
     stretch = {"linear": 1.0, "logit": 2 + 2 * np.cosh(u), "probit": 1 / stats.norm.pdf(u)}[scale]
     variance = share * (1 - share) / filled * (stretch / (1 - chance)) ** 2
-    n_moved = int(moved[:, at].sum())
-    return Points(u[at], v[at], xs[at], variance[at], at, len(xs), n_moved, scale, chance)
-
-
-def family_codes(points: Points, clusters: ArrayLike | None) -> Ints:
-    """The family of each usable model, as 0, 1, ...; without `clusters` each is its own."""
-    codes = resample.cluster_codes(clusters, points.n_given)[points.position]
-    return np.unique(codes, return_inverse=True)[1]
-
-
-def no_line_reason(points: Points) -> str:
-    """Why there is no line, or an empty text."""
-    if len(points.x) < 2:
-        return f"No line: two models are needed (found: {len(points.x)})."
-    if np.ptp(points.x) <= SMALLEST_SPREAD:
-        return "No line: all models have the same source accuracy."
-    return ""
+    codes = np.unique(resample.cluster_codes(clusters, len(xs))[at], return_inverse=True)[1]
+    reason = ""
+    if len(at) < 2:
+        reason = f"No line: two models are needed (found: {len(at)})."
+    elif np.ptp(u[at]) <= SMALLEST_SPREAD:
+        reason = "No line: all models have the same source accuracy."
+    return Points(
+        x=u[at], y=v[at], x_raw=xs[at], x_var=variance[at], position=at, codes=codes,
+        n_given=len(xs), n_moved=int(moved[:, at].sum()), scale=scale, chance=chance, reason=reason,
+    )  # fmt: skip
 
 
 # --- many weighted lines at once ------------------------------------------------------------
@@ -374,12 +374,11 @@ def fit_line(
     >>> round(found.slope_low, 2), round(found.slope, 2), round(found.slope_high, 2)
     (0.68, 0.83, 0.98)
     """
-    points = usable_points(x, y, scale=scale, n_items=n_items, chance=chance)
-    codes = family_codes(points, clusters)
-    found = _jackknifed(points, codes)
+    points = usable_points(x, y, clusters=clusters, scale=scale, n_items=n_items, chance=chance)
+    found = _jackknifed(points)
     if not (points.x_var > 0).any():
         return found
-    full = _jackknifed(points, codes, noisy=True)
+    full = _jackknifed(points, noisy=True)
     found = replace(found, slope_if_binomial=full.slope)
     if not np.isfinite(found.slope_low):
         return found
@@ -395,10 +394,11 @@ def fit_line(
     )
 
 
-def _jackknifed(points: Points, codes: Ints, noisy: bool = False) -> Line:
+def _jackknifed(points: Points, noisy: bool = False) -> Line:
     """One line with its interval, by leaving out one family at a time."""
-    n, size = len(points.x), int(codes.max(initial=-1)) + 1
-    lines = weighted_lines(points, np.vstack([np.ones((1, n)), without_each(codes)]), noisy)
+    n, size = len(points.x), int(points.codes.max(initial=-1)) + 1
+    weights = np.vstack([np.ones((1, n)), without_each(points.codes)])
+    lines = weighted_lines(points, weights, noisy)
     slope, intercept = float(lines.slope[0]), float(lines.intercept[0])
     # What gets an interval. The explained share is bounded and skewed; its square root on
     # Fisher's scale is nearly normal.
@@ -413,7 +413,7 @@ def _jackknifed(points: Points, codes: Ints, noisy: bool = False) -> Line:
     interval[:, 2] = np.tanh(np.maximum(interval[:, 2], 0)) ** 2
     low, high = interval[:, :3].tolist()
     residual = points.y - intercept - slope * points.x
-    flag = no_line_reason(points)
+    flag = points.reason
     if not flag and np.isnan(slope):
         flag = f"No line: less than {LEAST_RELIABILITY:.0%} of the spread of x is more than noise."
     elif not flag and n == 2:
@@ -469,10 +469,9 @@ def expected_by_others(
     >>> expected_by_others([0.2, 0.4, 0.6, 0.8], [0.1, 0.3, 0.5, 0.8]).round(3).tolist()
     [0.033, 0.314, 0.557, 0.7]
     """
-    points = usable_points(x, y, scale=scale, n_items=n_items, chance=chance)
-    codes = family_codes(points, clusters)
-    lines = weighted_lines(points, without_each(codes))
+    points = usable_points(x, y, clusters=clusters, scale=scale, n_items=n_items, chance=chance)
+    lines = weighted_lines(points, without_each(points.codes))
     expected = np.full(points.n_given, np.nan)
-    on_scale = lines.intercept[codes] + lines.slope[codes] * points.x
+    on_scale = lines.intercept[points.codes] + lines.slope[points.codes] * points.x
     expected[points.position] = from_scale(on_scale, scale, chance=chance)
     return expected

@@ -22,9 +22,7 @@ from hatlib.lines.lines import (
     Floats,
     Points,
     Scale,
-    family_codes,
     from_scale,
-    no_line_reason,
     to_scale,
     usable_points,
 )
@@ -316,15 +314,13 @@ def compare_shapes(
     >>> found.outcome, found.best
     ('better', 'pair of lines')
     """
-    points = usable_points(x, y, scale=scale, n_items=n_items, chance=chance)
-    n = len(points.x)
-    reason = no_line_reason(points)
-    if reason:
-        none = _not_fitted("one line", points, reason)
-        table = pd.DataFrame({"shape": [none.name], "reason": [reason]})
+    points = usable_points(x, y, clusters=clusters, scale=scale, n_items=n_items, chance=chance)
+    n, codes = len(points.x), points.codes
+    if points.reason:
+        none = _not_fitted("one line", points, points.reason)
+        table = pd.DataFrame({"shape": [none.name], "reason": [none.reason]})
         return Shapes({none.name: none}, table, "none", "", scale, chance)
     random = resample.generator(rng)
-    codes = family_codes(points, clusters)
     residual = project_line(points.x, points.y[None, :])[0]
     sd, share = _scatter(points.x, residual, codes)
     noise = random.standard_normal((resample.checked_draws(draws), n))
