@@ -424,6 +424,8 @@ def _described(
         several = ", ".join(f"{size:,} {noun}" + "s" * (size != 1) for noun, size in sizes.items())
         trials = f"{low if low == high else f'{low} to {high}'} trial{'s' if high > 1 else ''}"
         overview.append(f"{benchmark}: {several}, {trials} an item and language.")
+        if not row["missing"]:
+            continue
         mine = answered[answered["benchmark"] == benchmark].astype({"model": str, "language": str})
         lack = n - mine.pivot_table("n", "model", "language", "sum", fill_value=0)
         alike: dict[str, list[str]] = {}  # models that miss the same
