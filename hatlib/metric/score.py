@@ -258,7 +258,7 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
             notes.append(Note(Remark.STRATA, {"strata": len(found.parts), "items": items}))
         redrawn = redraw(counts, found, settings.draws, rng) if settings.draws else None
         if redrawn and settings.judge:
-            _unsettle(redrawn, counts, found, settings, rng)
+            redrawn = _with_unsure_judge(redrawn, counts, found, settings, rng)
         scores = _result(found, found.marks | marks, settings, trials, redrawn)
         scores = replace(scores, n_trials=_usual_trials(given), notes=tuple(notes))
         if scores.profile == "adaptive":
@@ -514,13 +514,14 @@ def interval_quantile(effective: ArrayLike, level: float) -> Floats:
 # Other assumptions --------------------------------------------------------------------------------
 
 
-def _unsettle(
+def _with_unsure_judge(
     redrawn: Redrawn, counts: Counts, found: Fitted, settings: Settings, rng: np.random.Generator
-) -> None:
-    """Add what not knowing the judge exactly does (delta method) to the redrawn scores.
+) -> Redrawn:
+    """Redrawn scores with what not knowing the judge exactly adds (delta method).
 
     It is the same errors for all models, so that they cancel in differences as far as they can.
     """
+    values = redrawn.values
     for *ends, steps in settings.judge.unknowns() if settings.judge else ():
         moved = []
         for judge in ends:
@@ -528,8 +529,9 @@ def _unsettle(
             pooled = near.distribution[found.reference.members].mean(axis=0)
             moved.append(replace(found.reference, pooled=pooled).scores(near.curves))
         noise = rng.standard_normal((settings.draws, 1, 1)) / steps
-        for name, values in redrawn.values.items():
-            values += noise * (moved[1][name] - moved[0][name])
+        low, high = moved
+        values = {name: each + noise * (high[name] - low[name]) for name, each in values.items()}
+    return replace(redrawn, values=values)
 
 
 def _disagree(counts: Counts, found: Fitted, scores: BenchmarkScores) -> Bools:
