@@ -287,9 +287,13 @@ class Mixed:
 
     def values(self, parameters: Floats) -> Floats:
         """*f* on the grid."""
-        g = parameters @ self.basis.T
-        g += self.line
-        f = _logistic(g)
+        f = parameters @ self.basis.T
+        f += self.line
+        np.negative(f, out=f)  # in place, and not by scipy's expit: of redraws there are many
+        with np.errstate(over="ignore"):  # what overflows is 0
+            np.exp(f, out=f)
+        f += 1
+        np.reciprocal(f, out=f)
         f *= 1 - self.chance
         f += self.chance + self.below
         return f
@@ -322,15 +326,6 @@ class Mixed:
         truth += (centre * precision) @ self.covariance
         truth += self.parameters[:, :, None]
         return found
-
-
-def _logistic(g: Floats) -> Floats:
-    """``1 / (1 + exp(-g))``, in place: of redraws there are many."""
-    np.negative(g, out=g)
-    with np.errstate(over="ignore"):  # what overflows is 0
-        np.exp(g, out=g)
-    g += 1
-    return np.asarray(np.reciprocal(g, out=g))
 
 
 def _fit_mixed(
@@ -375,7 +370,7 @@ def _fit_mixed(
     held = 1 / common_sd**2
     for step in range(_STEPS):
         precision = 1 / spread**2
-        g = _logistic(parameters @ basis.T + line)
+        g = 1 / (1 + np.exp(-(parameters @ basis.T + line)))
         slope = (1 - c) * g * (1 - g)
         expected = ((1 - c) * g + (c + below)) @ hardness.posterior.swapaxes(1, 2)
         expected = expected.clip(1e-6, 1 - 1e-6)
