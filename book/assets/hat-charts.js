@@ -54,6 +54,9 @@
     if (part.axis && part.axis.orient === "top") {
       Object.assign(part.axis, { labelAngle: -90, labelAlign: "left", labelLimit: 110 });
     }
+    if (part.layer && part.layer.some(function (one) { return (one.mark || {}).type === "rect"; })) {
+      part.layer.forEach(function (one) { if (one.mark.type === "text") one.mark.fontSize = 9; });
+    }
     Object.keys(part).forEach(function (key) { if (key !== "datasets") slant(part[key]); });
   }
 
@@ -81,6 +84,20 @@
     });
   }
 
+  // Whether names stand at the left, which take their room from the horizontal axis.
+  function named(part) {
+    if (!part || typeof part !== "object") return false;
+    var y = part.encoding && part.encoding.y;
+    return Boolean(y && y.type === "nominal") || (part.layer || []).some(named);
+  }
+
+  // Compiles without the warnings that Vega-Lite has for layouts that are meant.
+  function compile(spec) {
+    var quiet = { level: function () { return quiet; }, error: function () { console.error.apply(console, arguments); return quiet; } };
+    quiet.warn = quiet.info = quiet.debug = function () { return quiet; };
+    return window.vegaLite.compile(spec, { logger: quiet }).spec;
+  }
+
   // Widths and columns for a page this wide. `less` is what the last try was too wide.
   function fit(spec, width, less) {
     var wish = (spec.usermeta && spec.usermeta.hat) || {};
@@ -102,6 +119,11 @@
       spec.spec.width = Math.floor((width - 60) / columns - (columns > 1 ? 30 : 0) - less / columns);
       if (config.header) config.header.labelLimit = spec.spec.width;
       if (spec.facet && spec.facet.header) spec.facet.header.labelLimit = spec.spec.width;
+      if (narrow && columns === 1) {  // above the names of the rows there is room for a long title
+        [config.header, spec.facet && spec.facet.header].forEach(function (header) {
+          if (header) Object.assign(header, { labelAnchor: "end", labelAlign: "right", labelLimit: width - 20 });
+        });
+      }
       wrapTitles(spec, "x", spec.spec.width);
     } else if (wish.layout === "stack") {
       (spec.vconcat || spec.hconcat || []).forEach(function (view) {
@@ -114,7 +136,7 @@
       wrapTitles(spec, "x", spec.width);
     } else {
       spec.width = Math.min(width, 820);
-      wrapTitles(spec, "x", spec.width - 60);
+      wrapTitles(spec, "x", spec.width - (narrow && named(spec) ? 190 : 60));
       if (typeof spec.height === "number") spec.height = Math.min(spec.height, Math.round(width * 0.95));
     }
     return spec;
@@ -258,8 +280,8 @@
       function nothing() { return Promise.reject(new Error("a chart loads nothing")); }
       var loader = { load: nothing, sanitize: nothing, http: nothing, file: nothing };
       controls.textContent = "";
-      return window.vegaEmbed(canvas, spec, {
-        actions: false, renderer: "svg", ast: true, mode: "vega-lite", bind: controls, loader: loader,
+      return window.vegaEmbed(canvas, compile(spec), {
+        actions: false, renderer: "svg", ast: true, mode: "vega", bind: controls, loader: loader,
         logLevel: 1, tooltip: { theme: isDark() ? "dark" : "light" }
       }).then(function (result) {
         if (figure.hatTurn !== turn) { result.finalize(); return null; }

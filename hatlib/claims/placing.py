@@ -17,12 +17,19 @@ _RANK = {setting: rank for rank, setting in enumerate(REASONING)}
 
 
 def ladders(runs: pd.DataFrame, size: str, _: float) -> pd.DataFrame:
-    """Runs of one generation, variant, reasoning setting and, if there are two, setup."""
+    """Runs of one generation, variant, reasoning setting and, if there are two, setup.
+
+    A ladder is named by what tells it from the others of its generation.
+    """
     words = runs["reasoning"].replace({"none": "", "on": "thinking"})
+    parts = runs[["ladder", "variant", "setup"]].astype(object)
+    parts.insert(2, "reasoning", words.astype(object))
+    for word in ("variant", "reasoning"):
+        parts[word] = parts[word].where(parts.groupby("ladder")[word].transform("nunique") > 1, "")
     n_setups = runs.groupby(["ladder", "variant", "reasoning"])["setup"].transform("nunique")
-    parts = zip(runs["ladder"], runs["variant"], words, runs["setup"].where(n_setups > 1, ""),
-                strict=True)  # fmt: skip
-    names = pd.Series([" ".join(filter(None, part)) for part in parts], runs.index, dtype=object)
+    parts["setup"] = parts["setup"].where(n_setups > 1, "")
+    called = [" ".join(filter(None, part)) for part in parts.itertuples(index=False)]
+    names = pd.Series(called, runs.index, dtype=object)
     known = (runs["ladder"] != "") & runs[size].notna()
     return runs.assign(x=runs[size].astype(float).map(np.log2), group=names.where(known, ""))
 

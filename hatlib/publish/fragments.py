@@ -85,15 +85,19 @@ def _findings_cards(site: Site) -> dict[str, Any]:
     """Three findings with their evidence, from the verdicts of executed notebooks."""
     records = read_records(CARD_PAGES, site.executed).dropna(subset=["low", "high"])
     cards = records.drop_duplicates("page").head(3).to_dict("records")
-    for card in cards:  # the sentence and its number; what else is said stands on its own page
+    for card in cards:  # the sentence, whose number the chart draws; the rest stands on its page
         found = re.match(r".*?% interval [^)]*\)\.", card["text"], flags=re.DOTALL)
         said = found.group() if found else card["text"]
+        if "**" in said:
+            said = re.sub(r"\.?: [+−][^:]*?% interval [^)]*\)\.$", ".", said)
         # Bold is one sentence.
         card["said"] = re.sub(r"\*\*([^*]+?[.])( [^*]+)\*\*", r"**\1**\2", said)
         same = records[(records["page"] == card["page"]) & (records["about"] == card["about"])]
-        fell = same.loc[same["answer"] == "lower", "subject"].str.split(" (", regex=False).str[0]
+        fell = same[same["answer"] == "lower"]
         if card["about"] == "date" and card["answer"] == "higher" and len(fell):
-            card["said"] += f" Others fell back: {joined(fell.tolist())}."
+            names = joined(fell["subject"].str.split(" (", regex=False).str[0].tolist())
+            sure = (fell["grade"] == "firm").all()
+            card["said"] += f" {names} {'fell back' if sure else 'may have fallen back'}."
     return {"cards": cards}
 
 

@@ -131,7 +131,8 @@ def _listen(page: Any, seen: Visit, home: str) -> None:
             seen.abroad.append(request.url)
 
     page.on("request", asked)
-    page.on("console", lambda said: said.type == "error" and seen.errors.append(said.text))
+    noise = "error", "warning"
+    page.on("console", lambda said: said.type in noise and seen.errors.append(said.text))
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
 
 
