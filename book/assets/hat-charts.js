@@ -91,13 +91,6 @@
     return Boolean(y && y.type === "nominal") || (part.layer || []).some(named);
   }
 
-  // Compiles without the warnings that Vega-Lite has for layouts that are meant.
-  function compile(spec) {
-    var quiet = { level: function () { return quiet; }, error: function () { console.error.apply(console, arguments); return quiet; } };
-    quiet.warn = quiet.info = quiet.debug = function () { return quiet; };
-    return window.vegaLite.compile(spec, { logger: quiet }).spec;
-  }
-
   // Widths and columns for a page this wide. `less` is what the last try was too wide.
   function fit(spec, width, less) {
     var wish = (spec.usermeta && spec.usermeta.hat) || {};
@@ -280,8 +273,8 @@
       function nothing() { return Promise.reject(new Error("a chart loads nothing")); }
       var loader = { load: nothing, sanitize: nothing, http: nothing, file: nothing };
       controls.textContent = "";
-      return window.vegaEmbed(canvas, compile(spec), {
-        actions: false, renderer: "svg", ast: true, mode: "vega", bind: controls, loader: loader,
+      return window.vegaEmbed(canvas, spec, {
+        actions: false, renderer: "svg", ast: true, mode: "vega-lite", bind: controls, loader: loader,
         logLevel: 1, tooltip: { theme: isDark() ? "dark" : "light" }
       }).then(function (result) {
         if (figure.hatTurn !== turn) { result.finalize(); return null; }

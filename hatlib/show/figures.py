@@ -344,8 +344,10 @@ def javascript_bundle(kept: Path | None = None) -> str:
     if kept and kept.is_file() and (script := kept.read_text(encoding="utf-8")).startswith(mark):
         return script
     code = vl_convert.javascript_bundle(vl_version=_VL_VERSION)  # type: ignore[call-arg]
-    # Wrapped, so that its many top-level names do not meet those of the theme.
-    return f"{mark}(function(){{\n{code}\n}})();"
+    # Wrapped, so that its many top-level names do not meet those of the theme. Vega-Lite warns of
+    # layouts that are meant, such as panels with scales of their own: that is no news to a reader.
+    quiet = "const console = Object.assign(Object.create(window.console), {warn() {}});"
+    return f"{mark}(function(){{\n{quiet}\n{code}\n}})();"
 
 
 def _recolour(part: Any, colours: Mapping[str, str]) -> Any:

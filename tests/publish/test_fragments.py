@@ -121,7 +121,7 @@ def test_a_card_says_what_the_verdict_of_its_page_says(site):
     executed(site.executed, "scaling", shown)
     text = fragment("findings-cards.md", site)
     assert r"**Larger models \(of both kinds\).** They transfer better." in text
-    assert r"A set \(of tests\)." in text and "95% interval" not in text
+    assert r"A set \(of tests\)." in text and "(95% interval" not in text
     assert 'aria-label="+0.030, interval from +0.010 to +0.050"' in text
     assert "hat-firm" in text and "analyses/scaling.ipynb" in text
     assert "stays open" not in text
