@@ -340,7 +340,7 @@ def javascript_bundle(kept: Path | None = None) -> str:
     """
     import vl_convert
 
-    mark = f"/* vl-convert {version('vl-convert-python')}, Vega-Lite {_VL_VERSION} */\n"
+    mark = f"/* vl-convert {version('vl-convert-python')}, Vega-Lite {_VL_VERSION}, quiet */\n"
     if kept and kept.is_file() and (script := kept.read_text(encoding="utf-8")).startswith(mark):
         return script
     code = vl_convert.javascript_bundle(vl_version=_VL_VERSION)  # type: ignore[call-arg]
