@@ -95,12 +95,8 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
     def note(remark: Remark, **data: Any) -> None:
         notes.append(Note(remark, data))
 
-    same = repeated(counts)
+    counts, same = repeats_once(counts)
     if same.any():
-        k, n = counts.source_correct, counts.source_trials
-        once = same[:, None] & (n > 0)
-        k, n = np.where(once, 2 * k > n, k).astype(np.int64), np.where(once, 1, n)
-        counts = replace(counts, source_correct=k, source_trials=n)
         note(Remark.REPEATED, models=np.array(counts.models)[same].tolist())
     trials = counts.source_trials[counts.source_trials > 0]
     if not len(trials):
@@ -198,6 +194,15 @@ def repeated(counts: Counts) -> Bools:
     rate = (k / n).sum(axis=1) / np.maximum(items, 1)
     possible = 2 * rate * (1 - rate) * items
     return np.asarray(usual & (possible > 2 * ENOUGH_TO_SEE) & (disagree < REPEATED * possible))
+
+
+def repeats_once(counts: Counts) -> tuple[Counts, Bools]:
+    """Answers that only repeat count once; with the models whose answers do, see `repeated`."""
+    same = repeated(counts)
+    k, n = counts.source_correct, counts.source_trials
+    many = same[:, None] & (n > 0)
+    k, n = np.where(many, 2 * k > n, k).astype(np.int64), np.where(many, 1, n)
+    return replace(counts, source_correct=k, source_trials=n), same
 
 
 # Promptings ---------------------------------------------------------------------------------------
@@ -460,6 +465,7 @@ def likelier_chance(counts: Counts) -> float | None:
     >>> likelier_chance(counts) is None, likelier_chance(replace(counts, chance=0.0))
     (True, 0.25)
     """
+    counts, _ = repeats_once(counts)
     k, n = counts.source_correct, counts.source_trials
     asked, told = np.flatnonzero((n > 0).any(axis=1)), counts.chance
     if counts.judge:  # one that errs leaves a floor, too

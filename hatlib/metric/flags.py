@@ -54,6 +54,7 @@ class Remark(StrEnum):
     UNPARSED = "answers that could not be read"
     BELOW_CHANCE = "target accuracy below chance"
     CHANCE = "chance level doubtful"
+    UNLIKE = "a profile unlike the others"
     CHANCE_UNSEEN = "chance level not said"
 
 

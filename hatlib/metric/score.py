@@ -52,7 +52,10 @@ DISAGREE = 2.0
 """Standard errors by which the adaptive and the direct score may differ without a flag."""
 
 UNLIKELY = 3.0
-"""Standard errors of their difference that make it more than luck."""
+"""Standard errors of a difference that make it more than luck."""
+
+MANY_SHAPES = 10
+"""So many models show what shapes are usual."""
 
 CHECKS = 40
 """Redraws of the direct score where the two differ."""
@@ -251,6 +254,8 @@ def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> Bench
         if settings.draws and (likelier := likelier_chance(counts)) is not None:
             marks[Flag.CHANCE] = np.ones(found.curves.shape[:2], dtype=bool)
             notes.append(Note(Remark.CHANCE, {"told": counts.chance, "likelier": likelier}))
+        if (odd := np.any([_unlike(part) for part in found.parts], axis=0)).any():
+            notes.append(Note(Remark.UNLIKE, {"models": np.array(counts.models)[odd].tolist()}))
         if settings.judge:
             notes.append(Note(Remark.JUDGE, {"judge": settings.judge}))
         if len(found.parts) > 1:
@@ -532,6 +537,17 @@ def _with_unsure_judge(
         low, high = moved
         values = {name: each + noise * (high[name] - low[name]) for name, each in values.items()}
     return replace(redrawn, values=values)
+
+
+def _unlike(part: Part) -> Bools:
+    """Models whose shape departs from the common one far more than those of the others do."""
+    fit = part.fit
+    if not isinstance(fit, Mixed) or fit.name != "adaptive" or len(fit.parameters) < MANY_SHAPES:
+        return np.zeros(len(part.table.models), dtype=bool)
+    own = (fit.parameters - fit.shape.common)[:, 0, 1:] ** 2  # shifts differ freely
+    known = np.diagonal(fit.covariance[:, 0], axis1=1, axis2=2)[:, 1:]
+    usual = np.maximum(fit.shape.spread[0, 1:] ** 2 - known, (own.sum(axis=0) - own) / len(own))
+    return np.asarray((own > UNLIKELY**2 * usual).any(axis=1))
 
 
 def _disagree(counts: Counts, found: Fitted, scores: BenchmarkScores) -> Bools:

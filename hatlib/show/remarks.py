@@ -48,7 +48,7 @@ def note_text(note: Note) -> str:
         name += "_MOVED"
     elif note.remark is Remark.CHANCE:
         name += "_LOW" if data["likelier"] > data["told"] else "_HIGH"
-    elif note.remark is Remark.REPEATED:
+    elif note.remark in (Remark.REPEATED, Remark.UNLIKE):
         more = {"listed": _some(data["models"])}
     elif note.remark is Remark.UNPARSED:
         rows = (f"{m} {to} {there:.0%} (source {here:.0%})" for m, to, there, here in data["where"])

@@ -39,6 +39,9 @@ TRADITIONAL = ("target_accuracy", "xlt_gap", "ratio", "conditional_transfer")
 RARITY = "rarity"
 """A profile that is lower for items that are hard for everybody."""
 
+JUMP = "jump"
+"""A profile that is low for the harder half of hardness, and high for the easier one."""
+
 _LEVEL = 0.68  # true score of the profiles whose slope goes with ability
 
 #: What a row of ``designs.toml`` says to readers.
@@ -56,7 +59,8 @@ class Design:
         What is varied, or what kind of situation it is.
     profiles : tuple of str or float
         Models take them in turn: a name in `PROFILES`; the height of a linear profile; or "steep
-        with ability", "flat with ability", "rarity" (items that are hard for all lose more).
+        with ability", "flat with ability", "rarity" (items that are hard for all lose more),
+        "jump".
     abilities : tuple of float
         One a model, in logits.
     simulate : mapping
@@ -66,7 +70,8 @@ class Design:
     flaw, dose : str, float
         A key of `hatlib.truth.flaws.FLAWS`, and how much of it.
     told : mapping
-        Arguments of `hatlib.hat_scores`; ``strata`` says whether the score is told the domains.
+        Arguments of `hatlib.hat_scores`; ``strata`` says whether the score is told the domains,
+        ``chance`` is a chance level that is told, right or wrong.
     loaded : bool
         Whether nothing is told of the chance level, as of a user's file.
     judged : tuple of int
@@ -123,6 +128,8 @@ class Design:
         if self.flaw:
             frame = FLAWS[self.flaw](frame, self.dose, rng)
         benchmarks = made[0].responses.benchmarks
+        if "chance" in self.told:
+            benchmarks = benchmarks.assign(chance_level=self.told["chance"])
         if self.loaded:
             benchmarks = benchmarks.assign(chance_level=0.0, chance_assumed=True)
         return replace(made[0].responses, frame=frame, benchmarks=benchmarks), truth
@@ -142,8 +149,13 @@ def _profiles(
         elif kind in slopes:
             made.append(profile_with(_LEVEL, float(np.exp(slopes[kind] * ability))))
         else:
-            made.append(partial(_rare, ability) if kind == RARITY else kind)
+            own: dict[str, Profile] = {RARITY: partial(_rare, ability), JUMP: _jump}
+            made.append(own.get(kind, kind))
     return made
+
+
+def _jump(u: Floats) -> Floats:
+    return np.where(u > 0.5, 0.85, 0.1)
 
 
 def _rare(ability: float, u: Floats) -> Floats:
@@ -257,7 +269,7 @@ def _scored(
     draws: int,
     replication: int,
 ) -> pd.DataFrame:
-    told = {k: v for k, v in design.told.items() if k != "strata"}
+    told = {k: v for k, v in design.told.items() if k not in ("strata", "chance")}
     if estimator != "default":
         told["profile"] = estimator
     draws = draws if estimator in ("default", "adaptive") else 0

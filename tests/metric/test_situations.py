@@ -252,6 +252,7 @@ def test_ten_times_the_same_answer_is_one_answer():
     assert found.n_trials.tolist() == [10] * 7
     assert np.abs(found.hat[:, 0] - 0.7).max() < 0.2  # before: .38 to 1.06
     assert found.hat == pytest.approx(score_counts(one, draws=0).hat)
+    assert likelier_chance(ten) is None
     few = part(ten, [0, 1])
     assert score_counts(few, draws=0).marks[Flag.ONE_ANSWER].all()
     with pytest.raises(InputError, match="only repeat one another count once"):
@@ -456,6 +457,19 @@ def test_a_lone_model_stands_on_its_own_profile():
     some = score_counts(answered(rng, special.expit(at), special.expit(at)), profile="adaptive",
                         draws=0)  # fmt: skip
     assert some.profile == "adaptive"
+
+
+def test_a_profile_unlike_the_others_is_said():
+    named = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        at = logits(rng, 400, np.linspace(-1.5, 2, 20))
+        p, odd = special.expit(at), np.arange(20)[:, None] == 9
+        for q in (np.where(odd, special.expit(at - 3), 0.7 * p), 0.7 * p):
+            notes = score_counts(answered(rng, p, q), draws=0).notes
+            named.append([n.data["models"] for n in notes if n.remark is Remark.UNLIKE])
+    assert named[::2].count([["model 9"]]) >= 6
+    assert named[1::2].count([]) >= 7
 
 
 def test_two_domains_are_compared_within_each():
