@@ -305,7 +305,8 @@ def judge(frame: pd.DataFrame) -> pd.DataFrame:
         accuracy, with ``slope_se``; ``coverage`` of the intervals with ``coverage_se``
         (Monte-Carlo error, models of one replication counted as one); the same of scores without
         a flag: ``range_unflagged``, ``coverage_unflagged``, each with ``_se``; ``width``;
-        ``flagged``, ``scored`` and ``refused``, shares; ``replications``.
+        ``flagged``, ``scored`` and ``refused``, shares; ``remarks`` of at least half of the
+        replications; ``replications``.
     """
     return pd.DataFrame(
         [
@@ -327,6 +328,7 @@ def _judged(part: pd.DataFrame) -> dict[str, Any]:
     covered, covered_silent = _coverage(part), _coverage(silent)
     means = part.groupby("model")["score"].mean()
     of_shape = part.groupby(["shape", "model"])["error"].mean().groupby("shape")
+    usual = part["remarks"].str.split("; ").explode().value_counts()
     return {
         "truth": part["truth"].mean(),
         "lowest": means.min(),
@@ -347,7 +349,7 @@ def _judged(part: pd.DataFrame) -> dict[str, Any]:
         "flagged": ((part["flag"] != "") & part["score"].notna()).mean(),
         "scored": part["score"].notna().mean(),
         "refused": (part["refused"] != "").mean(),
-        "remarks": "; ".join(sorted(set(part["remarks"]) - {""})),
+        "remarks": "; ".join(sorted(usual.index[usual >= len(part) / 2])),
         "replications": part["replication"].nunique(),
     }
 
