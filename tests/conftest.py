@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,32 @@ def _without_browser(reason: str) -> None:
     if os.environ.get("HAT_REQUIRE_BROWSER") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture
+def run_hat(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
+    """Call the command in this process; get exit code, results and messages."""
+    from hatlib import cli
+
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hat", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return int(end.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def hat(tmp_path, monkeypatch, run_hat) -> Callable[..., tuple[int, str, str]]:
+    """The command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return run_hat
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -19,8 +18,6 @@ from small import code, notebook, repository
 from hatlib import __version__, cli
 
 GOOD = "model,language,accuracy\nm1,en,0.8\nm1,de,0.7\nm2,en,0.6\nm2,de,0.5\n"
-
-Hat = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -33,19 +30,8 @@ def root(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def hat(root, monkeypatch, capsys) -> Hat:
-    """Call the command in this process; get exit code, results and messages."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hat", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return int(end.value.code or 0), out, err
-
-    return call
+def hat(root, run_hat):
+    return run_hat
 
 
 def process(*arguments: str, **options: object) -> subprocess.Popen[str]:

@@ -4,35 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from example_logs import FOLDER, write
 from make_logs import LADDER, answer_keys, answers, lm_eval, lm_eval_rows, write_lines
-
-from hatlib import cli
-
-Hat = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def hat(tmp_path, monkeypatch, capsys) -> Hat:
-    """Call the command in this process, in an empty folder; get exit code, results, messages."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hat", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return int(end.value.code or 0), out, err
-
-    return call
 
 
 def test_from_logs_to_a_score(hat, tmp_path):

@@ -7,7 +7,6 @@ import io
 import json
 import re
 import shlex
-import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -30,24 +29,6 @@ HOSTILE = (
     *("<script>alert(1)</script>", '=cmd|"/c calc"!A0', "+1", "-1", "@SUM(A1)"),
     *("a|b\nc", "\x1b[31m"),
 )
-
-
-@pytest.fixture
-def hat(tmp_path, monkeypatch, capsys):
-    """Call the command in this process, in an empty folder; get exit code, results, messages."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["hat", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return int(end.value.code or 0), out, err
-
-    return call
 
 
 @pytest.fixture
@@ -314,12 +295,8 @@ SIMULATE, SCORE, COMPARE = "simulate -o sim", "score {file}", "compare {file} Al
 def test_what_is_refused_leaves_all_files_as_they_were(
     hat, answers, tmp_path, command, more, expected, message
 ):
-    for name, text in (
-        ("bad.csv", "model,accuracy\nm,0.5\n"),
-        ("here.txt", "a"),
-        ("truth.csv", "b"),
-    ):
-        (tmp_path / name).write_text(text)
+    for name in ("bad.csv", "here.txt", "truth.csv"):
+        (tmp_path / name).write_text("model,accuracy\nm,0.5\n")
     before = {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")}
     code, out, err = hat(*command.format(file=answers).split(), *more.split())
     assert (code, out) == (expected, "")
