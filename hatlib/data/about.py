@@ -12,7 +12,7 @@ import tomllib
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ ENGLISH = "en"
 _TABLE = "table of benchmarks"
 _GIVEN = "as given"
 _NOBODY = ", as none was given"
+_IN_BOOK = ", as in the benchmarks table of the book"
 _NAMES = Path(__file__).with_name("multiple_choice.toml").read_text(encoding="utf-8")
 _OPTIONS: Mapping[str, list[str]] = tomllib.loads(_NAMES)["options"]
 
@@ -247,19 +248,15 @@ def describe_benchmarks(
     rows, facts = [], dict[tuple[str, str, str], list[str]]()
     for name, said in frame[columns].drop_duplicates().groupby("benchmark"):
         row, known = in_table.get(name, {}), in_book.get(name, {})
-        source, why = _said_of("source_language", str(name), said, row, source_language, job)
-        level, origin = _said_of("chance_level", str(name), said, row, chance, job)
+        guess = (float(known["chance_level"]), _IN_BOOK) if known else (0.0, _NOBODY)
+        of = partial(_said_of, name=str(name), said=said, row=row, job=job)
+        source, why = of("source_language", source_language) or (ENGLISH, _NOBODY)
+        level, origin = of("chance_level", chance) or guess
         empty = "source_language" not in said or (said["source_language"] == "").any()
         if empty and (source == BY_ITEM or "column" in why):
             what = f"{'some' if 'column' in why else 'the'} rows of {name} have no source_language."
             remedy = "Fill the column in for all rows, or name one source language."
             job.problems.append(Problem(what, remedy, column="source_language"))
-        if not why:
-            source, why = ENGLISH, _NOBODY
-        if not origin and known:
-            level, origin = float(known["chance_level"]), ", as in the benchmarks table of the book"
-        elif not origin:
-            level, origin = 0.0, _NOBODY
         shown = "its own for each item" if source == BY_ITEM else source
         facts.setdefault(("Source language", shown, why), []).append(str(name))
         facts.setdefault(("Chance level", f"{level:.3g}", origin), []).append(str(name))
@@ -286,9 +283,9 @@ def describe_benchmarks(
 
 
 def _said_of(
-    column: str, name: str, said: pd.DataFrame, row: Mapping[Any, Any], given: Any, job: Loading
-) -> tuple[Any, str]:
-    """A fact of one benchmark, and what says so: nothing, if it is not said."""
+    column: str, given: Any, name: str, said: pd.DataFrame, row: Mapping[Any, Any], job: Loading
+) -> tuple[Any, str] | None:
+    """A fact of one benchmark, and what says so; None if nothing does."""
     if given or given == 0:
         return given, _GIVEN
     there = said[column].replace("", np.nan).dropna() if column in said else pd.Series()
@@ -305,7 +302,7 @@ def _said_of(
         what += "and not in the answers."
         job.problems.append(Problem(what, "Correct one of them.", column=column, value=str(value)))
     if value == "" or in_table == BY_ITEM:
-        return in_table, "" if in_table == "" else f" ({_TABLE})"
+        return None if in_table == "" else (in_table, f" ({_TABLE})")
     return value, f" (column {column})"
 
 

@@ -122,16 +122,16 @@ def counts_of(frame: pd.DataFrame, about: Mapping[Any, Any], lineages: Mapping[A
     if not len(targets):
         what = f"{about['benchmark']} has no answers in a target language."
         raise InputError(Problem(what))
-    place = (model, target + 1, item)
     shape = (len(models), len(targets) + 1, len(items))
-    correct, trials = (_added_up(frame[c], place, shape) for c in ("n_correct", "n_trials"))
+    at = np.ravel_multi_index((model, target + 1, item), shape)
+    correct, trials = (_added_up(frame[c], at, shape) for c in ("n_correct", "n_trials"))
     unparsed = None
     if "n_parsed" in frame and frame["n_parsed"].notna().any():
         known = frame["n_parsed"].notna().to_numpy()
-        at, told = tuple(axis[known] for axis in place[:2]), frame[known]
-        sums = [_added_up(told[c], at, shape[:2]) for c in ("n_parsed", "n_trials")]
+        told, at = frame[known], at[known] // shape[2]
+        parsed, asked = (_added_up(told[c], at, shape[:2]) for c in ("n_parsed", "n_trials"))
         with np.errstate(invalid="ignore"):
-            unparsed = 1 - sums[0] / sums[1]
+            unparsed = 1 - parsed / asked
     of_item = frame.iloc[np.unique(item, return_index=True)[1]]
     # An item without a cluster is told apart by its position, which no text equals.
     clusters = [name or position for position, name in enumerate(of_item["cluster"])]
@@ -155,12 +155,9 @@ def counts_of(frame: pd.DataFrame, about: Mapping[Any, Any], lineages: Mapping[A
     )
 
 
-def _added_up(
-    values: pd.Series, axes: tuple[NDArray[np.intp], ...], shape: tuple[int, ...]
-) -> NDArray[np.int64]:
+def _added_up(values: pd.Series, at: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.int64]:
     """Sum values into a dense array; sums below 2⁵³ are exact in floating point."""
-    sums = np.bincount(np.ravel_multi_index(axes, shape), values, int(np.prod(shape)))
-    return sums.astype(np.int64).reshape(shape)
+    return np.bincount(at, values, int(np.prod(shape))).astype(np.int64).reshape(shape)
 
 
 def _prompted(frame: pd.DataFrame, *place: NDArray[np.intp]) -> Prompted | None:
