@@ -59,15 +59,9 @@ def test_conda_environment_agrees_with_the_project():
     from rattler import MatchSpec
 
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    (pip,) = (each["pip"] for each in environment["dependencies"] if isinstance(each, dict))
-    specs = [
-        MatchSpec(line, strict=True)
-        for line in environment["dependencies"]
-        if isinstance(line, str)
-    ]
-    found = {
-        spec.name.normalized: SpecifierSet(str(spec.version)) for spec in specs if spec.version
-    }
+    *lines, last = environment["dependencies"]
+    specs, pip = [MatchSpec(line, strict=True) for line in lines], last["pip"]
+    found = {s.name.normalized: SpecifierSet(str(s.version)) for s in specs if s.version}
     found |= {need.name: need.specifier for need in map(Requirement, pip[:-1])}
     assert pip[-1] == "-e .[book]"
     assert found.pop("python") == SpecifierSet(PROJECT["requires-python"])
@@ -164,14 +158,11 @@ def test_notebooks_have_stable_ids_and_say_what_they_ask(path):
     raw = json.loads(path.read_text(encoding="utf-8"))
     nbformat.validate(raw)
     assert (raw["nbformat"], raw["nbformat_minor"]) >= (4, 5)
-    ids = [cell["id"] for cell in raw["cells"]]
-    assert len(set(ids)) == len(ids)
-    nb = nbformat.read(path, as_version=4)
-    assert nb.cells[0].cell_type == "markdown"
-    assert nb.cells[0].source.startswith("# ")
-    assert nb.metadata.kernelspec.name == "python3"
-    assert nb.metadata.hat.question.endswith("?")
-    assert nb.metadata.hat.needs
+    assert len({cell["id"] for cell in raw["cells"]}) == len(raw["cells"])
+    first, about = raw["cells"][0], raw["metadata"]
+    assert first["cell_type"] == "markdown" and first["source"][0].startswith("# ")
+    assert about["kernelspec"]["name"] == "python3"
+    assert about["hat"]["question"].endswith("?") and about["hat"]["needs"]
 
 
 @each_notebook

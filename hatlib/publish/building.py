@@ -250,10 +250,10 @@ def _run_for_book(site: Site, source: Path) -> dict[str, str]:
         write_notebook(page, site.executed / source.name)
         return record
     keep = site.generated / "failed"
-    ran = execute(source, parameters, cwd=site.root, keep=keep)
+    nb, used = execute(source, parameters, cwd=site.root, keep=keep)
     (keep / source.name).unlink(missing_ok=True)
-    write_notebook(ran.notebook, site.executed / source.name)
-    for path in ran.used:  # what changed while the notebook ran counts as changed the next time
+    write_notebook(nb, site.executed / source.name)
+    for path in used:  # what changed while the notebook ran counts as changed the next time
         done = path.stat().st_mtime < started
         record[_relative(path, site.root)] = stale.sha_file(path) if done else ""
     return record

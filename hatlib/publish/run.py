@@ -101,7 +101,7 @@ def run_notebook(
     check_free([run.notebook, page], force, inputs)
     found = load_report(values)
     with contextlib.nullcontext() if to_send else sole_writer(folder):
-        nb = execute(notebook.path, values, cwd=root or find_root(), progress=progress).notebook
+        nb, _ = execute(notebook.path, values, cwd=root or find_root(), progress=progress)
         text = web_page(nb, notebook.title, code=not to_send)
         # A page that is sent to others does not say where on this machine a file was.
         for path in sorted(inputs, key=lambda path: -len(str(path))):
@@ -148,14 +148,6 @@ def load_report(values: Mapping[str, Any]) -> Any:
     return hatlib.load(data, **options).report if data or not answers else report
 
 
-@dataclass(frozen=True)
-class Executed:
-    """An executed notebook, and the files that it used: data, and modules of hatlib."""
-
-    notebook: Any
-    used: list[Path]
-
-
 def execute(
     source: Path,
     parameters: Mapping[str, Any],
@@ -163,8 +155,11 @@ def execute(
     cwd: Path | None = None,
     keep: Path | None = None,
     progress: Progress | None = None,
-) -> Executed:
-    """Execute a notebook; if it fails, it is kept in the folder `keep`, or a temporary one."""
+) -> tuple[Any, list[Path]]:
+    """Execute a notebook; return it with the files that it used: data, and modules of hatlib.
+
+    If it fails, it is kept in the folder `keep`, or a temporary one.
+    """
     import nbformat
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -200,7 +195,7 @@ def execute(
         except (DeadKernelError, CellTimeoutError, RuntimeError) as error:
             raise RunError(f"{source.stem}: the Python that ran it stopped: {error}") from error
         lines = (work / "used.txt").read_text(encoding="utf-8").splitlines()
-        return Executed(with_pictures(_neutral(nb)), sorted({Path(line) for line in lines}))
+        return with_pictures(_neutral(nb)), sorted({Path(line) for line in lines})
 
 
 def _failure(error: Any, target: Path, keep: Path | None) -> Exception:
