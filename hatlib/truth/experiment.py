@@ -328,7 +328,7 @@ def _judged(part: pd.DataFrame) -> dict[str, Any]:
     covered, covered_silent = _coverage(part), _coverage(silent)
     means = part.groupby("model")["score"].mean()
     of_shape = part.groupby(["shape", "model"])["error"].mean().groupby("shape")
-    usual = part["remarks"].str.split("; ").explode().value_counts()
+    usual = part["remarks"].str.split("; ").explode().value_counts().drop("", errors="ignore")
     return {
         "truth": part["truth"].mean(),
         "lowest": means.min(),
