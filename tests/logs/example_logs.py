@@ -9,8 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-import logs_inspect
-from make_logs import LADDER, MODELS, answers, eee_row, lm_eval, write_lines
+from make_logs import LADDER, MODELS, answers, eee_row, header, lm_eval, sample, write_lines
 
 N_ITEMS, N_TRIALS = 40, 4
 TASK = "mgsm_direct_{}"
@@ -25,11 +24,11 @@ def write(folder: Path) -> None:
     for (model, language), right in found.items():
         task = TASK.format(language)
         epochs = [
-            logs_inspect.sample(f"q{i}", "C" if right[i, k] else "I", k + 1, messages=[])
+            sample(f"q{i}", "C" if right[i, k] else "I", k + 1, messages=[])
             for i in range(N_ITEMS)
             for k in range(N_TRIALS)
         ]
-        head = logs_inspect.header(task, model)
+        head = header(task, model)
         path = folder / "inspect" / f"{model.split('/')[1]}_{task}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({**head, "samples": epochs}), encoding="utf-8")

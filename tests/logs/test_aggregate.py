@@ -111,7 +111,7 @@ def test_many_files_of_all_forms_are_one_log(tmp_path):
     assert "named twice" in str(again.report)
 
 
-def test_spaces_and_codes_are_read_as_load_responses_reads_them(tmp_path):
+def test_what_columns_say(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text(
         "model,language,item,correct\n m , EN ,1,TRUE\nm,en,1, 0\nm,eng,1,1.0\n"
@@ -121,14 +121,16 @@ def test_spaces_and_codes_are_read_as_load_responses_reads_them(tmp_path):
     same(found.frame, hatlib.load_responses(path).frame.assign(source_language=""))
     assert found.frame["n_trials"].tolist() == [3, 3]
     assert "read as one language, en" in str(found.report)
-
-
-def test_columns_that_are_settings_are_said(tmp_path):
     frame = trials(400).drop(columns="prompting").assign(temperature=np.arange(400) % 2)
     path = write(frame, tmp_path / "log.csv")
     assert "Not told apart by temperature" in str(aggregate_trials(path).report)
     found = aggregate_trials(path, columns={"prompting": "temperature"})
     assert set(found.frame["prompting"]) == {"0", "1"} and "temperature" not in str(found.report)
+    row = {"model": "m", "language": "en", "item": 1, "correct": 1}
+    rows = [row] * 5000 + [{**row, "prompting": "late"}]
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert aggregate_trials(path).frame["prompting"].tolist() == ["", "late"]
 
 
 def test_types_of_parquet(tmp_path):
@@ -139,14 +141,6 @@ def test_types_of_parquet(tmp_path):
         same(found[summed(frame).columns], summed(frame))
     lists = frame.assign(item=[[1]] * len(frame))
     assert "no text or number" in refused(write(lists, tmp_path / "lists.parquet"))
-
-
-def test_a_key_that_comes_late_is_not_lost(tmp_path):
-    row = {"model": "m", "language": "en", "item": 1, "correct": 1}
-    rows = [row] * 5000 + [{**row, "prompting": "late"}]
-    path = tmp_path / "log.jsonl"
-    path.write_text("\n".join(map(json.dumps, rows)))
-    assert aggregate_trials(path).frame["prompting"].tolist() == ["", "late"]
 
 
 def broken_rows() -> list[str]:

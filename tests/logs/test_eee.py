@@ -84,7 +84,7 @@ def test_a_row_for_each_metric_or_filter(log):
     assert len(read(log(*rows)).frame) == 2
 
 
-def test_fields_that_say_something_else_are_asked_for(log):
+def test_fields_that_say_something_else_or_nothing(log):
     path = log(row("q1", True, score=0.9), row("q2", False, score=0.4))
     assert "is_correct means little" in failing(path)
     assert read(path, threshold=0.3).frame["n_correct"].tolist() == [1, 1]
@@ -92,9 +92,6 @@ def test_fields_that_say_something_else_are_asked_for(log):
     path = log(row("q1", True, score=0.0))
     assert "differ" in failing(path)
     assert read(path, metric="score").frame["n_correct"].tolist() == [0]
-
-
-def test_what_is_no_answer_is_dropped_and_counted(log):
     nan = row("q2", None, score=float("nan"))
     rows = [row("q1"), nan, row("q3", False, error="time is up"), row("q4", [1])]
     trials = read(log(*rows))

@@ -6,8 +6,8 @@ from functools import partial
 
 import make_logs
 import pytest
-from logs_inspect import MODEL, header, members, sample, write_log, write_zip
-from make_logs import counts
+from make_logs import EEE_MODEL as MODEL
+from make_logs import counts, header, members, sample, write_log, write_zip
 
 from hatlib.errors import InputError
 from hatlib.logs import reading
@@ -189,6 +189,9 @@ def test_odd_archives_and_newer_logs(log, tmp_path):
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning):
         archive.writestr("samples/1_epoch_1.json", "{}")
     assert "two files of one name" in failing(path)
+    whole = log(sample(1)).read_bytes()  # two names for one file
+    path.write_bytes(whole.replace(b"samples/1", b"samples/2", 1))
+    assert failing(path)
     path = write_zip(tmp_path / "a.eval", members(header(), [sample(1)]), number=95)
     assert "packed in an unknown way" in failing(path)
     path = log(sample(1), head=header(DE, version=3))

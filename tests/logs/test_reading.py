@@ -8,10 +8,8 @@ import os
 import random
 import re
 import tracemalloc
-import zipfile
 from pathlib import Path
 
-import logs_inspect
 import make_logs
 import numpy as np
 import pandas as pd
@@ -48,7 +46,13 @@ HOSTILE_BYTES = {  # what lm-eval says of files that hold such bytes
     "not JSON": [
         *(ROW + b'{"doc_id": 2, "ac', b'{"doc_id": 1, "acc": "\0"}\n', b"null\n", b"\0\0", b"no"),
         *(b"[" * 100_000, b'{"doc_id": ' + b"9" * 5000 + b"}", b"<!DOCTYPE html><html>" * 100),
-        *(b"BZh91AYrest", b"PK\x03\x04 x", b"PAR1 x", b"PAR1" + b"\0" * 100 + b"PAR1"),
+        *(
+            b"BZh91AYrest",
+            b"PK\x03\x04 x",
+            b"PK\x05\x06",
+            b"PAR1 x",
+            b"PAR1" + b"\0" * 100 + b"PAR1",
+        ),
         *(b"item,correct\n", b"item,item\n1,1\n", b"item,correct\n\xff,1\n"),
         *(b"item,correct\n1,\0\n", b'item,correct\n"1,1\n', b"item,correct\n1,1,1\n" * 100),
     ],
@@ -80,28 +84,6 @@ def test_a_long_line_a_long_file_and_a_bomb_end_in_time(tmp_path, monkeypatch):
     for line in (b"bad\n", b"\xff\n"):  # they do not fill the screen
         path.write_bytes(line * 1200)
         assert len(refused(path).splitlines()) <= reading.MAX_BAD_LINES + 2
-
-
-def zipped(path, entries, **options):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, **options) as archive:
-        for name, content in entries:
-            archive.writestr(name, content)
-    return path
-
-
-def unzipped(path, problems):
-    return dict(reading.members(path, lambda name: True, problems))
-
-
-def test_damaged_zip_files(tmp_path):
-    whole = zipped(tmp_path / "a.eval", [("a.json", "{}" * 500)]).read_bytes()
-    renamed = whole.replace(b"a.json", b"b.json", 1)
-    with pytest.warns(UserWarning, match="Duplicate"):
-        twice = zipped(tmp_path / "c.eval", [("a", "1"), ("a", "2")]).read_bytes()
-    for content in (whole[:-30], whole[:40], b"PK\x05\x06", b"", renamed, twice):
-        path, problems = tmp_path / "b.eval", reading.Notes()
-        path.write_bytes(content)
-        assert unzipped(path, problems) == {} and problems.problems, content[:10]
 
 
 def test_links_are_not_followed_out_of_the_folder(tmp_path):
@@ -230,15 +212,12 @@ NO_TASKS = [
 ]
 
 
-def test_names_of_tasks():
+def test_names_of_tasks_and_languages():
     for line in TASKS.strip().splitlines():
         name, *expected = (part.strip() for part in line.split("|"))
         task = task_of(name)
         assert task and [task.benchmark, task.language, task.subject, task.prompting] == expected
     assert not any(map(task_of, [*NO_TASKS, "x" * 99999]))
-
-
-def test_two_languages_of_belebele_never_become_one():
     codes = "arb_Arab arb_Latn ben_Beng ben_Latn hin_Deva hin_Latn npi_Deva npi_Latn sin_Sinh "
     codes += "sin_Latn urd_Arab urd_Latn zho_Hans zho_Hant acm_Arab ary_Arab pes_Arab nob_Latn"
     standard = [language_in(code) for code in codes.split()]
@@ -288,14 +267,11 @@ def test_keys_that_agree_in_part_or_cannot_be_checked_are_told():
     assert "other versions" in pair(pd.concat([frame, other]))[1][-1]
 
 
-def test_ids_that_differ_by_their_language_only_are_one():
+def test_ids_that_differ_between_languages():
     paired, lines = pair(trials({"en": LETTERS, "de": LETTERS}, "q_{}_{}"))
     assert paired["item"].nunique() == 200 and "q_de_0 is q_*_0" in lines[0]
     with pytest.raises(InputError, match="other questions"):
         pair(trials({"en": LETTERS, "de": OTHERS}, "q_{}_{}"))
-
-
-def test_ids_that_no_language_shares_need_the_order():
     frame = trials({"en": LETTERS, "de": LETTERS}, "{0}{0}-{1}")
     with pytest.raises(InputError, match="--pair-by order"):
         pair(frame)
@@ -357,8 +333,8 @@ def test_from_logs_to_answers_in_little_memory(tmp_path, program):
             write_lines(tmp_path / f"{code}.jsonl", rows)
         else:
             more = [{"target": str(i % 9), "messages": pad} for i in range(n)]
-            rows = [logs_inspect.sample(f"q{i}", "IC"[ok], e, **more[i]) for i, e, ok in pairs]
-            logs_inspect.write_log(tmp_path / f"{code}.eval", logs_inspect.header(task), rows)
+            rows = [make_logs.sample(f"q{i}", "IC"[ok], e, **more[i]) for i, e, ok in pairs]
+            make_logs.write_log(tmp_path / f"{code}.eval", make_logs.header(task), rows)
     tracemalloc.start()
     imported = import_logs(program, tmp_path)
     assert tracemalloc.get_traced_memory()[1] < 5_000_000

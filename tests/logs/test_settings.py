@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from logs_inspect import header, sample, write_log
-from make_logs import answer_keys, eee_row, lm_eval_rows, refused, write_lines
+from make_logs import (
+    answer_keys,
+    eee_row,
+    header,
+    lm_eval_rows,
+    refused,
+    sample,
+    write_lines,
+    write_log,
+)
 
 from hatlib.logs import import_logs
 from hatlib.logs.settings import flat
