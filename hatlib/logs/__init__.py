@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,32 +32,17 @@ from hatlib.words import counted
 #: The formats, each with the module and class that reads it.
 FORMATS: dict[str, str] = {name: said["reader"] for name, said in WHERE["formats"].items()}
 
-__all__ = ["FORMATS", "ImportReport", "Imported", "Options", "Trials", "import_logs", "read_trials"]
-
-
-@dataclass(frozen=True)
-class Trials:
-    """What the reader of a format gives, before items are paired.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        Counts of right answers: `hatlib.logs.common.TRIAL_COLUMNS`, in the order of the log.
-    notes : Notes
-        Lines for the report.
-    inputs : tuple of Path
-        The files that were read.
-    """
-
-    frame: pd.DataFrame
-    notes: Notes
-    inputs: tuple[Path, ...] = ()
+__all__ = ["FORMATS", "ImportReport", "Imported", "Options", "import_logs"]
 
 
 def read_trials(
     format: str, paths: Sequence[str | Path], options: Options, notes: Notes | None = None
-) -> Trials:
-    """Read the logs of one program, without pairing items across languages."""
+) -> Imported:
+    """Read the logs of one program, without pairing items across languages.
+
+    The table is one of counts of right answers, `hatlib.logs.common.TRIAL_COLUMNS`, in the order
+    of the log.
+    """
     notes = notes or Notes()
     module, name = FORMATS[format].split(".")
     kind: type[Format] = getattr(import_module(f"hatlib.logs.{module}"), name)
@@ -65,7 +50,7 @@ def read_trials(
     with tempfile.TemporaryDirectory(prefix="hat-import-") as folder:
         named, what = (reader.wanted, reader.beside), reader.files + reader.hint
         found = find_files(paths, named, notes, Path(folder), what)
-        return Trials(counts(reader, found), notes, tuple(file.path for file in found.files))
+        return Imported(counts(reader, found), notes, tuple(file.path for file in found.files))
 
 
 def import_logs(

@@ -219,9 +219,9 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
     compare_settings(placed, settings, options.mixed, notes)
     pairs = rows[[*_TRIAL, "task"]].drop_duplicates()
     both = pairs[pairs.duplicated(_TRIAL, keep=False)]
-    for (model_, benchmark, code), mine in both.groupby(["model", "benchmark", "language"]):
+    for (who, benchmark, code), mine in both.groupby(["model", "benchmark", "language"]):
         names = listing(sorted(mine["task"].unique()))
-        notes.refuse("several-tasks", value=names, model=model_, benchmark=benchmark, code=code)
+        notes.refuse("several-tasks", value=names, model=who, benchmark=benchmark, code=code)
     notes.stop()
     rows = _once(rows, reader)
     parts = [

@@ -248,10 +248,7 @@ class Long(Format, name="long"):
             told = tries.map(lambda texts: normalised(texts[0]))
             frame["parsed"] = (told != "").astype(float)
             frame["=correct"] = [float(a in b) for a, b in zip(told, right, strict=True)]
-            several = tries.map(len) > 1
-            remedy = "Make each a row (in pandas: explode)."
-            about_it = {"column": "prediction", "remedy": remedy}
-            faults.append(("several answers in one", several, about_it))
+            faults.append(("several answers in one", tries.map(len) > 1, _EXPLODE))
             faults.append(("no right answer", right.map(len) == 0, {"column": "key"}))
             self.notes.note("chosen", "compared", what="the answer is the same as --gold")
             self.example = "{!r} is not {!r}".format(*rows[["prediction", "key"]].iloc[0])
@@ -305,12 +302,14 @@ class Long(Format, name="long"):
         several_forms = forms[forms["nunique"] > 1].groupby(["model", "benchmark", "language"])
         for (model, benchmark, code), mine in several_forms:
             about = {"n": counted(len(mine), "item"), "benchmark": benchmark, "model": model}
-            forms_ = listing(mine["unique"].iloc[0])
-            self.notes.refuse("spellings", value=forms_, code=code, **about)
+            self.notes.refuse(
+                "spellings", value=listing(mine["unique"].iloc[0]), code=code, **about
+            )
         return rows.drop(columns="counted")
 
 
 _NO_SCORE = "neither a number nor yes or no"
+_EXPLODE = {"column": "prediction", "remedy": "Make each a row (in pandas: explode)."}
 
 
 def _mapped(rows: pd.DataFrame, name: str, function: Callable[[str], Any]) -> pd.Series:

@@ -168,13 +168,13 @@ class OpenCompass(Format, name="opencompass"):
             answers = details or value
             if isinstance(answers, list):
                 answers = {str(number): answer for number, answer in enumerate(answers)}
-            found_ = [
+            kept = [
                 {**answer, "item": f"{shard}/{number}" if shard else number}
                 for number, answer in mapping(answers).items()
                 if number.isdigit() and mapping(answer)
             ]
-            run = Run(file, model, clean(dataset), about={"answers": found_})
-            if found_:
+            run = Run(file, model, clean(dataset), about={"answers": kept})
+            if kept:
                 runs[bool(details)].append(run)
             else:
                 self.notes.note("dropped", "details", file=file.name)

@@ -23,7 +23,7 @@ def test_rows_are_answers(log):
     first = trials.frame.iloc[0]
     assert (first["model"], first["benchmark"], first["key"]) == (MODEL, "mgsm", "7")
     assert first["prompting"] == "direct"
-    assert trials.notes.read == [f"{MODEL}: 1 task, 2 rows."]
+    assert trials.report.read == [f"{MODEL}: 1 task, 2 rows."]
     asked = {"raw": "?", "reference": ["Bern"], "choices": ["Rom", "Bern"]}
     assert read(log(row(input=asked))).frame["key"].tolist() == ["B"]
     about = {"language": "Swahili", "item": "x", "source_language": "en", "prompting": "p"}
@@ -37,12 +37,12 @@ def test_versions_and_aggregate_results(log, tmp_path):
     old["evaluation"] = {"score": True, "is_correct": True}
     trials = read(log(old))
     assert trials.frame[["n_correct", "key"]].to_numpy().tolist() == [[1, "1000"]]
-    assert not trials.notes.assumed
-    assert "9.9" in read(log(row(schema_version="9.9"))).notes.assumed[0]
+    assert not trials.report.assumed
+    assert "9.9" in read(log(row(schema_version="9.9"))).report.assumed[0]
     (tmp_path / "a.json").write_text('{"evaluation_results": []}')
     log({"evaluation_results": [], "model_info": {}}, name="aggregate.jsonl")
     trials = read(tmp_path)
-    assert len(trials.frame) == 1 and "no rows" in str(trials.notes.dropped)
+    assert len(trials.frame) == 1 and "no rows" in str(trials.report.dropped)
 
 
 def test_epochs_are_trials_and_copies_are_not(log, tmp_path):
@@ -53,7 +53,7 @@ def test_epochs_are_trials_and_copies_are_not(log, tmp_path):
     log(row("q2"), row("q3"), name="b.jsonl")
     trials = read(tmp_path)
     assert counts(trials) == [["de", "q1", 1, 3], ["de", "q2", 1, 2], ["de", "q3", 1, 1]]
-    assert "3 rows that repeat a trial." in trials.notes.dropped
+    assert "3 rows that repeat a trial." in trials.report.dropped
 
 
 def test_the_newest_of_two_evaluations(log, tmp_path):
@@ -61,7 +61,7 @@ def test_the_newest_of_two_evaluations(log, tmp_path):
     log(row("q1", True, evaluation_id="x/1900000001.5"), name="b.jsonl")
     trials = read(tmp_path)
     assert counts(trials) == [["de", "q1", 1, 1]]
-    assert "1 row of items that another log holds, newer or complete." in trials.notes.dropped
+    assert "1 row of items that another log holds, newer or complete." in trials.report.dropped
     log(row("q1", True, evaluation_id="undated"), name="c.jsonl")
     assert "not dated" in failing(tmp_path)
 
@@ -96,7 +96,7 @@ def test_fields_that_say_something_else_or_nothing(log):
     rows = [row("q1"), nan, row("q3", False, error="time is up"), row("q4", [1])]
     trials = read(log(*rows))
     assert counts(trials) == [["de", "q1", 1, 1]]
-    said = " ".join(trials.notes.dropped)
+    said = " ".join(trials.report.dropped)
     assert "1 row lost to an error." in said and "without a value of is_correct" in said
 
 

@@ -35,14 +35,14 @@ def test_epochs_are_trials_of_one_item(log, form):
     assert set(trials.frame["model"]) == {MODEL} and set(trials.frame["benchmark"]) == {"mgsm"}
     trials = read(log(*[sample(1)] * 3, form="json"))
     assert counts(trials) == [["de", "1", 1, 1]]
-    assert "2 samples that repeat a trial." in trials.notes.dropped
+    assert "2 samples that repeat a trial." in trials.report.dropped
 
 
 def test_values_of_scores(log):
     values = ["C", True, 1, "yes", "I", "N", False, 0.0]
     trials = read(log(*map(sample, range(8), values)))
     assert trials.frame["n_correct"].tolist() == [1] * 4 + [0] * 4
-    assert "1 sample: no answer (N) counts as wrong" in str(trials.notes)
+    assert "1 sample: no answer (N) counts as wrong" in str(trials.report)
 
 
 def test_what_counts_as_right_is_asked_for(log):
@@ -67,7 +67,7 @@ def test_what_is_no_answer_is_dropped_and_counted(log):
     head = header(DE, results={"total_samples": 9})
     trials = read(log(*samples, head=head, form="json"))
     assert counts(trials) == [["de", "1", 1, 1], ["de", "7", 1, 1]]
-    said = str(trials.notes)
+    said = str(trials.report)
     for line in ("1 sample lost to an error.", "1 sample declared invalid.", "without a value of"):
         assert line in said
     assert "2 of 9 samples that were asked are not in the log" in said
@@ -83,7 +83,7 @@ def test_logs_that_lack_something(log, tmp_path):
     files = members(header(), [sample(1), sample(2)])
     del files["header.json"]
     trials = read(write_zip(tmp_path / "a.eval", files))
-    assert len(trials.frame) == 2 and "did not finish" in trials.notes.assumed[0]
+    assert len(trials.frame) == 2 and "did not finish" in trials.report.assumed[0]
     first = {"version": 1, "score": {"value": "C"}, "scores": None}
     results = {"scorer": {"name": "match"}}
     assert counts(read(log(sample(1) | first, head=header(DE, results=results))))[0][2] == 1
@@ -116,7 +116,7 @@ def test_a_retried_run_is_counted_once(log, tmp_path):
     log(sample(1, "C"), sample(3, "C"), name="2.eval")
     trials = read(tmp_path)
     assert counts(trials) == [["de", "1", 1, 1], ["de", "2", 0, 1], ["de", "3", 1, 1]]
-    assert any("another log holds" in line for line in trials.notes.dropped)
+    assert any("another log holds" in line for line in trials.report.dropped)
 
 
 def test_runs_that_differ(log, tmp_path):
@@ -169,7 +169,7 @@ def test_hostile_names_are_one_line(log):
     trials = read(log(*samples, head=head, form="json"))
     for name in ("model", "item"):
         assert all(len(text) <= 200 and text.isprintable() for text in trials.frame[name])
-    assert "3 samples without id." in trials.notes.dropped[0]
+    assert "3 samples without id." in trials.report.dropped[0]
 
 
 def test_mixed_types_and_other_json(log, tmp_path):
@@ -181,7 +181,7 @@ def test_mixed_types_and_other_json(log, tmp_path):
     (tmp_path / "broken.json").write_text("{")
     trials = read(tmp_path)
     assert [item for _, item, *_ in counts(trials)] == ["1", "5"]
-    assert sum("no Inspect log" in line for line in trials.notes.dropped) == 2
+    assert sum("no Inspect log" in line for line in trials.report.dropped) == 2
 
 
 def test_odd_archives_and_newer_logs(log, tmp_path):
@@ -195,4 +195,4 @@ def test_odd_archives_and_newer_logs(log, tmp_path):
     path = write_zip(tmp_path / "a.eval", members(header(), [sample(1)]), number=95)
     assert "packed in an unknown way" in failing(path)
     path = log(sample(1), head=header(DE, version=3))
-    assert "Version 3" in read(path).notes.assumed[0]
+    assert "Version 3" in read(path).report.assumed[0]

@@ -40,7 +40,7 @@ def test_forms_of_tables(tmp_path, end):
     trials = read(table(tmp_path / f"a.{end}", ROWS))
     assert counts(trials) == [["de", "1", 0, 1], ["de", "2", 1, 1], ["en", "1", 1, 1]]
     assert set(trials.frame["model"]) == {"m"} and set(trials.frame["benchmark"]) == {"riddles"}
-    assert "item: column question_id." in trials.notes.chosen and len(read(tmp_path).frame) == 3
+    assert "item: column question_id." in trials.report.chosen and len(read(tmp_path).frame) == 3
 
 
 def test_a_spreadsheet_is_a_table(tmp_path, monkeypatch):
@@ -129,7 +129,7 @@ TWO, NAMED = {"item": [1, 2]}, {"id": [1], "name": ["q"], "ok": [1]}
 )
 def test_what_says_that_an_answer_is_right(tmp_path, rows, options, right, told):
     trials = read(table(tmp_path / "a.csv", rows), **DE, **options)
-    assert trials.frame["n_correct"].tolist() == right and told in str(trials.notes)
+    assert trials.frame["n_correct"].tolist() == right and told in str(trials.report)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_what_a_table_may_say_of_its_items(tmp_path):
     table(tmp_path / "copy.csv", frame)
     trials = read(tmp_path, columns={"key": ""})
     assert set(trials.frame["key"]) == {""} and trials.frame["n_trials"].sum() == 3
-    assert "a copy of" in trials.notes.dropped[-1]
+    assert "a copy of" in trials.report.dropped[-1]
 
 
 def test_the_name_of_the_file(tmp_path):
