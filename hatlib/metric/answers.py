@@ -308,10 +308,11 @@ def _pairs(counts: Counts) -> Floats:
 
 
 def _correlation(pairs: Floats, one_out: bool = False) -> tuple[float, float, int]:
-    """How alike answers to one prompt are (nan if unknown), and an average pair of all answers.
+    """Correlation of two answers to one prompt, of two of an item, and the items behind it.
 
-    The last number is the items behind it. For all models together it is one value, which is
-    steadier. The average may be over the answers that are left without those to one prompt.
+    From the `_pairs` of one model or, which is steadier, of all. The first is nan and the second 0
+    where they are not known. With `one_out`, the two answers of an item are among those that are
+    left without one prompt.
     """
     right, total, same_right, same, prompts = pairs
     across = total * (total - 1) - same
