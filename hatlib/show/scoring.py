@@ -30,10 +30,7 @@ SPARE = ("ratio", "gap", "T", "S", "sd 0, 1, 2")
 """Columns that a narrow terminal does without, in this order."""
 
 INTERVALS = ", with {percent:g}% intervals from {draws} redraws of the items"
-
 _ROUND = 6  # decimals in JSON: the same seed gives the same text on any machine
-
-# Scores -------------------------------------------------------------------------------------------
 
 
 def scores_text(scores: HatScores, form: str, *, every: bool = False) -> str:
@@ -71,7 +68,8 @@ def scores_text(scores: HatScores, form: str, *, every: bool = False) -> str:
         if not every:
             cells = cells.drop(columns="target")
         about = settings(b) + (f"; every score: {_short(shared)}" if shared else "")
-        parts.append(titled(_name(scores, b), about, cells, form, spare=SPARE))
+        name = scores.names.get(b.benchmark, b.benchmark)
+        parts.append(titled(name, about, cells, form, spare=SPARE))
     return "\n\n".join([*parts, *flag_legend(table["flag"], form)])
 
 
@@ -144,10 +142,6 @@ def settings(b: BenchmarkScores) -> str:
     )
 
 
-def _name(scores: HatScores, b: BenchmarkScores) -> str:
-    return scores.names.get(b.benchmark, b.benchmark)
-
-
 def _flags(text: str) -> list[Flag]:
     """The flags of a cell of the column ``flag``."""
     return [Flag(name) for name in text.split("; ") if name]
@@ -210,9 +204,6 @@ def notes(scores: HatScores) -> list[str]:
 def benchmark_notes(scores: HatScores) -> list[str]:
     """What was chosen, assumed or seen, benchmark by benchmark."""
     return [f"{b.benchmark}: {note_text(note)}" for b in scores.benchmarks for note in b.notes]
-
-
-# More ---------------------------------------------------------------------------------------------
 
 
 def checks(scores: HatScores, responses: Responses, *, seed: int = 0) -> pd.DataFrame:
@@ -282,13 +273,10 @@ def more_text(scores: HatScores, responses: Responses, form: str, *, seed: int =
             }
         )
         cells = cells[[c for c in cells if c == "model" or (cells[c] != NONE).any()]]
-        texts.append(
-            titled(f"{_name(scores, b)}: more", LEGEND["more"], cells, form, spare=("SIBTEST",))
-        )
+        name = scores.names.get(b.benchmark, b.benchmark)
+        texts.append(titled(f"{name}: more", LEGEND["more"], cells, form, spare=("SIBTEST",)))
     return "\n\n".join(texts)
 
-
-# JSON ---------------------------------------------------------------------------------------------
 
 _SCORE_COLUMNS = ("model", "hat", "low", "high")
 _RANK_COLUMNS = (*_SCORE_COLUMNS, "tie_group", "rank_low", "rank_high")
@@ -335,14 +323,9 @@ def _document(scores: HatScores, results: list[dict[str, Any]]) -> str:
 
 def _listed(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
     """Rows of a table with the column ``flag`` for JSON."""
-    return [
-        {**{name: _plain(row[name]) for name in columns}, "flags": _names(row["flag"])}
-        for row in table.to_dict("records")
-    ]
-
-
-def _names(text: str) -> list[str]:
-    return [flag.value for flag in _flags(text)]
+    flags = [[flag.value for flag in _flags(text)] for text in table["flag"]]
+    rows = zip(table[list(columns)].to_dict("records"), flags, strict=True)
+    return [{name: _plain(row[name]) for name in columns} | {"flags": own} for row, own in rows]
 
 
 def _plain(value: Any) -> Any:
@@ -353,8 +336,6 @@ def _plain(value: Any) -> Any:
         return None
     return int(value) if isinstance(value, int | np.integer) else round(float(value), _ROUND)
 
-
-# Two models ---------------------------------------------------------------------------------------
 
 _MEASURES = {
     "source_accuracy": "source accuracy",
@@ -411,8 +392,8 @@ def comparison(scores: HatScores, a: str, b: str, *, benchmark: str, target: str
         "told_apart": bool(pair["told_apart"].iloc[0]) if len(pair) else None,
         "tie_group_a": groups.get(id_a) or None,
         "tie_group_b": groups.get(id_b) or None,
-        "flags_a": _names(flags[id_a]),
-        "flags_b": _names(flags[id_b]),
+        "flags_a": [flag.value for flag in _flags(flags[id_a])],
+        "flags_b": [flag.value for flag in _flags(flags[id_b])],
         "metrics": [
             {str(name): _plain(value) for name, value in row.items()}
             for row in two.metrics.to_dict("records")
