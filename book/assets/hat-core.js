@@ -384,7 +384,7 @@ function hatCore() {
       if (table.languages.indexOf(source) < 0) return refuse(noSource("no answer to " + name, "answers", source, table.languages));
       var doubt = level === undefined ? doubtChance(table, source) : "";
       if (doubt) return refuse(doubt);
-      found.push(score(table, Object.assign({}, job, { source: source, chance: level || 0, unsaid: level === undefined })));
+      found.push(score(table, Object.assign({}, job, { source: source, chance: level || 0, unsaid: level === undefined }))); // and looked at
     });
     return read.problems.length ? [] : found;
   }
@@ -927,6 +927,7 @@ function hatCore() {
   /* A chance level that the source answers fit much better than the one told, or null: an
      item-response model is fitted at each, as guesses leave a floor under weak models' answers. */
   function likelierChance(table, source, told) {
+    table = countedOnce(table, source).table;
     var nL = table.languages.length, nI = table.nItems, s = table.languages.indexOf(source);
     function accuracy(r) {
       var n = 0, sum = 0, square = 0;
@@ -1246,8 +1247,7 @@ function hatCore() {
       for (b = 0; b < draws; b++) square += Math.pow(values[b * nT + t] - mean, 2);
       return draws > 1 ? Math.sqrt(square / (draws - 1)) : NaN;
     }
-    var seen = options.unsaid && !once.names.length; // a level that nobody has said was looked at before
-    var likelier = draws && !seen ? likelierChance(table, options.source, chance) : null;
+    var likelier = draws && !options.unsaid ? likelierChance(table, options.source, chance) : null;
     var rowsOut = [], differ = disagreements(), s0 = table.languages.indexOf(options.source), nL = table.languages.length;
     function unread(m, t) { // difference to the source language
       var from = m * nL, gaps = data.targets.map(function (code) { return table.unread[from + table.languages.indexOf(code)] - table.unread[from + s0]; });
