@@ -199,6 +199,8 @@ def repeated(counts: Counts) -> Bools:
 def repeats_once(counts: Counts) -> tuple[Counts, Bools]:
     """Answers that only repeat count once; with the models whose answers do, see `repeated`."""
     same = repeated(counts)
+    if not same.any():
+        return counts, same
     k, n = counts.source_correct, counts.source_trials
     many = same[:, None] & (n > 0)
     k, n = np.where(many, 2 * k > n, k).astype(np.int64), np.where(many, 1, n)
