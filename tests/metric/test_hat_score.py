@@ -14,14 +14,7 @@ from oracles import hat as oracle
 from oracles.made import made, part, without
 
 import hatlib
-from hatlib import (
-    Standard,
-    bundled_standard,
-    hat_scores,
-    load_responses,
-    resample,
-    simulate_answers,
-)
+from hatlib import Standard, bundled_standard, hat_scores, load_responses, simulate_answers
 from hatlib.data.tables import data_folder
 from hatlib.errors import InputError
 from hatlib.metric import profile as fitting
@@ -34,13 +27,7 @@ from hatlib.metric.hardness import (
 )
 from hatlib.metric.pooled import fit_item_response, pooled_hardness
 from hatlib.metric.profile import PROFILE_NAMES, TERMS, fit_profiles
-from hatlib.metric.reference import (
-    STANDARDS,
-    SUPPORTED,
-    items_in_slices,
-    support_of,
-    uniform_reference,
-)
+from hatlib.metric.reference import SUPPORTED, items_in_slices, support_of, uniform_reference
 from hatlib.metric.score import score_counts, score_table
 from hatlib.metric.sufficient import mean_rates, merge_tables, tabulate
 from hatlib.show.scoring import scores_json
@@ -123,15 +110,13 @@ def test_leaving_a_model_out_is_bayes_without_it():
 @pytest.mark.parametrize("profile", ["adaptive", "shared"])
 @pytest.mark.parametrize("chance", [0.0, 0.25])
 def test_the_mixed_model_is_at_the_minimum_of_its_objective(profile, chance):
-    counts, _ = simulated(
-        [-1, 0.5, 2], ["linear", "steep", "shift"], n_items=200, chance=chance, rng=5
-    )
+    profiles = ["linear", "steep", "shift"]
+    counts, _ = simulated([-1, 0.5, 2], profiles, n_items=200, chance=chance, rng=5)
     table = tabulate(counts)
     hard = self_hardness(table)
     fit = fit_profiles(table, hard, profile)
-    common_sd = np.append(
-        fitting.COMMON_SD[:2], fitting.COMMON_SD[2] * fitting.DECAY ** np.arange(TERMS - 2)
-    )
+    bends = fitting.COMMON_SD[2] * fitting.DECAY ** np.arange(TERMS - 2)
+    common_sd = np.append(fitting.COMMON_SD[:2], bends)
     weight, rates = uniform_reference(hard.grid, chance), mean_rates(table.rates, table.items)
     for t in range(3):
         level = fit.shape.offset[t]
@@ -248,7 +233,7 @@ def design(request):
         missing = np.zeros(counts.target_trials.shape, dtype=bool)
         missing[:, 0, :80] = missing[:, 1, -80:] = True
         counts = without(counts, target=missing)
-    return counts, resample.weights(12, None, 200, n=250)
+    return counts, hatlib.resample.weights(12, None, 200, n=250)
 
 
 @pytest.mark.parametrize(
@@ -478,10 +463,8 @@ def test_all_right_and_all_wrong(profile):
 def test_models_at_chance_are_no_reference(profile, reference):
     # Three models that fail the format are below chance; they must not turn a score over.
     rng, how = np.random.default_rng(23), {"profile": profile, "reference": reference, "draws": 20}
-    good, bad = (
-        rng.binomial(5, 0.25 + 0.75 * rng.uniform(size=200)),
-        rng.binomial(5, 0.05, (3, 200)),
-    )
+    good = rng.binomial(5, 0.25 + 0.75 * rng.uniform(size=200))
+    bad = rng.binomial(5, 0.05, (3, 200))
     counts = made(np.vstack([bad, good]), np.vstack([bad, good]), 5, 0.25)
     scores, alone = score_counts(counts, **how), score_counts(part(counts, [3]), **how)
     assert scores.flags[:3, 0].tolist() == ["source accuracy is not above chance"] * 3
@@ -629,7 +612,7 @@ FROZEN = {
 }
 
 
-@pytest.mark.parametrize("benchmark", STANDARDS)
+@pytest.mark.parametrize("benchmark", hatlib.metric.reference.STANDARDS)
 def test_a_standard_of_the_book_never_moves_and_is_used_as_it_is(benchmark):
     file = data_folder() / f"standards/{benchmark}.json"
     assert hashlib.sha256(file.read_bytes()).hexdigest() == FROZEN[benchmark]
@@ -650,13 +633,11 @@ def test_a_standard_of_the_book_never_moves_and_is_used_as_it_is(benchmark):
 
 
 def test_the_score_does_not_depend_on_ability_but_the_plugin_does():
-    abilities, repeats = np.linspace(-2.5, 2.5, 5), 20
+    abilities, options = np.linspace(-2.5, 2.5, 5), {"n_items": 400, "targets": ["de"]}
     for truth in ("linear", "shift", "strong shift", "square", "steep", "flat"):
         found = {"adaptive": [], "plugin": []}
-        for seed in range(repeats):
-            counts, table = simulated(
-                abilities, truth, n_items=400, targets=["de"], rng=1000 + seed
-            )
+        for seed in range(1000, 1020):
+            counts, table = simulated(abilities, truth, rng=seed, **options)
             for profile, scores in found.items():
                 scores.append(point(counts, profile).hat[:, 1])
         runs = {name: np.ptp(np.mean(scores, axis=0)) for name, scores in found.items()}
@@ -684,13 +665,11 @@ def test_intervals_cover():
 
 def test_equal_models_are_rarely_told_apart():
     apart = discovered = 0
+    options = {"profiles": "linear", "n_items": 150, "targets": ["de"]}
     for seed in range(40):
-        data = simulate_answers(
-            [0.0] * 5, profiles="linear", n_items=150, targets=["de"], rng=3000 + seed
-        )
-        pairs = hatlib.compare_all(
-            hat_scores(data.responses, reference="uniform", draws=200, rng=seed)
-        ).pairs
+        given = simulate_answers([0.0] * 5, rng=3000 + seed, **options).responses
+        scores = hat_scores(given, reference="uniform", draws=200, rng=seed)
+        pairs = hatlib.compare_all(scores).pairs
         apart += pairs["told_apart"].any()
         discovered += (pairs["q_value"] < 0.05).any()
     # 2 of 40 are expected; 7 or more come in 1 of 300 such tests.
