@@ -94,6 +94,8 @@ def _findings_cards(site: Site) -> dict[str, Any]:
         card["said"] = re.sub(r"\*\*([^*]+?[.])( [^*]+)\*\*", r"**\1**\2", said)
         same = records[(records["page"] == card["page"]) & (records["about"] == card["about"])]
         fell = same[same["answer"] == "lower"]
+        if card["about"] == "date":  # the headline has named the family
+            card["said"] = re.sub(r"\*\* [^*]*? \\\((.*)\\\)\.$", r"** \1.", card["said"])
         if card["about"] == "date" and card["answer"] == "higher" and len(fell):
             names = joined(fell["subject"].str.split(" (", regex=False).str[0].tolist())
             sure = (fell["grade"] == "firm").all()
