@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from make_logs import table
 from typer.testing import CliRunner
 
 import hatlib
@@ -66,14 +67,7 @@ def same(found: pd.DataFrame, expected: pd.DataFrame, **options: bool) -> None:
 
 
 def write(frame: pd.DataFrame, path: Path) -> Path:
-    name = path.name
-    if name.endswith(".parquet"):
-        frame.to_parquet(path)
-    elif ".csv" in name:
-        frame.to_csv(path, index=False)
-    else:
-        frame.to_json(path, orient="records", lines=True)
-    return path
+    return table(path, frame)
 
 
 def refused(*arguments: object, **options: object) -> str:
@@ -159,21 +153,16 @@ def test_rows_that_cannot_be_used(tmp_path):
     with pytest.raises(InputError) as error:
         aggregate_trials(path)
     found = [(p.what, p.row, p.column) for p in error.value.problems]
-    for what, lines in (
-        ("4 rows: a correct that is neither 1 nor 0", (7, 8, 9, 10)),
-        ("no model", (4,)),
-        ("not a language code", (5,)),
-        ("no item", (6,)),
-        ("5 rows: no JSON object", range(3, 20)),
-        ("chance_level", range(3, 20)),
-    ):
+    wanted = {"4 rows: a correct that is neither 1 nor 0": (7, 8, 9, 10), "no model": (4,)}
+    wanted |= {"not a language code": (5,), "no item": (6,)}
+    wanted |= dict.fromkeys(["5 rows: no JSON object", "chance_level"], range(3, 20))
+    for what, lines in wanted.items():
         assert any(what in told and row in lines for told, row, _ in found), (what, found)
     found = aggregate_trials(path, drop=True)  # they can be left out, and are counted
-    table = found.frame[["language", "n_correct", "n_trials"]].to_numpy().tolist()
-    assert table == [["de", 1, 1], ["en", 1, 1]]
+    counts = found.frame[["language", "n_correct", "n_trials"]].to_numpy().tolist()
+    assert counts == [["de", 1, 1], ["en", 1, 1]]
     assert (found.n_read, found.n_used, sum(found.left_out.values())) == (16, 2, 14)
     assert "neither 1 nor 0" in str(found.report)
-
     for row, told in (("", "no row"), ("m,en,1,x\n", "neither")):  # nothing is left
         (tmp_path / "log.csv").write_text(f"model,language,item,correct\n{row}")
         assert told in refused(tmp_path / "log.csv", drop=True)
@@ -199,12 +188,9 @@ def test_files_that_break_further_down(tmp_path):
 
 @pytest.mark.parametrize("end", ENDS)
 def test_hostile_names_are_names(tmp_path, end):
-    frame = pd.DataFrame(
-        [(m, code, m, 1) for m in HOSTILE for code in ("en", "de")],
-        columns=["model", "language", "item", "correct"],
-    )
-    for column in ("cluster", "prompting", "benchmark"):
-        frame[column] = frame["model"]
+    columns = ["model", "item", "cluster", "prompting", "benchmark"]
+    rows = [dict.fromkeys(columns, m) | {"language": c} for m in HOSTILE for c in ("en", "de")]
+    frame = pd.DataFrame(rows).assign(correct=1)
     folder = tmp_path / "it's * [a] 'folder'; --"
     folder.mkdir()
     path = write(frame, folder / f"$(x) 'a' [b] *?{end}")
@@ -234,15 +220,10 @@ def test_no_other_file_can_be_opened(tmp_path):
     with door.connection:
         rows = door.rows({"item": "item"})
         assert door.connection.execute(f"SELECT count(*) FROM ({rows})").fetchone() == (10,)
-        for statement in (
-            f"SELECT * FROM read_csv('{secret}')",
-            f"COPY (SELECT 1) TO '{tmp_path}/new.csv'",
-            "INSTALL httpfs",
-            "SELECT * FROM 'https://example.org/x.csv'",
-            "SET enable_external_access = true",
-            f"SET allowed_directories = ['{tmp_path}']",
-            "SELECT * FROM secret",
-        ):
+        asked = [f"SELECT * FROM read_csv('{secret}')", f"COPY (SELECT 1) TO '{tmp_path}/new.csv'"]
+        asked += ["INSTALL httpfs", "SELECT * FROM 'https://example.org/x.csv'"]
+        asked += [f"SET allowed_directories = ['{tmp_path}']", "SELECT * FROM secret"]
+        for statement in [*asked, "SET enable_external_access = true"]:
             with pytest.raises(duckdb.Error):
                 door.connection.execute(statement)
     assert not [*tmp_path.glob("new.*")]
@@ -317,24 +298,22 @@ def test_the_lines_of_the_page_give_the_same_on_each_engine(tmp_path, is_dirty):
 
 
 def test_shards_add_up_to_the_scores_of_the_whole(tmp_path):
-    simulated = hatlib.simulate_answers(
-        abilities=[-1.0, 0.0, 1.0, 2.0], n_items=120, n_trials=4, targets=["de", "sw"], rng=3
-    )
-    answers = simulated.responses.frame
+    given = {"abilities": [-1.0, 0.0, 1.0, 2.0], "n_items": 120, "n_trials": 4}
+    answers = hatlib.simulate_answers(**given, targets=["de", "sw"], rng=3).responses.frame
     each = answers.loc[answers.index.repeat(answers["n_trials"])]
     right = each.groupby(level=0).cumcount() < each["n_correct"]
     each = each[["benchmark", "model", "language", "item"]].assign(correct=right.astype(int))
     each = each.sample(frac=1, random_state=0)
 
-    def table(frame, name):
+    def added(frame, name):
         out = tmp_path / f"{name}-answers.parquet"
         aggregate_trials(write(frame, tmp_path / f"{name}.jsonl"), out=out)
         counts = hatlib.load_responses(out).counts("sim")
         return counts, tabulate(counts)
 
-    counts, whole = table(each, "whole")
+    counts, whole = added(each, "whole")
     shard = pd.util.hash_array(each["item"].to_numpy(dtype=object)) % 3
-    merged = hatlib.merge_tables([table(each[shard == k], f"shard{k}")[1] for k in range(3)])
+    merged = hatlib.merge_tables([added(each[shard == k], f"shard{k}")[1] for k in range(3)])
     merged, whole = hatlib.score_table(merged), hatlib.score_table(whole)
     direct = hatlib.score_counts(counts, hardness="self", draws=0)
     pairs = [(merged.hat, whole.hat), (merged.hat, direct.hat)]
