@@ -290,13 +290,10 @@ def test_a_judge_with_known_errors(run, tmp_path):
 
     said = [("I think Lumburg 0, no. ", 1), ("Bern ", 0), ("nearly ", 0), ("nearly ", 0)]
     said += [("I think Lumburg 0, no. ", 1)] * 4 + [("Bern ", 0)] * 4 + [("not ", 0)] * 3
-    rows = [
-        {"item": "lum-0", "language": c, "answer": f"{a}{k}", "label": label}
-        for c in SUMS
-        for k, (a, label) in enumerate(said)
-    ]
-    missed = [{"item": "zan-1", "language": "de", "answer": f"none {k}"} for k in range(5)]
-    rows += [{**row, "label": 1} for row in missed]
+    each = [{"item": "lum-0", "answer": f"{a}{k}", "label": ok} for k, (a, ok) in enumerate(said)]
+    rows = [row | {"language": c} for c in SUMS for row in each]
+    missed = {"item": "zan-1", "language": "de", "label": 1}
+    rows += [missed | {"answer": f"none {k}"} for k in range(5)]
     rows += [dict(rows[0], language=c, answer=CAPITALS["lum"][1][c] + " 0") for c in SUMS]
     labels = write(tmp_path / "labels.jsonl", rows)
     log = run("judge_check", "lenient-judge", labels=labels)

@@ -223,13 +223,10 @@ def test_tasks_that_no_rule_knows(tmp_path):
     assert set(imported.frame["language"]) == {"de"} and set(imported.frame["benchmark"]) == {"p"}
     assert "Kept all the same" in str(imported.report)
     assert "not a language code" in refused(path, language="klingonese")
-
-
-def test_two_tasks_are_not_made_one(tmp_path):
-    for variant in ("direct", "native_cot"):
-        both(tmp_path, f"mgsm_{variant}_{{}}")
-    assert set(read(tmp_path).frame["prompting"]) == {"direct", "native_cot"}
-    assert "would be one" in refused(tmp_path, prompting="mine")
+    for variant in ("direct", "native_cot"):  # two tasks are not made one
+        both(tmp_path / "two", f"mgsm_{variant}_{{}}")
+    assert set(read(tmp_path / "two").frame["prompting"]) == {"direct", "native_cot"}
+    assert "would be one" in refused(tmp_path / "two", prompting="mine")
 
 
 BAD = """
