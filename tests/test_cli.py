@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import jsonschema
@@ -238,11 +239,17 @@ def test_a_reader_that_leaves_is_no_error(root):
     assert "Traceback" not in err and "Exception" not in err
 
 
-def test_the_book_is_served_until_ctrl_c(root):
+def test_the_book_is_served_with_a_policy_until_ctrl_c(root, hat):
     (root / "_build/html").mkdir(parents=True)
     (root / "_build/html/index.html").write_text("Hello")
     with process("serve", "--port", "0", cwd=root) as running:
         assert running.stdout is not None
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\n", running.stdout.readline())
+        address = running.stdout.readline().strip()
+        port = re.sub(r"http://127\.0\.0\.1:(\d+)/", r"\1", address)
+        with urllib.request.urlopen(address) as answer:
+            assert answer.read() == b"Hello"
+            assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+        code, _, err = hat("serve", "--port", port)
+        assert code == 1 and port.isdigit() and f"port {port}" in err
         running.send_signal(signal.SIGINT)
         assert running.wait(timeout=20) == 0

@@ -286,24 +286,18 @@ def test_the_design_has_the_size_of_the_papers():
     assert (table["source_max"] - table["source_min"] > 0.3).all()
 
 
-def regression(simulated, benchmark):
-    """Effects of doubling the size, of a year and of thinking on the true score."""
+@pytest.mark.parametrize("benchmark", ["sim-free-form", "sim-factual", "sim-ten-options"])
+def test_findings_slow_with_size_clear_with_time_a_little_with_thinking(designs, benchmark):
     models = design_models()
     sized = models.dropna(subset="params_total_b")
     models = models[models["lineage"].isin(sized["lineage"])]
     effort = models["reasoning"].map({"none": 0.0, "on": 1.0})
     years = (models["release_date"] - pd.Timestamp(2025, 1, 1)) / pd.Timedelta(days=365.25)
     x = np.column_stack([np.ones(len(models)), np.log2(models["params_total_b"]), years, effort])
-    y = scores(simulated)[benchmark].loc[models["model"]]
+    y = scores(designs["findings"])[benchmark].loc[models["model"]]
     fit, residual, *_ = np.linalg.lstsq(x, y.to_numpy(), rcond=None)
-    return fit[1:], float(np.sqrt(residual.item() / len(y)))
-
-
-@pytest.mark.parametrize("benchmark", ["sim-free-form", "sim-factual", "sim-ten-options"])
-def test_findings_slow_with_size_clear_with_time_a_little_with_thinking(designs, benchmark):
-    effects, off = regression(designs["findings"], benchmark)
-    np.testing.assert_allclose(effects, [PER_DOUBLING, PER_YEAR, THINKING], atol=1e-6)
-    assert off < 1e-6  # small models are on the line of the others
+    np.testing.assert_allclose(fit[1:], [PER_DOUBLING, PER_YEAR, THINKING], atol=1e-6)
+    assert residual.item() < 1e-12 * len(y)  # small models are on the line of the others
     hat = scores(designs["findings"])[benchmark]
     assert hat["Alder 1 thinking"] - hat["Alder 1"] == pytest.approx(THINKING, abs=1e-6)
     assert hat["Alder 2 minimal"] < hat["Alder 2 low"] < hat["Alder 2 high"]

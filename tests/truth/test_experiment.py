@@ -23,6 +23,12 @@ def live() -> pd.DataFrame:
     return experiment.run(NULL, ["plugin", "default"], replications=4, draws=50)
 
 
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    """Answers without a flaw."""
+    return NULL.answers(np.random.default_rng(1))[0].frame
+
+
 def rows(**columns):
     base = {
         "estimator": "e", "flag": "", "refused": "", "low": np.nan, "high": np.nan, "shape": 0,
@@ -94,19 +100,15 @@ def test_the_catalogue_covers_the_specification():
     assert all({"breaks", "shows", "helps"} <= set(d.about) for d in situations)
 
 
-def test_a_flaw_of_no_dose_changes_nothing_but_ways_of_asking():
-    responses, _ = NULL.answers(np.random.default_rng(1))
-    frame = responses.frame
+def test_a_flaw_of_no_dose_changes_nothing_but_ways_of_asking(frame):
     kinds = {"one answer repeated", "greedy and sampled", "items shuffled", "below chance"}
     for name in FLAWS.keys() - kinds:
         flawed = FLAWS[name](frame, 0.0, np.random.default_rng(2))
         pd.testing.assert_frame_equal(flawed[list(frame)], frame, check_dtype=False)
 
 
-def test_doses_do_what_they_say():
-    responses, _ = NULL.answers(np.random.default_rng(1))
-    frame, rng = responses.frame, np.random.default_rng(2)
-    target = frame["language"] == "de"
+def test_doses_do_what_they_say(frame):
+    rng, target = np.random.default_rng(2), frame["language"] == "de"
     before = frame["n_correct"].sum()
     read = FLAWS["unreadable answers"](frame, 0.4, rng)
     kept = read["n_parsed"] / frame["n_trials"]

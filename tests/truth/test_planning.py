@@ -8,10 +8,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from benchmarks import planning as benchmark
-from hatlib import InputError, cli, simulate_answers
+from hatlib import InputError, simulate_answers
 from hatlib.show import plans
 from hatlib.thresholds import BOOK
 from hatlib.truth import planning
@@ -183,12 +182,8 @@ def test_one_answer_an_item_shows_no_scatter():
 # The command ------------------------------------------------------------------------------------
 
 
-def hat(*arguments: str):
-    return CliRunner().invoke(cli.app, ["plan", "--difference", "0.05", *arguments])
-
-
-def test_the_command():
-    document = json.loads(hat("--format", "json", "--quiet").stdout)
+def test_the_command(hat):
+    document = json.loads(hat("plan", "--difference", "0.05", "--format", "json")[1])
     assert document["plans"][0]["enough"] is True
-    said = hat("--items", "250", "--format", "csv").stdout
+    said = hat("plan", "--difference", "0.05", "--items", "250", "--format", "csv")[1]
     assert set(pd.read_csv(io.StringIO(said))["n_items"]) == {250}
