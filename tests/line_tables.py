@@ -1,7 +1,5 @@
 """Tables of runs on a known line, for the tests of what rests on lines."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """What many tests need: files, refusals, and a repository in small with tiny notebooks."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The command line, as a person meets it: messages, exit codes, files left behind."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -48,9 +46,6 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in found if "__pycache__" not in path.parts}
 
 
-# Finding one's way -----------------------------------------------------------------------------
-
-
 def test_help_is_quick():
     def seconds() -> float:
         started = time.perf_counter()
@@ -87,9 +82,6 @@ def test_notebooks_are_listed(hat):
     assert tiny["name"] == "tiny"
     assert tiny["parameters"][3] == {"name": "n", "type": "int", "default": -2, "help": "a count"}
     assert "| `name` | str | `'x'` | a name |" in hat("notebooks", "--format", "md")[1]
-
-
-# Mistakes --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -171,9 +163,6 @@ def test_outside_the_repository_the_book_says_so(hat, monkeypatch):
     monkeypatch.setattr(places, "find_root", lambda start=None: None)
     code, _, err = hat("book")
     assert code == 1 and "Clone the repository" in err
-
-
-# Runs ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.notebook

@@ -4,8 +4,6 @@ They execute the cells in this process, which is much faster than papermill. Awk
 awkward in several ways at once, where one does not hide another.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import cache
@@ -43,9 +41,6 @@ HOSTILE = [
 Parameters = dict[str, Any]
 FAST: Parameters = {"draws": 20}
 SMALL: dict[str, Parameters] = {"validation": {"replications": 2, "n_items": 60}}
-
-
-# Awkward tables --------------------------------------------------------------------------------
 
 
 def table(n: int = 8, languages: list[str] = LANGUAGES, names: list[str] | None = None) -> Any:
@@ -111,9 +106,6 @@ CASES: dict[str, tuple[Any, Parameters]] = {
 }
 
 
-# Awkward answers -------------------------------------------------------------------------------
-
-
 def answers(
     n: int = 6,
     languages: list[str] = LANGUAGES,
@@ -172,9 +164,6 @@ ANSWERS: dict[str, tuple[Any, Parameters]] = {
     "source by item": (source_by_item(), ALONE | {"source_language": "item"}),
     "hostile": (hostile_answers(), ALONE),
 }
-
-
-# Runs ------------------------------------------------------------------------------------------
 
 
 def play(name: str, parameters: Parameters) -> tuple[Any, Parameters]:
@@ -303,9 +292,6 @@ def test_shipped_data(name, built_book):
     answers = [cell for cell in nb.cells if "answer" in cell.metadata.get("tags", [])]
     assert answers
     assert all(len(cell.outputs[0].data["text/markdown"]) > 80 for cell in answers)
-
-
-# The pages on the idea -------------------------------------------------------------------------
 
 
 @cache

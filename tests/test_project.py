@@ -1,7 +1,5 @@
 """Habits of the repository: what is declared twice agrees, and notebooks are as they should be."""
 
-from __future__ import annotations
-
 import ast
 import importlib.metadata
 import json
@@ -39,9 +37,6 @@ def tracked() -> list[Path]:
         skip = {".venv", "_build", "_generated", "analyses", "vendor", "__pycache__"}
         names = [path for path in ROOT.rglob("*") if not skip & set(path.parts)]
     return [ROOT / name for name in names if (ROOT / name).is_file()]
-
-
-# What is installed -----------------------------------------------------------------------------
 
 
 def requirements(conda: bool = False) -> dict[str, SpecifierSet]:
@@ -134,9 +129,6 @@ def test_the_version_is_said_once():
     assert PROJECT["version"] in (ROOT / "CHANGELOG.md").read_text()
 
 
-# Notebooks -------------------------------------------------------------------------------------
-
-
 def code_cells(path: Path) -> list[nbformat.NotebookNode]:
     nb = nbformat.read(path, as_version=4)
     return [cell for cell in nb.cells if cell.cell_type == "code"]
@@ -197,9 +189,6 @@ def test_cells_are_short_define_nothing_and_need_only_what_a_student_knows(path)
             assert {alias.name.split(".")[0] for alias in node.names} <= TAUGHT
         elif isinstance(node, ast.ImportFrom):
             assert (node.module or "").split(".")[0] in TAUGHT
-
-
-# Files -----------------------------------------------------------------------------------------
 
 
 def test_no_file_names_a_place_on_someones_machine():

@@ -1,7 +1,5 @@
 """Running notebooks, knowing which are out of date, and building the book."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import time
@@ -73,9 +71,6 @@ def test_any_text_is_read_or_refused(name, text):
     assert type(bound[name]) is type(DEFAULTS[name])
 
 
-# One run ---------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def place(tmp_path, monkeypatch) -> Path:
     """A repository with braces and a space in its path; the working directory is elsewhere."""
@@ -139,9 +134,6 @@ NEAR = ["tini", "../tiny", "tiny.ipynb", "notebooks/tiny", "tiny\0"]
 def test_an_unknown_notebook_gets_a_message(place, name):
     with pytest.raises(InputError, match="Did you mean" if name in NEAR else "of this name"):
         run_notebook(name, root=place)
-
-
-# What is out of date ---------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -221,8 +213,6 @@ def test_a_broken_record_means_a_fresh_start(tmp_path, rerun):
         (root / "book/_generated/state.json").write_text(text, encoding="latin-1")
         assert rerun(root) == ["a"]
 
-
-# The book --------------------------------------------------------------------------------------
 
 IMPORTING = """\
 import itertools, sys, threading

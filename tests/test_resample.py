@@ -1,7 +1,5 @@
 """The resampler: weights, intervals, and what they are worth."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """The numbers on which verdicts turn."""
 
-from __future__ import annotations
-
 import datetime
 import tomllib
 

@@ -1,7 +1,5 @@
 """What the book says, as text: short pages, plain words, one meaning a word."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A built book, served, and one visit of each of its pages in each of its forms."""
 
-from __future__ import annotations
-
 import functools
 import http.server
 import threading

@@ -1,7 +1,5 @@
 """What is around the pages: search, first view, previews, prose, the first page's widgets."""
 
-from __future__ import annotations
-
 import gzip
 import html
 import re

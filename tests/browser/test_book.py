@@ -1,7 +1,5 @@
 """The built book as readers meet it: online, offline, dark, on a phone, printed, by keyboard."""
 
-from __future__ import annotations
-
 import contextlib
 import html
 import io

@@ -1,7 +1,5 @@
 """The calculator gives the numbers of hatlib, says what `hat check` says, and runs no names."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re

@@ -1,7 +1,5 @@
 """The drill as readers meet it: clicked, by keyboard, on a phone, and without JavaScript."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

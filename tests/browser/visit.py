@@ -1,7 +1,5 @@
 """Visit a page in each of its forms and note what a reader would meet."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from pathlib import Path

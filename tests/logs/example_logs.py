@@ -3,8 +3,6 @@
 A strong and a weak model, or six for answers that were given once, in every format.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

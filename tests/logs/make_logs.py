@@ -3,8 +3,6 @@
 `answers` says who is right where; each writer turns that into the files of one program.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import zipfile

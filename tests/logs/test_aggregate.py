@@ -1,7 +1,5 @@
 """Raw trials added up: as pandas and `load_responses` do, from any file, shard by shard."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import re

@@ -1,7 +1,5 @@
 """`hat import` as a person types it, and the commands of the page *Your results*."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Forms in which logs come: archives, old versions, other programs, pointers."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

@@ -1,7 +1,5 @@
 """Long tables of any program, in all forms, and their traps."""
 
-from __future__ import annotations
-
 import json
 import sys
 from functools import partial

@@ -1,7 +1,5 @@
 """What all importers share: safe reading, names of tasks, pairing, the result."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import os

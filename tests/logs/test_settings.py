@@ -1,7 +1,5 @@
 """Runs that differ are never one model without a word."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Simulating, scoring and comparing from the command line, as a person types it."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -90,9 +88,6 @@ def unlike(tmp_path) -> Path:
     return write(tmp_path / "unlike", [1, 0, 1, 0, -30], profiles)
 
 
-# Simulating -------------------------------------------------------------------------------------
-
-
 PAPER = {"sim-factual": ("item", 0), "sim-free-form": ("en", 0), "sim-ten-options": ("en", 0.1)}
 
 
@@ -122,9 +117,6 @@ def test_simulate_with_options(hat):
     before = Path("sim/responses.csv.gz").read_bytes()
     assert hat("simulate", "-o", "sim", *options, *more, "--force")[0] == 0
     assert Path("sim/responses.csv.gz").read_bytes() == before
-
-
-# Scoring ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("width", [40, 80])
@@ -199,9 +191,6 @@ def test_a_standard_is_kept_and_used(hat, results, answers, two_benchmarks):
         assert found[0]["reference"] == "standard"
 
 
-# Comparing --------------------------------------------------------------------------------------
-
-
 def test_compare_as_json(results, unlike):
     pairs = (("Alder", "Beech"), ("Beech", "Alder"), ("Alder", "Aspen"))
     found, back, tied = (results("compare", unlike, *pair, "--draws", 200)[0] for pair in pairs)
@@ -255,8 +244,6 @@ def test_compare_on_every_benchmark_that_has_both(hat, results, two_benchmarks):
     assert "no benchmark has answers of both models" in err
 
 
-# What is refused --------------------------------------------------------------------------------
-
 SIMULATE, SCORE, COMPARE = "simulate -o sim", "score {file}", "compare {file} Alder Aspen"
 
 
@@ -304,9 +291,6 @@ def test_what_is_refused_leaves_all_files_as_they_were(
     assert {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")} == before
 
 
-# Names from strangers ---------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("form", ["table", "csv", "md", "json"])
 @pytest.mark.parametrize("command", ["score", "compare"])
 def test_names_do_no_harm(hat, tmp_path, command, form):
@@ -331,9 +315,6 @@ def test_names_do_no_harm(hat, tmp_path, command, form):
         table = [line for line in out.split("\n\n")[-2 if "- **" in out else -1].splitlines()]
         rows = [line for line in table if line.startswith("|")]
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in rows}) == 1
-
-
-# Options ------------------------------------------------------------------------------------------
 
 
 def test_the_result_in_all_its_forms(hat, results, answers):

@@ -1,7 +1,5 @@
 """Comparisons of models: against loops, fabricated scores whose answer is known, and bad input."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -48,9 +46,6 @@ def made(scores, hats, draws, effective=1000.0, flags=None, names=None):
 def noise(hats, sd, n_draws=400, seed=2):
     rng = np.random.default_rng(seed)
     return np.asarray(hats) + rng.normal(0, sd, (n_draws, len(hats)))
-
-
-# --- two models ------------------------------------------------------------------------------
 
 
 def test_a_difference_by_hand(scores):
@@ -138,9 +133,6 @@ def test_the_first_benchmark_that_has_both_models(scores):
     for other, chosen in (("Aspen", short), (b.models[4], b)):
         found = compare_models(both, "Alder", other)
         assert found.hat_a == chosen.hat[0, 0]
-
-
-# --- all models ------------------------------------------------------------------------------
 
 
 def test_all_pairs_agree_with_two_at_a_time(scores):

@@ -1,7 +1,5 @@
 """The HAT score: against slow independent programs, closed forms, known truth and bad input."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import replace

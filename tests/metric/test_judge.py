@@ -1,7 +1,5 @@
 """A judge that errs, and whose answers tell how hard an item is."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -42,9 +40,6 @@ def answers(seed=0, **more):
     return counts, truth.loc[list(counts.models)].to_numpy()
 
 
-# --- the judge ------------------------------------------------------------------------------
-
-
 @given(share, share, st.floats(0, 1))
 def test_correction_undoes_what_a_judge_does(sensitivity, specificity, rate):
     judge = Judge(sensitivity, specificity)
@@ -66,9 +61,6 @@ def test_impossible_judges_are_refused(options, message):
     with pytest.raises(InputError) as error:
         Judge(2.0, -1.0, -3, -4)
     assert len(error.value.problems) == 4
-
-
-# --- the score corrected for a judge --------------------------------------------------------
 
 
 def test_a_perfect_judge_changes_nothing():
@@ -166,9 +158,6 @@ def test_what_a_judge_does_not_go_with():
     ):
         with pytest.raises(InputError, match=message):
             score_counts(counts, judge=Judge(0.9, 0.9), draws=0, **options)
-
-
-# --- whose answers tell the hardness --------------------------------------------------------
 
 
 def test_donors_by_hand():

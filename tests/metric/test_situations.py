@@ -3,8 +3,6 @@
 Seeds are fixed; without the remedy each of these fails by far (SCORE.md, section 4c).
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

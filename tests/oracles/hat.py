@@ -1,7 +1,5 @@
 """The HAT score written the slow way, from its specification, to check `hatlib` against."""
 
-from __future__ import annotations
-
 import itertools
 import math
 
@@ -13,9 +11,6 @@ from scipy import optimize, stats
 def binomial(k, n, h):
     """Probability of k right answers of n, each right with probability h."""
     return math.comb(n, k) * h**k * (1 - h) ** (n - k)
-
-
-# --- hardness: the binomial mixture ---------------------------------------------------------
 
 
 def likelihood(cells, grid):
@@ -53,9 +48,6 @@ def posterior_means(pi, cells, grid):
     return joint @ grid / joint.sum(axis=1)
 
 
-# --- hardness: the Rasch model --------------------------------------------------------------
-
-
 def rasch_loss(ability, share, difficulty, right, trials, chance, prior_sd):
     """Minus the penalised marginal log-likelihood of abilities and shares of the difficulties."""
     p = chance + (1 - chance) / (1 + np.exp(difficulty[None, :] - ability[:, None]))
@@ -81,9 +73,6 @@ def rasch_directly(difficulty, right, trials, chance, prior_sd=3.0):
     start = np.concatenate([np.zeros(n_models), -(difficulty**2) / 8])
     found = optimize.minimize(loss, start, method="L-BFGS-B", options={"maxfun": 60_000})
     return *unpacked(found.x), found.fun
-
-
-# --- profiles -------------------------------------------------------------------------------
 
 
 def expected_cells(h, share, f, n_trials, n_items=1.0):
@@ -173,9 +162,6 @@ def mixed_directly(posterior, items, rates, weight, h, chance, level, spread, co
     return found.x[:n_terms], found.x[n_terms:].reshape(n_models, n_terms)
 
 
-# --- support --------------------------------------------------------------------------------
-
-
 def slices_by_sampling(reference, distribution, n_items, rng, draws=200_000):
     """Items in each fifth of the reference weight, by dropping items on it one by one."""
     top = np.cumsum(reference) / np.sum(reference)
@@ -193,9 +179,6 @@ def kish_by_sampling(slices, rng, draws=40_000):
     return 1 / np.mean(means, axis=0).var()
 
 
-# --- uncertainty ----------------------------------------------------------------------------
-
-
 def bootstrap(counts, weights, score):
     """Score each resample from scratch; `weights` say how often each item is in it."""
     found = []
@@ -203,9 +186,6 @@ def bootstrap(counts, weights, score):
         picks = np.repeat(np.arange(len(row)), row)
         found.append(score(part(counts, items=picks)))
     return np.array(found)
-
-
-# --- comparisons ----------------------------------------------------------------------------
 
 
 def told_apart(hats, draws, effective, level):

@@ -1,7 +1,5 @@
 """Line fits written the slow way, to check `hatlib.lines.lines` against."""
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import numpy as np

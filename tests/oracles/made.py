@@ -1,7 +1,5 @@
 """Answers as dense arrays, made by hand."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Parts of the book that are made from the data and from executed notebooks."""
 
-from __future__ import annotations
-
 import copy
 import json
 import re

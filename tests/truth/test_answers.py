@@ -1,7 +1,5 @@
 """Item-level simulation: the answers against closed forms, the truth against quadrature."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,9 +26,6 @@ def counts_of(*abilities, **options):
 
 def scores(simulated, target=MACRO):
     return simulated.truth.query("target == @target").set_index(["benchmark", "model"])["hat"]
-
-
-# Truth ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("profile", [*PROFILES, np.sqrt, lambda h: 0 * h, lambda h: h])
@@ -66,9 +61,6 @@ def test_profiles_are_those_that_were_asked_for():
     linear = frame["model"] == "Alder"
     expected = 0.2 + 0.8 * np.where(linear, 0.7 * h, h**2)
     np.testing.assert_allclose(frame["expected_target"], expected, atol=1e-12)
-
-
-# Answers ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
@@ -212,9 +204,6 @@ def test_what_cannot_be_is_refused(wrong, said):
         hatlib.simulate_answers([0.0], **wrong)
 
 
-# Promptings, luck and letters -------------------------------------------------------------------
-
-
 def test_promptings_are_named_and_their_effect_is_the_same_in_all_languages():
     responses = hatlib.simulate_answers(
         [0.0], profiles=lambda h: h, n_items=3000, n_trials=1, promptings=4, prompting_sd=2.0,
@@ -265,9 +254,6 @@ def test_interaction_makes_models_disagree_on_what_is_hard():
     alike, apart = (counts_of(0.0, 0.0, interaction=sd, **options) for sd in (0.0, 2.0))
     assert np.corrcoef(alike.source_correct)[0, 1] > 0.9
     assert np.corrcoef(apart.source_correct)[0, 1] < 0.5
-
-
-# The shape of the paper -------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """The drill: its truth is the simulation's, each metric fails for its reason, its text is safe."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 
@@ -42,9 +40,6 @@ def said(simulated, draws=200):
     """What each measure says of the first two models."""
     scores = hat_scores(simulated.responses, reference="uniform", draws=draws, rng=0)
     return drill.compare_pairs(scores, simulated.truth, [PAIR]).set_index("measure")
-
-
-# The rounds ---------------------------------------------------------------------------------------
 
 
 def test_leads_and_intervals_are_those_of_paired_means():
@@ -119,9 +114,6 @@ def test_the_seed_decides_and_more_answers_change_what_is_seen_alone(ten):
 def test_a_drill_of_no_rounds_is_refused():
     with pytest.raises(InputError, match="rounds is at least 1"):
         bind(notebook_named("drill", None).parameters, {"rounds": 0})
-
-
-# The page -----------------------------------------------------------------------------------------
 
 
 def test_without_javascript_all_is_there_in_order_and_the_script_has_what_it_reads(ten):

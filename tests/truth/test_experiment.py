@@ -1,7 +1,5 @@
 """The runner: it measures what it says, and its verdicts can come out each way."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

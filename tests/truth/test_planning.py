@@ -1,7 +1,5 @@
 """Planning an evaluation: the rule, plans made from it, and whether simulations bear them out."""
 
-from __future__ import annotations
-
 import io
 import json
 
@@ -18,9 +16,6 @@ from hatlib.truth.experiment import kept
 
 ABILITIES = ("middle", "strong")
 CHANCES = (0.0, 0.1, 0.25, 0.5)
-
-
-# The rule ---------------------------------------------------------------------------------------
 
 
 def test_a_rule_that_holds_is_found_again(monkeypatch):
@@ -83,9 +78,6 @@ def test_the_kept_study_is_the_one_that_the_code_runs():
     again = benchmark.run_study(replications=40, chosen=lambda d: d == design)
     stored = kept("planning").head(len(again))
     pd.testing.assert_frame_equal(again.round(5), stored, check_dtype=False, atol=2e-5)
-
-
-# Plans ------------------------------------------------------------------------------------------
 
 
 def test_the_cheapest_plan_is_enough_and_nothing_cheaper_is():
@@ -162,9 +154,6 @@ def test_all_wrong_numbers_are_listed():
         planning.plan(float("nan"))
 
 
-# Scatter ----------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("scatter", [0.0, 0.2, 0.5])
 def test_scatter_is_found_again(scatter):
     world = {"profiles": "shift", "n_items": 1500, "item_spread": scatter, "rng": 3}
@@ -177,9 +166,6 @@ def test_scatter_is_found_again(scatter):
 def test_one_answer_an_item_shows_no_scatter():
     counts = simulate_answers([0.0, 1.0], n_trials=1).responses.counts("sim")
     assert planning.item_scatter(counts) is None
-
-
-# The command ------------------------------------------------------------------------------------
 
 
 def test_the_command(hat):
