@@ -19,7 +19,7 @@ from bs4 import BeautifulSoup
 
 import hatlib
 from hatlib.errors import InputError
-from hatlib.publish.page import web_page
+from hatlib.publish.page import outputs, web_page
 from hatlib.truth import experiment
 
 pytestmark = pytest.mark.notebook
@@ -180,12 +180,10 @@ def play(name: str, parameters: Parameters) -> tuple[Any, Parameters]:
 def sentences(nb: Any) -> list[str]:
     """What a notebook says: text that it printed or wrote, captions and alternative texts."""
     said = []
-    for cell in nb.cells:
-        for output in cell.get("outputs", ()):
-            data = output.get("data", {})
-            about = output.get("metadata", {}).get("hat", {})
-            said += [output.get("text", ""), data.get("text/markdown", "")]
-            said += [about.get("caption", ""), about.get("alt", "")]
+    for output in outputs(nb):
+        about = output.get("metadata", {}).get("hat", {})
+        said += [output.get("text", ""), output.get("data", {}).get("text/markdown", "")]
+        said += [about.get("caption", ""), about.get("alt", "")]
     return [text for text in said if text]
 
 
