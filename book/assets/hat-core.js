@@ -25,8 +25,8 @@ function hatCore() {
   function named(values) { return Object.assign(Object.create(null), values); } // whatever a name is, it finds no method
   var NO_LANGUAGE = "all any ave average avg macro mean micro mis mixed mul multi multilingual none other overall sum tot total und unk unknown zxx".split(" ");
   var NOT_HEADS = "api dev gap key llm mac max med min num org row run se src std tgt top url val var".split(" ");
-  var COUNTRIES = named({ al: "sq", cn: "zh", cz: "cs", dk: "da", ge: "ka", gr: "el", il: "he", ir: "fa", jp: "ja", kr: "ko", rs: "sr", se: "sv", sp: "es", ua: "uk", vn: "vi" });
-  var OWN = named({ kr: ["kau", "Kanuri"], se: ["sme", "Northern Sami"] });
+  var COUNTRIES = named({ al: "sq", cn: "zh", cz: "cs", dk: "da", ge: "ka", gr: "el", il: "he", in: "hi", ir: "fa", jp: "ja", kr: "ko", rs: "sr", se: "sv", sp: "es", ua: "uk", vn: "vi" });
+  var OWN = named({ in: ["id", "Indonesian"], kr: ["kau", "Kanuri"], se: ["sme", "Northern Sami"] });
   var USUAL = named({ als: "sq", arb: "ar", azj: "az", cmn: "zh", khk: "mn", lvs: "lv", npi: "ne", ory: "or", pbt: "ps", pes: "fa", swh: "sw", uzn: "uz", zsm: "ms", twi: "tw" });
   // ISO 639-1, and what FLORES-200 and the book have beyond it. Browsers differ in the names that they know.
   var LANGUAGES = ("aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu " +

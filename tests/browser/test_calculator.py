@@ -145,7 +145,7 @@ def test_it_knows_the_names_and_codes_of_hatlib(page: Any) -> None:
     codes = pd.read_csv(ROOT / "data/languages.csv")["language"].to_list()
     codes += ["eng_Latn", "zho_Hans", "zh-TW", "zh_CN", "pt-BR", "pt_PT", "EN_US", "srp_Cyrl"]
     codes += ["German", "aka", "twi", "plt", "mlg", "kmr", "ydd", "yid", "kau", "sme", "kr", "se"]
-    codes += ["xx", "all", "en1", "__proto__", "constructor"]
+    codes += ["in", "xx", "all", "en1", "__proto__", "constructor"]
     assert page.evaluate("c => c.map(hatCore().languageOf)", codes) == [*map(language_of, codes)]
 
 
