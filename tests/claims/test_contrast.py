@@ -50,8 +50,7 @@ def test_slopes_are_least_squares_with_a_dummy_for_each_group(question, measure)
     columns = [used["x"].astype(float)]
     if question == "date":
         rows = scores.macro().set_index("model").loc[used["model"]]
-        held = np.log2(rows["params_total_b"].astype(float)).to_numpy()
-        held = pd.Series(held, used.index)
+        held = pd.Series(np.log2(rows["params_total_b"].astype(float)).to_numpy(), used.index)
         gaps = held.isna().groupby(used["group"]).transform("any")
         columns.append(held.mask(gaps, 0.0).rename("held"))
     dummies = pd.get_dummies(used["group"], dtype=float)
@@ -75,16 +74,11 @@ def test_the_mean_over_lineages_needs_three_and_widens_with_few():
     assert three.high == pytest.approx(expected)
 
 
-FOLLOWS = [
-    ("size", "findings", "higher"),
-    ("date", "findings", "higher"),
-    ("date", "no-trend", ""),
-    ("small", "no-trend", ""),
-    ("small", "small-broken", "lower"),
-]
-
-
-@pytest.mark.parametrize(("question", "scenario", "direction"), FOLLOWS)
+@pytest.mark.parametrize(
+    ("question", "scenario", "direction"),
+    [("size", "findings", "higher"), ("date", "findings", "higher"), ("date", "no-trend", ""),
+     ("small", "no-trend", ""), ("small", "small-broken", "lower")],
+)  # fmt: skip
 def test_with_enough_items_the_verdict_follows_the_truth(question, scenario, direction):
     # One interval in twenty may miss; two of three may not.
     found = [
@@ -108,13 +102,10 @@ def test_intervals_hold_the_truth_mostly():
 @pytest.mark.parametrize("effect", [0.0, 0.03])
 def test_ladders_find_the_size_effect_that_was_put_in(effect):
     found = on_line(runs(n_lineages=12, size_effect=effect), "size", draws=300)
-    row = only(found)
-    assert row["n_groups"] == 12
-    assert (row["p_value"] < 0.05) == (effect > 0)
-    ladders = found.groups
-    np.testing.assert_allclose(
-        ladders["target_gain"], ladders["expected_gain"] + ladders["estimate"]
-    )
+    row, ladders = only(found), found.groups
+    assert (row["n_groups"], row["p_value"] < 0.05) == (12, effect > 0)
+    expected = ladders["expected_gain"] + ladders["estimate"]
+    np.testing.assert_allclose(ladders["target_gain"], expected)
 
 
 def test_lineages_find_the_change_a_year_that_was_put_in():
@@ -127,8 +118,7 @@ def test_lineages_find_the_change_a_year_that_was_put_in():
         target_accuracy=0.1 + 0.8 * shuffled + 0.05 * years + rng.normal(0, 0.002, len(table)),
     ).assign(xlt_gap=0.0)
     row = only(on_line(table, "date", draws=300))
-    assert row["low"] < 0.05 < row["high"]
-    assert row["p_value"] < 0.05
+    assert row["low"] < 0.05 < row["high"] and row["p_value"] < 0.05
 
 
 def test_pairs_of_thinking_settings():
@@ -172,13 +162,10 @@ def many_lineages(n):
 
 def test_many_lineages_give_the_two_way_interval_and_the_seed_decides_it():
     few = only(on_scores(design()[0], "size"))
-    assert few["n_lineages"] < resample.FEW_CLUSTERS
-    assert not few["general"]
+    assert few["n_lineages"] < resample.FEW_CLUSTERS and not few["general"]
     scores, truth = many_lineages(resample.FEW_CLUSTERS)
-    found = on_scores(scores, "size", truth=truth, rng=3)
-    row = only(found)
-    assert row["general"]
-    assert row["low"] < row["true_gain"] < row["high"]
+    row = only(on_scores(scores, "size", truth=truth, rng=3))
+    assert row["general"] and row["low"] < row["true_gain"] < row["high"]
     lows = [only(on_scores(scores, "size", rng=seed))["low"] for seed in (1, 1, 2)]
     assert lows[0] == lows[1] != lows[2]
 
@@ -196,20 +183,16 @@ def test_flagged_scores_do_not_enter_and_are_counted():
 
 def test_without_redraws_there_is_no_interval_and_no_verdict():
     scores, _ = design(draws=0)
-    for question in QUESTIONS:
-        found = on_scores(scores, question)
-        assert found.sets["low"].isna().all()
-        assert verdict(found).grade == "open"
+    for found in (on_scores(scores, question) for question in QUESTIONS):
+        assert found.sets["low"].isna().all() and verdict(found).grade == "open"
 
 
 def test_no_answers_are_empty_tables():
     nothing = hatlib.answers_of("accuracies.csv").scores()
     for question in QUESTIONS:
         found = on_scores(nothing, question)
-        assert found.sets.empty
-        assert found.rows.empty
-        assert contrast.verdicts(found, margin=0.05) == {}
-        assert contrast.lead(found) == ""
+        assert found.sets.empty and found.rows.empty
+        assert (contrast.verdicts(found, margin=0.05), contrast.lead(found)) == ({}, "")
 
 
 NOTHING = {"params_total_b": np.nan, "params_active_b": np.nan, "release_date": pd.NaT,

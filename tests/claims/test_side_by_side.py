@@ -38,9 +38,8 @@ def test_difference_and_band_come_from_the_same_redraws(scores):
     redrawn = b.curve_draws[:, 0] - b.curve_draws[:, 1]
     se = np.maximum(redrawn.std(axis=0, ddof=1), 1e-9)
     reach = np.quantile((np.abs(redrawn - redrawn.mean(axis=0)) / se).max(axis=1), 0.95) * se
-    np.testing.assert_allclose(points["difference"], gap)
-    np.testing.assert_allclose(points["low"], gap - reach)
-    np.testing.assert_allclose(points["high"], gap + reach)
+    expected = np.stack([gap, gap - reach, gap + reach], axis=1)
+    np.testing.assert_allclose(points[["difference", "low", "high"]], expected)
     # About one redraw in twenty leaves the band anywhere.
     outside = (np.abs(redrawn - redrawn.mean(axis=0)) > reach + 1e-12).any(axis=1)
     assert outside.mean() <= 0.055
@@ -52,8 +51,7 @@ def test_pairs_have_the_higher_score_first_and_the_range_that_both_share(scores,
     assert len(pairs) == 6
     for pair in pairs.itertuples():
         assert (b.models[pair.i], b.models[pair.j]) == (pair.model_a, pair.model_b)
-        assert pair.lead == pytest.approx(b.hat[pair.i, 0] - b.hat[pair.j, 0])
-        assert pair.lead > 0
+        assert 0 < pair.lead == pytest.approx(b.hat[pair.i, 0] - b.hat[pair.j, 0])
         assert pair.shared == pytest.approx((enough[pair.i] & enough[pair.j]).mean())
         assert pair.sound == b.sound[[pair.i, pair.j], 0].all()
     alone = hatlib.hat_scores(hatlib.simulate_answers([0.0], n_items=100).responses, draws=50)
@@ -76,15 +74,13 @@ def test_stretches_are_where_the_profiles_truly_differ():
 def test_bands_hold_the_truth_of_simulated_profiles(simulated, scores):
     truth = simulated.profiles().query("target == 'macro'").set_index("model")
     b, held = scores.benchmark(), []
-    for i in range(4):
-        for j in range(i):
-            points = profile_difference(b, i, j, level=0.95)
-            h = points["source_probability"]
-            one, other = (
-                np.interp(h, truth.loc[m, "source_probability"], truth.loc[m, "expected_target"])
-                for m in (b.models[i], b.models[j])
-            )
-            held.append((points["low"] <= one - other) & (one - other <= points["high"]))
+    for i, j in combinations(range(4), 2):
+        points = profile_difference(b, i, j, level=0.95)
+        one, other = (
+            np.interp(points["source_probability"], m["source_probability"], m["expected_target"])
+            for m in (truth.loc[b.models[i]], truth.loc[b.models[j]])
+        )
+        held.append((points["low"] <= one - other) & (one - other <= points["high"]))
     assert np.mean(held) > 0.8
 
 
@@ -102,8 +98,7 @@ def test_means_over_models_and_their_intervals(scores):
     moved = draws - (draws.sum(axis=1, keepdims=True) - draws) / (len(hat) - 1)
     half = (table["from_others_high"] - table["from_others_low"]) / 2
     np.testing.assert_allclose(half, reach / se * moved.std(axis=0, ddof=1))
-    q = stats.false_discovery_control(table["p_value"])
-    np.testing.assert_allclose(table["q_value"], q)
+    np.testing.assert_allclose(table["q_value"], stats.false_discovery_control(table["p_value"]))
     assert found.languages["hat"].is_monotonic_decreasing
 
 
@@ -130,18 +125,15 @@ def test_languages_are_averaged_over_the_same_models(simulated):
     gone = (frame["model"] == first) & (frame["language"] == "mk")
     part = replace(simulated.responses, frame=frame[~gone].reset_index(drop=True))
     found = hatlib.language_effects(hatlib.hat_scores(part, draws=50))
-    assert first not in found.models
-    assert len(found.models) == 3
+    assert first not in found.models and len(found.models) == 3
 
 
 def test_one_target_or_no_score_is_a_result(simulated):
     one = hatlib.hat_scores(simulated.responses, targets=["mk"], draws=50)
     found = hatlib.language_effects(one)
     none = hatlib.language_effects(hatlib.hat_scores(simulated.responses, draws=50), models=[])
-    assert found.languages.empty
-    assert none.languages.empty
-    assert found.models == none.models == ()
-    assert found.dialects() == []
+    assert found.languages.empty and none.languages.empty
+    assert (found.models, none.models, found.dialects()) == ((), (), [])
     assert found.differences([]).empty
 
 

@@ -139,8 +139,7 @@ def test_without_javascript_all_is_there_in_order_and_the_script_has_what_it_rea
 
 def test_names_are_escaped(ten):
     swap = dict(zip(ten["says"].loc[0, ["model_a", "model_b"]], HOSTILE, strict=True))
-    one = {name: ten[name].query("round == 1").replace(swap) for name in ("models", "says")}
-    soup = page(one)
+    soup = page({name: ten[name].query("round == 1").replace(swap) for name in ("models", "says")})
     assert not soup.find("script") and not soup.find("img")
     assert soup.select("button")[0].text == f"{HOSTILE[0]} transfers better"
     assert len(soup.select("details")) == 2

@@ -16,11 +16,6 @@ from hatlib.truth.simulate import PROFILES, true_transfer
 NULL = Design("null", "own", profiles=("steep",), simulate={"n_items": 200})
 
 
-@pytest.fixture(scope="module")
-def live() -> pd.DataFrame:
-    return experiment.run(NULL, ["plugin", "default"], replications=4, draws=50)
-
-
 @pytest.fixture
 def frame() -> pd.DataFrame:
     """Answers without a flaw."""
@@ -69,7 +64,8 @@ def test_the_range_is_taken_within_shapes_and_flags_and_refusals_are_counted():
     assert row[["flagged", "scored", "refused"]].tolist() == [0.5, 1.0, 0.25]
 
 
-def test_the_plug_in_follows_ability_and_the_default_does_not(live):
+def test_the_plug_in_follows_ability_and_the_default_does_not():
+    live = experiment.run(NULL, ["plugin", "default"], replications=4, draws=50)
     judged = experiment.judge(live).set_index("estimator")
     assert judged.loc["plugin", "range"] > 0.3
     assert judged.loc["default", "range"] < 0.1
@@ -145,17 +141,12 @@ def test_domains_have_the_mean_of_their_truths_and_may_be_told():
 
 @pytest.mark.parametrize(
     ("change", "word"),
-    [
-        ({}, experiment.RIGHT),
-        ({"refused": 0.9}, experiment.REFUSED),
-        ({"flagged": 0.95}, experiment.FLAGGED),
-        ({"range_unflagged": 0.08}, experiment.SILENT),
-        ({"range_unflagged": 0.06}, experiment.RIGHT),
-        ({"bias": -0.08}, experiment.SILENT),
-        ({"coverage_unflagged": 0.8}, experiment.SHORT),
-        ({"coverage_unflagged": 0.91, "coverage_unflagged_se": 0.02}, experiment.RIGHT),
-    ],
-)
+    [({}, experiment.RIGHT), ({"refused": 0.9}, experiment.REFUSED),
+     ({"flagged": 0.95}, experiment.FLAGGED), ({"range_unflagged": 0.08}, experiment.SILENT),
+     ({"range_unflagged": 0.06}, experiment.RIGHT), ({"bias": -0.08}, experiment.SILENT),
+     ({"coverage_unflagged": 0.8}, experiment.SHORT),
+     ({"coverage_unflagged": 0.91, "coverage_unflagged_se": 0.02}, experiment.RIGHT)],
+)  # fmt: skip
 def test_a_status_can_come_out_each_way(change, word):
     row = {
         "refused": 0.0, "scored": 1.0, "flagged": 0.0, "bias": 0.0, "range_unflagged": 0.02,

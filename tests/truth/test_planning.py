@@ -69,8 +69,7 @@ def test_the_rule_on_the_power_study():
     rows = kept("power").query("difference > 0 and n_trials >= 3 and n_items <= 1600")
     power = planning.detected(rows["difference"], rows["n_items"], rows["n_trials"], 1, scatter=0.0)
     miss = power - rows["detected"]
-    assert abs(miss.mean()) < 0.06
-    assert miss.abs().mean() < 0.08
+    assert abs(miss.mean()) < 0.06 and miss.abs().mean() < 0.08
 
 
 def test_the_kept_study_is_the_one_that_the_code_runs():
@@ -83,10 +82,8 @@ def test_the_kept_study_is_the_one_that_the_code_runs():
 def test_the_cheapest_plan_is_enough_and_nothing_cheaper_is():
     found = planning.plan(0.06)
     best = found.cheapest
-    assert (
-        best["smallest"] <= 0.06
-        and best["calls"] == best["n_items"] * (1 + best["n_languages"]) * best["n_trials"] * 2
-    )
+    calls = best["n_items"] * (1 + best["n_languages"]) * best["n_trials"] * 2
+    assert best["smallest"] <= 0.06 and best["calls"] == calls
     assert not found.sizes.query("calls < @best.calls")["enough"].any()
     assert "cheapest plan" in plans.plan_words(found)
 
@@ -101,13 +98,11 @@ def test_table_has_a_row_for_what_is_free():
 
 @pytest.mark.parametrize(
     ("difference", "given", "why"),
-    [
-        (0.03, {"n_items": 250, "n_languages": 1, "scatter": 0.4}, "The items are the limit"),
-        (0.03, {"n_items": 250, "n_languages": 1, "scatter": 0.0}, "More answers than were"),
-        (0.05, {"budget": 20_000}, "The budget is the limit"),
-        (0.05, {"budget": 10}, "less than the smallest plan"),
-    ],
-)
+    [(0.03, {"n_items": 250, "n_languages": 1, "scatter": 0.4}, "The items are the limit"),
+     (0.03, {"n_items": 250, "n_languages": 1, "scatter": 0.0}, "More answers than were"),
+     (0.05, {"budget": 20_000}, "The budget is the limit"),
+     (0.05, {"budget": 10}, "less than the smallest plan")],
+)  # fmt: skip
 def test_what_limits_a_plan_is_said(difference, given, why):
     found = planning.plan(difference, **given)
     assert found.cheapest is None
@@ -157,8 +152,8 @@ def test_all_wrong_numbers_are_listed():
 @pytest.mark.parametrize("scatter", [0.0, 0.2, 0.5])
 def test_scatter_is_found_again(scatter):
     world = {"profiles": "shift", "n_items": 1500, "item_spread": scatter, "rng": 3}
-    responses = simulate_answers([-0.5, 0.0, 0.5], **world).responses
-    row = planning.item_scatter(responses.counts("sim"))
+    counts = simulate_answers([-0.5, 0.0, 0.5], **world).responses.counts("sim")
+    row = planning.item_scatter(counts)
     assert row["scatter"] == pytest.approx(scatter, abs=0.04)
     assert row["common_models"] == pytest.approx(0, abs=0.03)
 
