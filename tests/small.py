@@ -63,14 +63,13 @@ def repository(root: Path, *names: str) -> Path:
     """Make a repository with a notebook of each name."""
     for name in names:
         notebook(root / "notebooks" / f"{name}.ipynb", code(READ), title=f"The {name}")
-    toc = ["format: jb-book", "root: intro", "chapters:"]
-    toc += [f"- file: analyses/{name}" for name in names]
+    toc = "".join(f"\n- file: analyses/{name}" for name in names)
     files = {
         "_config.yml": "title: Small\nexclude_patterns: ['_generated/**']\n"
         "execute:\n  execute_notebooks: 'off'\nsphinx:\n  config:\n    html_theme_options: {}\n",
         "CHANGELOG.md": "# Changes\n",
         "book/intro.md": "# Hello\n",
-        "book/_toc.yml": "\n".join(toc) + "\n",
+        "book/_toc.yml": f"format: jb-book\nroot: intro\nchapters:{toc}\n",
         "data/table.csv": "1\n2\n",
     }
     for path, text in files.items():
@@ -128,6 +127,5 @@ def play(name: str, parameters: dict[str, Any], until: str = "") -> tuple[Any, d
             cell.outputs.append(nbformat.v4.new_output("stream", text="\n".join(printed)))
         if value is not None:
             data, about = shown.format(value)
-            output = nbformat.v4.new_output("execute_result", data, metadata=about)
-            cell.outputs.append(output)
+            cell.outputs.append(nbformat.v4.new_output("execute_result", data, metadata=about))
     return nb, space

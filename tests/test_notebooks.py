@@ -24,7 +24,6 @@ from hatlib.truth import experiment
 
 pytestmark = pytest.mark.notebook
 
-ROOT = Path(__file__).parents[1]
 ITEM_LEVEL = [  # they take answers item by item
     *("all-models", "hardness-measures", "languages", "validation"),
     *("failure-modes", "profile", "your-models"),
@@ -87,8 +86,7 @@ def hostile() -> Any:
 
 
 def spoilt(frame: pd.DataFrame, *columns: str) -> Any:
-    text = {column: f"<b>{column}</b> a|b {{{{x}}}} ${{x}} [red]x[/]" for column in columns}
-    return frame.assign(**text)
+    return frame.assign(**{c: f"<b>{c}</b> a|b {{{{x}}}} ${{x}} [red]x[/]" for c in columns})
 
 
 WIDE = table(12, ["en", "de"]).pivot_table("accuracy", "model", "language").reset_index()
@@ -106,14 +104,7 @@ CASES: dict[str, tuple[Any, Parameters]] = {
 }
 
 
-def answers(
-    n: int = 6,
-    languages: list[str] = LANGUAGES,
-    names: list[str] | None = None,
-    *,
-    items: int = 60,
-    trials: int = 5,
-) -> Any:
+def answers(n=6, languages=LANGUAGES, names=None, *, items=60, trials=5) -> Any:
     """Answers of `n` models item by item; transfer differs by model and by language."""
     rng = np.random.default_rng(0)
     names = names or [f"model {i}" for i in range(n)]
@@ -131,21 +122,9 @@ def several() -> Any:
     first = answers()
     gone = (first["model"] == "model 0") & first["language"].isin(["fr", "sw"])
     gone |= (first["model"] == "model 1") & (first["language"] == "sw")
-    return sets(
-        missing=first[~gone],
-        once=answers(3, trials=1),
-        few=answers(items=6),
-        right=answers().assign(n_correct=5),
-        wrong=answers(2).assign(n_correct=0),
-        complete=answers(),
-    )
-
-
-def source_by_item() -> Any:
-    """Each item starts from a language of its own."""
-    frame = answers()
-    number = frame["item"].str[1:].astype(int)
-    return frame.assign(source_language=np.array(LANGUAGES)[number % len(LANGUAGES)])
+    some = {"missing": first[~gone], "once": answers(3, trials=1), "few": answers(items=6)}
+    some |= {"right": answers().assign(n_correct=5), "wrong": answers(2).assign(n_correct=0)}
+    return sets(**some, complete=answers())
 
 
 def hostile_answers() -> Any:
@@ -155,13 +134,14 @@ def hostile_answers() -> Any:
 
 
 ALONE = {"models": False}
+BY_ITEM = answers().assign(source_language=LANGUAGES * 360)  # an item's own source
 ANSWERS: dict[str, tuple[Any, Parameters]] = {
     "several": (several(), ALONE),
     "one model, one target": (answers(1, ["en", "de"]), {}),
     "two models, one answer": (answers(2, trials=1), {"chance": 0.0}),
     "all wrong": (answers().assign(n_correct=0), ALONE),
     "at chance": (answers(), {"chance": 0.6}),
-    "source by item": (source_by_item(), ALONE | {"source_language": "item"}),
+    "source by item": (BY_ITEM, ALONE | {"source_language": "item"}),
     "hostile": (hostile_answers(), ALONE),
 }
 
@@ -182,8 +162,8 @@ def sentences(nb: Any) -> list[str]:
     said = []
     for output in outputs(nb):
         about = output.get("metadata", {}).get("hat", {})
-        said += [output.get("text", ""), output.get("data", {}).get("text/markdown", "")]
-        said += [about.get("caption", ""), about.get("alt", "")]
+        said += [output.get("text"), output.get("data", {}).get("text/markdown")]
+        said += [about.get("caption"), about.get("alt")]
     return [text for text in said if text]
 
 
@@ -198,20 +178,12 @@ def read(html: str) -> BeautifulSoup:
     return page
 
 
-@pytest.fixture(autouse=True)
-def quick_pictures(monkeypatch):
-    """Do not draw the charts, and leave out the scripts that would."""
-    svg = '<svg width="9" height="9"></svg>'
-    monkeypatch.setattr("hatlib.show.figures.static_svg", lambda spec: svg)
-    monkeypatch.setattr("hatlib.show.figures.javascript_bundle", lambda kept: "")
-
-
 _kept: dict[str, Any] = {}
 
 
 @pytest.fixture(autouse=True)
-def simulate_once(monkeypatch):
-    """Keep what pages simulate, whatever data they are given: once is enough for all cases.
+def quick(monkeypatch):
+    """Draw no charts, and keep what pages simulate, whatever data they are given.
 
     A call is known by the text of its arguments, and scores by the simulated responses, too.
     """
@@ -231,10 +203,11 @@ def simulate_once(monkeypatch):
 
         return call
 
-    design = hatlib.paper_design
-    smaller = lambda rng=0, **options: design(  # noqa: E731
-        rng, **options | {"n_trials": 4, "n_items": (40, 36, 40)}
-    )
+    svg = '<svg width="9" height="9"></svg>'
+    monkeypatch.setattr("hatlib.show.figures.static_svg", lambda spec: svg)
+    monkeypatch.setattr("hatlib.show.figures.javascript_bundle", lambda kept: "")
+    design, less = hatlib.paper_design, {"n_trials": 4, "n_items": (40, 36, 40)}
+    smaller = lambda rng=0, **options: design(rng, **options | less)  # noqa: E731
     for name in ("simulate_answers", "hat_scores"):
         monkeypatch.setattr(hatlib, name, kept(name, getattr(hatlib, name)), raising=False)
     monkeypatch.setattr(experiment, "run", kept("run", experiment.run))
@@ -284,12 +257,11 @@ def test_models_of_a_profile_can_be_named(tmp_path):
 @pytest.mark.book
 @pytest.mark.parametrize("name", [*ACCURACIES, *ITEM_LEVEL])
 def test_shipped_data(name, built_book):
-    nb = nbformat.read(ROOT / f"book/_generated/executed/{name}.ipynb", as_version=4)
+    nb = nbformat.read(small.ROOT / f"book/_generated/executed/{name}.ipynb", as_version=4)
     page = read(web_page(nb, name))
     assert len(page.select("figure.hat-chart")) >= (1 if name == "failure-modes" else 2)
     answers = [cell for cell in nb.cells if "answer" in cell.metadata.get("tags", [])]
-    assert answers
-    assert all(len(cell.outputs[0].data["text/markdown"]) > 80 for cell in answers)
+    assert answers and all(len(cell.outputs[0].data["text/markdown"]) > 80 for cell in answers)
 
 
 @cache
@@ -324,8 +296,8 @@ def test_ten_items_by_hand():
     assert found["totals"].loc["strong"].tolist() == pytest.approx([0.84, 0.65, 0.19, 65 / 84])
     assert found["same_mix"] == pytest.approx((1 + 4 + 8) / (2 + 6 + 10))
     # The ratio is the mean of what crosses over, weighted by where the right answers lie.
-    sums = found["sums"].assign(part=lambda s: s["crosses_over"] * s["share"])
-    weighted = sums.groupby("model")["part"].sum()
+    parts = found["sums"]["crosses_over"] * found["sums"]["share"]
+    weighted = parts.groupby(found["sums"]["model"]).sum()
     assert weighted.to_dict() == pytest.approx(found["ratio"].to_dict())
 
 

@@ -23,10 +23,9 @@ told apart; redrawn items
 
 
 def _prose(path: Path) -> str:
-    if path.suffix == ".md":
-        text = path.read_text(encoding="utf-8")
-    else:
-        cells = nbformat.read(path, as_version=4).cells
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        cells = nbformat.reads(text, as_version=4).cells
         text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     text = re.sub(r"```.*?```", " ", text, flags=re.DOTALL)
     return re.sub(r"<[^>]*>|\$[^$]*\$|`[^`]*`", " ", text)
@@ -54,14 +53,12 @@ def test_every_page_is_in_the_contents() -> None:
     files = {contents["root"], *(chapter["file"] for chapter in chapters)}
     files |= {each["file"] for chapter in chapters for each in chapter.get("sections", ())}
     pages = {path.relative_to(ROOT / "book").with_suffix("").as_posix() for path in PAGES}
-    assert pages <= files
-    assert {f"analyses/{path.stem}" for path in NOTEBOOKS} <= files
+    assert pages | {f"analyses/{path.stem}" for path in NOTEBOOKS} <= files
 
 
 def test_every_term_that_a_page_uses_is_in_the_glossary() -> None:
     glossary = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
     terms = set(re.findall(r"^(\S[^\n]*)\n  ", glossary, flags=re.MULTILINE))
     for path in [*NOTEBOOKS, *PAGES]:
-        text = path.read_text(encoding="utf-8")
-        for term in re.findall(r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`", text):
-            assert term.strip() in terms, (path.name, term)
+        used = re.findall(r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`", path.read_text(encoding="utf-8"))
+        assert {term.strip() for term in used} <= terms, path.name

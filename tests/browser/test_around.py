@@ -52,14 +52,12 @@ def test_search_finds_the_page_about_it_first(page: Any, address: str) -> None:
 def test_the_first_view_is_light(chromium: Any, address: str, built_book: Path) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url.split("?")[0]))
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(request.url.split("?")[0]))
     page.goto(f"{address}intro.html", wait_until="networkidle")
     context.close()
     sizes = {}
-    for url in set(asked):
-        if not url.startswith(address):
-            continue
+    for url in (url for url in asked if url.startswith(address)):
         path = built_book / url.removeprefix(address)
         raw = path.read_bytes()
         sizes[path.name] = len(raw) if path.suffix == ".woff2" else len(gzip.compress(raw, 6))
@@ -67,36 +65,25 @@ def test_the_first_view_is_light(chromium: Any, address: str, built_book: Path) 
     assert not any("tex-svg" in name or "vega" in name for name in sizes)
 
 
-def test_pages_are_light_and_formulas_bring_their_script(built_book: Path) -> None:
-    heavy = {}
-    for path in built_book.rglob("*.html"):
-        if "_static" in path.parts:
-            continue
+def test_pages_are_light_have_their_script_and_say_what_they_are_about(built_book: Path) -> None:
+    weights, descriptions = {}, {}
+    for path in (path for path in built_book.rglob("*.html") if "_static" not in path.parts):
         text = path.read_text(encoding="utf-8")
-        weight = len(gzip.compress(text.encode(), 6))
-        if weight > PAGE:
-            heavy[path.name] = weight
+        weights[path] = len(gzip.compress(text.encode(), 6))
         assert ("tex-svg-full.js" in text) == ('class="math' in text), path.name
-    assert heavy == {}
-
-
-def test_every_page_says_what_it_is_about(built_book: Path) -> None:
-    descriptions = {}
-    for path in built_book.rglob("*.html"):
-        if "_static" in path.parts or path.name in ("index.html", "search.html", "genindex.html"):
+        if path.name in ("index.html", "search.html", "genindex.html"):
             continue
-        text = path.read_text(encoding="utf-8")
         found = re.search(r'<meta name="description" content="([^"]*)"', text)
         assert found and len(found.group(1)) > 20, path.name
         assert '<meta property="og:title"' in text, path.name
         descriptions[path.name] = found.group(1)
+    assert {path: weight for path, weight in weights.items() if weight > PAGE} == {}
     assert len(set(descriptions.values())) > 0.8 * len(descriptions)
 
 
 def test_the_guess_and_the_sliders_by_keyboard(page: Any, address: str) -> None:
     page.goto(f"{address}intro.html")
-    button = page.locator(".hat-guess button").first
-    button.focus()
+    page.locator(".hat-guess button").first.focus()
     page.keyboard.press("Enter")
     assert page.locator(".hat-said").inner_text() == "You ranked English."
     bars = page.locator(".hat-bar-value")

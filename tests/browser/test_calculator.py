@@ -35,9 +35,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "_static").mkdir()
     for name in ("hat-core.js", "hat-calculator.js", "hat.css"):
         shutil.copy(ROOT / "book" / "assets" / name, folder / "_static" / name)
-    rules = re.search(
-        r"<meta http-equiv.*?>", (ROOT / "book/assets/templates/layout.html").read_text()
-    )
+    layout = (ROOT / "book/assets/templates/layout.html").read_text()
+    rules = re.search(r"<meta http-equiv.*?>", layout)
     source = (ROOT / "book" / "calculator.md").read_text(encoding="utf-8")
     markup = re.search(r"```\{raw\} html\n(.*?)\n```", source, flags=re.S)
     assert markup and rules
@@ -134,8 +133,7 @@ def test_the_numbers_are_those_of_hatlib(page: Any, tmp_path: Path) -> None:
 
 def test_it_knows_the_names_and_codes_of_hatlib(page: Any) -> None:
     names = tomllib.loads((ROOT / "hatlib/data/multiple_choice.toml").read_text())["options"]
-    there = page.evaluate("hatCore().choices")
-    assert {k: v.split(" ") for k, v in there.items()} == names
+    assert {k: v.split(" ") for k, v in page.evaluate("hatCore().choices").items()} == names
     levels = pd.read_csv(ROOT / "data/benchmarks.csv").set_index("benchmark")["chance_level"]
     assert page.evaluate("hatCore().bookChance") == levels.to_dict()
     words = tomllib.loads((ROOT / "hatlib/data/languages.toml").read_text())
@@ -294,20 +292,22 @@ def test_a_link_brings_the_data_and_the_same_scores_back(page: Any, place: Path)
     assert page.locator("[data-part=results] table").first.inner_text() == before
 
 
-def test_results_can_be_saved(page: Any, tmp_path: Path) -> None:
+def test_results_can_be_saved_and_used_by_everybody(page: Any) -> None:
     _made_up(page, "responses")
+    assert axe(page, {"type": "tag", "values": AXE_TAGS}) == []
     table = pd.read_csv(_saved(page, "CSV"))
     assert {"model", "target", "hat", "low", "high", "f95", "tie_group"} <= set(table)
     assert table["hat"].between(0, 1.2).all()
     assert len(json.loads(_saved(page, "JSON").read_text())) == len(table)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 def test_a_small_table_can_be_edited(page: Any) -> None:
     _made_up(page, "accuracies")
     page.locator("summary", has_text="Edit cell by cell").click()
-    cell = page.locator(".hat-editor input").nth(2)
-    cell.fill("0.10")
-    cell.press("Tab")
+    page.locator(".hat-editor input").nth(2).fill("0.10")
+    page.keyboard.press("Tab")
     page.wait_for_function(
         "() => document.querySelector('[data-part=results] table').innerText.includes('0.100')"
     )
@@ -340,8 +340,7 @@ def _slowness() -> float:
     """How much slower than the machine of the target this one is just now (others share it)."""
     started = time.perf_counter()
     sum(range(10_000_000))
-    took = time.perf_counter() - started
-    return max(1.0, took / 0.12)
+    return max(1.0, (time.perf_counter() - started) / 0.12)
 
 
 def test_hostile_names_run_nothing(page: Any) -> None:
@@ -356,10 +355,3 @@ def test_hostile_names_run_nothing(page: Any) -> None:
     saved = _saved(page, "CSV").read_text()
     assert {f",{name}," in saved for name in ("'=cmd()", "'+1", "'@a", "__proto__")} == {True}
     assert not re.search("(^|,)[=+@]", saved, flags=re.M)
-
-
-def test_it_can_be_used_by_everybody(page: Any) -> None:
-    _made_up(page, "responses")
-    assert axe(page, {"type": "tag", "values": AXE_TAGS}) == []
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -45,8 +45,8 @@ def page(page: Any, where: str) -> Any:
 
 def tally(page: Any, who: str) -> list[int]:
     """Right, wrong and left open."""
-    cells = page.locator(f".hat-tally tr[data-who={who}] td.hat-number").all_text_contents()
-    return [int(cell) for cell in cells]
+    cells = page.locator(f".hat-tally tr[data-who={who}] td.hat-number")
+    return [*map(int, cells.all_text_contents())]
 
 
 def answer(page: Any, number: int, said: str) -> Any:
@@ -54,9 +54,8 @@ def answer(page: Any, number: int, said: str) -> Any:
     one = page.locator(".hat-round").nth(number)
     right = str(one.get_attribute("data-right"))
     wrong = next(each for each in ("a", "same", "b") if each != right)
-    button = one.locator(
-        f"button[data-answer={ {'right': right, 'wrong': wrong}.get(said, said) }]"
-    )
+    said = {"right": right, "wrong": wrong}.get(said, said)
+    button = one.locator(f"button[data-answer={said}]")
     button.click(force=True)
     return button
 
@@ -133,14 +132,12 @@ def test_narrow_and_accessible(page: Any) -> None:
 
 
 def test_without_javascript_it_unfolds_in_two_steps(plain: Any, where: str) -> None:
-    page = plain
-    page.goto(where)
-    first = page.locator(".hat-round").first
-    assert not first.locator("button").first.is_visible()
-    assert not page.locator(".hat-tally").is_visible()
-    assert not first.locator(".hat-truth > p").is_visible()
+    plain.goto(where)
+    first = plain.locator(".hat-round").first
+    button, table = first.locator("button").first, plain.locator(".hat-tally")
+    steps = first.locator(".hat-truth > p"), first.locator(".hat-answer > p").first
+    assert not button.is_visible() and not table.is_visible() and not steps[0].is_visible()
     first.locator(".hat-truth > summary").click()
-    assert first.locator(".hat-truth > p").is_visible()
-    assert not first.locator(".hat-answer > p").first.is_visible()
+    assert [step.is_visible() for step in steps] == [True, False]
     first.locator(".hat-answer > summary").click()
-    assert first.locator(".hat-answer > p").first.is_visible()
+    assert steps[1].is_visible()
