@@ -49,10 +49,9 @@ def test_correction_undoes_what_a_judge_does(sensitivity, specificity, rate):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((0.5, 0.5), "hardly better than a coin"),
+        *(((0.5, 0.5), "hardly better than a coin"), ((0.9, 0.9, -1), "n_right is below 0")),
         ((1.2, 0.9), "sensitivity is not above 0 and at most 1"),
         ((0.9, 0.0), "specificity is not above 0 and at most 1"),
-        ((0.9, 0.9, -1), "n_right is below 0"),
     ],
 )
 def test_impossible_judges_are_refused(options, message):
@@ -65,8 +64,7 @@ def test_impossible_judges_are_refused(options, message):
 
 def test_a_perfect_judge_changes_nothing():
     counts, _ = answers()
-    plain = score_counts(counts, draws=100)
-    same = score_counts(counts, judge=Judge(), draws=100)
+    plain, same = (score_counts(counts, draws=100, **how) for how in ({}, {"judge": Judge()}))
     assert same.hat == pytest.approx(plain.hat, abs=1e-12)
     assert same.se == pytest.approx(plain.se, abs=1e-12)
     assert same.metrics["ratio"] == pytest.approx(plain.metrics["ratio"])
@@ -74,8 +72,7 @@ def test_a_perfect_judge_changes_nothing():
 
 @pytest.mark.parametrize("profile", ["adaptive", "direct", "shared", "logit"])
 def test_the_corrected_score_finds_the_truth_that_the_judge_hides(profile):
-    judge = Judge(0.9, 0.85)
-    raw, corrected = [], []
+    judge, raw, corrected = Judge(0.9, 0.85), [], []
     for seed in range(6):
         counts, truth = answers(seed, profiles="steep")
         seen = judged(counts, judge, seed)
@@ -91,8 +88,7 @@ def test_metrics_are_corrected_as_rogan_and_gladen_say():
     judge = Judge(0.9, 0.8)
     counts, _ = answers()
     seen = judged(counts, judge)
-    raw = score_counts(seen, draws=0).metrics
-    corrected = score_counts(seen, judge=judge, draws=0).metrics
+    raw, corrected = (score_counts(seen, draws=0, judge=j).metrics for j in (None, judge))
     for name in ("source_accuracy", "target_accuracy"):
         assert corrected[name] == pytest.approx((raw[name] - 0.2) / 0.7)
     assert corrected["xlt_gap"] == pytest.approx(raw["xlt_gap"] / 0.7)
@@ -112,12 +108,11 @@ def test_hardness_stays_that_of_right_answers():
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
-    truth_judge = Judge(0.9, 0.85)
     rng = np.random.default_rng(1)
     held, wider = [], []
     for seed in range(30):
         counts, truth = answers(seed, n_items=250, profiles="linear")
-        seen = judged(counts, truth_judge, seed)
+        seen = judged(counts, Judge(0.9, 0.85), seed)
         known = Judge(rng.binomial(150, 0.9) / 150, rng.binomial(150, 0.85) / 150, 150, 150)
         scores = score_counts(seen, judge=known, reference="uniform", draws=100, rng=seed)
         sure = replace(known, n_right=0, n_wrong=0)
@@ -131,10 +126,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
 def test_a_frozen_standard_keeps_its_shape_under_an_uncertain_judge():
     counts, _ = answers(n_items=300)
     standard = hatlib.hat_scores(simulated(n_items=300).responses, draws=0).standard()
-    known, sure = (
-        score_counts(counts, judge=judge, reference=standard, draws=200)
-        for judge in (Judge(0.9, 0.9, 60, 60), Judge(0.9, 0.9))
-    )
+    judges, how = (Judge(0.9, 0.9, 60, 60), Judge(0.9, 0.9)), {"reference": standard, "draws": 200}
+    known, sure = (score_counts(counts, judge=judge, **how) for judge in judges)
     assert known.hat == pytest.approx(sure.hat)
     assert (known.se[:, 0] >= sure.se[:, 0] * 0.98).all()
     assert np.isfinite(known.se).all()
@@ -142,8 +135,7 @@ def test_a_frozen_standard_keeps_its_shape_under_an_uncertain_judge():
 
 def test_tables_of_a_judge_add_up_and_score_the_same():
     counts, _ = answers()
-    seen = replace(counts, judge=Judge(0.95, 0.9))
-    table = tabulate(seen)
+    table = tabulate(replace(counts, judge=Judge(0.95, 0.9)))
     whole = score_counts(counts, judge=Judge(0.95, 0.9), draws=0)
     assert score_table(table).hat == pytest.approx(whole.hat)
     with pytest.raises(InputError, match="chance level or judge"):
@@ -165,9 +157,8 @@ def test_donors_by_hand():
     counts = replace(plain, lineages=tuple("aabbbc"))
     assert donors(counts, "pooled").all()
     assert donors(counts, "leave-one-out").sum(axis=1).tolist() == [5] * 6
-    others = donors(counts, "other-lineages")
-    assert others[0].tolist() == [False, False, True, True, True, True]
-    assert others[5].tolist() == [True] * 5 + [False]
+    others = donors(counts, "other-lineages")[[0, 5]].tolist()
+    assert others == [[False, False, True, True, True, True], [True] * 5 + [False]]
     assert donors(counts, "lineage:b").tolist() == [[False, False, True, True, True, False]] * 6
     alone = donors(replace(plain, lineages=()), "other-lineages")
     assert (alone == donors(counts, "leave-one-out")).all()

@@ -31,10 +31,8 @@ def mixture_directly(cells, items, grid):
         seen = np.maximum(each @ pi, 1e-300)
         return -share @ np.log(seen), -(share / seen) @ each
 
-    even, one = (
-        np.full(len(grid), 1 / len(grid)),
-        optimize.LinearConstraint(np.ones(len(grid)), 1, 1),
-    )
+    even = np.full(len(grid), 1 / len(grid))
+    one = optimize.LinearConstraint(np.ones(len(grid)), 1, 1)
     found = optimize.minimize(
         loss, even, jac=True, method="SLSQP", bounds=[(0, 1)] * len(grid), constraints=one,
         options={"maxiter": 2000, "ftol": 1e-14},
@@ -181,11 +179,8 @@ def kish_by_sampling(slices, rng, draws=40_000):
 
 def bootstrap(counts, weights, score):
     """Score each resample from scratch; `weights` say how often each item is in it."""
-    found = []
-    for row in weights:
-        picks = np.repeat(np.arange(len(row)), row)
-        found.append(score(part(counts, items=picks)))
-    return np.array(found)
+    picks = (np.repeat(np.arange(len(row)), row) for row in weights)
+    return np.array([score(part(counts, items=each)) for each in picks])
 
 
 def told_apart(hats, draws, effective, level):

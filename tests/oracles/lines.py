@@ -16,13 +16,9 @@ def best_pair(x, y, least, spread):
     """Try every split into two groups: smallest sum of squares with enough models and spread."""
     n, best = len(x), (np.inf, None)
     for size in range(least, n - least + 1):
-        for chosen in combinations(range(n), size):
-            if 0 in chosen:
-                continue  # each split once
-            second = np.zeros(n, dtype=bool)
-            second[list(chosen)] = True
-            sides = (x[second], x[~second])
-            if any(side.std() < spread * x.std() for side in sides):
+        for chosen in combinations(range(1, n), size):  # without 0, each split once
+            second = np.isin(range(n), chosen)
+            if any(x[m].std() < spread * x.std() for m in (second, ~second)):
                 continue
             rss = sum(rss_of_line(x[m], y[m])[0] for m in (second, ~second))
             if rss < best[0]:
@@ -57,9 +53,7 @@ def stick_rss(x, y, knot):
 
 def jackknife(x, y, clusters):
     """Delete-one-cluster standard error of a slope, around the full estimate."""
-    full = np.polyfit(x, y, 1)[0]
-    names = sorted(set(clusters))
-    labels = np.array(clusters)
-    slopes = [np.polyfit(x[labels != c], y[labels != c], 1)[0] for c in names]
-    g = len(names)
+    full, labels = np.polyfit(x, y, 1)[0], np.array(clusters)
+    slopes = [np.polyfit(x[labels != c], y[labels != c], 1)[0] for c in np.unique(labels)]
+    g = len(slopes)
     return float(np.sqrt((g - 1) / g * sum((s - full) ** 2 for s in slopes)))

@@ -35,11 +35,10 @@ def part(counts, models=None, targets=None, items=None):
     return replace(counts, **{name: tuple(each) for name, each in names.items()}, **arrays)
 
 
-def without(counts, *, source=None, target=None):
+def without(counts, *, source=False, target=False):
     """No answer where a mask says so."""
     changed = {}
     for name, mask in {"source": source, "target": target}.items():
-        if mask is not None:
-            for part in (f"{name}_correct", f"{name}_trials"):
-                changed[part] = np.where(mask, 0, getattr(counts, part))
+        for part in (f"{name}_correct", f"{name}_trials"):
+            changed[part] = np.where(mask, 0, getattr(counts, part))
     return replace(counts, **changed)
