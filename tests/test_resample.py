@@ -15,20 +15,15 @@ labels = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=30)
 
 @given(clusters=labels, seed=st.integers(0, 99))
 @settings(max_examples=50, deadline=None)
-def test_a_family_is_drawn_as_a_whole(clusters, seed):
-    w = resample.weights(seed, clusters, draws=20)
+def test_a_family_is_drawn_as_a_whole_whatever_its_name(clusters, seed):
+    w = resample.weights(seed, clusters, 20)
     first = [clusters.index(name) for name in dict.fromkeys(clusters)]
     assert (w[:, first].sum(axis=1) == len(first)).all()
     for i, name in enumerate(clusters):
         assert (w[:, i] == w[:, clusters.index(name)]).all()
-
-
-@given(clusters=labels, seed=st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
-def test_names_of_families_do_not_matter(clusters, seed):
     renamed = [f"family {ord(name)}" for name in clusters]
-    again = resample.weights(np.random.default_rng(seed), renamed, 5)  # a generator is as a seed
-    assert (resample.weights(seed, clusters, 5) == again).all()
+    again = resample.weights(np.random.default_rng(seed), renamed, 20)  # a generator is as a seed
+    assert (w == again).all()
 
 
 @given(n=st.integers(1, 50))
@@ -62,19 +57,14 @@ def test_jackknife_of_a_mean_is_the_t_interval():
     data = np.random.default_rng(0).normal(size=12)
     interval, se = resample.jackknife_interval(data.mean(), (data.sum() - data) / 11)
     assert se == pytest.approx(stats.sem(data))
-    expected = stats.t.interval(0.95, 11, loc=data.mean(), scale=stats.sem(data))
-    assert interval == pytest.approx(expected)
+    assert interval == pytest.approx(stats.t.interval(0.95, 11, data.mean(), stats.sem(data)))
     assert np.isnan(resample.jackknife_interval(1.0, [1.0])[0]).all()
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda: resample.weights(0, ["a"], 0),
-        lambda: resample.percentile_interval([1, 2], 95),
-        lambda: resample.cluster_codes(["a"], 2),
-    ],
-)
-def test_wrong_input_says_so(call):
+WRONG = {"weights": (0, ["a"], 0), "percentile_interval": ([1, 2], 95), "cluster_codes": (["a"], 2)}
+
+
+@pytest.mark.parametrize(("name", "arguments"), WRONG.items())
+def test_wrong_input_says_so(name, arguments):
     with pytest.raises(InputError):
-        call()
+        getattr(resample, name)(*arguments)

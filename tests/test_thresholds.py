@@ -4,8 +4,8 @@ import datetime
 import tomllib
 
 import pytest
+from small import refused, write
 
-from hatlib.errors import InputError
 from hatlib.thresholds import BOOK, FILE, load_thresholds
 
 ROOT = FILE.parents[1]
@@ -27,17 +27,14 @@ def test_every_threshold_is_used():
 
 
 def test_a_file_changes_some(tmp_path):
-    file = tmp_path / "mine.toml"
-    file.write_text("power = 0.7\n[clear]\nvalue = 0.01\n")
+    file = write(tmp_path, "power = 0.7\n[clear]\nvalue = 0.01\n", "mine.toml")
     assert load_thresholds(file) == {**BOOK, "power": 0.7, "clear": 0.01}
 
 
 def test_all_that_is_wrong_with_a_file_is_said_at_once(tmp_path):
-    file = tmp_path / "mine.toml"
-    file.write_text('pover = 0.3\nclear = "5 %"\npower = -1\nsmall = true\n')
-    with pytest.raises(InputError, match="there is no such threshold") as error:
-        load_thresholds(file)
-    assert len(error.value.problems) == 4
+    text = 'pover = 0.3\nclear = "5 %"\npower = -1\nsmall = true\n'
+    found = refused(load_thresholds, write(tmp_path, text, "mine.toml"))
+    assert len(found) == 4 and "there is no such threshold" in "".join(found)
 
 
 @pytest.mark.parametrize(
@@ -45,8 +42,5 @@ def test_all_that_is_wrong_with_a_file_is_said_at_once(tmp_path):
     [(b"power 0.1", "this is not TOML"), (b"\xff\xfe", "UTF-8"), (None, "cannot be read")],
 )
 def test_a_file_that_is_none_is_refused(tmp_path, content, message):
-    file = tmp_path / "mine.toml"
-    if content is not None:
-        file.write_bytes(content)
-    with pytest.raises(InputError, match=message):
-        load_thresholds(file)
+    file = tmp_path / "mine.toml" if content is None else write(tmp_path, content, "mine.toml")
+    assert message in str(refused(load_thresholds, file))

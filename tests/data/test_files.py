@@ -28,25 +28,18 @@ def zst(text: str) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.csv", CSV),
-        ("a.txt", CSV.replace(",", ";")),
-        ("a.tsv", CSV.replace(",", "\t")),
-        ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
-        ("a.csv.zst", zst(CSV)),
-        ("a.jsonl", LINES),
-        ("a.jsonl.gz", gzip.compress(LINES.encode(), mtime=0)),
-        ("a.ndjson", LINES.replace("\n", "\n\n")),
-        ("a.json", json.dumps(ROWS, indent=1)),
+        *[("a.csv", CSV), ("a.txt", CSV.replace(",", ";")), ("a.tsv", CSV.replace(",", "\t"))],
+        *[("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)), ("a.csv.zst", zst(CSV))],
+        *[("a.jsonl", LINES), ("a.jsonl.gz", gzip.compress(LINES.encode(), mtime=0))],
+        *[("a.ndjson", LINES.replace("\n", "\n\n")), ("a.json", json.dumps(ROWS, indent=1))],
         ("a.json.zst", zst(json.dumps(ROWS))),
     ],
 )
 def test_every_form_gives_the_same_rows(tmp_path, name, content):
-    path = tmp_path / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    path = write(tmp_path, content, name)
     frame, place = read_table(path)
     pd.testing.assert_frame_equal(frame, FRAME.astype(str), check_dtype=False)
-    assert place.file == name
-    assert columns_of(path) == list(FRAME)
+    assert (place.file, columns_of(path)) == (name, list(FRAME))
     assert len(hatlib.load_responses(path).frame) == 4
 
 
@@ -59,8 +52,7 @@ def test_parquet_alone_and_in_parts_is_a_table(tmp_path):
     FRAME.to_parquet(tmp_path / "one.parquet", index=False)
     for path in (folder, tmp_path / "one.parquet"):
         pd.testing.assert_frame_equal(read_table(path)[0], FRAME.astype(str), check_dtype=False)
-    loaded = hatlib.load_responses(folder)
-    assert loaded.benchmarks["benchmark"].tolist() == ["spark"]
+    assert hatlib.load_responses(folder).benchmarks["benchmark"].tolist() == ["spark"]
 
 
 def test_lines_of_the_file_are_named_and_a_blank_line_is_no_row(tmp_path):
@@ -90,8 +82,7 @@ def answers(*codes: str) -> str:
 
 
 def test_rows_that_sum_languages_up_and_codes_of_countries_are_asked_about(tmp_path):
-    (tmp_path / "a.csv").write_text(answers("en", "de", "all", "kr", "jp"))
-    found = refused(hatlib.load_responses, tmp_path / "a.csv")
+    found = refused(hatlib.load_responses, write(tmp_path, answers("en", "de", "all", "kr", "jp")))
     assert len(found) == 3, "one for each word, not for each row"
     assert "line 8, column language: this stands for several languages" in found[0]
     assert "here and in 2 more rows" in found[0]
@@ -106,7 +97,6 @@ def test_one_language_spelt_twice_is_one_language(tmp_path):
     found = refused(hatlib.load_responses, tmp_path / "a.csv")
     assert len(found) == 2
     assert "zh, zh-CN, zh_Hans are one language, zh, with more than one row" in found[0]
-    (tmp_path / "b.csv").write_text(answers("en", "zh_CN", "zh-TW", "German"))
-    loaded = hatlib.load_responses(tmp_path / "b.csv")
+    loaded = hatlib.load_responses(write(tmp_path, answers("en", "zh_CN", "zh-TW", "German")))
     assert sorted(loaded.languages["language"]) == ["de", "en", "zh", "zh-Hant"]
     assert any("German as de" in line for line in loaded.report.assumed)

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import refused, write
 
 import hatlib
-from hatlib import cli
 from hatlib.data import files
 from hatlib.errors import InputError
 from hatlib.show.scoring import scores_json
@@ -31,10 +31,10 @@ LOADERS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def good(folder: Path) -> Path:
-    path = folder / "good.csv"
-    path.write_text(ANSWERS + ROWS)
-    return path
+def good(folder: Path, name: str = "m") -> Path:
+    """A file of answers by one model."""
+    rows = "".join(f'"{name}",{code},{i},{i % 3},2\n' for code in ("en", "de") for i in range(20))
+    return write(folder, ANSWERS + rows, "good.csv")
 
 
 def zipped() -> bytes:
@@ -64,8 +64,6 @@ MALFORMED: dict[str, bytes] = {
     "HTML": b"<html><script>alert(1)</script></html>",
     "a long line": b"m" * 500_000,
 }
-
-
 CASES = [(kind, loader) for kind in MALFORMED for loader in LOADERS]
 CASES.remove(("empty", "thresholds"))  # a file without changes
 CASES.remove(("blank", "thresholds"))
@@ -73,34 +71,24 @@ CASES.remove(("blank", "thresholds"))
 
 @pytest.mark.parametrize(("kind", "loader"), CASES)
 def test_malformed_files_end_in_a_clear_error(tmp_path, kind, loader):
-    path = tmp_path / ("bad.parquet" if "Parquet" in kind else "bad.csv")
-    path.write_bytes(MALFORMED[kind])
+    name = "bad.parquet" if "Parquet" in kind else "bad.csv"
+    path = write(tmp_path, MALFORMED[kind], name)
     start = time.monotonic()
-    with pytest.raises(InputError) as error:
-        LOADERS[loader](path)
+    found = refused(LOADERS[loader], path)
     assert time.monotonic() - start < 10
-    assert all(str(problem) for problem in error.value.problems)
-    assert "Traceback" not in str(error.value)
+    assert all(found) and "Traceback" not in str(found)
 
 
 @pytest.mark.parametrize("kind", ["empty", "NUL bytes", "a pickle", "an unclosed quote"])
-def test_the_command_says_it_without_a_traceback(tmp_path, capsys, kind, monkeypatch):
-    path = tmp_path / "bad.csv"
-    path.write_bytes(MALFORMED[kind])
-    monkeypatch.setattr("sys.argv", ["hat", "check", str(path)])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    said = capsys.readouterr()
-    assert stopped.value.code == 1
-    assert "bad.csv" in said.err + said.out
-    assert "Traceback" not in said.err + said.out
+def test_the_command_says_it_without_a_traceback(tmp_path, run_hat, kind):
+    code, out, err = run_hat("check", write(tmp_path, MALFORMED[kind], "bad.csv"))
+    assert code == 1 and "bad.csv" in out + err and "Traceback" not in out + err
 
 
 @settings(max_examples=30)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_table_or_an_error(tmp_path_factory, content):
-    path = tmp_path_factory.mktemp("any") / "any.csv"
-    path.write_bytes(content)
+    path = write(tmp_path_factory.mktemp("any"), content)
     for loader in (hatlib.load, hatlib.load_responses):
         try:
             loader(path)
@@ -111,11 +99,10 @@ def test_any_bytes_are_a_table_or_an_error(tmp_path_factory, content):
 @settings(max_examples=20)
 @given(st.integers(0, 300), st.binary(min_size=1, max_size=3))
 def test_a_damaged_parquet_file_is_a_table_or_an_error(tmp_path_factory, place, damage):
-    path = tmp_path_factory.mktemp("parquet") / "bad.parquet"
     content = bytearray(pd.read_csv(io.StringIO(ANSWERS + ROWS)).to_parquet())
     at = place * len(content) // 301
     content[at : at + len(damage)] = damage
-    path.write_bytes(content)
+    path = write(tmp_path_factory.mktemp("parquet"), bytes(content), "bad.parquet")
     try:
         hatlib.load_responses(path)
     except InputError as error:
@@ -165,30 +152,17 @@ def test_symbolic_links_are_read_if_they_end_in_a_file(tmp_path):
             hatlib.load_responses(tmp_path / name)
 
 
-def named(folder: Path, name: str) -> Path:
-    """A file of answers by one model."""
-    rows = "".join(f'"{name}",{code},{i},{i % 3},2\n' for code in ("en", "de") for i in range(20))
-    (folder / "f.csv").write_text(ANSWERS + rows)
-    return folder / "f.csv"
+NAMES = ["=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(A1)", "\tx"]
+NAMES += ["../../etc/passwd", "a/b", "<img src=x>", "CON", "a\\b", "%2e%2e"]
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(A1)", "\tx"])
-def test_formulas_in_names_come_out_as_text(tmp_path, capsys, monkeypatch, name):
-    command = ["hat", "score", str(named(tmp_path, name)), "--draws", "0", "--format", "csv"]
-    monkeypatch.setattr("sys.argv", command)
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    assert stopped.value.code == 0
-    table = pd.read_csv(io.StringIO(capsys.readouterr().out))
-    assert not str(table["model"][0]).startswith(("=", "+", "-", "@", "\t"))
-
-
-PATHS = ["../../etc/passwd", "a/b", "<img src=x>", "CON", "a\\b", "%2e%2e"]
-
-
-@pytest.mark.parametrize("name", PATHS)
-def test_names_of_models_never_become_paths(tmp_path, name):
-    responses = hatlib.load_responses(named(tmp_path, name))
-    assert responses.models["model"].tolist() == [name]
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_models_never_become_formulas_or_paths(tmp_path, run_hat, name):
+    code, out, _ = run_hat("score", good(tmp_path, name), "--draws", 0, "--format", "csv")
+    assert code == 0
+    shown = str(pd.read_csv(io.StringIO(out))["model"][0])
+    assert not shown.startswith(("=", "+", "-", "@", "\t"))
+    responses = hatlib.load_responses(tmp_path / "good.csv")
+    assert responses.models["model"].tolist() == [name.strip()]
     scores_json(hatlib.hat_scores(responses, draws=0))
-    assert [path.name for path in tmp_path.rglob("*")] == ["f.csv"]
+    assert [path.name for path in tmp_path.rglob("*")] == ["good.csv"]

@@ -126,12 +126,10 @@ def test_every_source_of_a_set_is_described_and_its_names_lead_to_models(bundled
 
 def test_figures_of_the_publications_come_out(bundled, overview):
     """SCORE.md, section 4b: English successes of s1.1-14B over five promptings; and others."""
-    mgsm = bundled.counts("mgsm")
+    mgsm, copa = bundled.counts("mgsm"), bundled.counts("copa-dialects")
     row = mgsm.models.index("s1.1-14b")
     assert np.bincount(mgsm.source_correct[row]).tolist() == [4, 3, 4, 5, 8, 226]
-    assert set(mgsm.source_trials[row]) == {5}
-    copa = bundled.counts("copa-dialects")
-    assert copa.chance == 0.5
+    assert (set(mgsm.source_trials[row]), copa.chance) == ({5}, 0.5)
     accuracy = dict(zip(copa.models, copa.source_correct.mean(axis=1), strict=True))
     assert accuracy["gpt-5-2025-08-07"] == max(accuracy.values()) == 0.996
     assert accuracy["gpt-3.5-turbo-0125"] == 0.952
@@ -162,8 +160,7 @@ def test_the_report_says_what_is_missing_and_what_one_trial_forbids():
     lines = load_responses(sets=["mgsm", "copa-dialects", "xnli-first200"]).report.read
     assert any("mgsm, s1.1-7b" in line and "te (250)" in line for line in lines)
     (single,) = (line for line in lines if "One trial an item" in line)
-    assert "copa-dialects" in single
-    assert "xnli-first200" not in single
+    assert "copa-dialects" in single and "xnli-first200" not in single
 
 
 def test_the_sets_of_the_book_with_another_source_language_and_chance_level():
@@ -194,34 +191,27 @@ def test_options_that_make_no_sense_are_refused(options):
     assert refused(load_responses, **options)
 
 
+OF_TARGETS = ([[[2, 1], [0, 0]], [[4, 0], [0, 1]]], [[[4, 2], [0, 0]], [[4, 0], [0, 3]]])
+OF_ITEMS = ([[[2, 0], [0, 0]]], [[[2, 0], [0, 1]]])
+
+
 @pytest.mark.parametrize(
-    ("text", "options", "source_correct", "source_trials", "target_correct", "target_trials"),
-    [
-        (
-            *(COUNTS, {}, [[3, 0], [4, 0]], [[4, 4], [4, 0]]),
-            *([[[2, 1], [0, 0]], [[4, 0], [0, 1]]], [[[4, 2], [0, 0]], [[4, 0], [0, 3]]]),
-        ),
-        (TRIALS, {}, [[1, 1]], [[2, 1]], [[[0, 0]]], [[[1, 1]]]),
-        (PROMPTINGS, {}, [[1]], [[2]], [[[2]]], [[[2]]]),
-        *(
-            (BY_ITEM, o, [[1, 1]], [[2, 1]], [[[2, 0], [0, 0]]], [[[2, 0], [0, 1]]])
-            for o in ({}, {"source_language": "item"})
-        ),
-        (BY_ITEM, {"source_language": "de"}, [[2, 1]], [[2, 1]], [[[1, 0]]], [[[2, 1]]]),
+    ("text", "options", "expected"),
+    [  # of the source and of the targets: correct answers, trials
+        (COUNTS, {}, (*([[3, 0], [4, 0]], [[4, 4], [4, 0]]), *OF_TARGETS)),
+        (TRIALS, {}, ([[1, 1]], [[2, 1]], [[[0, 0]]], [[[1, 1]]])),
+        (PROMPTINGS, {}, ([[1]], [[2]], [[[2]]], [[[2]]])),
+        *((BY_ITEM, o, ([[1, 1]], [[2, 1]], *OF_ITEMS)) for o in ({}, {"source_language": "item"})),
+        (BY_ITEM, {"source_language": "de"}, ([[2, 1]], [[2, 1]], [[[1, 0]]], [[[2, 1]]])),
     ],
 )
-def test_counts_by_hand(
-    tmp_path, text, options, source_correct, source_trials, target_correct, target_trials
-):
+def test_counts_by_hand(tmp_path, text, options, expected):
     loaded = load_responses(write(tmp_path, text), **options)
     counts = loaded.counts("mine")
-    assert counts.source_correct.tolist() == source_correct
-    assert counts.source_trials.tolist() == source_trials
-    assert counts.target_correct.tolist() == target_correct
-    assert counts.target_trials.tolist() == target_trials
-    assert counts.models == tuple("ab"[: len(source_correct)])
-    assert counts.items == tuple("12"[: len(source_correct[0])])
-    assert counts.chance == 0
+    names = ("source_correct", "source_trials", "target_correct", "target_trials")
+    assert tuple(getattr(counts, name).tolist() for name in names) == expected
+    models, items = tuple("ab"[: len(expected[0])]), tuple("12"[: len(expected[0][0])])
+    assert (counts.models, counts.items, counts.chance) == (models, items, 0)
     if text == PROMPTINGS:
         assert loaded.subset(promptings="q").counts("mine").source_correct.tolist() == [[0]]
 
@@ -255,9 +245,8 @@ def test_what_is_said_of_each_benchmark_and_by_whom(
 ):
     described = write(tmp_path, table, "b.csv") if table else None
     loaded = load_responses(write(tmp_path, DESIGN), benchmarks=described, **options)
-    assert loaded.benchmarks["source_language"].tolist() == sources
-    assert loaded.benchmarks["chance_level"].tolist() == levels
-    assert loaded.benchmarks["n_items"].tolist() == [1, 2, 1]
+    columns = loaded.benchmarks[["source_language", "chance_level", "n_items"]].to_dict("list")
+    assert [*columns.values()] == [sources, levels, [1, 2, 1]]
     assert said in str(loaded.report)
     assert loaded.counts("y").source_trials.tolist() == [[2, 1]]
     assert loaded.counts("z").targets == (("en",) if sources[2] == "fr" else ("fr",))
@@ -317,12 +306,10 @@ def test_a_model_may_be_described_beside_its_answers(tmp_path):
 def test_some_of_the_answers(tmp_path):
     loaded = load_responses(write(tmp_path, COUNTS))
     part = loaded.subset(models="a", languages=["de"])
-    assert part.models["model"].tolist() == ["a"]
-    assert part.languages["language"].tolist() == ["de", "en"]
+    assert [*part.models["model"]] == ["a"] and [*part.languages["language"]] == ["de", "en"]
     assert part.counts("mine").target_correct.tolist() == [[[2, 1]]]
     messages = refused(loaded.subset, models=["a", "z"], languages="it", benchmarks="MINE")
-    assert len(messages) == 3
-    assert "There are a, b." in messages[1]
+    assert len(messages) == 3 and "There are a, b." in messages[1]
     assert "benchmark" in refused(loaded.counts, "other")[0]
     assert len(loaded.subset(languages=[]).frame) == 3
     assert "target language" in refused(loaded.subset(languages=[]).counts, "mine")[0]
@@ -364,8 +351,7 @@ WHOLE = "line 2, column n_correct: the value is not a whole"
 def test_one_thing_that_is_wrong_is_said_once_and_clearly(tmp_path, text, old, new, message):
     assert old in text
     found = refused(load_responses, write(tmp_path, text.replace(old, new)))
-    assert len(found) == 1, found
-    assert message in found[0]
+    assert len(found) == 1 and message in found[0], found
 
 
 @pytest.mark.parametrize(
@@ -412,8 +398,7 @@ def test_wrong_values_in_parquet_are_found_too(tmp_path):
     frame["n_trials"] = pd.array([1, 2, None], dtype="Int64")
     frame.to_parquet(tmp_path / "bad.parquet")
     found = refused(load_responses, tmp_path / "bad.parquet")
-    assert len(found) == 4
-    assert sum("is missing" in line for line in found) == 2
+    assert (len(found), sum("is missing" in line for line in found)) == (4, 2)
 
 
 def test_rows_that_two_files_repeat_are_named_with_both(tmp_path):
@@ -467,15 +452,10 @@ def test_neither_the_order_of_rows_nor_the_files_they_are_in_matter(
 
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=6)
+HEADS = [(load_responses, f"{KEY},n_correct,n_trials"), (data.load, f"{KEY},accuracy,n_items")]
 
 
-@pytest.mark.parametrize(
-    ("load", "head"),
-    [
-        (load_responses, f"{KEY},n_correct,n_trials"),
-        (data.load, "model,language,item,accuracy,n_items"),
-    ],
-)
+@pytest.mark.parametrize(("load", "head"), HEADS)
 @settings(max_examples=25)
 @given(st.lists(st.tuples(texts, st.sampled_from(["en", "de", "xx", ""]), texts, texts, texts)))
 def test_any_cells_give_a_table_or_a_clear_error(tmp_path_factory, load, head, rows):

@@ -25,8 +25,7 @@ def test_a_write_that_fails_leaves_the_earlier_file_and_names_it(tmp_path):
 
     with pytest.raises(InputError, match=r"o\.csv.*No space left on device"):
         full()
-    assert path.read_text() == "good\n"
-    assert names(tmp_path) == ["o.csv"]
+    assert (path.read_text(), names(tmp_path)) == ("good\n", ["o.csv"])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
@@ -62,8 +61,7 @@ def test_what_is_there_is_overwritten_only_when_told(tmp_path):
     with pytest.raises(InputError, match="--force"):
         write_text(path, "two", force=False)
     write_text(path, "two", force=True)
-    assert path.read_bytes() == b"two\n"
-    assert path.stat().st_mode & 0o777 == 0o640
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"two\n", 0o640)
     with pytest.raises(InputError) as caught:
         check_free([tmp_path / "new", path / "b.txt"], force=True)
     assert len(caught.value.problems) == 2

@@ -23,10 +23,8 @@ SCHEMAS = {
     name: json.loads((files("hatlib") / f"schemas/{name}-2.json").read_text(encoding="utf-8"))
     for name in ("score", "compare")
 }
-HOSTILE = (
-    *("<script>alert(1)</script>", '=cmd|"/c calc"!A0', "+1", "-1", "@SUM(A1)"),
-    *("a|b\nc", "\x1b[31m"),
-)
+HOSTILE = ["<script>alert(1)</script>", '=cmd|"/c calc"!A0', "+1", "-1", "@SUM(A1)"]
+HOSTILE += ["a|b\nc", "\x1b[31m"]
 
 
 @pytest.fixture
@@ -89,15 +87,11 @@ def unlike(tmp_path) -> Path:
 
 
 PAPER = {"sim-factual": ("item", 0), "sim-free-form": ("en", 0), "sim-ten-options": ("en", 0.1)}
+FACTS = [("--items 60 --models 3 --chance 0.25", {"sim": ("en", 0.25)})]
+FACTS += [("--trials 2 --format parquet", PAPER)]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "facts"),
-    [
-        ("--items 60 --models 3 --chance 0.25", {"sim": ("en", 0.25)}),
-        ("--trials 2 --format parquet", PAPER),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "facts"), FACTS)
 def test_what_simulate_says_can_be_typed(hat, results, arguments, facts):
     _, _, err = hat("simulate", "-o", "sim", *arguments.split())
     (command,) = (line for line in err.splitlines() if line.startswith("  hat score"))
@@ -145,9 +139,8 @@ def test_scores_that_cannot_be_given_are_null_with_a_flag(hat, results, tmp_path
     assert {row["hat"] for row in lost} == {None}
     assert [row["flags"] for row in lost] == [["no source answer is right"]] * len(lost)
     _, out, err = hat("score", path, "--draws", 30)
-    assert re.search(r"Alder +– ", out)
     meaning = "no source answer is right: The model solves nothing"
-    assert meaning in " ".join(out.split())
+    assert re.search(r"Alder +– ", out) and meaning in " ".join(out.split())
     assert "The model solves nothing" not in err
     assert meaning in " ".join(hat("score", path, "--draws", 0, "--format", "csv")[2].split())
 
@@ -182,8 +175,8 @@ def test_a_file_is_named_by_the_option_and_comes_before_a_set_of_its_name(hat, r
 
 
 def test_a_standard_is_kept_and_used(hat, results, answers, two_benchmarks):
-    several = hat("score", two_benchmarks, "--save-standard", "s")
-    assert "a standard is of one benchmark" in several[2]
+    several = hat("score", two_benchmarks, "--save-standard", "s")[2]
+    assert "a standard is of one benchmark" in several
     kept = ["score", answers, "--draws", 0, "--save-standard", "standard.json"]
     assert [hat(*kept)[0], hat(*kept)[0]] == [0, 1]  # nothing is overwritten
     for data, reference in (("mgsm", "standard"), (answers, "standard.json")):
@@ -194,14 +187,12 @@ def test_a_standard_is_kept_and_used(hat, results, answers, two_benchmarks):
 def test_compare_as_json(results, unlike):
     pairs = (("Alder", "Beech"), ("Beech", "Alder"), ("Alder", "Aspen"))
     found, back, tied = (results("compare", unlike, *pair, "--draws", 200)[0] for pair in pairs)
-    assert found["low"] < found["difference"] < found["high"]
+    assert found["low"] < found["difference"] < found["high"] and found["q_value"] < 0.01
     assert found["difference"] == pytest.approx(found["hat_a"] - found["hat_b"], abs=2e-6)
     assert (found["told_apart"], found["tie_group_a"], found["tie_group_b"]) == (True, "A", "B")
-    assert found["q_value"] < 0.01
     assert [row["rank_low"] for row in found["models"]] == [1, 1, 3, 3]
     assert (back["difference"], back["q_value"]) == (-found["difference"], found["q_value"])
-    assert tied["low"] < 0 < tied["high"]
-    assert tied["told_apart"] is False
+    assert tied["low"] < 0 < tied["high"] and tied["told_apart"] is False
 
 
 def test_a_model_without_a_score_cannot_be_compared(hat, results, unlike):
@@ -216,9 +207,8 @@ def test_a_model_without_a_score_cannot_be_compared(hat, results, unlike):
 
 
 def test_two_models_of_one_display_name_are_told_apart(hat, results, unlike):
-    Path("models.csv").write_text(
-        "model,display_name\nAlder,Twin\nAspen,Other\nBeech,Twin\nBirch,Last\nCedar,None\n"
-    )
+    table = "model,display_name\nAlder,Twin\nAspen,Other\nBeech,Twin\nBirch,Last\nCedar,None\n"
+    Path("models.csv").write_text(table)
     options = ["--models", "models.csv", "--draws", 200]
     for other, meant in (("Beech", "Beech"), ("Last", "Birch")):
         (found,) = results("compare", unlike, "Alder", other, *options)
@@ -232,19 +222,17 @@ def test_two_models_of_one_display_name_are_told_apart(hat, results, unlike):
 def test_compare_on_every_benchmark_that_has_both(hat, results, two_benchmarks):
     frame = pd.read_csv(two_benchmarks)
     frame[(frame["benchmark"] == "a") | (frame["model"] == "Alder")].to_csv("less.csv", index=False)
-    options = ["Alder", "Aspen", "--draws", 50]
-    for file, more, names in (
-        (two_benchmarks, [], ["a", "b"]),
-        (two_benchmarks, ["--benchmark", "b"], ["b"]),
-        ("less.csv", [], ["a"]),
-    ):
+    options, b = ["Alder", "Aspen", "--draws", 50], ["--benchmark", "b"]
+    files = ((two_benchmarks, [], ["a", "b"]), (two_benchmarks, b, ["b"]), ("less.csv", [], ["a"]))
+    for file, more, names in files:
         assert [r["benchmark"] for r in results("compare", file, *options, *more)] == names
-    code, out, err = hat("compare", "less.csv", *options, "--benchmark", "b")
+    code, out, err = hat("compare", "less.csv", *options, *b)
     assert (code, out) == (1, "")
     assert "no benchmark has answers of both models" in err
 
 
 SIMULATE, SCORE, COMPARE = "simulate -o sim", "score {file}", "compare {file} Alder Aspen"
+EXISTS = "this file exists and is not overwritten"
 
 
 @pytest.mark.parametrize(
@@ -256,8 +244,7 @@ SIMULATE, SCORE, COMPARE = "simulate -o sim", "score {file}", "compare {file} Al
         (SIMULATE, "--profile magic", 1, "profile is not known. (found: magic) Use one"),
         (SIMULATE, "--targets en", 1, "source language is among the targets"),
         (SIMULATE, "--seed -1 --items 5", 1, "seed is below 0"),
-        ("simulate", "-o here.txt", 1, "this is a file"),
-        ("simulate", "-o .", 1, "this file exists and is not overwritten"),
+        *[("simulate", "-o here.txt", 1, "this is a file"), ("simulate", "-o .", 1, EXISTS)],
         (SCORE, "--format xml", 2, "'xml' is not one of"),
         (SCORE, "--chance 1.5", 1, "chance is not a share. (found: 1.5)"),
         (SCORE, "--benchmark b", 1, "there is no such benchmark. (found: b) There are: sim."),
@@ -270,13 +257,12 @@ SIMULATE, SCORE, COMPARE = "simulate -o sim", "score {file}", "compare {file} Al
         (SCORE, "none.csv", 1, "none.csv: there is no such file, and no set of the book of this"),
         (SCORE, "mgsm", 1, "sets of the book and files cannot be mixed"),
         (SCORE, "bad.csv", 1, "bad.csv, line 1: there is no column language, item"),
-        (SCORE, "-o bad.csv", 1, "bad.csv: this file exists and is not overwritten"),
+        *[(command, "-o bad.csv", 1, f"bad.csv: {EXISTS}") for command in (SCORE, COMPARE)],
         ("compare {file}", "Alder", 2, "name two models after the files"),
         ("compare {file}", "Alder No", 1, "there is no such model. (found: No) There are: A"),
         ("compare {file}", "Alder Alder", 1, "a model is compared with itself"),
         (COMPARE, "--benchmark b", 1, "there is no such benchmark"),
         (COMPARE, "--draws 0", 1, "the scores have no redraws"),
-        (COMPARE, "-o bad.csv", 1, "bad.csv: this file exists"),
     ],
 )
 def test_what_is_refused_leaves_all_files_as_they_were(
@@ -300,8 +286,7 @@ def test_names_do_no_harm(hat, tmp_path, command, form):
     frame.to_parquet("hostile.parquet")
     models = [] if command == "score" else HOSTILE[:2]
     code, out, err = hat(command, "hostile.parquet", *models, "--draws", 20, "--format", form)
-    assert code == 0
-    assert "\x1b" not in out + err
+    assert code == 0 and "\x1b" not in out + err
     if form == "csv":  # a spreadsheet gets no formulas
         rows = list(csv.DictReader(io.StringIO(out)))
         assert len(rows) == (len(HOSTILE) if command == "score" else 1)
@@ -310,8 +295,7 @@ def test_names_do_no_harm(hat, tmp_path, command, form):
         assert not any(value.startswith(tuple("=+-@\t\r")) for value in values)
         assert "'=cmd" in out
     if form == "md":  # a page gets no HTML, and no more columns
-        assert "<script" not in out
-        assert "<b>" not in out
+        assert "<script" not in out and "<b>" not in out
         table = [line for line in out.split("\n\n")[-2 if "- **" in out else -1].splitlines()]
         rows = [line for line in table if line.startswith("|")]
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in rows}) == 1
