@@ -66,22 +66,15 @@ def lm_eval_rows(
     right: Sequence[Any], keys: Sequence[str], metric: str = "exact_match", **more: Any
 ) -> list[dict[str, Any]]:
     """Rows of a sample log of lm-evaluation-harness 0.4."""
-    return [
-        {
-            "doc_id": i,
-            "doc": {"question": f"Invented question {i}", "answer_number": int(keys[i])},
-            "target": keys[i],
-            "arguments": {"gen_args_0": {"arg_0": f"Invented question {i}"}},
-            "resps": [[f"I think {i}"]],
-            "filtered_resps": [f"{i}"],
-            "doc_hash": f"d{i}",
-            "prompt_hash": f"p{i}",
-            "target_hash": f"t{i}",
-            metric: value,
-            **more,
-        }
-        for i, value in enumerate(right)
-    ]
+    found = []
+    for i, value in enumerate(right):
+        asked = f"Invented question {i}"
+        row = {"doc_id": i, "doc": {"question": asked, "answer_number": int(keys[i])}}
+        row |= {"target": keys[i], "arguments": {"gen_args_0": {"arg_0": asked}}}
+        row |= {"resps": [[f"I think {i}"]], "filtered_resps": [f"{i}"], "doc_hash": f"d{i}"}
+        row |= {"prompt_hash": f"p{i}", "target_hash": f"t{i}", metric: value}
+        found.append(row | more)
+    return found
 
 
 def lm_eval(
@@ -109,22 +102,14 @@ def eee_row(item: str = "q1", right: Any = True, task: str = "mgsm_direct_de", *
     """A row of Every Eval Ever, version 0.2.2; `more` replaces fields, ``about`` its metadata."""
     about = more.pop("about", None)
     score = more.pop("score", float(right) if isinstance(right, bool) else right)
-    return {
-        "schema_version": "0.2.2",
-        "evaluation_id": f"{task}/{EEE_MODEL}/1900000000.5",
-        "model_id": EEE_MODEL,
-        "evaluation_name": task,
-        "sample_id": item,
-        "sample_hash": "0" * 64,
-        "interaction_type": "single_turn",
-        "input": {"raw": f"Invented riddle {item}", "reference": ["7"], "choices": None},
-        "output": {"raw": ["7"], "reasoning_trace": []},
-        "messages": None,
-        "answer_attribution": [],
-        "evaluation": {"score": score, "is_correct": right, "num_turns": None},
-        "error": None,
-        "metadata": about,
-    } | more
+    found = {"schema_version": "0.2.2", "evaluation_id": f"{task}/{EEE_MODEL}/1900000000.5"}
+    found |= {"model_id": EEE_MODEL, "evaluation_name": task, "sample_id": item}
+    found |= {"sample_hash": "0" * 64, "interaction_type": "single_turn"}
+    asked = {"raw": f"Invented riddle {item}", "reference": ["7"], "choices": None}
+    found |= {"input": asked, "output": {"raw": ["7"], "reasoning_trace": []}, "messages": None}
+    verdict = {"score": score, "is_correct": right, "num_turns": None}
+    found |= {"answer_attribution": [], "evaluation": verdict, "error": None, "metadata": about}
+    return found | more
 
 
 def header(task: str = "mgsm_direct_de", model: str = EEE_MODEL, **more: Any) -> dict[str, Any]:
@@ -140,16 +125,10 @@ def sample(
 ) -> dict[str, Any]:
     """One sample; `value` is that of its score, or a mapping of scorers to values."""
     scores = value if isinstance(value, dict) and scorer == "*" else {scorer: value}
-    return {
-        "id": item,
-        "epoch": epoch,
-        "input": f"Invented riddle {item}",
-        "target": str(item),
-        "scores": {name: {"value": v, "answer": "x"} for name, v in scores.items()},
-        "metadata": {},
-        "messages": [{"role": "user", "content": "x" * 200}],
-        **more,
-    }
+    scored = {name: {"value": v, "answer": "x"} for name, v in scores.items()}
+    found = {"id": item, "epoch": epoch, "input": f"Invented riddle {item}", "target": str(item)}
+    found |= {"scores": scored, "metadata": {}}
+    return found | {"messages": [{"role": "user", "content": "x" * 200}]} | more
 
 
 def members(head: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
@@ -211,10 +190,8 @@ def table(path: Path, rows: Any) -> Path:
 def sheet(path: Path, rows: Iterable[Iterable[object]]) -> Path:
     """A spreadsheet of Excel, with the least that it needs."""
     formats, cell = "http://schemas.openxmlformats.org", '<c t="inlineStr"><is><t>{}</t></is></c>'
-    main, kind = (
-        f"{formats}/spreadsheetml/2006/main",
-        f"{formats}/officeDocument/2006/relationships",
-    )
+    main = f"{formats}/spreadsheetml/2006/main"
+    kind = f"{formats}/officeDocument/2006/relationships"
     link = f'<Relationships xmlns="{formats}/package/2006/relationships">'
     link += f'<Relationship Id="a" Type="{kind}/{{}}" Target="{{}}"/></Relationships>'
     data = "".join(f"<row>{''.join(map(cell.format, row))}</row>" for row in rows)
@@ -225,10 +202,7 @@ def sheet(path: Path, rows: Iterable[Iterable[object]]) -> Path:
         '<sheet name="a" sheetId="1" r:id="a"/></sheets></workbook>',
         "xl/a.xml": f'<worksheet xmlns="{main}"><sheetData>{data}</sheetData></worksheet>',
     }
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return path
+    return write_zip(path, {name: content.encode() for name, content in files.items()})
 
 
 def read(program: str, path: Any, **options: Any) -> Any:

@@ -33,19 +33,12 @@ def trials(n: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Trials of three models in four languages, with everything that a trial may have."""
     rng = np.random.default_rng(seed)
     item = rng.integers(40, size=n)
-    return pd.DataFrame(
-        {
-            "benchmark": "quiz",
-            "model": rng.choice(["one", "two", "three"], n),
-            "language": rng.choice(["en", "de", "sw", "zh-Hant"], n),
-            "item": [f"q{k:02}" for k in item],
-            "prompting": rng.choice(["a", "b"], n),
-            "source_language": np.where(item % 2, "en", "de"),
-            "cluster": [f"text {k // 4}" for k in item],
-            "chance_level": 0.25,
-            "correct": rng.integers(2, size=n),
-        }
-    )
+    found = {"benchmark": "quiz", "model": rng.choice(["one", "two", "three"], n)}
+    found |= {"language": rng.choice(["en", "de", "sw", "zh-Hant"], n)}
+    found |= {"item": [f"q{k:02}" for k in item], "prompting": rng.choice(["a", "b"], n)}
+    found |= {"source_language": np.where(item % 2, "en", "de"), "chance_level": 0.25}
+    found |= {"cluster": [f"text {k // 4}" for k in item], "correct": rng.integers(2, size=n)}
+    return pd.DataFrame(found)
 
 
 def summed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -64,10 +57,6 @@ def same(found: pd.DataFrame, expected: pd.DataFrame, **options: bool) -> None:
     pd.testing.assert_frame_equal(ordered(found), ordered(expected), **options)
 
 
-def write(frame: pd.DataFrame, path: Path) -> Path:
-    return table(path, frame)
-
-
 def refused(*arguments: object, **options: object) -> str:
     with pytest.raises(InputError) as error:
         aggregate_trials(*arguments, **options)  # type: ignore[arg-type]
@@ -80,7 +69,7 @@ ENDS = [".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet"]
 @pytest.mark.parametrize("end", ENDS)
 def test_every_form_gives_what_pandas_and_load_responses_give(tmp_path, end):
     frame = trials()
-    path, out = write(frame, tmp_path / f"log{end}"), tmp_path / "answers.parquet"
+    path, out = table(tmp_path / f"log{end}", frame), tmp_path / "answers.parquet"
     found = aggregate_trials(path, out=out, benchmark="ignored")
     same(found.frame, summed(frame))
     assert found.n_read == found.n_used == len(frame) and not found.left_out
@@ -92,7 +81,7 @@ def test_every_form_gives_what_pandas_and_load_responses_give(tmp_path, end):
 def test_many_files_of_all_forms_are_one_log(tmp_path):
     frame = trials()
     for k, end in enumerate(ENDS):
-        write(frame.iloc[k::5], tmp_path / f"part{k}{end}")
+        table(tmp_path / f"part{k}{end}", frame.iloc[k::5])
     (tmp_path / "notes.txt").write_text("not a log")
     (tmp_path / "empty.jsonl").write_text("\n")
     found = aggregate_trials(tmp_path)
@@ -114,7 +103,7 @@ def test_what_columns_say(tmp_path):
     assert found.frame["n_trials"].tolist() == [3, 3]
     assert "read as one language, en" in str(found.report)
     frame = trials(400).drop(columns="prompting").assign(temperature=np.arange(400) % 2)
-    path = write(frame, tmp_path / "log.csv")
+    path = table(tmp_path / "log.csv", frame)
     assert "Not told apart by temperature" in str(aggregate_trials(path).report)
     found = aggregate_trials(path, columns={"prompting": "temperature"})
     assert set(found.frame["prompting"]) == {"0", "1"} and "temperature" not in str(found.report)
@@ -129,10 +118,10 @@ def test_types_of_parquet(tmp_path):
     frame = trials(400)[["model", "language", "item", "correct"]]
     for kind in ("int8", "bool", "float32", "str", "Int64", "boolean"):
         theirs = frame.astype({"correct": kind, "model": "category"})
-        found = aggregate_trials(write(theirs, tmp_path / f"{kind}.parquet")).frame
+        found = aggregate_trials(table(tmp_path / f"{kind}.parquet", theirs)).frame
         same(found[summed(frame).columns], summed(frame))
     lists = frame.assign(item=[[1]] * len(frame))
-    assert "no text or number" in refused(write(lists, tmp_path / "lists.parquet"))
+    assert "no text or number" in refused(table(tmp_path / "lists.parquet", lists))
 
 
 def broken_rows() -> list[str]:
@@ -191,7 +180,7 @@ def test_hostile_names_are_names(tmp_path, end):
     frame = pd.DataFrame(rows).assign(correct=1)
     folder = tmp_path / "it's * [a] 'folder'; --"
     folder.mkdir()
-    path = write(frame, folder / f"$(x) 'a' [b] *?{end}")
+    path = table(folder / f"$(x) 'a' [b] *?{end}", frame)
     out = tmp_path / "o'ut \"x.parquet"
     found = aggregate_trials(path, out=out)
     names = {" ".join(name.split()) for name in HOSTILE}
@@ -203,7 +192,7 @@ def test_hostile_names_are_names(tmp_path, end):
 def test_hostile_columns_are_columns(tmp_path):
     for k, column in enumerate([*HOSTILE[:5], "hat file", "filename", "ok", "raw", "n"]):
         frame = trials(50)[["model", "language", "correct"]].assign(**{column: "x", "b'": "y"})
-        path = write(frame, tmp_path / f"log{ENDS[k % 5]}")
+        path = table(tmp_path / f"log{ENDS[k % 5]}", frame)
         found = aggregate_trials(path, columns={"item": column})
         assert found.frame["item"].unique().tolist() == ["x"]
 
@@ -211,10 +200,9 @@ def test_hostile_columns_are_columns(tmp_path):
 def test_no_other_file_can_be_opened(tmp_path):
     secret = tmp_path / "secret.csv"
     secret.write_text("a,b\n1,2\n")
-    path = write(trials(10), tmp_path / "log.csv")
+    path = table(tmp_path / "log.csv", trials(10))
     (tmp_path / "scratch").mkdir()
-    table = sniff(path, "log.csv", tmp_path / "scratch")
-    door = Door(table, tmp_path / "scratch")
+    door = Door(sniff(path, "log.csv", tmp_path / "scratch"), tmp_path / "scratch")
     with door.connection:
         rows = door.rows({"item": "item"})
         assert door.connection.execute(f"SELECT count(*) FROM ({rows})").fetchone() == (10,)
@@ -227,10 +215,8 @@ def test_no_other_file_can_be_opened(tmp_path):
     assert not [*tmp_path.glob("new.*")]
 
 
-HEADS = {
-    ".jsonl": '{"model":"m","language":"en","item":1,"correct":1}',
-    ".csv": "model,language,item,correct\nm,en,1,1",
-}
+HEADS = {".jsonl": '{"model":"m","language":"en","item":1,"correct":1}'}
+HEADS |= {".csv": "model,language,item,correct\nm,en,1,1"}
 
 
 @given(st.lists(st.one_of(st.text(), st.binary().map(lambda b: b.decode("latin-1"))), max_size=8))
@@ -248,7 +234,7 @@ def test_any_text_ends_in_a_table_or_an_input_error(tmp_path, lines):
 
 
 def test_options_are_checked(tmp_path):
-    path = write(trials(10), tmp_path / "log.csv")
+    path = table(tmp_path / "log.csv", trials(10))
     assert "DuckDB refuses" in refused(path, memory_limit="lots'; --")
     assert "at least 1 thread" in refused(path, threads=0)
     assert "no file fits" in refused(str(tmp_path / "none*.csv"))
@@ -265,7 +251,7 @@ def test_more_than_memory_goes_to_the_disk_or_is_said(tmp_path):
     n = 120_000
     frame = pd.DataFrame({"model": "m", "language": "en", "correct": 1}, index=range(n))
     frame["item"] = [f"a rather long name of an item, as some have: {k}" for k in range(n)]
-    path = write(frame, tmp_path / "log.parquet")
+    path = table(tmp_path / "log.parquet", frame)
     assert aggregate_trials(path, memory_limit="60MB").n_rows == n
     assert "do not fit" in refused(path, memory_limit="2MB")
 
@@ -284,7 +270,7 @@ def test_the_lines_of_the_page_give_the_same_on_each_engine(tmp_path, is_dirty):
     connection = duckdb.connect()
     connection.register("log", frame)
     connection.execute("CREATE TABLE trials AS SELECT * FROM log")
-    expected = aggregate_trials(write(frame, tmp_path / "log.parquet"), drop=True)
+    expected = aggregate_trials(table(tmp_path / "log.parquet", frame), drop=True)
     engines = [ibis.duckdb.from_connection(connection)]
     engines += [ibis.polars.connect({"trials": polars.from_pandas(frame).lazy()})]
     for engine in engines:
@@ -305,7 +291,7 @@ def test_shards_add_up_to_the_scores_of_the_whole(tmp_path):
 
     def added(frame, name):
         out = tmp_path / f"{name}-answers.parquet"
-        aggregate_trials(write(frame, tmp_path / f"{name}.jsonl"), out=out)
+        aggregate_trials(table(tmp_path / f"{name}.jsonl", frame), out=out)
         counts = hatlib.load_responses(out).counts("sim")
         return counts, tabulate(counts)
 
@@ -324,8 +310,8 @@ def test_the_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     hat = partial(CliRunner().invoke, cli.app)
     frame = trials()
-    write(frame.iloc[::2], tmp_path / "a.jsonl")
-    write(frame.iloc[1::2].rename(columns={"item": "item_id"}), tmp_path / "b.csv.gz")
+    table(tmp_path / "a.jsonl", frame.iloc[::2])
+    table(tmp_path / "b.csv.gz", frame.iloc[1::2].rename(columns={"item": "item_id"}))
     done = hat(["aggregate", "a.jsonl", "b.csv.gz", "-o", "answers.parquet"])
     assert (done.exit_code, done.stdout) == (0, "answers.parquet\n")
     assert "2,000 trials added up" in done.stderr

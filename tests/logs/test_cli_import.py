@@ -43,14 +43,11 @@ def test_options_reach_the_reader(hat, tmp_path):
 
 
 def test_mistakes(hat, tmp_path):
-    assert hat("import", "lm-eval", "nowhere", "-o", "a.csv")[0] == 1
-    assert hat("import", "lm-eval", ".", "-o", "a.csv")[0] == 1
     code, _, err = hat("import", "lm-eval", ".", "-o", "a.xlsx")
     assert code == 1 and ".parquet" in err
-    assert hat("import", "lm-eval", ".")[0] == 2
-    assert hat("import", "lm-eval", "-o", "a.csv")[0] == 2
-    assert hat("import", "other", ".", "-o", "a.csv")[0] == 2
-    assert hat("import", "lm-eval", ".", "-o", "a.csv", "--pair-by", "luck")[0] == 2
+    lines = ["lm-eval nowhere -o a.csv", "lm-eval . -o a.csv", "lm-eval .", "lm-eval -o a.csv"]
+    lines += ["other . -o a.csv", "lm-eval . -o a.csv --pair-by luck"]
+    assert [hat("import", *line.split())[0] for line in lines] == [1, 1, 2, 2, 2, 2]
     code, _, err = hat("import", "lm-eval", ".", "-o", "a.csv", "--column", "item")
     assert code == 1 and "--column item=question_id" in err
 

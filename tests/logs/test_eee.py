@@ -104,11 +104,8 @@ def test_fields_that_say_something_else_or_nothing(log):
     ("rows", "told"),
     [
         ([{"doc_id": 1, "target": "2", "resps": [["2"]]}], "hat import lm-eval"),
-        ([{"model_id": "m"}], "sample_id"),
-        ([], ""),
-        ([row(), [1], 3, None], ""),
-        ([row(evaluation=[1])], "evaluation"),
-        ([row(task="hellaswag")], "hellaswag"),
+        *[([{"model_id": "m"}], "sample_id"), ([], ""), ([row(), [1], 3, None], "")],
+        *[([row(evaluation=[1])], "evaluation"), ([row(task="hellaswag")], "hellaswag")],
     ],
 )
 def test_other_files(log, rows, told):

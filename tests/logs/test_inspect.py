@@ -101,8 +101,7 @@ def test_metadata_comes_before_the_task_and_its_arguments_last(log):
 
 
 def test_keys(log):
-    choices = {"choices": ["x", "y"]}
-    samples = [sample(1, target="1,200"), sample(2, target="B", **choices)]
+    samples = [sample(1, target="1,200"), sample(2, target="B", choices=["x", "y"])]
     samples += [sample(3, target="Bern")]
     assert read(log(*samples)).frame["key"].tolist() == ["1200", "B", ""]
     shuffled = {"steps": [{"solver": "multiple_choice", "params": {"shuffle": True}}]}

@@ -17,11 +17,8 @@ read, refused = partial(make_logs.read, "long"), partial(make_logs.refused, "lon
 load = partial(import_logs, "long")
 QUIZ = {"model": "m", "benchmark": "quiz"}
 DE = {"model": "m", "benchmark": "b", "language": "de"}
-ROWS = [
-    {"Model Name": "m", "dataset": "riddles", "lang": "en", "question_id": 1, "is_correct": True}
-]
-ROWS += [ROWS[0] | {"lang": "German", "is_correct": False}]
-ROWS += [ROWS[0] | {"lang": "de", "question_id": 2}]
+ROW = {"Model Name": "m", "dataset": "riddles", "lang": "en", "question_id": 1, "is_correct": True}
+ROWS = [ROW, ROW | {"lang": "German", "is_correct": False}, ROW | {"lang": "de", "question_id": 2}]
 
 
 def quiz(**more: Any) -> list[dict[str, Any]]:
@@ -57,9 +54,7 @@ COLUMNS = {"item": {"0": 1, "1": 2}, "language": {"0": "en", "1": "de"}}
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        (quiz(), ""),
-        ({"data": quiz()}, ""),
-        (UNDER, ""),
+        *[(quiz(), ""), ({"data": quiz()}, ""), (UNDER, "")],
         (COLUMNS, "one JSON object, not rows. Write one object a row"),
         ({"en": quiz(), "de": quiz()}, "one JSON object, not rows"),
         ({"0": {"origin_prompt": "?", "prediction": "A"}}, "hat import opencompass"),
@@ -72,15 +67,15 @@ COLUMNS = {"item": {"0": 1, "1": 2}, "language": {"0": "en", "1": "de"}}
 )
 @pytest.mark.parametrize("indent", [None, 1])
 def test_json_of_other_shapes(tmp_path, value, told, indent):
-    path, given = tmp_path / "a.json", {"benchmark": "quiz", "model": "m"}
+    path = tmp_path / "a.json"
     path.write_text(json.dumps(value, indent=indent))
     if told:
-        said = refused(path, **given)
+        said = refused(path, **QUIZ)
         assert told in said and (len(said.splitlines()) == 1 or "nothing" in told)
         return
-    assert len(load(path, **given).frame) == 12
+    assert len(load(path, **QUIZ).frame) == 12
     path.write_text(json.dumps(value, indent=indent)[:-40])
-    assert refused(path, **given)
+    assert refused(path, **QUIZ)
 
 
 def test_what_stands_beside_the_rows_of_an_object_holds_for_them(tmp_path):
@@ -109,6 +104,7 @@ def test_fields_within_fields(tmp_path, name):
 
 WORDS = ["1", "True", "yes", "1.0", "correct", "0", "FALSE", "No", "0.0", "wrong", "NaN", ""]
 TWO, NAMED = {"item": [1, 2]}, {"id": [1], "name": ["q"], "ok": [1]}
+FIVE = {"item": [1], "n_trials": [5]}
 
 
 @pytest.mark.parametrize(
@@ -144,9 +140,7 @@ def test_what_says_that_an_answer_is_right(tmp_path, rows, options, right, told)
         ({"item": [1], "correct": [1]}, {"columns": {"thing": "name"}}, "source_language"),
         ({"item": [1], "correct": [1]}, {"columns": {"item": "q"}}, "The columns are item"),
         ({"item": [1, 1], "epoch": [1, 1], "correct": [1, 0]}, {}, "two results"),
-        ({"item": [1], "n_correct": [6], "n_trials": [5]}, {}, "whole number"),
-        ({"item": [1], "n_correct": [-1], "n_trials": [5]}, {}, "whole number"),
-        ({"item": [1], "n_correct": [0.5], "n_trials": [5]}, {}, "whole number"),
+        *[(FIVE | {"n_correct": [n]}, {}, "whole number") for n in (6, -1, 0.5)],
         ({"item": [1], "n_correct": [1]}, {}, "n_trials"),
         ({"question_id": [1], "en": [1], "de": [0]}, {}, "must be made long first"),
         ({"item": range(30), "pred": "is B", "gold": "B"}, {"gold": "gold"}, "'is B' is not 'B'"),

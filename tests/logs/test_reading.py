@@ -44,14 +44,8 @@ HOSTILE_BYTES = {  # what lm-eval says of files that hold such bytes
     "not JSON": [
         *(ROW + b'{"doc_id": 2, "ac', b'{"doc_id": 1, "acc": "\0"}\n', b"null\n", b"\0\0", b"no"),
         *(b"[" * 100_000, b'{"doc_id": ' + b"9" * 5000 + b"}", b"<!DOCTYPE html><html>" * 100),
-        *(
-            b"BZh91AYrest",
-            b"PK\x03\x04 x",
-            b"PK\x05\x06",
-            b"PAR1 x",
-            b"PAR1" + b"\0" * 100 + b"PAR1",
-        ),
-        *(b"item,correct\n", b"item,item\n1,1\n", b"item,correct\n\xff,1\n"),
+        *(b"BZh91AYrest", b"PK\x03\x04 x", b"PK\x05\x06", b"PAR1" + b"\0" * 100 + b"PAR1"),
+        *(b"PAR1 x", b"item,correct\n", b"item,item\n1,1\n", b"item,correct\n\xff,1\n"),
         *(b"item,correct\n1,\0\n", b'item,correct\n"1,1\n', b"item,correct\n1,1,1\n" * 100),
     ],
     "": [b"[]", b"{}", b'{"item": "\\ud800", "correct": 1, "\\ud800": 2}'],
@@ -99,16 +93,13 @@ def test_links_are_not_followed_out_of_the_folder(tmp_path):
         assert len(import_logs("lm-eval", path, model="m").frame) == 2
 
 
-def test_paths_that_are_no_logs(tmp_path):
+def test_paths_that_are_no_logs_and_a_closed_folder_is_not_called_empty(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / NAME)
     assert "neither a file nor a folder" in refused(tmp_path / NAME)
     assert "no sample logs" in refused(tmp_path)
     told = refused(tmp_path / "nowhere", "a\0b")
     assert "no such file" in told and "cannot be read" in told
     assert "Name a file" in refused()
-
-
-def test_a_folder_that_cannot_be_read_is_not_called_empty(tmp_path, monkeypatch):
     scandir = os.scandir
 
     def closed(folder):
@@ -229,8 +220,6 @@ def pair(frame: pd.DataFrame, by: str = "id", source_language: str = "en"):
 
 
 LETTERS, OTHERS = np.random.default_rng(0).choice(list("ABCD"), (2, 200)).tolist()
-
-
 SKEWED = ["A"] * 190 + list("BCDBCDBCDB")
 UNLIKE = [(LETTERS, OTHERS), (SKEWED, SKEWED[::-1])]
 UNLIKE += [(LETTERS, [*LETTERS[:60], *LETTERS[61:], "A"])]  # half in step: better than chance

@@ -5,17 +5,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import make_logs
 import pytest
-from make_logs import (
-    answer_keys,
-    eee_row,
-    header,
-    lm_eval_rows,
-    refused,
-    sample,
-    write_lines,
-    write_log,
-)
+from make_logs import answer_keys, eee_row, lm_eval_rows, refused, write_lines
 
 from hatlib.logs import import_logs
 from hatlib.logs.settings import flat
@@ -34,6 +26,13 @@ def run(folder: Path, code: str, args: str = "", n: int = 30, date: str = "", **
     whole = {"model_name": MODEL, "config": config, "configs": {}, **about}
     (here / f"results_{date}.json").write_text(json.dumps(whole))
     return folder
+
+
+def inspect(folder: Path, code: str, ids: Any = range(4), part: Any = "", **about: Any) -> None:
+    """A log of Inspect of one language."""
+    head = make_logs.header(f"mgsm_direct_{code}", **about)
+    samples = [make_logs.sample(i, "CI"[i % 2]) for i in ids]
+    make_logs.write_log(folder / f"{code}{part}.eval", head, samples)
 
 
 def tasks(**fields: Any) -> dict[str, Any]:
@@ -75,8 +74,7 @@ def test_what_does_not_change_an_answer_is_not_compared(tmp_path):
 def test_a_setting_that_names_the_language_is_none(tmp_path):
     for code in ("en", "de"):
         task = {"dataset": f"mgsm_{code}.csv", "language": code, "lang_name": code}
-        head = header(f"mgsm_direct_{code}", task_args=task)
-        write_log(tmp_path / f"{code}.eval", head, [sample(i, "CI"[i % 2]) for i in range(4)])
+        inspect(tmp_path, code, task_args=task)
     assert len(import_logs("inspect", tmp_path).frame) == 8
 
 
@@ -137,8 +135,7 @@ def step(**fields: Any) -> dict[str, Any]:
 )
 def test_settings_of_inspect_that_differ_are_refused_or_said(tmp_path, settings, told):
     for code, more in (("en", {}), ("de", settings)):
-        head = header(f"mgsm_direct_{code}", **({"task_args": {"n": 1}} | more))
-        write_log(tmp_path / f"{code}.eval", head, [sample(i, "CI"[i % 2]) for i in range(4)])
+        inspect(tmp_path, code, **({"task_args": {"n": 1}} | more))
     if "count as" in told:
         assert told in str(import_logs("inspect", tmp_path).report)
     else:
@@ -148,15 +145,13 @@ def test_settings_of_inspect_that_differ_are_refused_or_said(tmp_path, settings,
 def test_shards_of_a_run_are_put_together_and_said(tmp_path):
     for code in ("en", "de"):
         for k in range(2):
-            head = header(f"mgsm_direct_{code}", config={"limit": [2 * k, 2 * k + 2]})
-            samples = [sample(i, "CI"[i % 2]) for i in (2 * k, 2 * k + 1)]
-            write_log(tmp_path / f"{code}{k}.eval", head, samples)
+            limit = [2 * k, 2 * k + 2]
+            inspect(tmp_path, code, range(*limit), k, config={"limit": limit})
     imported = import_logs("inspect", tmp_path)
     assert len(imported.frame) == 8
     assert "put together from 2 logs" in str(imported.report.chosen)
     for code in ("en", "de"):  # runs that are replaced as a whole are no part of another one
-        head = header(f"mgsm_direct_{code}", created="2031-01-01T00:00:00+00:00")
-        write_log(tmp_path / f"{code}.eval", head, [sample(i, "CI"[i % 2]) for i in range(4)])
+        inspect(tmp_path, code, created="2031-01-01T00:00:00+00:00")
     assert "put together" not in str(import_logs("inspect", tmp_path).report)
 
 
@@ -170,8 +165,7 @@ def test_settings_of_every_eval_ever_stand_in_the_aggregate_results(tmp_path):
         whole = {"evaluation_results": [{"generation_config": config}], "model_info": about}
         (tmp_path / f"{code}.json").write_text(json.dumps(whole))
     said = refused("eee", tmp_path)
-    for told in ("quantization=awq-high (de)", "num_fewshot=4 (de)"):
-        assert told in said
+    assert "quantization=awq-high (de)" in said and "num_fewshot=4 (de)" in said
 
 
 @pytest.mark.parametrize(
@@ -181,9 +175,7 @@ def test_settings_of_every_eval_ever_stand_in_the_aggregate_results(tmp_path):
         ("num-fewshot", 5, 0, "num_fewshot=0 (de)"),
         ("reasoning_effort", "low", "high", "reasoning_effort=high"),
         ("adapter", "", "lora", "adapter=lora (de)"),
-        ("limit", 10, "", ""),
-        ("temperature", "0.0", 0, ""),
-        ("seed", 1, 2, ""),
+        *[("limit", 10, "", ""), ("temperature", "0.0", 0, ""), ("seed", 1, 2, "")],
         ("config.temperature", 0, 1, "temperature=1 (de)"),
     ],
 )
