@@ -27,6 +27,9 @@ KEYS = [c for c in COLUMNS if c not in ("n_correct", "n_trials")]
 HOSTILE = ["'; DROP TABLE raw; --", '"quoted" "" name', "=HYPERLINK(1)", "a,b;c\td"]
 HOSTILE += ["read_csv('/etc/passwd')", "$1 ? {x} %s", "<b>&amp;</b>", "ünï—中文🙂"]
 HOSTILE += ["../../etc/passwd", "NULL", "-1e3"]
+ENDS = [".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet"]
+HEADS = {".jsonl": '{"model":"m","language":"en","item":1,"correct":1}'}
+HEADS |= {".csv": "model,language,item,correct\nm,en,1,1"}
 
 
 def trials(n: int = 2000, seed: int = 0) -> pd.DataFrame:
@@ -61,9 +64,6 @@ def refused(*arguments: object, **options: object) -> str:
     with pytest.raises(InputError) as error:
         aggregate_trials(*arguments, **options)  # type: ignore[arg-type]
     return str(error.value)
-
-
-ENDS = [".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet"]
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -213,10 +213,6 @@ def test_no_other_file_can_be_opened(tmp_path):
             with pytest.raises(duckdb.Error):
                 door.connection.execute(statement)
     assert not [*tmp_path.glob("new.*")]
-
-
-HEADS = {".jsonl": '{"model":"m","language":"en","item":1,"correct":1}'}
-HEADS |= {".csv": "model,language,item,correct\nm,en,1,1"}
 
 
 @given(st.lists(st.one_of(st.text(), st.binary().map(lambda b: b.decode("latin-1"))), max_size=8))

@@ -9,6 +9,9 @@ import pytest
 from example_logs import FOLDER, write
 from make_logs import LADDER, answer_keys, answers, lm_eval, lm_eval_rows, write_lines
 
+PAGE = (Path(__file__).parents[2] / "book/your-results.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^hat .*", "".join(re.findall(r"```console\n.*?```", PAGE, re.S)), re.M)
+
 
 def test_from_logs_to_a_score(hat, tmp_path):
     lm_eval(tmp_path / "logs", answers(LADDER))
@@ -56,10 +59,6 @@ def test_messages_do_not_steer_the_terminal(hat, tmp_path):
     write_lines(tmp_path / "logs" / "samples_\x1b[31m<b>_de.jsonl", [{"doc_id": 0, "acc": 1}])
     code, _, err = hat("import", "lm-eval", "logs", "-o", "a.csv", "--model", "m")
     assert code == 1 and "\x1b" not in err
-
-
-PAGE = (Path(__file__).parents[2] / "book/your-results.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^hat .*", "".join(re.findall(r"```console\n.*?```", PAGE, re.S)), re.M)
 
 
 def test_the_logs_of_the_page_are_the_ones_that_the_code_writes(tmp_path):

@@ -14,6 +14,12 @@ from hatlib.logs import import_logs
 
 ALTERNATING = [i % 2 for i in range(40)]
 read, refused = partial(import_logs, "lm-eval"), partial(make_logs.refused, "lm-eval")
+BAD = """
+{"acc": 1} | {"doc_id": null, "acc": 1} | {"doc_id": [1], "acc": 1} | {"doc_id": 1}
+{"doc_id": 1, "acc": "yes"} | {"doc_id": 1, "acc": [1, 0]} | {"doc_id": 1, "acc": {"a": 1}}
+{"doc_id": 1, "metrics": "acc"} | {"doc_id": 1, "metrics": [["x"]], "doc": 3, "target": {}}
+"""
+RESULTS = ["[]", "{", '{"configs": 3, "config": []}', '{"model_name": 7, "configs": {"a": 1}}']
 
 
 def samples(folder, task, rows, date=DATE):
@@ -227,14 +233,6 @@ def test_tasks_that_no_rule_knows(tmp_path):
         both(tmp_path / "two", f"mgsm_{variant}_{{}}")
     assert set(read(tmp_path / "two").frame["prompting"]) == {"direct", "native_cot"}
     assert "would be one" in refused(tmp_path / "two", prompting="mine")
-
-
-BAD = """
-{"acc": 1} | {"doc_id": null, "acc": 1} | {"doc_id": [1], "acc": 1} | {"doc_id": 1}
-{"doc_id": 1, "acc": "yes"} | {"doc_id": 1, "acc": [1, 0]} | {"doc_id": 1, "acc": {"a": 1}}
-{"doc_id": 1, "metrics": "acc"} | {"doc_id": 1, "metrics": [["x"]], "doc": 3, "target": {}}
-"""
-RESULTS = ["[]", "{", '{"configs": 3, "config": []}', '{"model_name": 7, "configs": {"a": 1}}']
 
 
 def test_rows_and_results_of_the_wrong_shape(tmp_path):

@@ -19,15 +19,16 @@ QUIZ = {"model": "m", "benchmark": "quiz"}
 DE = {"model": "m", "benchmark": "b", "language": "de"}
 ROW = {"Model Name": "m", "dataset": "riddles", "lang": "en", "question_id": 1, "is_correct": True}
 ROWS = [ROW, ROW | {"lang": "German", "is_correct": False}, ROW | {"lang": "de", "question_id": 2}]
+FORMS = ["csv", "csv.gz", "tsv", "tsv.gz", "parquet", "json", "jsonl", "jsonl.gz"]
+WORDS = ["1", "True", "yes", "1.0", "correct", "0", "FALSE", "No", "0.0", "wrong", "NaN", ""]
+TWO, NAMED = {"item": [1, 2]}, {"id": [1], "name": ["q"], "ok": [1]}
+FIVE = {"item": [1], "n_trials": [5]}
 
 
 def quiz(**more: Any) -> list[dict[str, Any]]:
     """Six items in two languages; `more` is in every row."""
     pairs = [(i, k, code) for k, code in enumerate(("en", "de")) for i in range(6)]
     return [{"item": i, "language": code, "correct": (i + k) % 2} | more for i, k, code in pairs]
-
-
-FORMS = ["csv", "csv.gz", "tsv", "tsv.gz", "parquet", "json", "jsonl", "jsonl.gz"]
 
 
 @pytest.mark.parametrize("end", FORMS)
@@ -100,11 +101,6 @@ def test_fields_within_fields(tmp_path, name):
     path = table(tmp_path / name, rows)
     frame = load(path, **QUIZ, columns=columns, stratum="doc.meta.kind").frame
     assert len(frame) == 12 and set(frame["stratum"]) == {"x"} and set(frame["n_trials"]) == {1}
-
-
-WORDS = ["1", "True", "yes", "1.0", "correct", "0", "FALSE", "No", "0.0", "wrong", "NaN", ""]
-TWO, NAMED = {"item": [1, 2]}, {"id": [1], "name": ["q"], "ok": [1]}
-FIVE = {"item": [1], "n_trials": [5]}
 
 
 @pytest.mark.parametrize(

@@ -19,19 +19,11 @@ from make_logs import answers, eee_row, lm_eval, lm_eval_rows, write_lines
 from hatlib import load_responses
 from hatlib.data.languages import is_language
 from hatlib.errors import InputError
-from hatlib.logs import FORMATS, import_logs, reading
+from hatlib.logs import FORMATS, import_logs, pairing, reading
 from hatlib.logs.common import TRIAL_COLUMNS
 from hatlib.logs.languages import RULES, language_in, rules_table, task_of
-from hatlib.logs.pairing import agreement
-from hatlib.logs.pairing import pair as pair_
 
 NAME = "samples_mgsm_direct_de_2030-01-01T00-00-00.jsonl"
-
-
-def refused(*paths, **options) -> str:
-    return make_logs.refused("lm-eval", list(paths), **({"model": "m"} | options))
-
-
 ROW, ONES = b'{"doc_id": 1, "acc": 1}\n', b"item,correct\n" + b"1,1\n" * 9999
 NOISE = gzip.compress(random.Random(0).randbytes(5000), mtime=0)[:3000]
 HOSTILE_BYTES = {  # what lm-eval says of files that hold such bytes
@@ -51,6 +43,39 @@ HOSTILE_BYTES = {  # what lm-eval says of files that hold such bytes
     "": [b"[]", b"{}", b'{"item": "\\ud800", "correct": 1, "\\ud800": 2}'],
 }
 NAMES = [NAME, "a.csv", "a.parquet", "a.jsonl", "a.eval", "a.json"]
+HOSTILE = ["<script>alert(1)</script>", "../../etc", "=cmd|' /c calc'!A0", "\x1b[31mred"]
+HOSTILE += ["a\nb\0", "x" * 9999, "\ud800"]
+FIELDS = st.sampled_from(["doc_id", "doc", "target", "resps", "filter", "metrics", "acc", "x"])
+PLAIN = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8)
+JSON = st.recursive(
+    PLAIN,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(FIELDS, inner, max_size=8),
+    max_leaves=20,
+).map(lambda value: json.dumps(value).encode())
+BYTES = st.binary(max_size=300)
+TASKS = """
+mgsm_en_cot_de | mgsm | de | | en_cot
+mgsm_native_cot_en | mgsm | en | | native_cot
+mmlu_prox_lite_wo_law | mmlu-prox-lite | wo | law |
+global_mmlu_full_fil_us_foreign_policy | global-mmlu | fil | us_foreign_policy |
+belebele_arb_Arab | belebele | ar | |
+belebele_arb_Latn | belebele | ar-Latn | |
+xnli_eu_native | xnli-eu-native | eu | |
+copa | xcopa | en | |
+include_base_44_greek_medical_license | include | el | medical_license |
+include_base_44_german_few_shot_og_stem | include | de | stem | few_shot_og
+include_base_44_indonesian_stem | include | id | stem |
+truthfulqa-multi_mc1_gl | truthfulqa-multi-mc1 | gl | |
+"""
+NO_TASKS = ["hellaswag", "mgsm_direct_qq", "xcopa_google_id_en", "", "x" * 9**5]
+LETTERS, OTHERS = np.random.default_rng(0).choice(list("ABCD"), (2, 200)).tolist()
+SKEWED = ["A"] * 190 + list("BCDBCDBCDB")
+UNLIKE = [(LETTERS, OTHERS), (SKEWED, SKEWED[::-1])]
+UNLIKE += [(LETTERS, [*LETTERS[:60], *LETTERS[61:], "A"])]  # half in step: better than chance
+
+
+def refused(*paths, **options) -> str:
+    return make_logs.refused("lm-eval", list(paths), **({"model": "m"} | options))
 
 
 @pytest.mark.parametrize("program", FORMATS)
@@ -122,10 +147,6 @@ def test_a_file_that_is_named_twice_is_read_once_and_progress_is_told(tmp_path):
     assert told and all(done <= total for _, done, total in told)
 
 
-HOSTILE = ["<script>alert(1)</script>", "../../etc", "=cmd|' /c calc'!A0", "\x1b[31mred"]
-HOSTILE += ["a\nb\0", "x" * 9999, "\ud800"]
-
-
 def test_names_are_data(tmp_path):
     folder = lm_eval(tmp_path / "logs", answers({"m": 1}, ("en", "de")), results=False)
     for path in folder.rglob("*.jsonl"):
@@ -146,16 +167,6 @@ def test_names_are_data(tmp_path):
     assert str(imported.report).isprintable() or "\n" in str(imported.report)
 
 
-FIELDS = st.sampled_from(["doc_id", "doc", "target", "resps", "filter", "metrics", "acc", "x"])
-PLAIN = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8)
-JSON = st.recursive(
-    PLAIN,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(FIELDS, inner, max_size=8),
-    max_leaves=20,
-).map(lambda value: json.dumps(value).encode())
-BYTES = st.binary(max_size=300)
-
-
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.one_of(BYTES, BYTES.map(gzip.compress), JSON))
 def test_whatever_the_file_holds(tmp_path, content):
@@ -171,23 +182,6 @@ def test_whatever_the_file_holds(tmp_path, content):
 def test_every_rule_reads_its_example(rule):
     task = task_of(rule.example)
     assert task is not None and task.rule is rule and is_language(task.language)
-
-
-TASKS = """
-mgsm_en_cot_de | mgsm | de | | en_cot
-mgsm_native_cot_en | mgsm | en | | native_cot
-mmlu_prox_lite_wo_law | mmlu-prox-lite | wo | law |
-global_mmlu_full_fil_us_foreign_policy | global-mmlu | fil | us_foreign_policy |
-belebele_arb_Arab | belebele | ar | |
-belebele_arb_Latn | belebele | ar-Latn | |
-xnli_eu_native | xnli-eu-native | eu | |
-copa | xcopa | en | |
-include_base_44_greek_medical_license | include | el | medical_license |
-include_base_44_german_few_shot_og_stem | include | de | stem | few_shot_og
-include_base_44_indonesian_stem | include | id | stem |
-truthfulqa-multi_mc1_gl | truthfulqa-multi-mc1 | gl | |
-"""
-NO_TASKS = ["hellaswag", "mgsm_direct_qq", "xcopa_google_id_en", "", "x" * 9**5]
 
 
 def test_names_of_tasks_and_languages():
@@ -216,13 +210,7 @@ def trials(keys: dict[str, list[str]], name: str = "{1}") -> pd.DataFrame:
 def pair(frame: pd.DataFrame, by: str = "id", source_language: str = "en"):
     """The paired answers, and what is said of them."""
     notes = reading.Notes()
-    return pair_(frame, by, source_language, notes), notes.paired
-
-
-LETTERS, OTHERS = np.random.default_rng(0).choice(list("ABCD"), (2, 200)).tolist()
-SKEWED = ["A"] * 190 + list("BCDBCDBCDB")
-UNLIKE = [(LETTERS, OTHERS), (SKEWED, SKEWED[::-1])]
-UNLIKE += [(LETTERS, [*LETTERS[:60], *LETTERS[61:], "A"])]  # half in step: better than chance
+    return pairing.pair(frame, by, source_language, notes), notes.paired
 
 
 @pytest.mark.parametrize("source, target", UNLIKE)
@@ -235,7 +223,7 @@ def test_keys_that_agree_in_part_or_cannot_be_checked_are_told():
     for keys in (LETTERS[:19], ["A"] * 50, [""] * 50):
         assert "could not be checked in de" in pair(trials({"en": keys, "de": keys}))[1][0]
     frame = trials({"en": LETTERS, "de": [*LETTERS[:180], *OTHERS[180:]]})
-    row = agreement(frame.assign(source_language="en")).iloc[0]
+    row = pairing.agreement(frame.assign(source_language="en")).iloc[0]
     assert row["keys"] == 200 and 0.8 < row["same"] < 0.95 < 1 - row["p"]
     assert "look at de" in pair(frame)[1][1]
     frame = trials({"en": LETTERS, "de": LETTERS})

@@ -13,6 +13,7 @@ from hatlib.logs import import_logs
 from hatlib.logs.settings import flat
 
 MODEL = "acme/m-7b"
+STEP = {"solver": "system_message", "params": {"template": "Hm"}}
 DATES = {"en": "2030-01-01T00-00-00.1", "de": "2030-01-02T00-00-00.1"}
 
 
@@ -35,12 +36,8 @@ def inspect(folder: Path, code: str, ids: Any = range(4), part: Any = "", **abou
     make_logs.write_log(folder / f"{code}{part}.eval", head, samples)
 
 
-def tasks(**fields: Any) -> dict[str, Any]:
-    return {f"mgsm_direct_{code}": fields for code in DATES}
-
-
 def config(**fields: Any) -> dict[str, Any]:
-    return {"configs": tasks(**fields)}
+    return {"configs": {f"mgsm_direct_{code}": fields for code in DATES}}
 
 
 @pytest.mark.parametrize(
@@ -65,8 +62,8 @@ def test_settings_of_lm_eval_that_differ_are_refused(tmp_path, one, other, told)
 
 def test_what_does_not_change_an_answer_is_not_compared(tmp_path):
     stops = {"until": ["Frage:"], "temperature": 0.0}
-    run(tmp_path, "en", ",device=cuda:0", configs=tasks(generation_kwargs=stops | {"until": []}))
-    run(tmp_path, "de", ",device=cuda:1", configs=tasks(generation_kwargs=stops))
+    run(tmp_path, "en", ",device=cuda:0", **config(generation_kwargs=stops | {"until": []}))
+    run(tmp_path, "de", ",device=cuda:1", **config(generation_kwargs=stops))
     assert "differ" not in str(import_logs("lm-eval", tmp_path).report)
     assert flat({"batch_size": 8, "seed": 1, "temperature": 0.5}) == {"temperature": "0.5"}
 
@@ -100,7 +97,7 @@ def test_limited_and_newer_runs_do_not_replace_others_without_a_word(tmp_path):
     imported = import_logs("lm-eval", tmp_path / "logs")
     assert imported.frame["language"].value_counts().to_dict() == {"de": 30, "en": 30}
     assert "another log holds, newer or complete" in str(imported.report)
-    run(tmp_path / "logs", "de", configs=tasks(num_fewshot=5), **newer)
+    run(tmp_path / "logs", "de", **config(num_fewshot=5), **newer)
     assert "num_fewshot=5" in refused("lm-eval", tmp_path / "logs")
 
 
@@ -114,10 +111,6 @@ def test_two_runs_of_one_date_are_no_copies_unless_their_bytes_are(tmp_path):
     assert "several runs of mgsm_direct_de" in refused("lm-eval", tmp_path)
 
 
-def step(**fields: Any) -> dict[str, Any]:
-    return {"plan": {"steps": [fields]}}
-
-
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -127,8 +120,8 @@ def step(**fields: Any) -> dict[str, Any]:
         ({"model_args": {"quantization": "awq"}}, "quantization=awq"),
         ({"model_roles": {"grader": {"model": "a/judge"}}}, "grader=a/judge (de)"),
         ({"config": {"token_limit": 100}}, "token_limit=100"),
-        (step(solver="chain_of_thought"), "solvers=chain_of_thought"),
-        (step(solver="system_message", params={"template": "Hm"}), "system_message=Hm"),
+        ({"plan": {"steps": [{"solver": "chain_of_thought"}]}}, "solvers=chain_of_thought"),
+        ({"plan": {"steps": [STEP]}}, "system_message=Hm"),
         ({"config": {"epochs": 4}}, "count as one model: epochs="),
         ({"model_base_url": "http://b"}, "count as one model: base_url="),
     ],
