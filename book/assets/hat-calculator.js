@@ -170,6 +170,12 @@
     if (found.likelier !== null) {
       list.push("The answers do not look like a chance level of " + Number(found.chance.toPrecision(3)) + ": " + Number(found.likelier.toPrecision(3)) + " fits them much better. Set it above if that is what a guess gets.");
     }
+    if (found.rows.some(function (row) { return /not said/.test(row.flag); })) {
+      list.push("The answers do not show whether the questions have options. Set the chance level above: 0 if answers are free, else 1 / number of options; left at 0, scores of multiple choice are too high.");
+    }
+    if (found.rows.some(function (row) { return /unrelated/.test(row.flag); })) {
+      list.push("Items that are hard in the source language are no harder in a target language, as if the questions were others. Compare some: is an id the same question, with the same right answer?");
+    }
     if (found.repeated.length) {
       list.push("Nearly always the same answer to an item: " + found.repeated.slice(0, 5).join(", ") + ". At temperature 0, or from a cache, repeats say nothing of hardness, so they count as one answer.");
     }

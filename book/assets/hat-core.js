@@ -374,7 +374,7 @@ function hatCore() {
       var name = table.label, sources = job.source ? [] : table.sources, source = job.source || sources[0] || "en";
       var told = job.chance !== null && job.chance !== undefined, level = told ? job.chance : table.levels.concat(BOOK_CHANCE[name])[0];
       if (!told && table.levels.length > 1) {
-        return refuse("column chance_level: " + name + " has more than one chance_level. (found: " + table.levels.join(", ") + ") Give a benchmark one, the same in all rows.");
+        return refuse("column chance_level: " + name + " has more than one chance_level. (found: " + table.levels.join(", ") + ") Give a benchmark one, the same in all rows; where the number of options differs, the mean of 1 / their number.");
       }
       if (sources.length && table.unsaid) return refuse("column source_language: some rows of " + name + " have no source_language. Fill the column in for all rows, or name one source language.");
       if (sources.length > 1 || source === "item") {
@@ -382,9 +382,9 @@ function hatCore() {
       }
       if (table.languages.length < 2) return refuse("the only language of " + name + " is " + table.languages.join() + ": there is no target language. Add the answers in other languages.");
       if (table.languages.indexOf(source) < 0) return refuse(noSource("no answer to " + name, "answers", source, table.languages));
-      var doubt = level === undefined ? doubtChance(table, source) : "";
+      var unsaid = level === undefined ? seenChance(table, source, 0) : null, doubt = unsaid ? doubtChance(table, unsaid) : "";
       if (doubt) return refuse(doubt);
-      found.push(score(table, Object.assign({}, job, { source: source, chance: level || 0, unsaid: level === undefined }))); // and looked at
+      found.push(score(table, Object.assign({}, job, { source: source, chance: level || 0, unsaid: unsaid })));
     });
     return read.problems.length ? [] : found;
   }
@@ -924,9 +924,10 @@ function hatCore() {
     });
     return expected < 0.1 * has && has >= 60 && nothing <= expected + 2 * Math.sqrt(spread);
   }
-  /* A chance level that the source answers fit much better than the one told, or null: an
+  /* What the answers show of the chance level: `likelier`, one that the source answers fit much better
+     than the one told, or null; `free`, whether they rule out guesses among options. An
      item-response model is fitted at each, as guesses leave a floor under weak models' answers. */
-  function likelierChance(table, source, told) {
+  function seenChance(table, source, told) {
     table = countedOnce(table, source).table;
     var nL = table.languages.length, nI = table.nItems, s = table.languages.indexOf(source);
     function accuracy(r) {
@@ -942,7 +943,7 @@ function hatCore() {
       return table.languages.map(function (code, l) { return accuracy(m * nL + l); });
     }), asked = all.filter(function (rows) { return rows[s].n; });
     var options = told ? 0 : guessedOptions(table);
-    if (asked.length < 3) return options ? 1 / options : null;
+    if (asked.length < 3) return { likelier: options ? 1 / options : null, free: false };
     var weakest = asked.map(function (rows) { return rows[s]; }).sort(function (x, y) { return x.mean - y.mean; }).slice(0, SOME_MODELS);
     var size = Math.min(SOME_ITEMS, nI), items = [];
     for (var i = 0; i < size; i++) items.push(table.order[Math.floor(i * nI / size)]);
@@ -954,11 +955,12 @@ function hatCore() {
     var fits = levels.map(function (level) { return itemResponse(right, trials, level); });
     fits.forEach(function (fit, i) { if (fit > fits[best]) best = i; });
     var level = levels[best], gains = fits[best] - fits[0] > MUCH_LIKELIER, weak = weakest[0].mean < level + LOW * (1 - level);
-    if (level > told) return options || (weak && gains) ? level : null;
+    if (level > told) return { likelier: options || (weak && gains) ? level : null, free: false };
+    var guessed = Math.max.apply(null, fits.filter(function (fit, i) { return levels[i] >= 0.2; }));
     var seen = level === 0 || asked.some(function (rows) {
       return rows.some(function (each) { return each.n && each.mean + 3 * each.error < told; });
     });
-    return seen && gains ? level : null;
+    return { likelier: seen && gains ? level : null, free: level === 0 && fits[best] - guessed > MUCH_LIKELIER };
   }
 
   /* Log likelihood of a Rasch model with guesses and a free distribution of difficulty (EM). */
@@ -1019,8 +1021,8 @@ function hatCore() {
   }
 
   /* Why a table must not be scored at a chance level of 0 that nobody has said; "" if it may. */
-  function doubtChance(table, source) {
-    var named = optionsByName(table.label), options = named || Math.round(1 / likelierChance(table, source, 0));
+  function doubtChance(table, seen) {
+    var named = optionsByName(table.label), options = named || Math.round(1 / seen.likelier);
     if (!isFinite(options)) return "";
     return "nobody has said the chance level of " + table.label + ", and " +
       (named ? "it has the name of a test with " + options + " options" : "its answers look like guesses among " + options + " options") +
@@ -1247,7 +1249,7 @@ function hatCore() {
       for (b = 0; b < draws; b++) square += Math.pow(values[b * nT + t] - mean, 2);
       return draws > 1 ? Math.sqrt(square / (draws - 1)) : NaN;
     }
-    var likelier = draws && !options.unsaid ? likelierChance(table, options.source, chance) : null;
+    var seen = options.unsaid || (draws ? seenChance(table, options.source, chance) : { likelier: null }), likelier = seen.likelier;
     var rowsOut = [], differ = disagreements(), s0 = table.languages.indexOf(options.source), nL = table.languages.length;
     function unread(m, t) { // difference to the source language
       var from = m * nL, gaps = data.targets.map(function (code) { return table.unread[from + table.languages.indexOf(code)] - table.unread[from + s0]; });
@@ -1267,6 +1269,7 @@ function hatCore() {
         usualTrials[data.trials[c]] = (usualTrials[data.trials[c]] || 0) + each.sourceItems[c];
       }
       var error = Math.sqrt(Math.max(rateSquare - rateMean * rateMean, 0) / size);
+      var apart = unrelated(table, m * nL + s0, each.rates, distributions[m], grid, chance);
       Object.keys(usualTrials).forEach(function (n) { if (usualTrials[n] > (usualTrials[mostTrials] || 0)) mostTrials = Number(n); });
       for (g = 0; g < nG; g++) if (grid[g] >= NEARBY) near += distributions[m][g];
       for (t = 0; t < nT; t++) {
@@ -1302,6 +1305,8 @@ function hatCore() {
           if (differ.has(m * nT + t)) flags.push("estimators disagree");
           if (repeatedGuesses(distributions[m], grid, chance)) flags.push("guesses repeated");
           if (likelier !== null) flags.push("chance level doubtful");
+          if (options.unsaid && !seen.free) flags.push("chance level not said");
+          if (apart[t]) flags.push("source and target unrelated");
         }
         rowsOut.push({ model: each.name, target: t ? data.targets[t - 1] : "macro", hat: hat, low: hat - reach * se, high: hat + reach * se, se: se,
           f95: top, f95_low: top - topReach * topSe, f95_high: top + topReach * topSe, support: support, effective_items: effective,
@@ -1337,6 +1342,29 @@ function hatCore() {
       if (grid[g] <= chance / 2 + 1e-9) wrong += distribution[g];
     }
     return chance > 0 && wrong > Math.max((mean - chance) / (1 - chance), SURELY_WRONG);
+  }
+
+  /* Where source and target hardly go together, item by item; of the mean, if it is so in more than a
+     tenth of the languages. */
+  function unrelated(table, row, rates, distribution, grid, chance) {
+    var level = 0, square = 0;
+    distribution.forEach(function (share, g) { level += share * grid[g]; square += share * grid[g] * grid[g]; });
+    var apart = rates.map(function (of) {
+      var n = 0, x = 0, y = 0, xx = 0, yy = 0, xy = 0;
+      for (var i = 0; i < table.nItems; i++) {
+        var k = row * table.nItems + i, source = table.right[k] / table.trials[k];
+        if (of[i] !== of[i] || source !== source) continue;
+        n += 1; x += source; y += of[i]; xx += source * source; yy += of[i] * of[i]; xy += source * of[i];
+      }
+      if (!n) return false;
+      xx -= x * x / n; yy -= y * y / n; xy -= x * y / n;
+      var error = Math.sqrt(xx * yy / n) / n, mean = y / n, expected = (mean - chance) * (square - level * level) / Math.max(level - chance, 1e-9);
+      return xx >= ENOUGH_ITEMS && yy >= ENOUGH_ITEMS && mean - CLEAR_OF_CHANCE * Math.sqrt(yy) / n > chance &&
+        xy / n < Math.min(2 * error, expected / 2 - 3 * error);
+    });
+    var flawed = apart.slice(1).filter(Boolean).length / (apart.length - 1);
+    apart[0] = apart[0] || flawed > 0.1;
+    return apart;
   }
 
   function belowChance(rates, chance) {

@@ -294,7 +294,8 @@ def _said_of(
     value = values[0] if len(values) == 1 else BY_ITEM if values else ""
     if value == BY_ITEM and column == "chance_level":
         what = f"{name} has more than one chance_level."
-        remedy = "Give a benchmark one, the same in all rows."
+        remedy = "Give a benchmark one, the same in all rows; where the number of options differs, "
+        remedy += "the mean of 1 / their number."
         job.problems.append(Problem(what, remedy, column=column, value=listing(values)))
         value = values[0]
     if "" not in (value, in_table) and in_table not in (BY_ITEM, value):

@@ -1,7 +1,6 @@
-"""How to score, and what the answers show of it: repeats, guesses, and what promptings do.
+"""How to score, and what the answers show of it: repeats, and what promptings do.
 
-Ten answers to an item are worth ten only if they are independent, given the item.  Multiple choice
-whose chance level nobody has said must not be scored as free answers.
+Ten answers to an item are worth ten only if they are independent, given the item.
 """
 
 from __future__ import annotations
@@ -13,15 +12,14 @@ import numpy as np
 import pandas as pd
 
 from hatlib import resample
-from hatlib.data.about import options_by_name
 from hatlib.data.responses import Counts, Responses
 from hatlib.errors import InputError, Problem
 from hatlib.metric.flags import Note, Remark
 from hatlib.metric.judge import Judge
-from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE, MIN_MODELS, fit_item_response, one_thread
+from hatlib.metric.pooled import LEAVE_ONE_OUT, LINEAGE, MIN_MODELS
 from hatlib.metric.profile import PROFILE_NAMES
 from hatlib.metric.reference import Standard
-from hatlib.metric.sufficient import Bools, Floats, Ints
+from hatlib.metric.sufficient import Bools, Floats
 
 FEW_ANSWERS = 5
 """Fewer answers an item show its hardness only roughly."""
@@ -382,185 +380,3 @@ def excess_agreement(counts: Counts) -> pd.DataFrame:
     found = pd.concat([mean, every]).groupby("model", sort=False)["c"].agg(["mean", "sem", "size"])
     found = found.reset_index().set_axis(["model", "covariance", "se", "n_items"], axis=1)
     return found.assign(z=found["covariance"] / found["se"].where(found["se"] > 0))[columns]
-
-
-# Guesses ------------------------------------------------------------------------------------------
-
-
-OPTIONS = (2, 3, 4, 5)
-"""Numbers of options that accuracies are compared with."""
-
-AT_CHANCE = 0.3
-"""Share of the accuracies (of models in languages) that lie at 1/k, and none below, for a doubt."""
-
-FEWEST = 3
-"""So many accuracies at 1/k it must be at least, and so many models to compare levels."""
-
-WITHIN = 0.03
-"""Accuracies this close to 1/k lie at it, if they are known as well as that."""
-
-LEVELS = (0.0, 0.1, *(1 / k for k in reversed(OPTIONS)))
-"""Chance levels that the one that was told is compared with."""
-
-MUCH_LIKELIER = 8.0
-"""Gain in log likelihood from which on another chance level is believed. In 1,200 simulated sets
-without wrong keys a right level lost to another one by less than 5, in real ones by 6 at most."""
-
-WORTH = 3
-"""Several answers to an item count as so many: models do not find quite the same items hard."""
-
-SOME_ITEMS, SOME_MODELS = 400, 20
-"""So many items and weakest models show the chance level well enough."""
-
-LOW = 0.35
-"""Accuracies up to this share of the way from chance to 1 show how guesses come out."""
-
-
-def check_chance(counts: Counts) -> None:
-    """Refuse to score what looks like multiple choice at an assumed chance level of 0.
-
-    Raises
-    ------
-    InputError
-        If the benchmark has the name of a known multiple-choice set, or its answers look like
-        guesses (`likelier_chance`).
-
-    Examples
-    --------
-    >>> import hatlib
-    >>> counts = hatlib.load_responses(sets="copa-dialects").counts("copa-dialects")
-    >>> check_chance(counts)
-    Traceback (most recent call last):
-        ...
-    hatlib.errors.InputError: nobody has said the chance level of copa-dialects, and it has the \
-name of a test with 2 options. Add --chance 0.5, or --chance 0 if answers are free (in Python: \
-chance=…).
-    """
-    why = "it has the name of a test with"
-    options = options_by_name(counts.benchmark)
-    if not options and (level := likelier_chance(counts)):
-        why, options = "its answers look like guesses among", round(1 / level)
-    if options:
-        unsaid = f"nobody has said the chance level of {counts.benchmark}"
-        free = "or --chance 0 if answers are free (in Python: chance=…)."
-        remedy = f"Add --chance {1 / options:.3g}, {free}"
-        raise InputError(f"{unsaid}, and {why} {options} options.", remedy)
-
-
-def likelier_chance(counts: Counts) -> float | None:
-    """A chance level that the source answers fit much better than the one of the counts.
-
-    An item-response model is fitted at each of `LEVELS`: guesses leave a floor under the weak
-    models' answers to hard items. A higher level must have a weak model to show it, a lower one
-    must be 0 or have an accuracy clearly below what was told, as wrong keys also lower the floor.
-    Beside an assumed 0, guesses may show in other ways, too (`guessed_options`).
-
-    Returns
-    -------
-    float or None
-        None if no level is much likelier.
-
-    Examples
-    --------
-    >>> from dataclasses import replace
-    >>> from hatlib import simulate_answers
-    >>> counts = simulate_answers(n_items=300, chance=0.25).responses.counts("sim")
-    >>> likelier_chance(counts) is None, likelier_chance(replace(counts, chance=0.0))
-    (True, 0.25)
-    """
-    counts, _ = repeats_once(counts)
-    k, n = counts.source_correct, counts.source_trials
-    asked, told = np.flatnonzero((n > 0).any(axis=1)), counts.chance
-    if counts.judge:  # one that errs leaves a floor, too
-        return None
-    options = None if told else guessed_options(counts)
-    if len(asked) < FEWEST:
-        return 1 / options if options else None
-    mean, error = _accuracies(k, n)
-    weakest = asked[np.argsort(mean[asked])][:SOME_MODELS]
-    items = np.linspace(0, k.shape[1], min(SOME_ITEMS, k.shape[1]), endpoint=False).astype(int)
-    here = np.ix_(weakest, items)
-    part = replace(counts, source_correct=k[here], source_trials=n[here])
-    levels = [told, *(level for level in LEVELS if abs(level - told) > WITHIN)]
-    with one_thread():
-        fits = (fit_item_response(replace(part, chance=c), steps=30, most=WORTH) for c in levels)
-        likelihood = [fit.log_likelihood() for fit in fits]
-    best, gain = levels[int(np.argmax(likelihood))], max(likelihood) - likelihood[0]
-    if best > told:
-        weak = bool(mean[weakest[0]] < best + LOW * (1 - best))
-        return best if options or (weak and gain > MUCH_LIKELIER) else None
-    most = [(mean + 3 * error)[asked]]
-    for t in range(len(counts.targets)):
-        there, error = _accuracies(counts.target_correct[:, t], counts.target_trials[:, t])
-        most.append((there + 3 * error)[counts.target_trials[:, t].any(axis=1)])
-    seen = best == 0 or bool((np.concatenate(most) < told).any())
-    return best if seen and gain > MUCH_LIKELIER else None
-
-
-def shows_chance(counts: Counts) -> bool:
-    """Whether there are models that could show a chance level: three or more, one of them weak."""
-    answered = counts.source_trials.any(axis=1)
-    mean = _accuracies(counts.source_correct, counts.source_trials)[0][answered]
-    return len(mean) >= FEWEST and bool(mean.min() < LOW + (1 - LOW) * max(LEVELS))
-
-
-def _accuracies(k: Ints, n: Ints) -> tuple[Floats, Floats]:
-    """Mean rate over items, with its standard error, of each row."""
-    items = np.maximum((n > 0).sum(axis=1), 1)
-    rate = k / np.maximum(n, 1)
-    mean = rate.sum(axis=1) / items
-    return mean, np.sqrt(np.maximum((rate**2).sum(axis=1) / items - mean**2, 1e-4) / items)
-
-
-def guessed_options(counts: Counts) -> int | None:
-    """The number of options that the answers look like guesses among; None if they do not.
-
-    Parameters
-    ----------
-    counts : Counts
-        Answers to one benchmark.
-
-    Examples
-    --------
-    >>> from hatlib import simulate_answers
-    >>> free = simulate_answers([-2, -1, 0, 1], n_items=200).responses.counts("sim")
-    >>> two = simulate_answers([-4, -2, 0, 1], n_items=200, chance=0.5).responses.counts("sim")
-    >>> guessed_options(free) is None, guessed_options(two)
-    (True, 2)
-    """
-    k = np.concatenate([counts.source_correct, *counts.target_correct.swapaxes(0, 1)])
-    n = np.concatenate([counts.source_trials, *counts.target_trials.swapaxes(0, 1)])
-    items = (n > 0).sum(axis=1)
-    k, n = k[items >= 30], n[items >= 30]
-    if not len(k):
-        return None
-    mean, error = _accuracies(k, n)
-    sure = error < 0.75 * WITHIN
-    for options in OPTIONS:
-        chance = 1 / options
-        at = sure & (np.abs(mean - chance) < WITHIN)
-        below = mean < chance - np.maximum(WITHIN, 3 * error)
-        if at.sum() >= max(FEWEST, AT_CHANCE * len(mean)) and not below.any():
-            return options
-        if _none_is_hard(k, n, mean, chance):
-            return options
-    return None
-
-
-def _none_is_hard(k: Ints, n: Ints, mean: Floats, chance: float) -> bool:
-    """Whether hardly an item is failed more often than by guessing, where many should be.
-
-    Looks at the accuracies in the lower third of what is above chance, and asks them for no more
-    items without a right answer than guesses leave. Answers to free questions have many.
-    """
-    several = (n >= 4).sum(axis=1) > 0.9 * (n > 0).sum(axis=1)
-    weak = several & (mean < chance + LOW * (1 - chance))
-    if weak.sum() < 2 or ((mean < chance - 0.03) & several).any():
-        return False
-    has = n[weak] > 0
-    guesses = np.where(has, (1 - chance) ** n[weak], 0)
-    zeros, expected = ((k[weak] == 0) & has).sum(), guesses.sum()
-    # Were all items at chance, there would be as many as expected; free answers have far more.
-    spread = np.sqrt((guesses * (1 - guesses)).sum())
-    likely = expected < 0.1 * has.sum()  # else the numbers cannot tell
-    return bool(likely and has.sum() >= 60 and zeros <= expected + 2 * spread)

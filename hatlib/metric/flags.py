@@ -25,12 +25,14 @@ class Flag(StrEnum):
     REPEATED_GUESSES = "guesses repeated"
     OTHER_HARDNESS = "models disagree on hardness"
     CHANCE = "chance level doubtful"
+    CHANCE_UNSAID = "chance level not said"
+    UNRELATED = "source and target unrelated"
 
 
 WITHHOLDING = (Flag.NO_SUCCESS, Flag.NEAR_CHANCE, Flag.FEW_ITEMS, Flag.ONE_ANSWER)
 """With one of these there is no score."""
 
-HARMLESS = (Flag.ONE_PROMPT, Flag.OTHER_HARDNESS)
+HARMLESS = (Flag.ONE_PROMPT, Flag.OTHER_HARDNESS, Flag.CHANCE_UNSAID)
 """A score with one of these still enters verdicts."""
 
 
@@ -55,7 +57,7 @@ class Remark(StrEnum):
     BELOW_CHANCE = "target accuracy below chance"
     CHANCE = "chance level doubtful"
     UNLIKE = "a profile unlike the others"
-    CHANCE_UNSEEN = "chance level not said"
+    UNRELATED = "source and target unrelated"
 
 
 @dataclass(frozen=True)

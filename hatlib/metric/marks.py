@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from hatlib.data.responses import Counts
+from hatlib.metric import sufficient
 from hatlib.metric.flags import Flag, Note, Remark
 from hatlib.metric.reference import ENOUGH_ITEMS, SUPPORTED, Fitted, items_in_slices, support_of
-from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable, mean_over, target_rates
+from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable, mean_over
 from hatlib.thresholds import BOOK
 
 Marks = dict[Flag, Bools]
@@ -29,6 +30,12 @@ SURELY_WRONG = 0.2
 
 UNREAD = 0.10
 """Shares of unread answers that differ by more between source and target are flagged."""
+
+UNRELATED = 0.5
+"""Source and target must go together by clearly less than this share of what is expected."""
+
+FEW_LANGUAGES = 0.1
+"""Up to this share of the target languages may be flawed without a flag on the mean."""
 
 
 def paired_items(table: SufficientTable) -> Floats:
@@ -51,11 +58,11 @@ def support(found: Fitted) -> tuple[Floats, Floats, Bools]:
         shares += part.share * share
         variance += part.share**2 / np.maximum(np.minimum(effective, n), 1e-9)
         n_items += n
-        gaps += gap
+        gaps += part.share * gap
     once = found.marks[Flag.ONE_ANSWER]
     shares = np.where(once, 0, shares)
     effective = np.where(once, 0, np.minimum(1 / variance, n_items))
-    return shares, effective, (shares < SUPPORTED) | (gaps > 0)
+    return shares, effective, (shares < SUPPORTED) | (gaps > 1 - SUPPORTED)
 
 
 def nearly_solved(found: Fitted) -> Bools:
@@ -103,11 +110,16 @@ def basic_marks(table: SufficientTable, strata: Sequence[SufficientTable]) -> Ma
 def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> tuple[Marks, list[Note]]:
     """What the answers show to weaken a score, models × (macro + targets), with notes."""
     notes, models, targets, chance = [], counts.models, counts.targets, counts.chance
-    rates = target_rates(counts)
+    rates = sufficient.target_rates(counts)
     n, mean = np.isfinite(rates).sum(axis=2), mean_over(rates, axis=2)
     error = np.sqrt(np.maximum(mean_over(rates**2, axis=2) - mean**2, 0) / np.maximum(n, 1))
     low = (mean + CLEAR_OF_CHANCE * np.maximum(error, 1e-9) < chance) & (n > 1)
-    marks = {Flag.BELOW_CHANCE: low}
+    clear = mean - CLEAR_OF_CHANCE * error > chance
+    apart = _unrelated(found, counts, rates, mean) & clear
+    apart[:, 0] |= apart[:, 1:].mean(axis=1) > FEW_LANGUAGES
+    marks = {Flag.BELOW_CHANCE: low, Flag.UNRELATED: apart}
+    if where := [(models[m], targets[t]) for m, t in np.argwhere(apart[:, 1:])]:
+        notes.append(Note(Remark.UNRELATED, {"where": where}))
     if where := [(models[m], targets[t]) for m, t in np.argwhere(low[:, 1:])]:
         notes.append(Note(Remark.BELOW_CHANCE, {"where": where, "chance": chance}))
     if (share := counts.unparsed) is not None:
@@ -132,3 +144,24 @@ def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> tuple[Marks, list
     known = (distribution @ grid - chance) / (1 - chance)
     guesses = (chance > 0) & (wrong > np.maximum(known, SURELY_WRONG))
     return marks | {Flag.REPEATED_GUESSES: np.outer(guesses, every)}, notes
+
+
+def _unrelated(found: Fitted, counts: Counts, rates: Floats, mean: Floats) -> Bools:
+    """Where source and target hardly go together over items that vary in both, as if shuffled.
+
+    If transfer fell in proportion to hardness, their covariance would be the variance of hardness,
+    times the ratio of the accuracies above chance.
+    """
+    known = np.isfinite(rates)
+    n = np.maximum(known.sum(axis=2), 1)
+    source = np.where(known, sufficient.source_rates(counts)[:, None], np.nan)
+    x, y = source - mean_over(source, axis=2)[..., None], rates - mean[..., None]
+    x, y = np.nan_to_num(x), np.nan_to_num(y)
+    covariance, sums = (x * y).sum(axis=2) / n, np.stack([x**2, y**2]).sum(axis=3)
+    error = np.sqrt(sums.prod(axis=0) / n**3)  # were they independent
+    grid, distribution = found.hardness.grid, found.distribution
+    level = distribution @ grid
+    spread = (distribution @ grid**2 - level**2) / np.maximum(level - counts.chance, 1e-9)
+    expected = (mean - counts.chance) * spread[:, None]
+    unlike = covariance < np.minimum(2 * error, UNRELATED * expected - 3 * error)
+    return np.asarray(unlike & (sums >= ENOUGH_ITEMS).all(axis=0))

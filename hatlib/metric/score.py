@@ -32,7 +32,8 @@ from hatlib import resample
 from hatlib.data.responses import Counts, Responses
 from hatlib.errors import InputError, Problem, listing
 from hatlib.metric import sufficient
-from hatlib.metric.answers import Settings, check_chance, choose, likelier_chance, shows_chance
+from hatlib.metric.answers import Settings, choose
+from hatlib.metric.chance import Chance, check_chance, seen_chance
 from hatlib.metric.flags import WITHHOLDING, Flag, Note, Remark
 from hatlib.metric.hardness import Hardness, self_hardness
 from hatlib.metric.judge import Judge
@@ -164,14 +165,8 @@ def hat_scores(
     for done, name in enumerate(chosen):
         if progress:
             progress(name, done, len(chosen))
-        counts = responses.counts(name)
         unsaid = "chance_assumed" in about and bool(about.loc[name, "chance_assumed"])
-        if unsaid:
-            check_chance(counts)
-        found = _score(counts, settings, generator)
-        if unsaid and not shows_chance(counts):
-            found = replace(found, notes=(*found.notes, Note(Remark.CHANCE_UNSEEN)))
-        results.append(found)
+        results.append(_score(responses.counts(name), settings, generator, unsaid))
     if progress:
         progress("scores", len(chosen), len(chosen))
     names = {str(key): str(name) for key, name in about["name"].items()}
@@ -243,24 +238,38 @@ def score_table(
     return _result(found, found.marks, settings, trials, None)
 
 
-def _score(given: Counts, settings: Settings, rng: np.random.Generator) -> BenchmarkScores:
-    """Answers → cells → hardness → profiles → reference → redraws → what may be wrong."""
+def _score(
+    given: Counts, settings: Settings, rng: np.random.Generator, unsaid: bool = False
+) -> BenchmarkScores:
+    """Answers → cells → hardness → profiles → reference → redraws → what may be wrong.
+
+    Nobody has said the chance level if `unsaid`.
+    """
+    given = replace(given, judge=settings.judge)
+    chance = seen_chance(given) if settings.draws or unsaid else Chance()
+    if unsaid:
+        check_chance(given, chance)
     with one_thread():
-        counts, settings, notes = choose(replace(given, judge=settings.judge), settings)
+        counts, settings, notes = choose(given, settings)
         found = fitted(counts, settings)
         trials = _usual_trials(counts)
         marks, seen = weak_marks(found, counts, trials)
         notes += seen
-        if settings.draws and (likelier := likelier_chance(counts)) is not None:
-            marks[Flag.CHANCE] = np.ones(found.curves.shape[:2], dtype=bool)
-            notes.append(Note(Remark.CHANCE, {"told": counts.chance, "likelier": likelier}))
+        every = np.ones(found.curves.shape[:2], dtype=bool)
+        marks |= {Flag.CHANCE_UNSAID: every & (unsaid and not chance.free)}
+        if chance.likelier is not None:
+            marks[Flag.CHANCE] = every
+            numbers = {"told": counts.chance, "likelier": chance.likelier}
+            notes.append(Note(Remark.CHANCE, numbers))
         if (odd := np.any([_unlike(part) for part in found.parts], axis=0)).any():
             notes.append(Note(Remark.UNLIKE, {"models": np.array(counts.models)[odd].tolist()}))
         if settings.judge:
             notes.append(Note(Remark.JUDGE, {"judge": settings.judge}))
-        if len(found.parts) > 1:
-            items = [str(len(part.items)) for part in found.parts]
-            notes.append(Note(Remark.STRATA, {"strata": len(found.parts), "items": items}))
+        if counts.strata is not None and len(found.parts) > 1:
+            named, n = np.unique(counts.strata, return_counts=True)
+            numbers = {"strata": len(found.parts), "named": len(named), "fewest": MIN_STRATUM}
+            numbers["unnamed"] = int(n[named == ""].sum())
+            notes.append(Note(Remark.STRATA, numbers))
         redrawn = redraw(counts, found, settings.draws, rng) if settings.draws else None
         if redrawn and settings.judge:
             redrawn = _with_unsure_judge(redrawn, counts, found, settings, rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -46,6 +47,11 @@ def note_text(note: Note) -> str:
         name += "_TO_OTHERS"
     elif note.remark is Remark.UNNAMED_PROMPTS and data:
         name += "_MOVED"
+    elif note.remark is Remark.STRATA:
+        few = f" ({data['named']} are named; those under {data['fewest']} items are put together)"
+        none = f"; items without one ({data['unnamed']}) count as a stratum"
+        more = {"few": few if data["named"] > data["strata"] else ""}
+        more |= {"none": none if data["unnamed"] else ""}
     elif note.remark is Remark.CHANCE:
         name += "_LOW" if data["likelier"] > data["told"] else "_HIGH"
     elif note.remark in (Remark.REPEATED, Remark.UNLIKE):
@@ -53,6 +59,9 @@ def note_text(note: Note) -> str:
     elif note.remark is Remark.UNPARSED:
         rows = (f"{m} {to} {there:.0%} (source {here:.0%})" for m, to, there, here in data["where"])
         more = {"listed": _some(rows)}
+    elif note.remark is Remark.UNRELATED:
+        n = Counter(language for _, language in data["where"])
+        more = {"listed": _some(f"{to} ({counted(n[to], 'model')})" for to in n)}
     elif note.remark is Remark.BELOW_CHANCE:
         more = {"listed": _some(f"{model} in {language}" for model, language in data["where"])}
     elif note.remark is Remark.INTERACTION:

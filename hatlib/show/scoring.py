@@ -50,8 +50,8 @@ def scores_text(scores: HatScores, form: str, *, every: bool = False) -> str:
     --------
     >>> import hatlib
     >>> answers = hatlib.simulate_answers([1, 2], profiles="linear", n_items=400).responses
-    >>> print(scores_text(hatlib.hat_scores(answers, draws=0), "md").splitlines()[2])
-    source en, chance 0, hardness self, profile adaptive, reference uniform
+    >>> print(scores_text(hatlib.hat_scores(answers, draws=0), "md").splitlines()[2][:65])
+    source en, chance 0, hardness self, answers taken as independent,
     """
     if form == "json":
         return scores_json(scores)
@@ -136,6 +136,8 @@ def settings(b: BenchmarkScores) -> str:
     said = {note.remark for note in b.notes}
     more = ", one prompting left out" if Remark.PROMPTING_LEFT_OUT in said else ""
     more += ", within strata" if Remark.STRATA in said else ""
+    if Remark.UNNAMED_PROMPTS in said and Remark.CORRELATION_GIVEN not in said:
+        more += ", answers taken as independent"
     return (
         f"source {b.source_language}, chance {b.chance:.3g}, hardness {b.hardness.method}{more}, "
         f"profile {b.profile}, reference {b.reference}"

@@ -15,6 +15,7 @@ import hatlib
 from hatlib.data.responses import Prompted
 from hatlib.errors import InputError
 from hatlib.metric import answers
+from hatlib.metric.chance import check_chance, seen_chance
 from hatlib.metric.checks import identity_control
 from hatlib.metric.flags import Flag, Remark
 from hatlib.metric.score import score_counts
@@ -241,7 +242,7 @@ def test_ten_times_the_same_answer_is_one_answer():
     assert found.n_trials.tolist() == [10] * 7
     assert np.abs(found.hat[:, 0] - 0.7).max() < 0.2  # before: .38 to 1.06
     assert found.hat == pytest.approx(score_counts(one, draws=0).hat)
-    assert answers.likelier_chance(ten) is None
+    assert seen_chance(ten).likelier is None
     assert score_counts(part(ten, [0, 1]), draws=0).marks[Flag.ONE_ANSWER].all()
     with pytest.raises(InputError, match="only repeat one another count once"):
         score_counts(ten, hardness="self", draws=0)
@@ -283,13 +284,13 @@ def test_answers_contradict_a_chance_level_that_is_told_wrong(chance, told, n):
         rng = np.random.default_rng(seed)
         p = chance + (1 - chance) * special.expit(logits(rng, 500, ability))
         given = answered(rng, p, chance + 0.7 * (p - chance), n=n, chance=chance)
-        right.append(answers.likelier_chance(given))
-        found.append(answers.likelier_chance(replace(given, chance=told)))
+        right.append(seen_chance(given).likelier)
+        found.append(seen_chance(replace(given, chance=told)).likelier)
     assert right == [None] * 4
     assert sum(level is not None and abs(level - chance) <= 0.1 for level in found) >= 3
     if not told:  # nor is it scored if nobody has told it
         with pytest.raises(InputError, match="its answers look like guesses among"):
-            answers.check_chance(replace(given, chance=0))
+            check_chance(free := replace(given, chance=0), seen_chance(free))
     scores = score_counts(replace(given, chance=told), draws=20)
     assert scores.marks[Flag.CHANCE][np.isfinite(scores.hat)].all()
     text = note_text(next(note for note in scores.notes if note.remark is Remark.CHANCE))
@@ -309,15 +310,15 @@ def test_a_chance_level_that_is_told_right_is_believed(chance, sd):
         p = chance + (1 - chance) * special.expit(at)
         q = chance + (p - chance) * rng.uniform(0.3, 1, (len(p), 1))
         given = answered(rng, p, q, n=(1, 5, 5, 10)[seed % 4], chance=chance)
-        assert answers.likelier_chance(given) is None
+        assert seen_chance(given).likelier is None
 
 
 def test_no_real_set_has_a_doubtful_chance_level():
     names = ["clika-csqa", "codereval-java", "copa-dialects", "mgsm", "winogrande-african"]
     real = hatlib.load_responses(sets=names)
-    assert {s: answers.likelier_chance(real.counts(s)) for s in names} == dict.fromkeys(names)
-    assert answers.likelier_chance(replace(real.counts("clika-csqa"), chance=0.0)) == 0.2
-    assert answers.likelier_chance(replace(real.counts("codereval-java"), chance=0.25)) == 0
+    assert {s: seen_chance(real.counts(s)).likelier for s in names} == dict.fromkeys(names)
+    assert seen_chance(replace(real.counts("clika-csqa"), chance=0.0)).likelier == 0.2
+    assert seen_chance(replace(real.counts("codereval-java"), chance=0.25)).likelier == 0
 
 
 @pytest.mark.parametrize(("ability", "is_said"), [([0.5], True), ([2.0, 2.5, 3.0], True),
@@ -325,8 +326,23 @@ def test_no_real_set_has_a_doubtful_chance_level():
 def test_what_cannot_show_the_chance_level_is_said(ability, is_said, tmp_path):
     frame = hatlib.simulate_answers(ability, n_items=200).responses.frame
     for chance in (None, 0.0):
-        notes = said(hatlib.hat_scores(loaded(tmp_path, frame, chance), draws=0).benchmark())
-        assert (Remark.CHANCE_UNSEEN in notes) == (is_said and chance is None)
+        found = hatlib.hat_scores(loaded(tmp_path, frame, chance), draws=0).benchmark()
+        assert (found.marks[Flag.CHANCE_UNSAID] == (is_said and chance is None)).all()
+
+
+def test_questions_that_are_others_in_one_language_are_found(tmp_path):
+    frame = hatlib.simulate_answers([-1, 0, 1], n_items=300, targets=["de", "fr"]).responses.frame
+    other = dict(zip(items := frame["item"].unique(), np.roll(items, 7), strict=True))
+    shuffled = frame["item"].where(frame["language"] != "de", frame["item"].map(other))
+    for given, found in ((frame, False), (frame.assign(item=shuffled), True)):
+        scores = hatlib.hat_scores(loaded(tmp_path, given), draws=0).benchmark()
+        assert (scores.marks[Flag.UNRELATED] == [found, found, False]).all()
+        assert ["de (3 models)" in note_text(n) for n in scores.notes].count(True) == found
+    # Thai answers of XNLI go against those in all other languages; no other set is so.
+    real = hatlib.load_responses(sets=["mgsm", "gsm-symbolic", "copa-dialects", "xnli-first200"])
+    seen = [(b, said(b)) for b in hatlib.hat_scores(real, draws=0).benchmarks]
+    where = {b.benchmark: s[Remark.UNRELATED]["where"] for b, s in seen if Remark.UNRELATED in s}
+    assert where == {"xnli-first200": [("gemini-1.5-flash", "th")]}
 
 
 def test_target_accuracy_below_chance_is_said_by_language():

@@ -1,0 +1,202 @@
+"""Chance levels: multiple choice must not be scored as free answers, nor the other way round.
+
+What was told is compared with what the answers show of guesses: models that guess are right at the
+chance level on the hardest items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hatlib.data.about import options_by_name
+from hatlib.data.responses import Counts
+from hatlib.errors import InputError
+from hatlib.metric.answers import repeats_once
+from hatlib.metric.pooled import fit_item_response, one_thread
+from hatlib.metric.sufficient import Floats, Ints
+
+OPTIONS = (2, 3, 4, 5)
+"""Numbers of options that accuracies are compared with."""
+
+AT_CHANCE = 0.3
+"""Share of the accuracies (of models in languages) that lie at 1/k, and none below, for a doubt."""
+
+FEWEST = 3
+"""So many accuracies at 1/k it must be at least, and so many models to compare levels."""
+
+WITHIN = 0.03
+"""Accuracies this close to 1/k lie at it, if they are known as well as that."""
+
+LEVELS = (0.0, 0.1, *(1 / k for k in reversed(OPTIONS)))
+"""Chance levels that the one that was told is compared with."""
+
+MUCH_LIKELIER = 8.0
+"""Gain in log likelihood from which on another chance level is believed. In 1,200 simulated sets
+without wrong keys a right level lost to another one by less than 5, in real ones by 6 at most."""
+
+WORTH = 3
+"""Several answers to an item count as so many: models do not find quite the same items hard."""
+
+SOME_ITEMS, SOME_MODELS = 400, 20
+"""So many items and weakest models show the chance level well enough."""
+
+LOW = 0.35
+"""Accuracies up to this share of the way from chance to 1 show how guesses come out."""
+
+
+@dataclass(frozen=True)
+class Chance:
+    """What the answers show of the chance level.
+
+    Attributes
+    ----------
+    likelier : float or None
+        A level that they fit much better than the one that was told, if there is one.
+    free : bool
+        Whether they rule out guesses among five options or fewer.
+    """
+
+    likelier: float | None = None
+    free: bool = False
+
+
+def check_chance(counts: Counts, seen: Chance) -> None:
+    """Refuse to score what looks like multiple choice at an assumed chance level of 0.
+
+    Raises
+    ------
+    InputError
+        If the benchmark has the name of a known multiple-choice set, or its answers look like
+        guesses.
+
+    Examples
+    --------
+    >>> import hatlib
+    >>> counts = hatlib.load_responses(sets="copa-dialects").counts("copa-dialects")
+    >>> check_chance(counts, Chance())
+    Traceback (most recent call last):
+        ...
+    hatlib.errors.InputError: nobody has said the chance level of copa-dialects, and it has the \
+name of a test with 2 options. Add --chance 0.5, or --chance 0 if answers are free (in Python: \
+chance=…).
+    """
+    why = "it has the name of a test with"
+    options = options_by_name(counts.benchmark)
+    if not options and seen.likelier:
+        why, options = "its answers look like guesses among", round(1 / seen.likelier)
+    if options:
+        unsaid = f"nobody has said the chance level of {counts.benchmark}"
+        free = "or --chance 0 if answers are free (in Python: chance=…)."
+        remedy = f"Add --chance {1 / options:.3g}, {free}"
+        raise InputError(f"{unsaid}, and {why} {options} options.", remedy)
+
+
+def seen_chance(counts: Counts) -> Chance:
+    """Compare the chance level that was told with others.
+
+    An item-response model is fitted at each of `LEVELS`: guesses leave a floor under the weak
+    models' answers to hard items. A higher level must have a weak model to show it, a lower one
+    must be 0 or have an accuracy clearly below what was told, as wrong keys also lower the floor.
+    Beside an assumed 0, guesses may show in other ways, too (`guessed_options`).
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from hatlib import simulate_answers
+    >>> counts = simulate_answers(n_items=300, chance=0.25).responses.counts("sim")
+    >>> seen_chance(counts).likelier is None, seen_chance(replace(counts, chance=0.0)).likelier
+    (True, 0.25)
+    """
+    counts, _ = repeats_once(counts)
+    k, n = counts.source_correct, counts.source_trials
+    asked, told = np.flatnonzero((n > 0).any(axis=1)), counts.chance
+    if counts.judge:  # one that errs leaves a floor, too
+        return Chance()
+    options = None if told else guessed_options(counts)
+    if len(asked) < FEWEST:
+        return Chance(1 / options if options else None)
+    mean, error = _accuracies(k, n)
+    weakest = asked[np.argsort(mean[asked])][:SOME_MODELS]
+    items = np.linspace(0, k.shape[1], min(SOME_ITEMS, k.shape[1]), endpoint=False).astype(int)
+    here = np.ix_(weakest, items)
+    part = replace(counts, source_correct=k[here], source_trials=n[here])
+    levels = [told, *(level for level in LEVELS if abs(level - told) > WITHIN)]
+    with one_thread():
+        fits = (fit_item_response(replace(part, chance=c), steps=30, most=WORTH) for c in levels)
+        likelihood = np.array([fit.log_likelihood() for fit in fits])
+    best, gain = levels[int(likelihood.argmax())], likelihood.max() - likelihood[0]
+    if best > told:
+        weak = bool(mean[weakest[0]] < best + LOW * (1 - best))
+        return Chance(best if options or (weak and gain > MUCH_LIKELIER) else None)
+    guessed = max(each for each, c in zip(likelihood, levels, strict=True) if c >= 1 / OPTIONS[-1])
+    free = best == 0 and bool(likelihood.max() - guessed > MUCH_LIKELIER)
+    most = [(mean + 3 * error)[asked]]
+    for t in range(len(counts.targets)):
+        there, error = _accuracies(counts.target_correct[:, t], counts.target_trials[:, t])
+        most.append((there + 3 * error)[counts.target_trials[:, t].any(axis=1)])
+    seen = best == 0 or bool((np.concatenate(most) < told).any())
+    return Chance(best if seen and gain > MUCH_LIKELIER else None, free)
+
+
+def _accuracies(k: Ints, n: Ints) -> tuple[Floats, Floats]:
+    """Mean rate over items, with its standard error, of each row."""
+    items = np.maximum((n > 0).sum(axis=1), 1)
+    rate = k / np.maximum(n, 1)
+    mean = rate.sum(axis=1) / items
+    return mean, np.sqrt(np.maximum((rate**2).sum(axis=1) / items - mean**2, 1e-4) / items)
+
+
+def guessed_options(counts: Counts) -> int | None:
+    """The number of options that the answers look like guesses among; None if they do not.
+
+    Parameters
+    ----------
+    counts : Counts
+        Answers to one benchmark.
+
+    Examples
+    --------
+    >>> from hatlib import simulate_answers
+    >>> free = simulate_answers([-2, -1, 0, 1], n_items=200).responses.counts("sim")
+    >>> two = simulate_answers([-4, -2, 0, 1], n_items=200, chance=0.5).responses.counts("sim")
+    >>> guessed_options(free) is None, guessed_options(two)
+    (True, 2)
+    """
+    k = np.concatenate([counts.source_correct, *counts.target_correct.swapaxes(0, 1)])
+    n = np.concatenate([counts.source_trials, *counts.target_trials.swapaxes(0, 1)])
+    items = (n > 0).sum(axis=1)
+    k, n = k[items >= 30], n[items >= 30]
+    if not len(k):
+        return None
+    mean, error = _accuracies(k, n)
+    sure = error < 0.75 * WITHIN
+    for options in OPTIONS:
+        chance = 1 / options
+        at = sure & (np.abs(mean - chance) < WITHIN)
+        below = mean < chance - np.maximum(WITHIN, 3 * error)
+        if at.sum() >= max(FEWEST, AT_CHANCE * len(mean)) and not below.any():
+            return options
+        if _none_is_hard(k, n, mean, chance):
+            return options
+    return None
+
+
+def _none_is_hard(k: Ints, n: Ints, mean: Floats, chance: float) -> bool:
+    """Whether hardly an item is failed more often than by guessing, where many should be.
+
+    Looks at the accuracies in the lower third of what is above chance, and asks them for no more
+    items without a right answer than guesses leave. Answers to free questions have many.
+    """
+    several = (n >= 4).sum(axis=1) > 0.9 * (n > 0).sum(axis=1)
+    weak = several & (mean < chance + LOW * (1 - chance))
+    if weak.sum() < 2 or ((mean < chance - 0.03) & several).any():
+        return False
+    has = n[weak] > 0
+    guesses = np.where(has, (1 - chance) ** n[weak], 0)
+    zeros, expected = ((k[weak] == 0) & has).sum(), guesses.sum()
+    # Were all items at chance, there would be as many as expected; free answers have far more.
+    spread = np.sqrt((guesses * (1 - guesses)).sum())
+    likely = expected < 0.1 * has.sum()  # else the numbers cannot tell
+    return bool(likely and has.sum() >= 60 and zeros <= expected + 2 * spread)
