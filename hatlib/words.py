@@ -26,10 +26,10 @@ def counted(n: int, noun: str, plural: str = "") -> str:
 
     Examples
     --------
-    >>> counted(1, "ladder"), counted(3, "ladder"), counted(0, "family", "families")
-    ('1 ladder', '3 ladders', 'no families')
+    >>> counted(1, "ladder"), counted(3000, "ladder"), counted(0, "family", "families")
+    ('1 ladder', '3,000 ladders', 'no families')
     """
-    return f"{n or 'no'} {noun if n == 1 else plural or noun + 's'}"
+    return f"{f'{n:,}' if n else 'no'} {noun if n == 1 else plural or noun + 's'}"
 
 
 def joined(words: list[str]) -> str:

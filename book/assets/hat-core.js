@@ -178,7 +178,7 @@ function hatCore() {
     });
     var at = new Map(head.map(function (name, i) { return [name, i]; }));
     function has(name) { return at.has(name); }
-    function get(row, name) { return has(name) ? row.cells[at.get(name)].trim() : ""; }
+    function get(row, name) { return has(name) ? row.cells[at.get(name)].trim().normalize("NFC") : ""; }
     var items = !has("accuracy") && (has("item") || has("n_correct") || has("correct"));
     var spoken = head.filter(function (name) { return name.length <= 8 && NOT_HEADS.indexOf(name) < 0 && (COUNTRIES[name] || LANGUAGES.indexOf(languageOf(name).split("-")[0]) >= 0); });
     var wide = !items && has("model") && !has("language") && !has("accuracy") && spoken.length >= 2;

@@ -173,6 +173,10 @@ def describe_models(
     """
     job = job or Loading()
     names = pd.DataFrame({"model": sorted(frame["model"].unique())})
+    for _, twins in names.groupby(names["model"].map(slug)):
+        if len(twins) > 1:
+            listed = listing(twins["model"])
+            job.assumed.append(f"{listed}: {len(twins)} models, though their names are much alike.")
     beside = [c for c in MODEL_COLUMNS if c in frame]
     if own is not None:
         missing = sorted(set(names["model"]) - set(own["model"]))

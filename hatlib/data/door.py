@@ -147,15 +147,16 @@ def sniff(path: Path, name: str, scratch: Path, most: int = 0) -> Table:
     if 0 < most < size:
         raise wrong(f"the file holds more than {most / (1 << 20):,.0f} MiB.", SMALLER)
     end = Path(path.name if packing == "none" else path.stem).suffix.lower()
-    if end in (".xlsx", ".xlsm", ".xls", ".ods"):
+    is_sheet = end in (".xlsx", ".xlsm", ".xls", ".ods")
+    for sign, said in _FACTS["starts"].items():
+        if start.startswith(sign.encode("latin-1")) and not (is_sheet and sign == "PK"):
+            raise wrong(*said)
+    if is_sheet:
         return _sheet(path, name, scratch)
     if start[:4] == b"PAR1" or end == ".parquet":
         if packing != "none":
             raise wrong("this is a packed Parquet file.", "Unpack it.")
         return _parquet(path, name)
-    for sign, said in _FACTS["starts"].items():
-        if start.startswith(sign.encode("latin-1")):
-            raise wrong(*said)
     if b"\0" in start:
         raise wrong("the file has NUL bytes: it is damaged or not text.")
     # The start may end within a letter.
@@ -168,7 +169,7 @@ def sniff(path: Path, name: str, scratch: Path, most: int = 0) -> Table:
         kind = "array" if first == "[" else "lines"
         keys = _keys(text, kind)
         if keys:
-            within = _within(path, name, text, scratch) if kind == "lines" else None
+            within = _within(path, name, text, scratch) if kind + end == "lines.json" else None
             return within or Table(path, name, kind, packing, keys)
         if is_json:
             form = "an array of objects" if kind == "array" else "JSON objects, one a line"
@@ -199,6 +200,9 @@ def _within(path: Path, name: str, start: str, scratch: Path) -> Table | None:
         return None
     if not isinstance(whole, dict) or importer_of(whole):
         return None
+    says = " ".join(k for k, value in whole.items() if not isinstance(value, dict | list))
+    if re.search(_FACTS["names"], says) and re.search(_FACTS["sums"], says):
+        return None  # it is one row, with others in it
     # What stands beside the rows is said of each of them, unless it sums them up.
     beside = {k: v for k, v in whole.items() if not re.search(_FACTS["sums"], k)}
     rows = next((whole[key] for key in _FACTS["within"] if _is_rows(whole.get(key))), None)
@@ -416,7 +420,8 @@ class Door:
             texts = [f"{_quoted(name, _VALUE)}: '{kind}'" for name, kind in types.items()]
             options += [f"columns = {{{', '.join(texts)}}}", f"compression = '{table.packing}'"]
         scan = f"read_{reader}({', '.join([_quoted(self._link, _VALUE), *options])})"
-        wanted = [f"{field} AS {_quoted(ours)}" for ours, field in fields.items()]
+        # One name may be written in two ways, with an accent as a sign of its own or not.
+        wanted = [f"nfc_normalize({field}) AS {_quoted(ours)}" for ours, field in fields.items()]
         wanted += ["row_number() OVER () AS row"] if numbered else []
         return f"SELECT {', '.join(wanted) or '1'} FROM {scan}"
 

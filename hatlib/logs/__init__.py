@@ -109,7 +109,7 @@ def import_logs(
     if not given.keys:
         notes.note("assumed", "no-keys")
     sizes = (counted(frame[c].nunique(), c) for c in ("benchmark", "model", "language"))
-    notes.read.append(f"{', '.join(sizes)}, {frame['n_trials'].sum():,} trials.")
+    notes.read.append(f"{', '.join(sizes)}, {counted(int(frame['n_trials'].sum()), 'trial')}.")
     notes.missing += _missing(frame)
     return Imported(frame, notes, trials.inputs)
 

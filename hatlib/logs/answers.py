@@ -38,6 +38,8 @@ FIELDS = (
 )
 #: A language with fewer answers than this is not suspected of a wrong filter or scorer.
 FEW_ANSWERS = 20
+#: So many files that another one replaces are named.
+MOST_FILES = 10
 
 #: What one answer is to: several rows of a cell are its trials.
 CELL = ["model", "benchmark", "language", "item", "prompting"]
@@ -54,17 +56,17 @@ class Run:
     file : File
     model, task : str
         Empty if the rows say them.
-    settings : mapping of str to str
-        How the model was run, from `hatlib.logs.settings.flat`; empty if that is not known.
+    settings : mapping of str to str, or None
+        How the model was run, from `hatlib.logs.settings.flat`; None if that is not known.
     about : mapping
-        What else the format wants to know of it when it reads the rows; ``filters``, the order
-        of the filters, is used here, too.
+        What else the format wants to know of it when it reads the rows. Used here, too, are
+        ``filters``, the order of the filters, and ``age``, which is least for the newest.
     """
 
     file: File
     model: str = ""
     task: str = ""
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -100,7 +102,7 @@ class Format:
         self.options, self.notes, self.places = options, notes, places
 
     def runs(self, found: Found) -> list[Run]:
-        """The files, the newest first, by names and headers alone."""
+        """The files by names and headers alone; the newest first, where `frame` gives no age."""
         return [Run(file) for file in found.files]
 
     def records(self, run: Run) -> Iterable[Mapping[str, Any]]:
@@ -182,13 +184,13 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
             frame = frame.assign(number=number, file=run.file.name)
             frame["model"] = frame["model"] if frame["model"].any() else run.model
             frame["task"] = run.task or frame["task"]
-            frame["age"] = frame.get("age", number)  # the newest comes first
+            frame["age"] = frame.get("age", run.about.get("age", number))  # the newest comes first
             frames.append(frame)
         else:
             notes.note("dropped", "none", file=run.file.name, row=reader.row)
     if not frames:
         if not notes.problems:
-            dropped = " ".join(notes.dropped)
+            dropped = " ".join(notes.dropped[:MOST_FILES])
             notes.refuse("empty", files=reader.files, of=reader.row, dropped=dropped)
         notes.stop()
     rows = place(pd.concat(frames, ignore_index=True), reader)
@@ -214,7 +216,10 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
     rows["parsed"] = rows["parsed"].mask(known & rows["parsed"].isna(), 1)
     placed = rows[["number", "settings", *CELL, "spelt"]].drop(columns="item").drop_duplicates()
     each = placed[["number", "settings"]].drop_duplicates()
-    settings = [{**runs[n].settings, **json.loads(text or "{}")} for n, text in each.to_numpy()]
+    settings = [
+        {**(runs[n].settings or {}), **json.loads(text)} if text else runs[n].settings
+        for n, text in each.to_numpy()
+    ]
     placed = placed.merge(each.assign(run=range(len(each)))).assign(number=lambda p: p["run"])
     compare_settings(placed, settings, options.mixed, notes)
     pairs = rows[[*_TRIAL, "task"]].drop_duplicates()
@@ -273,18 +278,25 @@ def place(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
 
 
 def _once(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
-    """Each answer from its newest run, and each numbered trial once."""
+    """Each answer from the run of the most items, of these the newest; each numbered trial once."""
     notes, scores = reader.notes, _metrics(rows)
     finite = np.isfinite(rows[scores].to_numpy(float)).any(axis=1)
-    newest = rows["age"].where(finite).groupby([rows[c] for c in CELL]).transform("min")
-    again = newest.notna() & (rows["age"] != newest)
-    if again.any():
-        notes.note("dropped", "older", n=counted(int(again.sum()), reader.row))
+    of, cell = ([rows[c] for c in names] for names in (["age", *CELL[:3], CELL[4]], CELL))
+    size = rows["item"].where(finite).groupby(of).transform("nunique")
+    order = rows.groupby([-size, "age"]).ngroup()
+    first = order.where(finite).groupby(cell).transform("min")
+    again = first.notna() & (order != first)
+    kept = rows["file"].where(order == first).groupby(cell).transform("first")
+    replaced = Counter(zip(rows.loc[again, "file"], kept[again], strict=True))
+    for (file, other), k in replaced.most_common(MOST_FILES):
+        notes.note("dropped", "older", file=file, n=counted(k, reader.row), kept=other)
+    if len(replaced) > MOST_FILES:
+        notes.note("dropped", "and-so-on", n=len(replaced) - MOST_FILES)
     rows = rows[~again]
     several = rows[rows.groupby(CELL)["run"].transform("nunique") > 1]
     for (model, task), mine in several.groupby(["model", "task"]):
         names = listing(mine["file"].unique(), 3)
-        notes.refuse("several-runs", value=names, task=task, model=model)
+        notes.refuse("several-runs", names=names, task=task, model=model)
     notes.stop()
     numbered = rows[rows["trial"] != ""]
     copies = numbered.index[numbered.duplicated(_TRIAL)]

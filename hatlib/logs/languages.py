@@ -162,6 +162,20 @@ def _spelt(found: re.Match[str]) -> str:
     return found["language" if "language" in found.re.groupindex else 1] or ""
 
 
+def _without(code: str, name: str) -> str:
+    """The name of a task without the language at its start or end.
+
+    Examples
+    --------
+    >>> _without("de", "quiz_de"), _without("de", "quiz-deu_Latn"), _without("de", "de")
+    ('quiz', 'quiz', 'de')
+    """
+    ends = re.finditer(r"[_\-.:/ ]", name)
+    cuts = [(name[: end.start()], name[end.end() :]) for end in ends]
+    tries = [*cuts, *((rest, start) for start, rest in reversed(cuts))]
+    return next((rest for rest, part in tries if rest and language_in(part) == code), name)
+
+
 def language_in(text: str, codes: Mapping[str, str] | None = None) -> str:
     """The usual code of a language as a log spells it, or as the user reads that; else empty.
 
@@ -262,7 +276,8 @@ class Places:
                 return None
             if code:
                 break
-        task = task or (Task(name, clean(options.benchmark) or short, code) if code else None)
+        bare = clean(options.benchmark) or _without(code, short)
+        task = task or (Task(name, bare, code) if code else None)
         return replace(task, language=code, spelt=spelt) if task and code else task
 
     def settle(self, lost: Mapping[str, int], what: str = "answer") -> None:

@@ -33,7 +33,8 @@ class LmEval(Format, name="lm-eval"):
     def runs(self, found: Found) -> list[Run]:
         near: dict[str, dict[str, Any]] = {}
         for file in found.beside:
-            near.setdefault(file.folder, {})[file.base] = mapping(json_value(file, self.notes))
+            date = self.beside.fullmatch(file.base)["date"] or ""  # type: ignore[index]
+            near.setdefault(file.folder, {})[date] = mapping(json_value(file, self.notes))
         runs = [self._run(file, near.get(file.folder, {})) for file in found.files]
         names = sorted({run.model for run in runs if run.about["guessed"]})
         if names:
@@ -59,8 +60,10 @@ class LmEval(Format, name="lm-eval"):
             cuts = (k for k, sign in enumerate(task) if sign == "_" and task_of(task[k + 1 :]))
             if cut := next(cuts, 0):
                 model, task = task[:cut], task[cut + 1 :]
-        only = next(iter(near.values())) if len(near) == 1 else {}
-        about = near.get(f"results_{date}.json", only)
+        # The results of another date are of another run, perhaps of an adapter.
+        about = near.get(date, near.get("", {}))
+        if not date and len(near) == 1:
+            about = next(iter(near.values()))
         args = mapping(about.get("config")).get("model_args") or about.get("model_args")
         if isinstance(args, str):
             args = dict(part.split("=", 1) for part in args.split(",") if "=" in part)
@@ -69,20 +72,21 @@ class LmEval(Format, name="lm-eval"):
         whole = {**about, "args": args, "here": here}
         said = facts(whole, "lm-eval-run")
         model = model.replace("__", "/", 1)
-        model = clean(said["model"] if isinstance(said["model"], str) else model)
+        adapter = str(args.get("peft") or args.get("delta") or "")
+        # Since version 0.4.5 a model is called by its adapter.
+        called = said["base"] if adapter and said["base"] else said["model"]
+        model = clean(called if isinstance(called, str) else model)
         folder = file.path.absolute().parent.name if file.named else file.folder.rsplit("/", 1)[-1]
         guess = clean(folder.replace("__", "/", 1)) if "__" in folder and not model else ""
-        adapter = str(args.get("peft") or args.get("delta") or "") if model else ""
-        if adapter:
+        if adapter and model:
             model = clean(f"{model}+{adapter.rstrip('/').rsplit('/', 1)[-1].lstrip('.')}")
-        some = score_of(said["got"]) < score_of(said["asked"])
-        some |= bool(said["limit"] or said["samples"])
         known = {
             "guessed": bool(guess),
             "filters": [clean(mapping(each).get("name")) for each in listed(said["filters"])],
-            "age": (not some, date),  # a run of all items comes before one of some
+            "age": date,
         }
-        return Run(file, model or guess, clean(task), flat(facts(whole, "lm-eval-settings")), known)
+        settings = flat(facts(whole, "lm-eval-settings")) if about else None
+        return Run(file, model or guess, clean(task), settings, known)
 
     # Rows -------------------------------------------------------------------------------------
 

@@ -69,14 +69,16 @@ class Long(Format, name="long"):
         return [Run(file, about=self._of_path(file)) for file in found.files]
 
     def _of_path(self, file: File) -> dict[str, str]:
-        """What the path of a file says: below its folder, or, if it is named, its last parts."""
+        """What the path of a file says: below its folder or with it; if it is named, its end."""
         pattern = expression(self.options.language_from)
         if pattern is None:
             return {}
         end = stem(file.base)
         whole = "/".join([*file.relative.split("/")[:-1], end])
-        parts = [*file.path.parts[:-1], end]
-        tries = ["/".join(parts[-k:]) for k in range(1, len(parts) + 1)] if file.named else [whole]
+        parts = [*Path(file.folder).parts, end]
+        depth = whole.count("/") + 1
+        lengths = range(1, len(parts) + 1) if file.named else (depth, depth + 1)
+        tries = [whole, *("/".join(parts[-k:]) for k in lengths)]
         match = next(filter(None, map(pattern.search, tries)), None)
         if match is None:
             return {"looked": whole}
@@ -112,7 +114,7 @@ class Long(Format, name="long"):
                     notes.problems += problems
                 return pd.DataFrame()
         if not rows.empty:
-            notes.read.append(f"{table.name}: {int(rows['count'].sum()):,} rows.")
+            notes.read.append(f"{table.name}: {counted(int(rows['count'].sum()), 'row')}.")
             return self._counted(rows, run, table)
         if len(notes.problems) == before:
             notes.refuse("no-rows", table.name, dropped=" ".join(notes.dropped))
@@ -145,10 +147,12 @@ class Long(Format, name="long"):
     ) -> pd.DataFrame:
         """Rows without bad ones, which are a problem or, if they may be dropped, left out."""
         n = int(rows.loc[bad, "count"].sum())
-        told = f"{n:,} row{'' if n == 1 else 's'}: {what}."
-        if n and (self.drop or about.get("value", "").lower() in NO_LANGUAGE):
+        value = about.get("value", "")
+        told = f"{counted(n, 'row')}: {what}."
+        if n and (self.drop or value.lower() in NO_LANGUAGE):
             self.left_out[what] = self.left_out.get(what, 0) + n
-            self.notes.dropped.append(f"{table.name}: {told}")
+            named = f" (found: {value})" if value else ""
+            self.notes.dropped.append(f"{table.name}: {told}{named}")
         elif n:
             place = Place(table.name, rows.loc[bad, "row"].to_numpy(), table)
             self.notes.problems.append(place.problem(0, told, **{"remedy": self.mend} | about))

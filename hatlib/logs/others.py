@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hatlib.data.door import stem
+from hatlib.data.door import importer_of, stem
 from hatlib.errors import listing
 from hatlib.logs.answers import CELL, Format, Run
 from hatlib.logs.fields import (
@@ -53,14 +53,14 @@ class Eee(Format, name="eee"):
             wanted = self.options.filter or self.options.metric
             self.options = replace(self.options, metric="", filter=wanted)
         self._newer: set[str] = set()
-        settings: dict[tuple[str, str], dict[str, str]] = {}
+        settings: dict[tuple[str, str], dict[str, str] | None] = {}
         for file in found.beside:
             whole = mapping(json_value(file, self.notes))
             told = flat(mapping(at(whole, "model_info.additional_details")))
             for result in listed(whole.get("evaluation_results")):
                 told |= flat(mapping(at(result, "generation_config")))
             settings[_stem(file)] = told
-        return [Run(file, settings=settings.get(_stem(file), {})) for file in found.files]
+        return [Run(file, settings=settings.get(_stem(file))) for file in found.files]
 
     def row_of(self, run: Run, record: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
         scores, variant = mapping(record.get("evaluation")), said["variant"]
@@ -127,10 +127,10 @@ class Helm(Format, name="helm"):
             args |= mapping(mapping(spec.get("scenario_spec")).get("args"))
             said = facts({**spec, "args": args}, "helm-run")
             adapter = mapping(spec.get("adapter_spec")).items()
-            settings = flat({k: v for k, v in adapter if not _WORDING.fullmatch(k)})
+            settings = flat({k: v for k, v in adapter if not _WORDING.fullmatch(k)}) or None
             rest = [str(args[k]) for k in args if k in ("subject", "task", "dataset")]
             task = clean("_".join([name, *rest]))
-            runs.append(Run(file, clean(said["model"]), task, settings, said))
+            runs.append(Run(file, clean(said["model"]), task, settings, said | {"age": 0}))
         return runs
 
     def records(self, run: Run) -> list[Mapping[str, Any]]:
@@ -147,7 +147,8 @@ class Helm(Format, name="helm"):
             name, mean = mapping(stat.get("name")), score_of(stat.get("mean"))
             if not name.get("perturbation") and 0 <= mean <= 1:
                 scores[short(name.get("name"))] = mean
-        return {"fallback": clean(run.about["language"]), "scores": scores}
+        about = {"run": str(run.file.path), "fallback": clean(run.about["language"])}
+        return about | {"scores": scores}
 
 
 class OpenCompass(Format, name="opencompass"):
@@ -168,12 +169,14 @@ class OpenCompass(Format, name="opencompass"):
             answers = details or value
             if isinstance(answers, list):
                 answers = {str(number): answer for number, answer in enumerate(answers)}
+            stamps = re.findall(r"\d{8}_\d{6}", file.folder)  # of the run
+            age = -int(stamps[-1].replace("_", "")) if stamps else 0
             kept = [
                 {**answer, "item": f"{shard}/{number}" if shard else number}
                 for number, answer in mapping(answers).items()
-                if number.isdigit() and mapping(answer)
+                if number.isdigit() and mapping(answer) and importer_of(answer) != "helm"
             ]
-            run = Run(file, model, clean(dataset), about={"answers": kept})
+            run = Run(file, model, clean(dataset), about={"answers": kept, "age": age})
             if kept:
                 runs[bool(details)].append(run)
             else:
@@ -197,4 +200,5 @@ class OpenCompass(Format, name="opencompass"):
         gold, given, verdict = (v[0] if isinstance(v, list) and len(v) == 1 else v for v in found)
         answer = normalised(given)
         right = float(answer in accepted(gold)) if verdict is None else score_of(verdict)
-        return {"key": key_of(gold), "parsed": float(bool(answer)), "scores": {"correct": right}}
+        about = {"run": str(run.file.path), "key": key_of(gold), "parsed": float(bool(answer))}
+        return about | {"scores": {"correct": right}}

@@ -16,14 +16,17 @@ import stat
 import struct
 import tarfile
 import tomllib
+import unicodedata
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import IO, Any
 
 from hatlib.data.door import importer_of, unpacked
+from hatlib.data.files import columns_of
 from hatlib.errors import InputError, Problem, listing
 from hatlib.words import counted
 
@@ -194,38 +197,48 @@ def find_files(
     for file in (file for path in map(Path, paths) for file in _below(path, notes)):
         if not os.access(file.path, os.R_OK):
             notes.refuse("unreadable", file.name, why="permission denied")
-        elif file.base.lower().endswith(_ARCHIVES):
+        elif file.base.lower().endswith(_ARCHIVES) and not _is_pointer(file.path):
             listed += _archived(file.path, scratch, lambda n: wanted(n) or beside(n), notes)
         else:
             near = sorted(file.path.parent.glob("*")) if file.named else []
             near = [p for p in near if beside(p.name) and p.is_file() and not p.is_symlink()]
             listed += [file, *(File(p, p.name, file.folder, shown(p)) for p in near)]
     found: dict[bool, dict[tuple[int, int], File]] = {True: {}, False: {}}
-    others = 0
+    others: list[File] = []
     for file in listed:
         is_wanted = file.named or bool(wanted(file.base))
         about = file.path.stat()
         if not (is_wanted or beside(file.base)):
-            others += 1
+            others.append(file)
         else:
             first = found[is_wanted].setdefault((about.st_dev, about.st_ino), file)
             if is_wanted and first is not file:
                 notes.note("dropped", "twice", file=file.name)
+    if not found[True]:
+        others += found[False].values()
     if others:
-        files = what.partition(" (")[0]
-        notes.note("dropped", "others", n=counted(others, "file"), files=files)
+        n, files = counted(len(others), "file"), what.partition(" (")[0]
+        program = next(filter(None, map(_program, others[:3])), "")
+        key = "other-logs" if program else "others"
+        notes.note("dropped", key, n=n, files=files, program=program)
     if not found[True] and not notes.problems:
         where = listing(map(shown, map(Path, paths)), 3)
-        remedy = " ".join(notes.dropped) or "The folder or archive holds none."
+        remedy = " ".join(notes.dropped) or "The folder or archive is empty."
         remedy = remedy if where else "Name a file or a folder."
         notes.refuse("nothing", where, files=what, remedy=remedy)
     every = [file for files in found.values() for file in files.values()]
     pointers = [file.name for file in every if _is_pointer(file.path)]
     if pointers:
-        n, files = len(pointers), counted(len(every), "file")
-        notes.refuse("pointers", listing(pointers, 3), n=n, files=files)
+        what = f"{len(pointers)} of {counted(len(every), 'file')}"
+        notes.refuse("pointers", listing(pointers, 3), n=what)
     notes.stop()
-    return Found(*(tuple(files.values()) for files in found.values()))
+    names = Counter(file.name for file in every)
+    longer = {name for name, n in names.items() if n > 1}  # so that a name is that of one file
+    for each in found.values():
+        for key, file in each.items():
+            if file.name in longer:
+                each[key] = replace(file, name=clean(f"{file.folder}/{file.base}"))
+    return Found(*(tuple(each.values()) for each in found.values()))
 
 
 def _below(path: Path, notes: Notes) -> Iterator[File]:
@@ -260,6 +273,11 @@ def _below(path: Path, notes: Notes) -> Iterator[File]:
         links = counted(len(outside), "symbolic link")
         notes.note("dropped", "links", n=links, links=listing(outside, 3))
     return None
+
+
+def _program(file: File) -> str:
+    """The format of a file that is not read, by its name or its first record."""
+    return "inspect" if file.base.endswith(".eval") else importer_of(columns_of(file.path))
 
 
 def _is_pointer(path: Path) -> bool:
@@ -492,7 +510,7 @@ def clean(value: object, most: int = MAX_NAME) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = " ".join(str(value).split())
+    text = unicodedata.normalize("NFC", " ".join(str(value).split()))
     if not text.isprintable():
         text = "".join(c if c.isprintable() else "�" for c in text)
     if len(text) <= most:

@@ -44,7 +44,7 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def compare_settings(
-    placed: pd.DataFrame, settings: Sequence[Mapping[str, str]], mixed: bool, notes: Notes
+    placed: pd.DataFrame, settings: Sequence[Mapping[str, str] | None], mixed: bool, notes: Notes
 ) -> None:
     """Refuse runs that would be one model and were set otherwise, or say so.
 
@@ -53,8 +53,8 @@ def compare_settings(
     placed : DataFrame
         One row a run (``number``), ``model``, ``benchmark``, ``prompting``, ``language``, and
         ``spelt``, the language as the log has it.
-    settings : sequence of mapping
-        Of each run, from `flat`; empty where the log does not say them.
+    settings : sequence of mapping or None
+        Of each run, from `flat`; None where the log does not say them.
     mixed : bool
         Whether the user means it.
     notes : Notes
@@ -69,7 +69,7 @@ def compare_settings(
     >>> notes.problems[0].value
     'effort=low (en), effort=high (de)'
     """
-    known = [bool(settings[number]) for number in placed["number"]]
+    known = placed["number"].map(lambda number: settings[number] is not None)
     runs = placed.assign(known=known).drop_duplicates(["model", "number"])
     for model, each in runs.groupby("model", sort=False)["known"]:
         if each.any() and not each.all():
@@ -77,7 +77,7 @@ def compare_settings(
             notes.note("assumed", "unknown", model=model, n=n)
     if not any(settings):
         return
-    wide = pd.DataFrame(list(settings)).fillna("not set").rename_axis("number")
+    wide = pd.DataFrame([each or {} for each in settings]).fillna("not set").rename_axis("number")
     rows = placed[known].merge(wide.melt(var_name="name", ignore_index=False), on="number")
     alone = rows.groupby("number")["language"].transform("nunique") == 1
     neutral = map(_neutral, rows["value"], rows["language"], rows["spelt"])
@@ -88,15 +88,22 @@ def compare_settings(
     for scope, part in rows.groupby(["model", "benchmark", "prompting"], sort=False):
         refused: list[str] = []
         said: list[str] = []
+        parts: list[str] = []
         for (_, name), mine in part.groupby(["name", "short"]):
+            kinds = {kind for kind, names in _KINDS.items() if names.fullmatch(str(name))}
+            cells = mine.groupby("value", sort=False)["language"].unique().items()
+            values = [f"{name}={value} ({listing(sorted(codes), 4)})" for value, codes in cells]
             if mine[["value", "neutral"]].nunique().min() > 1:
-                cells = mine.groupby("value", sort=False)["language"].unique().items()
-                values = (f"{name}={value} ({listing(sorted(codes), 4)})" for value, codes in cells)
-                harmless = mixed or _KINDS["said"].fullmatch(str(name))
-                (said if harmless else refused).append(listing(values, 4))
+                (said if mixed or kinds & {"said", "limits"} else refused).append(
+                    listing(values, 4)
+                )
+            elif "limits" in kinds and mine["value"].iloc[0] != "not set":
+                parts += values
         where = "{} on {} ({})".format(*scope).removesuffix(" ()").removesuffix(" on ")
         if said:
             notes.note("assumed", "mixed", where=where, those=listing(dict.fromkeys(said), 6))
+        if parts:
+            notes.note("assumed", "limited", where=where, those=listing(parts))
         if refused:
             notes.refuse("settings", value=listing(dict.fromkeys(refused), 6), where=where)
 

@@ -67,6 +67,7 @@ def test_lines_of_the_file_are_named_and_a_blank_line_is_no_row(tmp_path):
     [
         ("a.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         ("a.jsonl", '{"doc_id": 1, "resps": [[""]], "acc": 1}\n', "hat import lm-eval a.jsonl"),
+        ("a.parquet", "version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         ("a.json", '[{"model": "a"}', "not one JSON array of objects to its end"),
         ("a.json", '{"model": ', "not JSON"),
         ("a.csv", "model,,language\na,b,c\n", "column 2 has no name"),

@@ -60,7 +60,7 @@ def test_the_newest_of_two_evaluations(log, tmp_path):
     log(row("q1", True, evaluation_id="x/1900000001.5"), name="b.jsonl")
     trials = read(tmp_path)
     assert counts(trials) == [["de", "q1", 1, 1]]
-    assert "1 row of items that another log holds, newer or complete." in trials.report.dropped
+    assert "b.jsonl has the same items, and is newer" in str(trials.report.dropped)
     log(row("q1", True, evaluation_id="undated"), name="c.jsonl")
     assert "not dated" in failing(tmp_path)
 

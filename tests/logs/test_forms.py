@@ -95,6 +95,8 @@ def test_files_of_another_program_are_told_apart(tmp_path):
     (tmp_path / "a.7z").write_bytes(b"7z")
     assert "not the name of a sample log" in refused("lm-eval", tmp_path / "a.7z")
     assert "have no items" in refused("euroeval", path)
+    for program in ("helm", "eee"):
+        assert "hat import lm-eval" in refused(program, tmp_path)
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "results_2030-01-01T00-00-00.json").write_text("{}")
     assert "written with --log_samples" in refused("lm-eval", tmp_path / "m")
@@ -125,6 +127,11 @@ def test_helm(tmp_path):
             assert set(imported.frame["model"]) == {"acme/m-7b"}
             assert "1 instance perturbed" in str(imported.report)
     assert "max_train_instances=0 (de)" in refused("helm", tmp_path)
+    shutil.rmtree(tmp_path / "suite" / "mgsm:language=de,model=acme_m-7b")
+    shutil.copytree(tmp_path / "suite", tmp_path / "again")
+    path = next((tmp_path / "again").rglob("per_instance_stats.json"))
+    path.write_text(path.read_text() + " ")  # a second suite has no date
+    assert "again/mgsm:language=en,model=acme_m-7b/per_" in refused("helm", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -150,3 +157,13 @@ def test_predictions_and_results_of_opencompass(tmp_path, predicted, judged, rig
     assert imported.frame.groupby("language")["n_correct"].sum().tolist() == [right, right]
     assert set(imported.frame["model"]) == {"m-7b-hf"} and "n_parsed" in imported.frame
     assert told in str(imported.report)
+
+
+def test_the_newest_run_of_opencompass_is_told_by_its_folder(tmp_path):
+    for date in ("20300101_000000", "20300102_000000"):
+        answers = {str(i): {"prediction": "AB"[date[7] == "1"], "gold": "B"} for i in range(6)}
+        for code in ("en", "de"):
+            write_lines(tmp_path / date / "predictions" / "m" / f"mgsm_{code}.json", [answers])
+    imported = import_logs("opencompass", tmp_path)
+    assert imported.frame["n_correct"].sum() == 0
+    assert "20300101_000000/predictions/m/mgsm_de.json: 6 answers" in str(imported.report)

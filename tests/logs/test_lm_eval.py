@@ -146,17 +146,21 @@ def test_copies_and_repeats_of_rows(tmp_path):
         assert set(frame["n_trials"]) == {n} and set(frame["n_correct"]) == {0, 1}
 
 
-def test_the_latest_run_counts(tmp_path):
+def test_the_latest_complete_run_counts(tmp_path):
     both(tmp_path)
-    rows = lm_eval_rows([1] * 38 + [None, float("nan")], answer_keys(40))
-    samples(tmp_path, "mgsm_direct_de", rows, date="2031-01-01T00-00-00.1")
+    keys, task = answer_keys(40), "mgsm_direct_de"
+    samples(tmp_path, task, lm_eval_rows([1] * 40, keys), date="2031-01-01T00-00-00.1")
+    short = [0] * 38 + [None, float("nan")]
+    samples(tmp_path, task, lm_eval_rows(short, keys), date="2032-01-01T00-00-00.1")
     shutil.copytree(tmp_path / "invented__m", tmp_path / "again" / "invented__m")
     imported = read(tmp_path)
     assert set(imported.frame["n_trials"]) == {1}
     german = imported.frame.query("language == 'de'")["n_correct"]
-    assert german.sum() == 38 + 1 and len(german) == 40  # two by the earlier run
-    for line in ("another log holds", "a copy of"):
+    assert german.sum() == len(german) == 40
+    assert f"{DATE}.jsonl: 40 rows; " in str(imported.report)
+    for line in ("2032-01-01T00-00-00.1.jsonl: 40 rows; ", "2031-01-01T00-00-00.1.jsonl has"):
         assert line in str(imported.report)
+    assert "a copy of" in str(imported.report)
 
 
 def test_documents_name_items_and_what_they_share(tmp_path):

@@ -103,6 +103,12 @@ def test_fields_within_fields(tmp_path, name):
     assert len(frame) == 12 and set(frame["stratum"]) == {"x"} and set(frame["n_trials"]) == {1}
 
 
+def test_a_row_that_holds_others_is_one_row_and_a_name_is_one_name(tmp_path):
+    row = {"item": "e\u0301", "correct": 1, "data": [{"correct": 0}, {"correct": 0}]}
+    for name in ("a.jsonl", "a.json"):
+        assert counts(read(write_lines(tmp_path / name, [row]), **DE)) == [["de", "é", 1, 1]]
+
+
 @pytest.mark.parametrize(
     ("rows", "options", "right", "told"),
     [
@@ -198,8 +204,9 @@ def test_a_folder_a_language_and_a_file_a_model(tmp_path, named):
     options = {"columns": {"item": "uuid", "correct": "ok"}, "benchmark": "b"}
     options["language_from"] = r"(?P<language>[a-z]+)/(?P<model>\w+)$"
     paths: Any = sorted((tmp_path / "in").rglob("*.jsonl")) if named else tmp_path / "in"
-    frame = load(paths, **options).frame
-    assert set(frame["model"]) == {"alpha", "beta"} and set(frame["language"]) == {"en", "de"}
+    for given in (paths, sorted((tmp_path / "in").iterdir())):
+        frame = load(given, **options).frame
+        assert set(frame["model"]) == {"alpha", "beta"} and set(frame["language"]) == {"en", "de"}
     assert len(frame) == 16 and set(frame["n_trials"]) == {1}
     said = refused(tmp_path / "in", **(options | {"language_from": r"x(?P<language>..)x"}))
     assert "--language-from finds nothing in de/alpha" in said

@@ -79,10 +79,23 @@ def test_an_adapter_is_another_model(tmp_path):
     run(run(tmp_path, "en"), "de", ",peft=./adapter-de")
     imported = import_logs("lm-eval", tmp_path)
     assert set(imported.frame["model"]) == {MODEL, f"{MODEL}+adapter-de"}
+    for code in DATES:  # an adapter is the name of its model since 0.4.5
+        run(tmp_path, code, ",peft=./adapter-de", model_name="./adapter-de")
+    assert set(import_logs("lm-eval", tmp_path).frame["model"]) == {f"{MODEL}+adapter-de"}
     # Two adapters of one name are not one.
     shutil.rmtree(tmp_path / "acme__m-7b")
     run(run(tmp_path, "en", ",peft=./a/final"), "de", ",peft=./b/final")
     assert "peft=./a/final" in refused("lm-eval", tmp_path)
+
+
+def test_the_results_of_another_run_say_nothing_of_this_one(tmp_path):
+    run(run(tmp_path, "en"), "de", ",load_in_4bit=True")
+    path = tmp_path / "acme__m-7b" / f"results_{DATES['de']}.json"
+    path.rename(path.with_name(f"any_name_{DATES['de']}.json"))  # if the output path was a file
+    assert "load_in_4bit=True (de)" in refused("lm-eval", tmp_path)
+    path.with_name(f"any_name_{DATES['de']}.json").unlink()
+    report = str(import_logs("lm-eval", tmp_path).report)
+    assert "settings of 1 of 2 runs are not known" in report
 
 
 def test_limited_and_newer_runs_do_not_replace_others_without_a_word(tmp_path):
@@ -91,12 +104,15 @@ def test_limited_and_newer_runs_do_not_replace_others_without_a_word(tmp_path):
     report = str(import_logs("lm-eval", tmp_path / "said").report)
     for told in ("limit=10 (en)", "limit=not set (de)", "version=2 (de)"):
         assert told in report
+    run(tmp_path / "said", "de", config={"limit": 10}, n=10)
+    report = str(import_logs("lm-eval", tmp_path / "said").report)
+    assert "asked with a limit: limit=10 (de, en)" in report
     newer = {"date": "2031-01-01T00-00-00.1"}
     run(run(tmp_path / "logs", "en"), "de")
     run(tmp_path / "logs", "en", n=2, config={"limit": 2.0}, **newer)
     imported = import_logs("lm-eval", tmp_path / "logs")
     assert imported.frame["language"].value_counts().to_dict() == {"de": 30, "en": 30}
-    assert "another log holds, newer or complete" in str(imported.report)
+    assert "de" in set(imported.frame["language"]) and "rows; acme__m-7b/" in str(imported.report)
     run(tmp_path / "logs", "de", **config(num_fewshot=5), **newer)
     assert "num_fewshot=5" in refused("lm-eval", tmp_path / "logs")
 
@@ -128,7 +144,7 @@ def test_two_runs_of_one_date_are_no_copies_unless_their_bytes_are(tmp_path):
 )
 def test_settings_of_inspect_that_differ_are_refused_or_said(tmp_path, settings, told):
     for code, more in (("en", {}), ("de", settings)):
-        inspect(tmp_path, code, **({"task_args": {"n": 1}} | more))
+        inspect(tmp_path, code, **more)
     if "count as" in told:
         assert told in str(import_logs("inspect", tmp_path).report)
     else:
