@@ -235,9 +235,9 @@ def find_files(
     names = Counter(file.name for file in every)
     longer = {name for name, n in names.items() if n > 1}  # so that a name is that of one file
     for each in found.values():
-        for key, file in each.items():
+        for place, file in each.items():
             if file.name in longer:
-                each[key] = replace(file, name=clean(f"{file.folder}/{file.base}"))
+                each[place] = replace(file, name=clean(f"{file.folder}/{file.base}"))
     return Found(*(tuple(each.values()) for each in found.values()))
 
 
