@@ -18,6 +18,7 @@
         answer.querySelector("p").setAttribute("role", "status");
       });
     });
+    window.addEventListener("beforeprint", function () { answer.hidden = false; answer.open = true; });
   }
 
   var figure = document.querySelector(".hat-explorer");
@@ -46,7 +47,7 @@
     input.step = 1;
     input.value = START[which];
     input.addEventListener("input", show);
-    return [input, part("output", "", label)];
+    return [input, part("b", "", label)]; // an output would be read out beside the slider's own text
   });
   var rows = MEASURES.map(function (title, i) {
     var row = part("div", "hat-bar" + (i === 3 ? " hat-own" : ""), live);
@@ -64,7 +65,7 @@
   status.setAttribute("role", "status");
   var timer = 0;
 
-  function show() {
+  function show(event) {
     var e = Number(sliders[0][0].value), t = Number(sliders[1][0].value), now = cell(e, t);
     var words = [data.english[e] + "%", data.transfer[t].toFixed(1)];
     sliders.forEach(function (pair, i) {
@@ -79,6 +80,7 @@
       row[2].style.width = percent(now[7] - now[6]);
       row[1].textContent += " [" + now[6].toFixed(2) + ", " + now[7].toFixed(2) + "]";
     });
+    if (!event) return; // nothing is read out before the reader moves a slider
     clearTimeout(timer);
     timer = setTimeout(function () {
       status.textContent = "Target accuracy " + now[2].toFixed(2) + ", gap " + now[3].toFixed(2) +

@@ -108,7 +108,8 @@ def _slides(site: Site) -> dict[str, Any]:
     source = site.book / "teach" / "slides.yml"
     slides = yaml.safe_load(source.read_text(encoding="utf-8")) if source.is_file() else ()
     known = {f"{chart['page']}/{chart['name']}": chart for chart in charts_of(site)}
-    return {"slides": [(slide, known.get(slide.get("chart"))) for slide in slides], **_guess(site)}
+    charts = [(slide, known.get(slide.get("chart"))) for slide in slides]
+    return {"slides": charts, **_guess(site), **_findings_cards(site)}
 
 
 def _data(site: Site) -> dict[str, Any]:
