@@ -19,6 +19,7 @@
       });
     });
     window.addEventListener("beforeprint", function () { answer.hidden = false; answer.open = true; });
+    window.addEventListener("afterprint", function () { answer.hidden = !guess.querySelector("[aria-pressed=true]"); });
   }
 
   var figure = document.querySelector(".hat-explorer");

@@ -32,7 +32,7 @@
     ["command-line", "command line|cli|hat score command|options|exit codes|terminal"],
     ["api", "python|python interface|python api|api|functions|hatlib"],
     ["data-and-sources", "data|sources|licence|license|datasets|mgsm|hellaswag|corrections|download the data"],
-    ["glossary", "glossary|terms|definitions|abbreviations|macro"],
+    ["glossary", "glossary|terms|definitions|abbreviations|macro|extrapolated|support|supported|flags|tie group|reference distribution|standard error|f(.95)|prompting|source language"],
     ["cite", "cite|citation|bibtex|doi|how to cite|how do i cite this"],
     ["changelog", "changelog|changes|versions"],
     ["gallery", "gallery|charts|figures|plots|pictures|download chart"],
