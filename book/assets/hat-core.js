@@ -1257,6 +1257,13 @@ function hatCore() {
       gaps = gaps.filter(isFinite);
       return gaps.reduce(function (x, y) { return x + y; }, 0) / gaps.length;
     }
+    // Of all models if it is so for most, and of the mean if it is so in more than a tenth of the languages.
+    var apart = data.models.map(function (each, m) { return unrelated(table, m * nL + s0, each.rates, distributions[m], grid, chance); });
+    var often = apart[0].map(function (x, t) { return apart.filter(function (of) { return of[t]; }).length > nM / 2; });
+    apart.forEach(function (of) {
+      often.forEach(function (x, t) { of[t] = of[t] || x; });
+      of[0] = of[0] || of.slice(1).filter(Boolean).length / (nT - 1) > 0.1;
+    });
     for (m = 0; m < nM; m++) {
       var each = data.models[m], usual = metricsOf(each.paired, nT), pairs = each.paired.slice(0, nT), mean = 0;
       for (t = 1; t < nT; t++) mean += pairs[t] / (nT - 1);
@@ -1269,7 +1276,6 @@ function hatCore() {
         usualTrials[data.trials[c]] = (usualTrials[data.trials[c]] || 0) + each.sourceItems[c];
       }
       var error = Math.sqrt(Math.max(rateSquare - rateMean * rateMean, 0) / size);
-      var apart = unrelated(table, m * nL + s0, each.rates, distributions[m], grid, chance);
       Object.keys(usualTrials).forEach(function (n) { if (usualTrials[n] > (usualTrials[mostTrials] || 0)) mostTrials = Number(n); });
       for (g = 0; g < nG; g++) if (grid[g] >= NEARBY) near += distributions[m][g];
       for (t = 0; t < nT; t++) {
@@ -1306,7 +1312,7 @@ function hatCore() {
           if (repeatedGuesses(distributions[m], grid, chance)) flags.push("guesses repeated");
           if (likelier !== null) flags.push("chance level doubtful");
           if (options.unsaid && !seen.free) flags.push("chance level not said");
-          if (apart[t]) flags.push("source and target unrelated");
+          if (apart[m][t]) flags.push("source and target unrelated");
         }
         rowsOut.push({ model: each.name, target: t ? data.targets[t - 1] : "macro", hat: hat, low: hat - reach * se, high: hat + reach * se, se: se,
           f95: top, f95_low: top - topReach * topSe, f95_high: top + topReach * topSe, support: support, effective_items: effective,
@@ -1344,12 +1350,11 @@ function hatCore() {
     return chance > 0 && wrong > Math.max((mean - chance) / (1 - chance), SURELY_WRONG);
   }
 
-  /* Where source and target hardly go together, item by item; of the mean, if it is so in more than a
-     tenth of the languages. */
+  /* Where source and target hardly go together, item by item. */
   function unrelated(table, row, rates, distribution, grid, chance) {
     var level = 0, square = 0;
     distribution.forEach(function (share, g) { level += share * grid[g]; square += share * grid[g] * grid[g]; });
-    var apart = rates.map(function (of) {
+    return rates.map(function (of) {
       var n = 0, x = 0, y = 0, xx = 0, yy = 0, xy = 0;
       for (var i = 0; i < table.nItems; i++) {
         var k = row * table.nItems + i, source = table.right[k] / table.trials[k];
@@ -1362,9 +1367,6 @@ function hatCore() {
       return xx >= ENOUGH_ITEMS && yy >= ENOUGH_ITEMS && mean - CLEAR_OF_CHANCE * Math.sqrt(yy) / n > chance &&
         xy / n < Math.min(2 * error, expected / 2 - 3 * error);
     });
-    var flawed = apart.slice(1).filter(Boolean).length / (apart.length - 1);
-    apart[0] = apart[0] || flawed > 0.1;
-    return apart;
   }
 
   function belowChance(rates, chance) {

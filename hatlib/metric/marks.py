@@ -116,6 +116,7 @@ def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> tuple[Marks, list
     low = (mean + CLEAR_OF_CHANCE * np.maximum(error, 1e-9) < chance) & (n > 1)
     clear = mean - CLEAR_OF_CHANCE * error > chance
     apart = _unrelated(found, counts, rates, mean) & clear
+    apart |= apart.mean(axis=0) > 0.5  # all models have the same items
     apart[:, 0] |= apart[:, 1:].mean(axis=1) > FEW_LANGUAGES
     marks = {Flag.BELOW_CHANCE: low, Flag.UNRELATED: apart}
     if where := [(models[m], targets[t]) for m, t in np.argwhere(apart[:, 1:])]:

@@ -101,6 +101,10 @@ def _dataset(case: int) -> tuple[pd.DataFrame, float]:
         for m in range(n_models)
     ]
     frame = pd.concat(sets)[HEAD.split(",")]
+    if case % 5 == 4:  # other questions in the target languages
+        frame["item"] = frame["item"].where(
+            frame["language"] == "en", frame["item"].to_numpy()[::-1]
+        )
     # A third of the sets have answers missing.
     return frame.sample(frac=0.9, random_state=case) if case % 3 == 0 else frame, chance
 
