@@ -1,8 +1,8 @@
-/* For the PDF of the whole book: show answers and pictures, start each chapter on a page of its own,
+/* For the PDF of the whole book: show answers, licences and pictures, start each chapter on a new page,
    and list the chapters on the first one. */
 () => {
   document.documentElement.dataset.theme = 'light';
-  document.querySelectorAll('.tag_exercise details').forEach(answer => { answer.open = true; });
+  document.querySelectorAll('.tag_exercise details, details.sd-dropdown').forEach(answer => { answer.open = true; });
   document.querySelectorAll('img[loading]').forEach(image => { image.loading = 'eager'; });
   const list = document.createElement('ol');
   document.querySelectorAll('.bd-article span[id^="document-"]').forEach(place => {

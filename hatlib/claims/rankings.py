@@ -22,7 +22,7 @@ from hatlib.thresholds import BOOK, Thresholds
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-METRICS = {"target_accuracy": "target accuracy", "ratio": "ratio", "xlt_gap": "XLT gap"}
+METRICS = {"target_accuracy": "target accuracy", "ratio": "ratio", "xlt_gap": "gap"}
 """The traditional metrics that rank models, and what they are called."""
 
 AGREE, DIFFER, OPEN = "agree", "differ", "open"

@@ -23,7 +23,7 @@ from hatlib.publish.page import SVG, charts, title_of
 from hatlib.publish.places import Site, rendered
 from hatlib.publish.records import read_records
 from hatlib.publish.run import load_report
-from hatlib.words import joined
+from hatlib.words import joined, markdown_text
 
 MODELS = "the-score--any-transfer"
 """The chart that has the simulated models of the first page."""
@@ -86,16 +86,15 @@ def _findings_cards(site: Site) -> dict[str, Any]:
     records = read_records(CARD_PAGES, site.executed).dropna(subset=["low", "high"])
     cards = records.drop_duplicates("page").head(3).to_dict("records")
     for card in cards:  # the sentence, whose number the chart draws; the rest stands on its page
-        found = re.match(r".*?% interval [^)]*\)\.", card["text"], flags=re.DOTALL)
-        said = found.group() if found else card["text"]
-        if "**" in said:
-            said = re.sub(r"\.?: [+−][^:]*?% interval [^)]*\)\.$", ".", said)
-        # Bold is one sentence.
-        card["said"] = re.sub(r"\*\*([^*]+?[.])( [^*]+)\*\*", r"**\1**\2", said)
+        grade = card["text"].split("</span>")[0] + "</span>"
+        first, _, rest = card["says"].rstrip(".").partition(". ")
+        place = card["subject"].rstrip(".")
+        if card["about"] == "date":  # the sentence has named the family
+            place = re.sub(r".*\((.*)\)$", r"\1", place)
+        words = [grade, f"**{first}.**", f"{rest}." if rest else "", f"{markdown_text(place)}."]
+        card["said"] = " ".join(filter(None, words)) if first else card["text"]
         same = records[(records["page"] == card["page"]) & (records["about"] == card["about"])]
         fell = same[same["answer"] == "lower"]
-        if card["about"] == "date":  # the headline has named the family
-            card["said"] = re.sub(r"\*\* [^*]*? \\\((.*)\\\)\.$", r"** \1.", card["said"])
         if card["about"] == "date" and card["answer"] == "higher" and len(fell):
             names = joined(fell["subject"].str.split(" (", regex=False).str[0].tolist())
             sure = (fell["grade"] == "firm").all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.metadata
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,8 @@ def title_of(text: str) -> str:
 def book_page(nb: Any) -> Any:
     """A page of the book: charts as HTML, code folded, and how long it takes to read.
 
-    Cells that hide under a heading with *exercise* in it are answers.
+    Code that shows nothing is folded with the code after it. Cells that hide under a heading with
+    *exercise* in it are answers.
 
     Examples
     --------
@@ -78,6 +79,7 @@ def book_page(nb: Any) -> Any:
     """
     n_charts = len(list(charts(nb)))
     nb = with_figures(nb)
+    nb.cells = _folds(nb.cells)
     exercises = False
     for cell in nb.cells:
         if cell.cell_type == "code":
@@ -101,12 +103,28 @@ def book_page(nb: Any) -> Any:
     return nb
 
 
+def _folds(cells: Sequence[Any]) -> list[Any]:
+    """The cells, those that show nothing together with the code that follows on them."""
+    kept: list[Any] = []
+    for cell in cells:
+        before = kept[-1] if kept else None
+        if before and before.cell_type == cell.cell_type == "code" and not before.outputs:
+            parameters = {"parameters"} & {*before.metadata.get("tags", ())}
+            cell.source = f"{before.source}\n\n{cell.source}"
+            cell.metadata.setdefault("tags", []).extend(parameters)
+            kept.pop()
+        kept.append(cell)
+    return kept
+
+
 def _fold(cell: Any, exercises: bool) -> None:
     """Fold the code of a cell, and say what is in the fold."""
     tags = cell.metadata.setdefault("tags", [])
     if not any(tag.startswith("hide-") for tag in tags):
         tags.append("hide-input")
-    kind = "parameters" if "parameters" in tags else "code"
+    kind = "code and the parameters" if "parameters" in tags else "code"
+    if "hide-cell" in tags and cell.outputs:
+        kind = "table" if "<table" in str(cell.outputs) else "details"
     if exercises and "hide-cell" in tags:
         kind = "answer"
         tags.append("exercise")

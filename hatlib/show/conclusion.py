@@ -105,12 +105,18 @@ class Conclusion:
     verdicts : tuple of Verdict
     texts : tuple of str
         What is said of each, as Markdown.
+    heads : tuple of str
+        The sentence that each text opens with, as Markdown; empty if it has none.
+    briefs : tuple of str
+        The texts as other pages quote them: the sentence, its interval and what that rules out.
     headline : str
         What stands above several, as Markdown.
     """
 
     verdicts: tuple[Verdict, ...]
     texts: tuple[str, ...]
+    heads: tuple[str, ...]
+    briefs: tuple[str, ...]
     headline: str = ""
 
     def __repr__(self) -> str:
@@ -123,8 +129,10 @@ class Conclusion:
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         records = [
-            verdict.as_record() | {"text": text}
-            for verdict, text in zip(self.verdicts, self.texts, strict=True)
+            verdict.as_record() | {"text": text, "says": head, "brief": brief}
+            for verdict, text, head, brief in zip(
+                self.verdicts, self.texts, self.heads, self.briefs, strict=True
+            )
         ]
         return {"text/markdown": repr(self), "text/plain": repr(self)}, {"hat_verdicts": records}
 
@@ -158,16 +166,37 @@ def conclude(
     """
     several = (verdict,) if isinstance(verdict, Verdict) else tuple(verdict)
     together = says if isinstance(says, str) else ""
-    heads = [says or v.question if len(several) == 1 else "" for v in several]
-    heads = heads if isinstance(says, str) else list(says)
-    texts = []
+    said = [says or v.question if len(several) == 1 else "" for v in several]
+    heads = [markdown_text(head) for head in (said if isinstance(says, str) else says)]
+    texts, briefs = [], []
     for each, head in zip(several, heads, strict=True):
-        grade = f'<span class="hat-grade hat-{each.grade}">{each.grade}</span> '
-        bold = f"**{markdown_text(head)}** " if head else ""
-        subject = f"{markdown_text(each.subject)}: " if each.subject else ""
-        texts.append(f"{grade}{bold}{subject}{say(each, **words)}")
+        grade = f'<span class="hat-grade hat-{each.grade}">{each.grade}</span>'
+        opens = f"{grade} **{head}** " if head else f"{grade} "
+        opens += _place(each.subject, head)
+        brief = f"{opens}{_brief(each, **words)}" if head else ""
+        full = f"{opens}{say(each, **words)}"
+        listed = brief and len(several) > 1 and each.answer != "open"
+        texts.append(brief if listed else full)
+        briefs.append(brief or full)
     headline = f"**{markdown_text(together)}**" if together and len(several) > 1 else ""
-    return Conclusion(several, tuple(texts), headline)
+    return Conclusion(several, tuple(texts), tuple(heads), tuple(briefs), headline)
+
+
+def _place(subject: str, head: str) -> str:
+    """What a verdict is about, before its numbers; of a family that its sentence names, where."""
+    name, _, inside = subject.partition(" (")
+    if inside and head.startswith(markdown_text(name)):
+        subject = inside.removesuffix(")")
+    mark = "" if subject.endswith("?") else ":"
+    return f"{markdown_text(subject)}{mark} " if subject else ""
+
+
+def _brief(v: Verdict, loss: str = "loss", gain: str = "gain", digits: int = 3) -> str:
+    """The interval, what it rules out, and a reservation, after a sentence with the number."""
+    if not math.isfinite(v.low):
+        return say(v, loss=loss, gain=gain, digits=digits)
+    ends = f"{v.level:.0%} interval {signed(v.low, digits)} to {signed(v.high, digits)}."
+    return " ".join(filter(None, [ends, _told(v, loss, gain), v.doubtful]))
 
 
 def verdict_table(verdicts: Iterable[Verdict], caption: str) -> Table | Notice:
@@ -198,7 +227,7 @@ def verdict_table(verdicts: Iterable[Verdict], caption: str) -> Table | Notice:
     for v in verdicts:
         ends, told = f" [{signed(v.low)}, {signed(v.high)}]", _told(v, "loss", "gain")
         if not math.isfinite(v.low):
-            ends, told = "", "There is no interval."
+            ends, told = "", "Too little for an interval."
         rows.append((v.subject, v.grade, signed(v.estimate) + ends, _basis(v), told))
     heads = ["dataset", "evidence", f"estimate [{LEVEL:.0%} interval]", "rests on", "what it says"]
     return show_table(pd.DataFrame(rows, columns=heads), caption)

@@ -342,7 +342,7 @@ def _plain(value: Any) -> Any:
 _MEASURES = {
     "source_accuracy": "source accuracy",
     "target_accuracy": "target accuracy",
-    "xlt_gap": "XLT gap",
+    "xlt_gap": "gap",
 }
 
 
