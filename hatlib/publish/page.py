@@ -123,6 +123,8 @@ def _fold(cell: Any, exercises: bool) -> None:
     if not any(tag.startswith("hide-") for tag in tags):
         tags.append("hide-input")
     kind = "code and the parameters" if "parameters" in tags else "code"
+    if "hide-output" in tags:  # the code is short, and is read in JupyterLab
+        tags[tags.index("hide-output")] = "hide-cell"
     if "hide-cell" in tags and cell.outputs:
         kind = "table" if "<table" in str(cell.outputs) else "details"
     if exercises and "hide-cell" in tags:
