@@ -14,7 +14,7 @@ PAGES = sorted([*(ROOT / "book").glob("*.md"), *(ROOT / "book" / "teach").glob("
 MOST_WORDS, MOST_WORDS_BOOK, MOST_TABLES, MOST_FOLDS = 1300, 30_000, 4, 2
 #: Pages that are looked up and not read, and the landing page.
 OTHER_LIMITS = {
-    "intro": 450, "data-and-sources": 2700, "gallery": 1700, "glossary": 1600, "changelog": 1900,
+    "intro": 450, "data-and-sources": 2900, "gallery": 1700, "glossary": 1600, "changelog": 1900,
     "bibliography": 1500,
 }  # fmt: skip
 UNREAD = "details, table, pre, script, style, svg, .headerlink, .hat-round"
@@ -50,8 +50,8 @@ def test_pages_are_short_and_the_book_is_read_in_a_sitting(built_book: Path) -> 
         for part in page.select("details, .hat-round"):
             part.clear()
         tables[name] = len(page.select("table"))
-        chart = page.select_one("figure.hat-chart")
-        folds[name] = len(chart.find_all_previous("details", class_="hide")) if chart else 0
+        answer = page.select_one(".tag_answer .cell_output, figure.hat-chart, .hat-drill")
+        folds[name] = len(answer.find_all_previous("details", class_="hide")) if answer else 0
         for part in page.select(UNREAD):
             part.clear()
         words[name] = sum(any(map(str.isalnum, word)) for word in page.get_text(" ").split())
