@@ -14,6 +14,7 @@ function hatCore() {
   var MOST_MESSAGES = 30;
   // Names of multiple-choice benchmarks, as in hatlib/data/multiple_choice.toml.
   var CHOICES = {
+    0: "mgsm afrimgsm msvamp gsm8k gsm-plus gsm-symbolic math500 math-500 polymath aime eclektic humaneval mbpp codereval classeval triviaqa simpleqa popqa nq-open squad xquad mlqa tydiqa",
     2: "winogrande xwinograd copa xcopa storycloze xstorycloze paws paws-x pawsx boolq piqa global-piqa wsc cola sst2",
     3: "xnli mnli anli afrixnli social-iqa siqa mlama",
     4: "mmlu mmmlu m-mmlu cmmlu global-mmlu global-mmlu-lite mmlu-lite afrimmlu indommlu kmmlu arabicmmlu turkishmmlu arc m-arc arc-easy arc-challenge arc-e arc-c uhura-arc hellaswag m-hellaswag goldenswag belebele include include-base openbookqa sciq race gpqa m3exam exams blend",
@@ -877,7 +878,7 @@ function hatCore() {
 
   function optionsByName(benchmark) {
     var name = "-" + benchmark.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "") + "-";
-    var best = 0, longest = 0;
+    var best = null, longest = 0;
     Object.keys(CHOICES).forEach(function (k) {
       CHOICES[k].split(" ").forEach(function (pattern) {
         if (pattern.length > longest && name.indexOf("-" + pattern + "-") >= 0) { longest = pattern.length; best = Number(k); }
@@ -886,44 +887,28 @@ function hatCore() {
     return best;
   }
 
-  /* Number of options that the answers look like guesses among; 0 if they do not. */
+  /* Number of options at whose chance level many accuracies lie, and none below; 0 if there is none. */
   function guessedOptions(table) {
     var rows = [], nI = table.nItems;
     for (var r = 0; r < table.models.length * table.languages.length; r++) {
-      var n = table.trials.subarray(r * nI, (r + 1) * nI), k = table.right.subarray(r * nI, (r + 1) * nI), items = 0, sum = 0, square = 0, many = 0;
+      var n = table.trials.subarray(r * nI, (r + 1) * nI), k = table.right.subarray(r * nI, (r + 1) * nI), items = 0, sum = 0, square = 0;
       for (var i = 0; i < nI; i++) {
         if (!n[i]) continue;
         items += 1; sum += k[i] / n[i]; square += k[i] * k[i] / n[i] / n[i];
-        if (n[i] >= 4) many += 1;
       }
       if (items < 30) continue;
       var mean = sum / items;
-      rows.push({ k: k, n: n, items: items, mean: mean, several: many > 0.9 * items,
-        error: Math.sqrt(Math.max(square / items - mean * mean, 1e-4) / items) });
+      rows.push({ mean: mean, error: Math.sqrt(Math.max(square / items - mean * mean, 1e-4) / items) });
     }
     for (var options = 2; rows.length && options <= 5; options++) {
       var chance = 1 / options;
       var at = rows.filter(function (row) { return row.error < 0.0225 && Math.abs(row.mean - chance) < 0.03; }).length;
       var below = rows.some(function (row) { return row.mean < chance - Math.max(0.03, 3 * row.error); });
       if (at >= Math.max(3, 0.3 * rows.length) && !below) return options;
-      if (noneIsHard(rows, chance)) return options;
     }
     return 0;
   }
-  function noneIsHard(rows, chance) {
-    var weak = rows.filter(function (row) { return row.several && row.mean < chance + LOW * (1 - chance); });
-    if (weak.length < 2 || rows.some(function (row) { return row.several && row.mean < chance - 0.03; })) return false;
-    var nothing = 0, expected = 0, spread = 0, has = 0;
-    weak.forEach(function (row) {
-      for (var i = 0; i < row.n.length; i++) {
-        if (!row.n[i]) continue;
-        var guess = Math.pow(1 - chance, row.n[i]);
-        has += 1; expected += guess; spread += guess * (1 - guess);
-        if (!row.k[i]) nothing += 1;
-      }
-    });
-    return expected < 0.1 * has && has >= 60 && nothing <= expected + 2 * Math.sqrt(spread);
-  }
+
   /* What the answers show of the chance level: `likelier`, one that the source answers fit much better
      than the one told, or null; `free`, whether they rule out guesses among options. An
      item-response model is fitted at each, as guesses leave a floor under weak models' answers. */
@@ -1022,8 +1007,8 @@ function hatCore() {
 
   /* Why a table must not be scored at a chance level of 0 that nobody has said; "" if it may. */
   function doubtChance(table, seen) {
-    var named = optionsByName(table.label), options = named || Math.round(1 / seen.likelier);
-    if (!isFinite(options)) return "";
+    var named = optionsByName(table.label), options = named === null ? Math.round(1 / seen.likelier) : named;
+    if (!options || !isFinite(options)) return "";
     return "nobody has said the chance level of " + table.label + ", and " +
       (named ? "it has the name of a test with " + options + " options" : "its answers look like guesses among " + options + " options") +
       ". Set the chance level to " + Number((1 / options).toPrecision(3)) + ", or to 0 if answers are free.";
@@ -1257,13 +1242,7 @@ function hatCore() {
       gaps = gaps.filter(isFinite);
       return gaps.reduce(function (x, y) { return x + y; }, 0) / gaps.length;
     }
-    // Of all models if it is so for most, and of the mean if it is so in more than a tenth of the languages.
-    var apart = data.models.map(function (each, m) { return unrelated(table, m * nL + s0, each.rates, distributions[m], grid, chance); });
-    var often = apart[0].map(function (x, t) { return apart.filter(function (of) { return of[t]; }).length > nM / 2; });
-    apart.forEach(function (of) {
-      often.forEach(function (x, t) { of[t] = of[t] || x; });
-      of[0] = of[0] || of.slice(1).filter(Boolean).length / (nT - 1) > 0.1;
-    });
+    var apart = unrelated(table, data, distributions, grid, chance, s0), free = seen.free || optionsByName(table.label) === 0;
     for (m = 0; m < nM; m++) {
       var each = data.models[m], usual = metricsOf(each.paired, nT), pairs = each.paired.slice(0, nT), mean = 0;
       for (t = 1; t < nT; t++) mean += pairs[t] / (nT - 1);
@@ -1311,8 +1290,8 @@ function hatCore() {
           if (differ.has(m * nT + t)) flags.push("estimators disagree");
           if (repeatedGuesses(distributions[m], grid, chance)) flags.push("guesses repeated");
           if (likelier !== null) flags.push("chance level doubtful");
-          if (options.unsaid && !seen.free) flags.push("chance level not said");
-          if (apart[m][t]) flags.push("source and target unrelated");
+          if (options.unsaid && !free) flags.push("chance level not said");
+          if (apart[t]) flags.push("source and target unrelated");
         }
         rowsOut.push({ model: each.name, target: t ? data.targets[t - 1] : "macro", hat: hat, low: hat - reach * se, high: hat + reach * se, se: se,
           f95: top, f95_low: top - topReach * topSe, f95_high: top + topReach * topSe, support: support, effective_items: effective,
@@ -1350,23 +1329,46 @@ function hatCore() {
     return chance > 0 && wrong > Math.max((mean - chance) / (1 - chance), SURELY_WRONG);
   }
 
-  /* Where source and target hardly go together, item by item. */
-  function unrelated(table, row, rates, distribution, grid, chance) {
-    var level = 0, square = 0;
-    distribution.forEach(function (share, g) { level += share * grid[g]; square += share * grid[g] * grid[g]; });
-    return rates.map(function (of) {
-      var n = 0, x = 0, y = 0, xx = 0, yy = 0, xy = 0;
-      for (var i = 0; i < table.nItems; i++) {
-        var k = row * table.nItems + i, source = table.right[k] / table.trials[k];
-        if (of[i] !== of[i] || source !== source) continue;
-        n += 1; x += source; y += of[i]; xx += source * source; yy += of[i] * of[i]; xy += source * of[i];
-      }
-      if (!n) return false;
-      xx -= x * x / n; yy -= y * y / n; xy -= x * y / n;
-      var error = Math.sqrt(xx * yy / n) / n, mean = y / n, expected = (mean - chance) * (square - level * level) / Math.max(level - chance, 1e-9);
-      return xx >= ENOUGH_ITEMS && yy >= ENOUGH_ITEMS && mean - CLEAR_OF_CHANCE * Math.sqrt(yy) / n > chance &&
-        xy / n < Math.min(2 * error, expected / 2 - 3 * error);
-    });
+  /* Targets that hardly go together with the source, item by item; the mean if more than a few do not. */
+  function unrelated(table, data, distributions, grid, chance, s0) {
+    var nI = table.nItems, nL = table.languages.length, apart = [];
+    for (var t = 0; t < data.nT; t++) {
+      var together = zeros(nI), models = zeros(nI), expected = 0, several = 0, most = 0;
+      data.models.forEach(function (model, m) {
+        var size = 0, rate = 0, rates = 0, single = 0;
+        model.sourceItems.forEach(function (count, c) {
+          var each = data.correct[c] / data.trials[c];
+          size += count; rate += count * each; rates += count * each * each;
+          if (data.trials[c] === 1) single += count;
+        });
+        rate /= size;
+        var pairs = model.paired.slice(0, data.nT), error = Math.sqrt(Math.max(rates / size - rate * rate, 0) / size);
+        pairs[0] = pairs.slice(1).reduce(function (x, y) { return x + y; }, 0) / (data.nT - 1);
+        var level = 0, square = 0, n = 0, x = 0, y = 0, xx = 0, yy = 0, known = [];
+        // Models without a score show nothing.
+        if (pairs[t] < MIN_ITEMS || model.paired[data.nT + t] <= 0 || single > size / 2 ||
+            model.paired[data.nT + t] / model.paired[t] - chance < CLEAR_OF_CHANCE * error) return;
+        distributions[m].forEach(function (share, g) { level += share * grid[g]; square += share * grid[g] * grid[g]; });
+        for (var i = 0; i < nI; i++) {
+          var k = (m * nL + s0) * nI + i, source = table.right[k] / table.trials[k], target = model.rates[t][i];
+          if (source !== source || target !== target) continue;
+          known.push([i, source, target]); n += 1; x += source; y += target;
+        }
+        if (!n) return;
+        known.forEach(function (row) {
+          var dx = row[1] - x / n, dy = row[2] - y / n;
+          xx += dx * dx; yy += dy * dy; together[row[0]] += dx * dy; models[row[0]] += 1;
+        });
+        most = Math.max(most, Math.min(xx, yy)); several += 1;
+        expected += (y / n - chance) * (square - level * level) / Math.max(level - chance, 1e-9);
+      });
+      var items = 0, sum = 0, squares = 0;
+      for (var i = 0; i < nI; i++) if (models[i]) { var each = together[i] / models[i]; items += 1; sum += each; squares += each * each; }
+      var covariance = sum / items, error = Math.sqrt((squares / items - covariance * covariance) / items), least = expected / several / 2 - 2 * error;
+      apart.push(most > ENOUGH_TO_SEE && least > 0 && covariance < Math.min(2 * error, least));
+    }
+    apart[0] = apart[0] || apart.slice(1).filter(Boolean).length / (data.nT - 1) > 0.1;
+    return apart;
   }
 
   function belowChance(rates, chance) {

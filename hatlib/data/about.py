@@ -137,14 +137,14 @@ def slug(text: str) -> str:
 
 
 def options_by_name(benchmark: str) -> int | None:
-    """How many options a benchmark has, if its name is that of a known multiple-choice set.
+    """How many options a benchmark has, if its name is that of a known set; 0 for free answers.
 
     Examples
     --------
     >>> options_by_name("global_mmlu_full_de"), options_by_name("winogrande-african")
     (4, 2)
-    >>> options_by_name("mgsm") is None
-    True
+    >>> options_by_name("mgsm"), options_by_name("my-quiz")
+    (0, None)
     """
     name = re.sub(r"[^a-z0-9]+", "-", benchmark.lower()).strip("-")
     found = {p: int(k) for k, names in _OPTIONS.items() for p in names if f"-{p}-" in f"-{name}-"}

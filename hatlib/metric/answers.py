@@ -161,7 +161,7 @@ REPEATED = 0.03
 do: the same answer again. Sets with usable repeats have .05 to .9."""
 
 ENOUGH_TO_SEE = 5.0
-"""Items' worth of variation that it takes to see whether answers repeat."""
+"""Items' worth of variation that it takes to see anything in it."""
 
 
 def repeated(counts: Counts) -> Bools:

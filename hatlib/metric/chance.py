@@ -62,20 +62,21 @@ class Chance:
     free: bool = False
 
 
-def check_chance(counts: Counts, seen: Chance) -> None:
-    """Refuse to score what looks like multiple choice at an assumed chance level of 0.
+def doubts(counts: Counts, seen: Chance) -> bool:
+    """Whether a chance level that nobody has told may be another one than the assumed 0.
 
     Raises
     ------
     InputError
-        If the benchmark has the name of a known multiple-choice set, or its answers look like
-        guesses.
+        If it must be: the benchmark has the name of a known multiple-choice set, or its answers
+        look like guesses.
 
     Examples
     --------
     >>> import hatlib
-    >>> counts = hatlib.load_responses(sets="copa-dialects").counts("copa-dialects")
-    >>> check_chance(counts, Chance())
+    >>> doubts(hatlib.load_responses(sets="mgsm").counts("mgsm"), Chance())
+    False
+    >>> doubts(hatlib.load_responses(sets="copa-dialects").counts("copa-dialects"), Chance())
     Traceback (most recent call last):
         ...
     hatlib.errors.InputError: nobody has said the chance level of copa-dialects, and it has the \
@@ -84,13 +85,14 @@ chance=…).
     """
     why = "it has the name of a test with"
     options = options_by_name(counts.benchmark)
-    if not options and seen.likelier:
+    if options is None and seen.likelier:
         why, options = "its answers look like guesses among", round(1 / seen.likelier)
     if options:
         unsaid = f"nobody has said the chance level of {counts.benchmark}"
         free = "or --chance 0 if answers are free (in Python: chance=…)."
         remedy = f"Add --chance {1 / options:.3g}, {free}"
         raise InputError(f"{unsaid}, and {why} {options} options.", remedy)
+    return options is None and not seen.free
 
 
 def seen_chance(counts: Counts) -> Chance:
@@ -99,7 +101,7 @@ def seen_chance(counts: Counts) -> Chance:
     An item-response model is fitted at each of `LEVELS`: guesses leave a floor under the weak
     models' answers to hard items. A higher level must have a weak model to show it, a lower one
     must be 0 or have an accuracy clearly below what was told, as wrong keys also lower the floor.
-    Beside an assumed 0, guesses may show in other ways, too (`guessed_options`).
+    Beside an assumed 0, accuracies at 1/k show guesses, too (`guessed_options`).
 
     Examples
     --------
@@ -117,7 +119,7 @@ def seen_chance(counts: Counts) -> Chance:
     options = None if told else guessed_options(counts)
     if len(asked) < FEWEST:
         return Chance(1 / options if options else None)
-    mean, error = _accuracies(k, n)
+    mean, _ = _accuracies(k, n)
     weakest = asked[np.argsort(mean[asked])][:SOME_MODELS]
     items = np.linspace(0, k.shape[1], min(SOME_ITEMS, k.shape[1]), endpoint=False).astype(int)
     here = np.ix_(weakest, items)
@@ -132,11 +134,8 @@ def seen_chance(counts: Counts) -> Chance:
         return Chance(best if options or (weak and gain > MUCH_LIKELIER) else None)
     guessed = max(each for each, c in zip(likelihood, levels, strict=True) if c >= 1 / OPTIONS[-1])
     free = best == 0 and bool(likelihood.max() - guessed > MUCH_LIKELIER)
-    most = [(mean + 3 * error)[asked]]
-    for t in range(len(counts.targets)):
-        there, error = _accuracies(counts.target_correct[:, t], counts.target_trials[:, t])
-        most.append((there + 3 * error)[counts.target_trials[:, t].any(axis=1)])
-    seen = best == 0 or bool((np.concatenate(most) < told).any())
+    accuracy, error = _every_accuracy(counts)
+    seen = best == 0 or bool((accuracy + 3 * error < told).any())
     return Chance(best if seen and gain > MUCH_LIKELIER else None, free)
 
 
@@ -148,29 +147,28 @@ def _accuracies(k: Ints, n: Ints) -> tuple[Floats, Floats]:
     return mean, np.sqrt(np.maximum((rate**2).sum(axis=1) / items - mean**2, 1e-4) / items)
 
 
-def guessed_options(counts: Counts) -> int | None:
-    """The number of options that the answers look like guesses among; None if they do not.
+def _every_accuracy(counts: Counts) -> tuple[Floats, Floats]:
+    """Accuracies of models in languages with thirty items or more, with their standard errors."""
+    k = np.concatenate([counts.source_correct, *counts.target_correct.swapaxes(0, 1)])
+    n = np.concatenate([counts.source_trials, *counts.target_trials.swapaxes(0, 1)])
+    enough = (n > 0).sum(axis=1) >= 30
+    return _accuracies(k[enough], n[enough])
 
-    Parameters
-    ----------
-    counts : Counts
-        Answers to one benchmark.
+
+def guessed_options(counts: Counts) -> int | None:
+    """The number of options at whose chance level many accuracies lie, and none below.
+
+    None if there is no such number. Models and languages count alike.
 
     Examples
     --------
     >>> from hatlib import simulate_answers
     >>> free = simulate_answers([-2, -1, 0, 1], n_items=200).responses.counts("sim")
-    >>> two = simulate_answers([-4, -2, 0, 1], n_items=200, chance=0.5).responses.counts("sim")
+    >>> two = simulate_answers([-5, -4, -3, 1], n_items=200, chance=0.5).responses.counts("sim")
     >>> guessed_options(free) is None, guessed_options(two)
     (True, 2)
     """
-    k = np.concatenate([counts.source_correct, *counts.target_correct.swapaxes(0, 1)])
-    n = np.concatenate([counts.source_trials, *counts.target_trials.swapaxes(0, 1)])
-    items = (n > 0).sum(axis=1)
-    k, n = k[items >= 30], n[items >= 30]
-    if not len(k):
-        return None
-    mean, error = _accuracies(k, n)
+    mean, error = _every_accuracy(counts)
     sure = error < 0.75 * WITHIN
     for options in OPTIONS:
         chance = 1 / options
@@ -178,25 +176,4 @@ def guessed_options(counts: Counts) -> int | None:
         below = mean < chance - np.maximum(WITHIN, 3 * error)
         if at.sum() >= max(FEWEST, AT_CHANCE * len(mean)) and not below.any():
             return options
-        if _none_is_hard(k, n, mean, chance):
-            return options
     return None
-
-
-def _none_is_hard(k: Ints, n: Ints, mean: Floats, chance: float) -> bool:
-    """Whether hardly an item is failed more often than by guessing, where many should be.
-
-    Looks at the accuracies in the lower third of what is above chance, and asks them for no more
-    items without a right answer than guesses leave. Answers to free questions have many.
-    """
-    several = (n >= 4).sum(axis=1) > 0.9 * (n > 0).sum(axis=1)
-    weak = several & (mean < chance + LOW * (1 - chance))
-    if weak.sum() < 2 or ((mean < chance - 0.03) & several).any():
-        return False
-    has = n[weak] > 0
-    guesses = np.where(has, (1 - chance) ** n[weak], 0)
-    zeros, expected = ((k[weak] == 0) & has).sum(), guesses.sum()
-    # Were all items at chance, there would be as many as expected; free answers have far more.
-    spread = np.sqrt((guesses * (1 - guesses)).sum())
-    likely = expected < 0.1 * has.sum()  # else the numbers cannot tell
-    return bool(likely and has.sum() >= 60 and zeros <= expected + 2 * spread)

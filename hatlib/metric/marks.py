@@ -9,6 +9,7 @@ import numpy as np
 
 from hatlib.data.responses import Counts
 from hatlib.metric import sufficient
+from hatlib.metric.answers import ENOUGH_TO_SEE
 from hatlib.metric.flags import Flag, Note, Remark
 from hatlib.metric.reference import ENOUGH_ITEMS, SUPPORTED, Fitted, items_in_slices, support_of
 from hatlib.metric.sufficient import Bools, Floats, Ints, SufficientTable, mean_over
@@ -114,15 +115,13 @@ def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> tuple[Marks, list
     n, mean = np.isfinite(rates).sum(axis=2), mean_over(rates, axis=2)
     error = np.sqrt(np.maximum(mean_over(rates**2, axis=2) - mean**2, 0) / np.maximum(n, 1))
     low = (mean + CLEAR_OF_CHANCE * np.maximum(error, 1e-9) < chance) & (n > 1)
-    clear = mean - CLEAR_OF_CHANCE * error > chance
-    apart = _unrelated(found, counts, rates, mean) & clear
-    apart |= apart.mean(axis=0) > 0.5  # all models have the same items
-    apart[:, 0] |= apart[:, 1:].mean(axis=1) > FEW_LANGUAGES
-    marks = {Flag.BELOW_CHANCE: low, Flag.UNRELATED: apart}
-    if where := [(models[m], targets[t]) for m, t in np.argwhere(apart[:, 1:])]:
-        notes.append(Note(Remark.UNRELATED, {"where": where}))
+    marks = {Flag.BELOW_CHANCE: low}
     if where := [(models[m], targets[t]) for m, t in np.argwhere(low[:, 1:])]:
         notes.append(Note(Remark.BELOW_CHANCE, {"where": where, "chance": chance}))
+    apart = _unrelated(found, counts, rates, mean)
+    if apart.any():
+        notes.append(Note(Remark.UNRELATED, {"where": np.array(targets)[apart[1:]].tolist()}))
+    marks[Flag.UNRELATED] = np.tile(apart, (len(models), 1))
     if (share := counts.unparsed) is not None:
         gap = share[:, 1:] - share[:, :1]
         unread = np.abs(np.column_stack([mean_over(gap, axis=1), gap])) > UNREAD
@@ -148,21 +147,24 @@ def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> tuple[Marks, list
 
 
 def _unrelated(found: Fitted, counts: Counts, rates: Floats, mean: Floats) -> Bools:
-    """Where source and target hardly go together over items that vary in both, as if shuffled.
+    """Targets that hardly go together with the source, item by item, as if items were shuffled.
 
     If transfer fell in proportion to hardness, their covariance would be the variance of hardness,
-    times the ratio of the accuracies above chance.
+    times the ratio of the accuracies above chance. All models have the same items. The mean over
+    targets is among them if more than a few targets are.
     """
-    known = np.isfinite(rates)
-    n = np.maximum(known.sum(axis=2), 1)
+    known = np.isfinite(rates) & ~found.withheld[..., None]
     source = np.where(known, sufficient.source_rates(counts)[:, None], np.nan)
     x, y = source - mean_over(source, axis=2)[..., None], rates - mean[..., None]
-    x, y = np.nan_to_num(x), np.nan_to_num(y)
-    covariance, sums = (x * y).sum(axis=2) / n, np.stack([x**2, y**2]).sum(axis=3)
-    error = np.sqrt(sums.prod(axis=0) / n**3)  # were they independent
-    grid, distribution = found.hardness.grid, found.distribution
-    level = distribution @ grid
-    spread = (distribution @ grid**2 - level**2) / np.maximum(level - counts.chance, 1e-9)
-    expected = (mean - counts.chance) * spread[:, None]
-    unlike = covariance < np.minimum(2 * error, UNRELATED * expected - 3 * error)
-    return np.asarray(unlike & (sums >= ENOUGH_ITEMS).all(axis=0))
+    vary = np.minimum(np.nansum(x**2, axis=2), np.nansum(y**2, axis=2)).max(axis=0)
+    together = mean_over(x * y, axis=0)
+    covariance = mean_over(together, axis=1)
+    square, n = mean_over(together**2, axis=1), np.isfinite(together).sum(axis=1)
+    error = np.sqrt((square - covariance**2) / np.maximum(n, 1))
+    grid, level = found.hardness.grid, found.distribution @ found.hardness.grid
+    spread = (found.distribution @ grid**2 - level**2) / np.maximum(level - counts.chance, 1e-9)
+    slope = np.where(known.any(axis=2), (mean - counts.chance) * spread[:, None], np.nan)
+    least = UNRELATED * mean_over(slope, axis=0) - 2 * error
+    apart = (vary > ENOUGH_TO_SEE) & (least > 0) & (covariance < np.minimum(2 * error, least))
+    apart[0] |= apart[1:].mean() > FEW_LANGUAGES
+    return np.asarray(apart)

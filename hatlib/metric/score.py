@@ -33,7 +33,7 @@ from hatlib.data.responses import Counts, Responses
 from hatlib.errors import InputError, Problem, listing
 from hatlib.metric import sufficient
 from hatlib.metric.answers import Settings, choose
-from hatlib.metric.chance import Chance, check_chance, seen_chance
+from hatlib.metric.chance import Chance, doubts, seen_chance
 from hatlib.metric.flags import WITHHOLDING, Flag, Note, Remark
 from hatlib.metric.hardness import Hardness, self_hardness
 from hatlib.metric.judge import Judge
@@ -247,8 +247,7 @@ def _score(
     """
     given = replace(given, judge=settings.judge)
     chance = seen_chance(given) if settings.draws or unsaid else Chance()
-    if unsaid:
-        check_chance(given, chance)
+    unsaid = unsaid and doubts(given, chance)
     with one_thread():
         counts, settings, notes = choose(given, settings)
         found = fitted(counts, settings)
@@ -256,7 +255,7 @@ def _score(
         marks, seen = weak_marks(found, counts, trials)
         notes += seen
         every = np.ones(found.curves.shape[:2], dtype=bool)
-        marks |= {Flag.CHANCE_UNSAID: every & (unsaid and not chance.free)}
+        marks |= {Flag.CHANCE_UNSAID: every & unsaid}
         if chance.likelier is not None:
             marks[Flag.CHANCE] = every
             numbers = {"told": counts.chance, "likelier": chance.likelier}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from hatlib.errors import listing
 from hatlib.metric import marks, pooled, reference
 from hatlib.metric.flags import Flag, Note, Remark
 from hatlib.words import counted
@@ -56,12 +56,11 @@ def note_text(note: Note) -> str:
         name += "_LOW" if data["likelier"] > data["told"] else "_HIGH"
     elif note.remark in (Remark.REPEATED, Remark.UNLIKE):
         more = {"listed": _some(data["models"])}
+    elif note.remark is Remark.UNRELATED:
+        more = {"listed": _some(data["where"])}
     elif note.remark is Remark.UNPARSED:
         rows = (f"{m} {to} {there:.0%} (source {here:.0%})" for m, to, there, here in data["where"])
         more = {"listed": _some(rows)}
-    elif note.remark is Remark.UNRELATED:
-        n = Counter(language for _, language in data["where"])
-        more = {"listed": _some(f"{to} ({counted(n[to], 'model')})" for to in n)}
     elif note.remark is Remark.BELOW_CHANCE:
         more = {"listed": _some(f"{model} in {language}" for model, language in data["where"])}
     elif note.remark is Remark.INTERACTION:
@@ -76,7 +75,5 @@ def note_text(note: Note) -> str:
     return str(_TEXTS["notes"][name].format(**{**data, **more}))
 
 
-def _some(names: Iterable[str], most: int = 4) -> str:
-    names = list(dict.fromkeys(names))
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def _some(names: Iterable[str]) -> str:
+    return listing(dict.fromkeys(names), 4)
