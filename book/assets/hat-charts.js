@@ -75,7 +75,27 @@
     Object.keys(part).forEach(function (key) { if (key !== "datasets") wrapTitles(part[key], channel, pixels); });
   }
 
-  // A narrow page has no room for names beside the lines: the legend takes their place.
+  // An expression that breaks labels of more letters than that.
+  function breaks(letters) {
+    return "length(datum.label) > " + letters + " ? split(trim(replace(datum.label, regexp('(.{1," + letters +
+      "})( |$)', 'g'), '$1\\n')), '\\n') : datum.label";
+  }
+  // Breaks long names of rows, so that a phone shows them whole, and makes room for two lines.
+  function wrapNames(spec, letters) {
+    var rows = [].concat.apply([], Object.values(spec.datasets || {})), step = { step: 27 };
+    (function look(part) {
+      if (!part || typeof part !== "object") return;
+      var y = part.encoding && part.encoding.y;
+      if (y && y.type === "nominal" && y.axis !== null && rows.some(function (row) { return String(row[y.field]).length > letters; })) {
+        y.axis = Object.assign({}, y.axis, { labelExpr: breaks(letters), labelLineHeight: 12,
+          labelOffset: { condition: { test: "length(datum.label) > " + letters, value: -6 }, value: 0 } });
+        spec.config.view = Object.assign({}, spec.config.view, { discreteHeight: step });
+        if (spec.height && spec.height.step) Object.assign(spec.height, step);
+      }
+      Object.keys(part).forEach(function (key) { if (!/^(datasets|config)$/.test(key)) look(part[key]); });
+    })(spec);
+  }
+
   // Names at the right end of lines, where there is no room beside them.
   function namesInside(spec) {
     (spec.layer || []).forEach(function (layer) {
@@ -91,18 +111,19 @@
     return Boolean(y && y.type === "nominal") || (part.layer || []).some(named);
   }
 
-  // Widths and columns for a page this wide. `less` is what the last try was too wide.
-  function fit(spec, width, less) {
+  // Widths and columns for a page this wide. `less` is what the last try was too wide, `columns` are of the legend.
+  function fit(spec, width, less, columns) {
     var wish = (spec.usermeta && spec.usermeta.hat) || {};
     var narrow = width < 480;
     var config = spec.config;
     config.font = getComputedStyle(document.body).fontFamily || config.font;
     if (config.legend) {
-      config.legend.columns = Math.max(2, Math.floor(width / 165));
+      config.legend.columns = columns;
       if (narrow) config.legend.labelLimit = 120;
     }
     if (narrow) slant(spec);
-    config.axisY = Object.assign({}, config.axisY, { labelLimit: narrow ? 155 : 230 });
+    config.axisY = Object.assign({}, config.axisY, narrow ? { labelLimit: 165, labelFontSize: 11 } : { labelLimit: Math.max(230, 0.4 * width) });
+    if (narrow) wrapNames(spec, 26);
     if (wish.layout === "single" && narrow) namesInside(spec);
     if (wish.layout === "facet") {
       var columns = Math.max(1, Math.min(wish.columns, Math.floor((width + 20) / 300)));
@@ -114,7 +135,7 @@
       if (spec.facet && spec.facet.header) spec.facet.header.labelLimit = spec.spec.width;
       if (narrow && columns === 1) {  // above the names of the rows there is room for a long title
         [config.header, spec.facet && spec.facet.header].forEach(function (header) {
-          if (header) Object.assign(header, { labelAnchor: "end", labelAlign: "right", labelLimit: width - 20 });
+          if (header) Object.assign(header, { labelAnchor: "end", labelAlign: "right", labelLimit: width, labelExpr: breaks(46) });
         });
       }
       wrapTitles(spec, "x", spec.spec.width);
@@ -268,8 +289,8 @@
     var canvas = document.createElement("div");
     canvas.className = "hat-canvas";
 
-    function attempt(less, tries) {
-      var spec = fit(recolour(JSON.parse(source.textContent), colours()), width, less);
+    function attempt(less, tries, columns) {
+      var spec = fit(recolour(JSON.parse(source.textContent), colours()), width, less, columns);
       function nothing() { return Promise.reject(new Error("a chart loads nothing")); }
       var loader = { load: nothing, sanitize: nothing, http: nothing, file: nothing };
       controls.textContent = "";
@@ -280,9 +301,15 @@
         if (figure.hatTurn !== turn) { result.finalize(); return null; }
         var svg = canvas.querySelector("svg");
         var over = svg ? Number(svg.getAttribute("width")) - width : 0;
+        var legend = svg && svg.querySelector(".role-legend"), box = svg && svg.getBoundingClientRect();
+        var ends = legend ? (legend.getBoundingClientRect().right - box.left) * Number(svg.getAttribute("width")) / box.width : 0;
+        if (columns > 2 && ends > width) {
+          result.finalize();
+          return attempt(less, tries, columns - 1);
+        }
         if (tries > 0 && spec.usermeta.hat.layout !== "single" && (over > 0 || (over < -12 && width <= 820))) {
           result.finalize();
-          return attempt(less + over + 2, tries - 1);
+          return attempt(less + over + 2, tries - 1, columns);
         }
         return [result, spec];
       });
@@ -292,7 +319,7 @@
     live.hidden = false;
     canvas.style.cssText = "position:absolute;visibility:hidden";
     live.appendChild(canvas);
-    return attempt(0, 3).then(function (pair) {
+    return attempt(0, 3, Math.max(2, Math.floor(width / 115))).then(function (pair) {
       if (!pair) { canvas.remove(); return; }
       var result = pair[0];
       if (figure.hatResult) figure.hatResult.finalize();

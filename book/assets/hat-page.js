@@ -7,7 +7,20 @@
       if (box.closest(".hat-scroll")) return;
       if (box.scrollWidth > box.clientWidth + 1) box.setAttribute("tabindex", "0");
     });
+    tables.forEach(more);
   }
+  // Where a table goes on beyond its box, that edge fades out.
+  var tables = document.querySelectorAll(".hat-scroll, .bd-article div.cell_output:has(table), .pst-scrollable-table-container");
+  function more(box) {
+    var right = box.scrollWidth - box.clientWidth - box.scrollLeft > 2;
+    var below = box.scrollHeight - box.clientHeight - box.scrollTop > 2 && getComputedStyle(box).overflowY !== "visible";
+    box.classList.toggle("hat-more", right || below);
+    box.classList.toggle("hat-more-right", right);
+    box.classList.toggle("hat-more-below", below);
+  }
+  tables.forEach(function (box) {
+    box.addEventListener("scroll", function () { more(box); }, { passive: true });
+  });
   // A list for readers of the screen whose children are not list items is no list.
   document.querySelectorAll(".citation-list[role=list]").forEach(function (list) { list.removeAttribute("role"); });
   // Paper is white whatever the screen shows.
