@@ -189,6 +189,7 @@ def size_axis(column: str) -> alt.X:
         axis=alt.Axis(
             values=[0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500],
             format="~g",
+            tickCount=12,  # with fewer, Vega would leave out every other value
             labelOverlap="greedy",
         ),
     )

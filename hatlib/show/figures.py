@@ -14,6 +14,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,10 @@ _MOST_ROWS = 100  # of the table under a chart; the CSV has all
 _MANY = 15  # rows of a table that scrolls by itself
 _WIDE, _PROSE = 28, 84  # letters of a cell that may wrap, and of one that needs more room
 _P_VALUE = "p"
+# Widths of Arial's letters, in its size; others take 0.556.
+_ARIAL = {0.222: "ijl'|", 0.278: " !,./:;I[]ft", 0.333: "()-r", 0.5: "ckvsxyzJ", 0.584: "+<=>"}
+_ARIAL |= {0.611: "FTZ", 0.667: "&ABEKPSVXY", 0.722: "CDHNRUw", 0.778: "GOQ", 0.833: "mM%"}
+_WIDTHS = {letter: wide for wide, letters in _ARIAL.items() for letter in letters}
 _PARTS: Any = (
     Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     .from_string(Path(__file__).with_name("figure.html").read_text(encoding="utf-8"))
@@ -224,10 +229,14 @@ def _format_of(column: str, values: pd.Series[Any]) -> str:
     """Choose how a column is written."""
     if pd.api.types.is_datetime64_any_dtype(values):
         return "{:%Y-%m-%d}"
-    if not pd.api.types.is_float_dtype(values):
+    if not pd.api.types.is_numeric_dtype(values):
         return "{}"
     known = values.dropna().abs()
-    if column.startswith(("p_value", "q_value")):
+    if len(known) and known.max() >= 10_000:
+        return "{:,.0f}"
+    if not pd.api.types.is_float_dtype(values):
+        return "{}"
+    if column.startswith(("p_value", "q_value")) or column.endswith((" p", " q")):
         return _P_VALUE
     if column.startswith("params") or (len(known) and known.max() >= 1000):
         return "{:.4g}"
@@ -244,7 +253,8 @@ def _written(value: Any, form: str) -> str:
         return "<.001" if value < 0.001 else f"{value:.3f}"
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
-    return form.format(value)
+    text = form.format(value)
+    return text.replace("-", "−") if isinstance(value, (int, float, np.number)) else text
 
 
 def _html_table(
@@ -322,7 +332,17 @@ def static_svg(spec: dict[str, Any]) -> str:
     paper = _recolour(spec, {INK: PAPER_INK, HALO: "#ffffff"})
     paper["$schema"] = _SCHEMA.format(f"v{_VL_VERSION}")
     drawn = vl_convert.vegalite_to_svg(paper, _VL_VERSION, allowed_base_urls=[])
-    return re.sub(r"<[a-z]+ [^<>]*>", _lighter, drawn)
+    drawn = re.sub(r"<[a-z]+ [^<>]*>", _lighter, drawn)
+    return re.sub(r"(<text [^<>]*font-size='([\d.]+)px'[^<>]*)>([^<>]{8,})</text>", _held, drawn)
+
+
+def _held(text: re.Match[str]) -> str:
+    """A text as wide as it was measured, so that no other font runs over the edge."""
+    tag, size, words = text.groups()
+    if "font-weight" in tag or not words.replace("…", "").isascii():
+        return text.group()
+    wide = float(size) * sum(_WIDTHS.get(letter, 0.556) for letter in unescape(words))
+    return f"{tag} textLength='{wide:.0f}' lengthAdjust='spacingAndGlyphs'>{words}</text>"
 
 
 def _lighter(tag: re.Match[str]) -> str:
