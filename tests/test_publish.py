@@ -16,7 +16,7 @@ from hatlib.errors import InputError, RunError
 from hatlib.publish import building, stale
 from hatlib.publish.building import build_book
 from hatlib.publish.catalogue import Parameter, bind, notebooks
-from hatlib.publish.places import find_root, standard_site, write_notebook
+from hatlib.publish.places import find_root, standard_site, write, write_notebook
 from hatlib.publish.run import run_notebook
 
 # Parameters ------------------------------------------------------------------------------------
@@ -285,3 +285,41 @@ def test_each_page_of_a_book_gets_the_data_that_it_needs(tmp_path):
     assert places["fit"] == {"data": ["accuracies.csv"], "models": "models.csv"}
     assert places["profile"] == {"data": ["answers.csv"], "models": "models.csv"}
     assert (places["scaling"]["answers"], places["why-hard"]) == (["answers.csv"], {})
+
+
+# An extension that notes which process reads, and does not say that two may.
+READERS = """
+import os, pathlib
+def note(app, name, source):
+    with pathlib.Path(__file__).with_suffix(".txt").open("a") as file:
+        print(os.getpid(), file=file)
+def setup(app):
+    app.connect("source-read", note)
+"""
+SMALL = """
+title: Small
+execute: {execute_notebooks: "off"}
+sphinx: {local_extensions: {readers: .}, config: {}}
+"""
+
+
+@pytest.mark.book
+def test_two_processes_read_the_pages_and_make_the_same(tmp_path, monkeypatch):
+    """Fails where a later Sphinx no longer has what `building` overrides."""
+    files, readers = [], []
+    for jobs in ("2", "1"):
+        site = standard_site(tmp_path / jobs)
+        place = {site.root / "_config.yml": SMALL, site.root / "readers.py": READERS}
+        names = [f"page{i}" for i in range(8)]
+        toc = "".join(f"- file: {name}\n" for name in names[1:])
+        place |= {site.book / "_toc.yml": f"format: jb-book\nroot: page0\nchapters:\n{toc}"}
+        place |= {site.book / f"{name}.md": f"# {name}\n\n{{doc}}`page7`\n" for name in names}
+        for path, text in place.items():
+            write(path, text)
+        script = building._JUPYTER_BOOK.replace("jobs=2", f"jobs={jobs}")
+        monkeypatch.setattr(building, "_JUPYTER_BOOK", script)
+        made = building.run_jupyter_book(site)
+        files.append({path.name: path.read_bytes() for path in made.glob("*.html")})
+        readers.append({*(site.root / "readers.txt").read_text(encoding="utf-8").split()})
+    assert len(readers[0]) == 2 and len(readers[1]) == 1
+    assert files[0] == files[1] and len(files[0]) >= 8

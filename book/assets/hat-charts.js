@@ -52,7 +52,7 @@
   function slant(part) {
     if (!part || typeof part !== "object") return;
     if (part.axis && part.axis.orient === "top") {
-      Object.assign(part.axis, { labelAngle: -90, labelAlign: "left", labelLimit: 110 });
+      Object.assign(part.axis, { labelAngle: -90, labelAlign: "left", labelLimit: 180 });
     }
     if (part.layer && part.layer.some(function (one) { return (one.mark || {}).type === "rect"; })) {
       part.layer.forEach(function (one) { if (one.mark.type === "text") one.mark.fontSize = 9; });
@@ -133,7 +133,7 @@
       spec.spec.width = Math.floor((width - 60) / columns - (columns > 1 ? 30 : 0) - less / columns);
       if (config.header) config.header.labelLimit = spec.spec.width;
       if (spec.facet && spec.facet.header) spec.facet.header.labelLimit = spec.spec.width;
-      if (narrow && columns === 1) {  // above the names of the rows there is room for a long title
+      if (narrow && columns === 1 && named(spec.spec)) {  // above the names of the rows there is room for a long title
         [config.header, spec.facet && spec.facet.header].forEach(function (header) {
           if (header) Object.assign(header, { labelAnchor: "end", labelAlign: "right", labelLimit: width, labelExpr: breaks(46) });
         });
