@@ -214,8 +214,8 @@
     var map = colours(), ink = rgb(map[INK]), ground = rgb(map[HALO]);
     var tiles = svg.querySelector(".mark-rect path");
     svg.querySelectorAll("text").forEach(function (text) {
-      var fill = text.getAttribute("fill");
-      if (!fill || fill === "none" || fill === "transparent" || (tiles && text.closest(".mark-text"))) return;
+      var fill = text.getAttribute("fill") || "#000000";
+      if (fill === "none" || fill === "transparent" || (tiles && text.closest(".mark-text"))) return;
       var colour = rgb(fill);
       for (var i = 0; i < 12 && contrast(colour, ground) < 4.6; i++) {
         colour = colour.map(function (c, k) { return Math.round(c + 0.15 * (ink[k] - c)); });

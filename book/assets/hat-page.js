@@ -15,12 +15,16 @@
     var right = box.scrollWidth - box.clientWidth - box.scrollLeft > 2;
     var below = box.scrollHeight - box.clientHeight - box.scrollTop > 2 && getComputedStyle(box).overflowY !== "visible";
     box.classList.toggle("hat-more", right || below);
+    if (!right && !below && !box.scrollLeft && !box.scrollTop) box.removeAttribute("tabindex");
+    else box.setAttribute("tabindex", "0");
     box.classList.toggle("hat-more-right", right);
     box.classList.toggle("hat-more-below", below);
   }
   tables.forEach(function (box) {
     box.addEventListener("scroll", function () { more(box); }, { passive: true });
   });
+  // A fold is called by what is written on it.
+  document.querySelectorAll("details.hide > summary[aria-label]").forEach(function (fold) { fold.removeAttribute("aria-label"); });
   // A list for readers of the screen whose children are not list items is no list.
   document.querySelectorAll(".citation-list[role=list]").forEach(function (list) { list.removeAttribute("role"); });
   // Paper is white whatever the screen shows.

@@ -97,8 +97,9 @@ def test_a_click_opens_the_truth_and_counts_once(page: Any, troubles: list[str])
 
 
 def test_by_keyboard_alone(page: Any, troubles: list[str]) -> None:
-    page.evaluate("document.querySelector('.hat-round .hat-scroll').focus()")
+    page.evaluate("document.querySelector('.hat-round button').focus()")
     page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
     focused = "document.activeElement"
     assert page.evaluate(f"{focused}.dataset.answer") == "a"
     assert page.evaluate(f"getComputedStyle({focused}).outlineStyle") == "solid"
