@@ -50,7 +50,12 @@
         pen.fillRect(0, 0, canvas.width, canvas.height);
         pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
         var file = document.createElement("a");
-        file.href = canvas.toDataURL("image/png");
+        try {
+          file.href = canvas.toDataURL("image/png");
+        } catch (refused) {  // a book opened from disk: the chart itself still gives one
+          location.href = link.closest("figcaption").querySelector("a[href*='#']").href;
+          return;
+        }
         file.download = link.dataset.png + ".png";
         file.click();
       };
