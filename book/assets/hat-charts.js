@@ -319,7 +319,7 @@
     live.hidden = false;
     canvas.style.cssText = "position:absolute;visibility:hidden";
     live.appendChild(canvas);
-    return attempt(0, 3, Math.max(2, Math.floor(width / 115))).then(function (pair) {
+    return attempt(0, 3, Math.max(2, Math.floor(width / 105))).then(function (pair) {
       if (!pair) { canvas.remove(); return; }
       var result = pair[0];
       if (figure.hatResult) figure.hatResult.finalize();
