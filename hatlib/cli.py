@@ -609,6 +609,8 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Run the command line; turn a user's mistake into a message and an exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal may lack a letter of a name
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         app(prog_name="hat")
     except InputError as error:

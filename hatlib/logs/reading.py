@@ -141,7 +141,7 @@ class File:
     relative : str
         Its path below the folder or archive that was named; of a named file, its name.
     folder : str
-        Tells apart the folders that files are in.
+        The folder that it is in, with ``/`` between its parts.
     name : str
         What messages call it.
     named : bool
@@ -253,7 +253,7 @@ def _below(path: Path, notes: Notes) -> Iterator[File]:
     except (OSError, ValueError) as error:
         return unread(error)
     if stat.S_ISREG(mode):
-        yield File(path, path.name, str(path.parent), shown(path), named=True)
+        yield File(path, path.name, path.parent.as_posix(), shown(path), named=True)
         return None
     if not stat.S_ISDIR(mode):
         return notes.refuse("no-file", shown(path))
@@ -265,7 +265,8 @@ def _below(path: Path, notes: Notes) -> Iterator[File]:
             if each.is_symlink() and leaves:
                 outside.append(each.name)
             elif each.is_file():
-                yield File(each, each.relative_to(path).as_posix(), str(each.parent), shown(each))
+                below, folder = each.relative_to(path).as_posix(), each.parent.as_posix()
+                yield File(each, below, folder, shown(each))
         n += len(folders) + len(names)
         if n > MAX_FILES:
             raise refusal("many-files", shown(path), most=MAX_FILES)
@@ -294,7 +295,7 @@ def _archived(path: Path, scratch: Path, wanted: Wanted, notes: Notes) -> Iterat
         parts = [part for part in name.split("/") if part not in ("", ".", "..")]
         copied = scratch / f"{len(list(scratch.iterdir()))}{Path(parts[-1]).suffix[:9]}"
         copied.write_bytes(content)
-        where = "/".join([str(path), *parts[:-1]])
+        where = "/".join([path.as_posix(), *parts[:-1]])
         yield File(copied, "/".join(parts), where, f"{path.name}, {clean('/'.join(parts[-2:]))}")
 
 
