@@ -175,8 +175,7 @@ def describe_models(
     names = pd.DataFrame({"model": sorted(frame["model"].unique())})
     for _, twins in names.groupby(names["model"].map(slug)):
         if len(twins) > 1:
-            listed = listing(twins["model"])
-            job.assumed.append(f"{listed}: {len(twins)} models, though their names are much alike.")
+            job.assumed.append(f"{listing(twins['model'])}: {len(twins)} models by their names.")
     beside = [c for c in MODEL_COLUMNS if c in frame]
     if own is not None:
         missing = sorted(set(names["model"]) - set(own["model"]))

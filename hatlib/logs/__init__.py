@@ -170,7 +170,7 @@ def _aggregated(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     return sums.sort_values(order, kind="stable", ignore_index=True)[columns]
 
 
-def _missing(frame: pd.DataFrame, most: int = 10) -> list[str]:
+def _missing(frame: pd.DataFrame) -> list[str]:
     """Lines on items without an answer, for each benchmark and model, by language."""
     lines = []
     for benchmark, mine in frame.groupby("benchmark", sort=False):
@@ -179,5 +179,4 @@ def _missing(frame: pd.DataFrame, most: int = 10) -> list[str]:
         for model, row in missing[(missing > 0).any(axis=1)].iterrows():
             gaps = listing((f"{code} {n}" for code, n in row.items() if n), 20)
             lines.append(f"{benchmark}, {model}, of {items} items: {gaps}.")
-    more = [f"… and {len(lines) - most + 1} more models with missing items."]
-    return lines if len(lines) <= most else lines[: most - 1] + more
+    return lines

@@ -38,8 +38,6 @@ FIELDS = (
 )
 #: A language with fewer answers than this is not suspected of a wrong filter or scorer.
 FEW_ANSWERS = 20
-#: So many files that another one replaces are named.
-MOST_FILES = 10
 
 #: What one answer is to: several rows of a cell are its trials.
 CELL = ["model", "benchmark", "language", "item", "prompting"]
@@ -190,7 +188,7 @@ def counts(reader: Format, found: Found) -> pd.DataFrame:
             notes.note("dropped", "none", file=run.file.name, row=reader.row)
     if not frames:
         if not notes.problems:
-            dropped = " ".join(notes.dropped[:MOST_FILES])
+            dropped = " ".join(notes.dropped[:8])
             notes.refuse("empty", files=reader.files, of=reader.row, dropped=dropped)
         notes.stop()
     rows = place(pd.concat(frames, ignore_index=True), reader)
@@ -288,10 +286,8 @@ def _once(rows: pd.DataFrame, reader: Format) -> pd.DataFrame:
     again = first.notna() & (order != first)
     kept = rows["file"].where(order == first).groupby(cell).transform("first")
     replaced = Counter(zip(rows.loc[again, "file"], kept[again], strict=True))
-    for (file, other), k in replaced.most_common(MOST_FILES):
+    for (file, other), k in replaced.items():
         notes.note("dropped", "older", file=file, n=counted(k, reader.row), kept=other)
-    if len(replaced) > MOST_FILES:
-        notes.note("dropped", "and-so-on", n=len(replaced) - MOST_FILES)
     rows = rows[~again]
     several = rows[rows.groupby(CELL)["run"].transform("nunique") > 1]
     for (model, task), mine in several.groupby(["model", "task"]):

@@ -10,6 +10,7 @@ of some items only; a position in the file that is not the same item in every la
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,7 +49,6 @@ class LmEval(Format, name="lm-eval"):
             else:
                 self.notes.refuse("no-sample-log", run.file.name)
         self.places.settle(lost, "task")
-        self._ages = sorted({run.about["age"] for run in runs}, reverse=True)
         return known
 
     def _run(self, file: File, near: Mapping[str, Any]) -> Run:
@@ -62,8 +62,6 @@ class LmEval(Format, name="lm-eval"):
                 model, task = task[:cut], task[cut + 1 :]
         # The results of another date are of another run, perhaps of an adapter.
         about = near.get(date, near.get("", {}))
-        if not date and len(near) == 1:
-            about = next(iter(near.values()))
         args = mapping(about.get("config")).get("model_args") or about.get("model_args")
         if isinstance(args, str):
             args = dict(part.split("=", 1) for part in args.split(",") if "=" in part)
@@ -83,7 +81,7 @@ class LmEval(Format, name="lm-eval"):
         known = {
             "guessed": bool(guess),
             "filters": [clean(mapping(each).get("name")) for each in listed(said["filters"])],
-            "age": date,
+            "age": -int(re.sub(r"\D", "", date)[:14] or 0),  # to the second
         }
         settings = flat(facts(whole, "lm-eval-settings")) if about else None
         return Run(file, model or guess, clean(task), settings, known)
@@ -105,8 +103,7 @@ class LmEval(Format, name="lm-eval"):
             how = "counts, the metric being the share right" if rows["n"].max() > 1 else "one trial"
             about = {"n": counted(int((repeats > 1).sum()), "row"), "most": repeats.max()}
             self.notes.note("assumed", "responses", task=run.task, how=how, **about)
-        age = self._ages.index(run.about["age"])
-        return rows.assign(trial="", run=str(run.file.path), age=age)
+        return rows.assign(trial="", run=str(run.file.path))
 
     def row_of(self, run: Run, record: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
         task = self.places.find(run.task)

@@ -19,10 +19,9 @@ import tomllib
 import unicodedata
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, field, fields
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from hatlib.data.door import importer_of, unpacked
@@ -106,7 +105,7 @@ class ImportReport:
         titles = {"dropped": "Left out", "paired": "Paired across languages"}
         parts = ((each.name, getattr(self, each.name)) for each in fields(ImportReport))
         said = ((titles.get(name, name.capitalize()), lines) for name, lines in parts if lines)
-        return "\n".join("\n  - ".join([f"{t}:", *dict.fromkeys(lines)]) for t, lines in said)
+        return "\n".join("\n  - ".join([f"{t}:", *_first(lines)]) for t, lines in said)
 
 
 @dataclass
@@ -142,8 +141,6 @@ class File:
         Its path below the folder or archive that was named; of a named file, its name.
     folder : str
         The folder that it is in, with ``/`` between its parts.
-    name : str
-        What messages call it.
     named : bool
         Whether the user named it, not its folder.
     """
@@ -151,13 +148,17 @@ class File:
     path: Path
     relative: str
     folder: str
-    name: str
     named: bool = False
 
     @property
     def base(self) -> str:
         """Its name without folders."""
         return self.relative.rsplit("/", 1)[-1]
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its whole path, so that no two files have one name."""
+        return clean(PurePosixPath(self.folder, self.base))
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,12 @@ class Found:
 
     files: tuple[File, ...]
     beside: tuple[File, ...] = ()
+
+
+def _first(lines: Sequence[str], most: int = 30) -> list[str]:
+    """The first of some lines, each once, and how many there are more."""
+    once = list(dict.fromkeys(lines))
+    return once if len(once) <= most else [*once[: most - 1], f"… and {len(once) - most + 1} more."]
 
 
 # Finding --------------------------------------------------------------------------------------
@@ -202,7 +209,7 @@ def find_files(
         else:
             near = sorted(file.path.parent.glob("*")) if file.named else []
             near = [p for p in near if beside(p.name) and p.is_file() and not p.is_symlink()]
-            listed += [file, *(File(p, p.name, file.folder, shown(p)) for p in near)]
+            listed += [file, *(File(p, p.name, file.folder) for p in near)]
     found: dict[bool, dict[tuple[int, int], File]] = {True: {}, False: {}}
     others: list[File] = []
     for file in listed:
@@ -219,10 +226,10 @@ def find_files(
     if others:
         n, files = counted(len(others), "file"), what.partition(" (")[0]
         program = next(filter(None, map(_program, others[:3])), "")
-        key = "other-logs" if program else "others"
-        notes.note("dropped", key, n=n, files=files, program=program)
+        about = {"n": n, "files": files, "program": program}
+        notes.note("dropped", "other-logs" if program else "others", **about)
     if not found[True] and not notes.problems:
-        where = listing(map(shown, map(Path, paths)), 3)
+        where = listing(map(clean, paths), 3)
         remedy = " ".join(notes.dropped) or "The folder or archive is empty."
         remedy = remedy if where else "Name a file or a folder."
         notes.refuse("nothing", where, files=what, remedy=remedy)
@@ -232,13 +239,7 @@ def find_files(
         what = f"{len(pointers)} of {counted(len(every), 'file')}"
         notes.refuse("pointers", listing(pointers, 3), n=what)
     notes.stop()
-    names = Counter(file.name for file in every)
-    longer = {name for name, n in names.items() if n > 1}  # so that a name is that of one file
-    for each in found.values():
-        for place, file in each.items():
-            if file.name in longer:
-                each[place] = replace(file, name=clean(f"{file.folder}/{file.base}"))
-    return Found(*(tuple(each.values()) for each in found.values()))
+    return Found(*(tuple(files.values()) for files in found.values()))
 
 
 def _below(path: Path, notes: Notes) -> Iterator[File]:
@@ -246,17 +247,17 @@ def _below(path: Path, notes: Notes) -> Iterator[File]:
 
     def unread(error: OSError | ValueError) -> None:  # a name with a NUL is a ValueError
         place, why = getattr(error, "filename", path), getattr(error, "strerror", None) or error
-        notes.refuse("unreadable", shown(Path(place or path)), why=str(why).lower())
+        notes.refuse("unreadable", clean(place or path), why=str(why).lower())
 
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
         return unread(error)
     if stat.S_ISREG(mode):
-        yield File(path, path.name, path.parent.as_posix(), shown(path), named=True)
+        yield File(path, path.name, path.parent.as_posix(), named=True)
         return None
     if not stat.S_ISDIR(mode):
-        return notes.refuse("no-file", shown(path))
+        return notes.refuse("no-file", clean(path))
     outside, n, root = [], 0, path.resolve()
     for here, folders, names in os.walk(path, onerror=unread):  # it does not follow links
         folders.sort()
@@ -265,11 +266,10 @@ def _below(path: Path, notes: Notes) -> Iterator[File]:
             if each.is_symlink() and leaves:
                 outside.append(each.name)
             elif each.is_file():
-                below, folder = each.relative_to(path).as_posix(), each.parent.as_posix()
-                yield File(each, below, folder, shown(each))
+                yield File(each, each.relative_to(path).as_posix(), each.parent.as_posix())
         n += len(folders) + len(names)
         if n > MAX_FILES:
-            raise refusal("many-files", shown(path), most=MAX_FILES)
+            raise refusal("many-files", clean(path), most=MAX_FILES)
     if outside:
         links = counted(len(outside), "symbolic link")
         notes.note("dropped", "links", n=links, links=listing(outside, 3))
@@ -296,7 +296,7 @@ def _archived(path: Path, scratch: Path, wanted: Wanted, notes: Notes) -> Iterat
         copied = scratch / f"{len(list(scratch.iterdir()))}{Path(parts[-1]).suffix[:9]}"
         copied.write_bytes(content)
         where = "/".join([path.as_posix(), *parts[:-1]])
-        yield File(copied, "/".join(parts), where, f"{path.name}, {clean('/'.join(parts[-2:]))}")
+        yield File(copied, "/".join(parts), where)
 
 
 def members(path: Path, wanted: Wanted, notes: Notes) -> Iterator[tuple[str, bytes]]:
@@ -305,7 +305,7 @@ def members(path: Path, wanted: Wanted, notes: Notes) -> Iterator[tuple[str, byt
     A name is data: never open it as a path. A content has at most `MAX_MEMBER` bytes; files that
     are damaged, encrypted or too large, and archives that are or give too much, are problems.
     """
-    file, total = shown(path), 0
+    file, total = clean(path.as_posix()), 0
     try:
         for name, content in (_zipped if is_zip(path) else _tarred)(path, wanted):
             if len(content) > MAX_MEMBER:
@@ -382,9 +382,9 @@ def objects(file: File, notes: Notes) -> Iterator[tuple[int, dict[str, Any]]]:
     ...     path = Path(folder) / "a.jsonl"
     ...     notes = Notes()
     ...     _ = path.write_text('{"a": 1}\n[2]\n{"a"')
-    ...     print(list(objects(File(path, "a", "", "a"), notes)), [p.row for p in notes.problems])
+    ...     print(list(objects(File(path, "a", ""), notes)), [p.row for p in notes.problems])
     ...     _ = path.write_text('[{"a": 1},\n {"a": 2}]')
-    ...     print(list(objects(File(path, "a", "", "a"), notes)))
+    ...     print(list(objects(File(path, "a", ""), notes)))
     [(1, {'a': 1})] [2, 3]
     [(1, {'a': 1}), (2, {'a': 2})]
     """
@@ -481,18 +481,6 @@ def parsed(text: str | bytes) -> Any:
 
 
 # Words ----------------------------------------------------------------------------------------
-
-
-def shown(path: Path) -> str:
-    """A file as messages call it: its name and that of its folder.
-
-    Examples
-    --------
-    >>> shown(Path("/logs/model-a/samples.jsonl"))
-    'model-a/samples.jsonl'
-    """
-    parts = [part for part in path.parts if part != path.anchor]
-    return clean("/".join(parts[-2:]) or str(path))
 
 
 def clean(value: object, most: int = MAX_NAME) -> str:

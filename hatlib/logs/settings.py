@@ -11,6 +11,7 @@ the run. ``names.toml`` lists which are which.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -86,26 +87,21 @@ def compare_settings(
     weights = rows["short"].map(lambda name: bool(_KINDS["weights"].fullmatch(name)))
     rows.loc[weights, ["benchmark", "prompting"]] = ""  # they must agree over all of them
     for scope, part in rows.groupby(["model", "benchmark", "prompting"], sort=False):
-        refused: list[str] = []
-        said: list[str] = []
-        parts: list[str] = []
+        told = defaultdict[str, dict[str, None]](dict)
         for (_, name), mine in part.groupby(["name", "short"]):
             kinds = {kind for kind, names in _KINDS.items() if names.fullmatch(str(name))}
             cells = mine.groupby("value", sort=False)["language"].unique().items()
             values = [f"{name}={value} ({listing(sorted(codes), 4)})" for value, codes in cells]
             if mine[["value", "neutral"]].nunique().min() > 1:
-                (said if mixed or kinds & {"said", "limits"} else refused).append(
-                    listing(values, 4)
-                )
+                harmless = mixed or kinds & {"said", "limits"}
+                told["mixed" if harmless else "settings"][listing(values, 4)] = None
             elif "limits" in kinds and mine["value"].iloc[0] != "not set":
-                parts += values
+                told["limited"][values[0]] = None
         where = "{} on {} ({})".format(*scope).removesuffix(" ()").removesuffix(" on ")
-        if said:
-            notes.note("assumed", "mixed", where=where, those=listing(dict.fromkeys(said), 6))
-        if parts:
-            notes.note("assumed", "limited", where=where, those=listing(parts))
-        if refused:
-            notes.refuse("settings", value=listing(dict.fromkeys(refused), 6), where=where)
+        for key in sorted({*told} - {"settings"}):
+            notes.note("assumed", key, where=where, those=listing(told[key], 6))
+        if "settings" in told:
+            notes.refuse("settings", value=listing(told["settings"], 6), where=where)
 
 
 def _neutral(value: str, language: str, spelt: str) -> str:

@@ -112,7 +112,7 @@ def test_limited_and_newer_runs_do_not_replace_others_without_a_word(tmp_path):
     run(tmp_path / "logs", "en", n=2, config={"limit": 2.0}, **newer)
     imported = import_logs("lm-eval", tmp_path / "logs")
     assert imported.frame["language"].value_counts().to_dict() == {"de": 30, "en": 30}
-    assert "de" in set(imported.frame["language"]) and "rows; acme__m-7b/" in str(imported.report)
+    assert "2031-01-01T00-00-00.1.jsonl: 2 rows; " in str(imported.report)
     run(tmp_path / "logs", "de", **config(num_fewshot=5), **newer)
     assert "num_fewshot=5" in refused("lm-eval", tmp_path / "logs")
 
