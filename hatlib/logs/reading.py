@@ -226,8 +226,8 @@ def find_files(
     if others:
         n, files = counted(len(others), "file"), what.partition(" (")[0]
         program = next(filter(None, map(_program, others[:3])), "")
-        about = {"n": n, "files": files, "program": program}
-        notes.note("dropped", "other-logs" if program else "others", **about)
+        told = {"n": n, "files": files, "program": program}
+        notes.note("dropped", "other-logs" if program else "others", **told)
     if not found[True] and not notes.problems:
         where = listing(map(clean, paths), 3)
         remedy = " ".join(notes.dropped) or "The folder or archive is empty."
