@@ -106,8 +106,6 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
         if not several and len(counts.models) >= MIN_MODELS:
             hardness = LEAVE_ONE_OUT
             note(Remark.ONE_ANSWER, models=len(counts.models))
-        elif not several:  # the flag of one answer an item withholds every score
-            note(Remark.NO_HARDNESS, models=len(counts.models), needed=MIN_MODELS)
     elif hardness == "self" and not several:
         again = " (those that only repeat one another count once)" if same.any() else ""
         what = f"{counts.benchmark} has one answer an item{again}, which cannot show its hardness."

@@ -40,7 +40,6 @@ class Remark(StrEnum):
     """What was chosen, assumed or seen in all scores of a benchmark."""
 
     ONE_ANSWER = "one answer an item"
-    NO_HARDNESS = "hardness cannot be estimated"
     CORRELATION_GIVEN = "correlation given"
     CORRELATION_FOUND = "correlation estimated"
     PROMPTING_LEFT_OUT = "one prompting left out"

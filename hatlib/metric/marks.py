@@ -39,13 +39,6 @@ FEW_LANGUAGES = 0.1
 """Up to this share of the target languages may be flawed without a flag on the mean."""
 
 
-def paired_items(table: SufficientTable) -> Floats:
-    """Items in source and target; the macro average rests on those of a typical target."""
-    n = table.paired[0].copy()
-    n[:, 0] = n[:, 1:].mean(axis=1)
-    return n
-
-
 def support(found: Fitted) -> tuple[Floats, Floats, Bools]:
     """Share of the reference with items, the items that count, and where a score is extrapolated.
 
@@ -53,7 +46,7 @@ def support(found: Fitted) -> tuple[Floats, Floats, Bools]:
     """
     shares, variance, n_items, gaps = (np.zeros(found.withheld.shape) for _ in range(4))
     for part in found.parts:
-        n, distribution = paired_items(part.table), part.hardness.distribution[:, None, :]
+        n, distribution = part.table.paired_items(), part.hardness.distribution[:, None, :]
         slices = items_in_slices(found.reference.weight, distribution, n)
         share, effective, gap = support_of(slices)
         shares += part.share * share
@@ -69,7 +62,7 @@ def support(found: Fitted) -> tuple[Floats, Floats, Bools]:
 def nearly_solved(found: Fitted) -> Bools:
     """Where enough items are solved nearly always in the source language for *f(.95)*."""
     near = found.distribution[:, found.hardness.grid >= NEARBY].sum(axis=1)
-    return near[:, None] * paired_items(found.table) >= ENOUGH_ITEMS
+    return near[:, None] * found.table.paired_items() >= ENOUGH_ITEMS
 
 
 def basic_marks(table: SufficientTable, strata: Sequence[SufficientTable]) -> Marks:
@@ -78,7 +71,7 @@ def basic_marks(table: SufficientTable, strata: Sequence[SufficientTable]) -> Ma
     marks: Marks = {flag: np.zeros(n.shape, dtype=bool) for flag in Flag}
     few = marks[Flag.FEW_ITEMS]
     for each in [table, *strata]:
-        few |= paired_items(each) < MIN_ITEMS
+        few |= each.paired_items() < MIN_ITEMS
         marks[Flag.ONE_ANSWER] |= each.answered_once()[:, None]
     marks[Flag.NO_SUCCESS] = source <= 0  # below 0 by the correction for a judge
     whole = table.whole or table
@@ -130,20 +123,29 @@ def weak_marks(found: Fitted, counts: Counts, trials: Ints) -> tuple[Marks, list
             notes.append(Note(Remark.UNPARSED, {"where": rows}))
     if found.hardness.likelihood is None:
         return marks, notes
-    every = np.ones(len(found.table.targets), dtype=bool)
-    marks[Flag.TWO_ANSWERS] = np.outer(trials == 2, every)
     if (p := counts.prompted) is not None:
         asked = np.zeros((len(models), len(p.names)), dtype=bool)
         source = (p.target < 0) & (p.trials > 0)
         asked[p.model[source], p.prompting[source]] = True
-        marks[Flag.ONE_PROMPT] = np.outer((asked.sum(axis=1) == 1) & (trials >= 2), every)
-    # Guesses that are drawn anew are right at the chance level on every item. Far below it are only
-    # those that come out the same each time; others are then right each time, by luck.
-    distribution, grid = found.distribution, found.hardness.grid
+        one = (asked.sum(axis=1) == 1) & (trials >= 2)
+        marks[Flag.ONE_PROMPT] = np.tile(one[:, None], found.withheld.shape[1])
+    return marks, notes
+
+
+def table_marks(found: Fitted, trials: Ints) -> Marks:
+    """What can be seen without the answers: two to an item, and guesses that come out the same.
+
+    Guesses that are drawn anew are right at the chance level on every item. Far below it are only
+    those that come out the same each time; others are then right each time, by luck.
+    """
+    if found.hardness.likelihood is None:
+        return {}
+    distribution, grid, chance = found.distribution, found.hardness.grid, found.table.chance
     wrong = distribution[:, grid <= chance / 2 + 1e-9].sum(axis=1)
     known = (distribution @ grid - chance) / (1 - chance)
     guesses = (chance > 0) & (wrong > np.maximum(known, SURELY_WRONG))
-    return marks | {Flag.REPEATED_GUESSES: np.outer(guesses, every)}, notes
+    seen = {Flag.TWO_ANSWERS: trials == 2, Flag.REPEATED_GUESSES: guesses}
+    return {flag: np.tile(m[:, None], found.withheld.shape[1]) for flag, m in seen.items()}
 
 
 def _unrelated(found: Fitted, counts: Counts, rates: Floats, mean: Floats) -> Bools:

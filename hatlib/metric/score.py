@@ -37,7 +37,7 @@ from hatlib.metric.chance import Chance, doubts, seen_chance
 from hatlib.metric.flags import WITHHOLDING, Flag, Note, Remark
 from hatlib.metric.hardness import Hardness, self_hardness
 from hatlib.metric.judge import Judge
-from hatlib.metric.marks import Marks, basic_marks, nearly_solved, paired_items, support, weak_marks
+from hatlib.metric.marks import Marks, basic_marks, nearly_solved, support, table_marks, weak_marks
 from hatlib.metric.pooled import INTERACTIONS, excess_log_odds, one_thread, pooled_hardness
 from hatlib.metric.profile import Alone, Mixed, fit_profiles
 from hatlib.metric.reference import MEASURES, Fitted, Part, Reference, Standard, reference_for
@@ -466,7 +466,7 @@ def _result(
     """Scores with their intervals and marks."""
     table, fit, reference = found.table, found.parts[0].fit, found.reference
     supported, effective, extrapolated = support(found)
-    n_items, solved = paired_items(table), nearly_solved(found)
+    n_items, solved = table.paired_items(), nearly_solved(found)
     values = reference.scores(found.curves)
     none = found.withheld | ~np.isfinite(values["hat"])
     estimates: dict[str, Any] = {}
@@ -481,7 +481,7 @@ def _result(
         reach = interval_quantile(enough, settings.level) * se
         estimates[name] = Estimate(value, value - reach, value + reach, se, draws)
     estimates["score"] = estimates.pop("hat")
-    marks = marks | {Flag.EXTRAPOLATED: extrapolated}
+    marks = marks | table_marks(found, trials) | {Flag.EXTRAPOLATED: extrapolated}
     always = (*WITHHOLDING, Flag.OTHER_LANGUAGES)
     bands = curve_draws = None
     if redrawn is not None and redrawn.curves is not None:

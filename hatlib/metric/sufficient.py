@@ -270,6 +270,12 @@ class SufficientTable:
     judge: Judge | None = None
     whole: SufficientTable | None = None
 
+    def paired_items(self) -> Floats:
+        """Items in source and target; the macro average rests on those of a typical target."""
+        n = self.paired[0].copy()
+        n[:, 0] = n[:, 1:].mean(axis=1)
+        return n
+
     def answered_once(self) -> Bools:
         """Models that answered most items once, shape (n_models,); nobody for pooled hardness."""
         single = self.source_items[:, : len(self.trials)] @ (self.trials == 1)
