@@ -86,8 +86,9 @@ def _findings_cards(site: Site) -> dict[str, Any]:
     records = read_records(CARD_PAGES, site.executed).dropna(subset=["low", "high"])
     cards = records.drop_duplicates("page").head(3).to_dict("records")
     for card in cards:  # the sentence, whose number the chart draws; the rest stands on its page
-        grade = card["text"].split("</span>")[0] + "</span>"
-        first, _, rest = card["says"].rstrip(".").partition(". ")
+        found = re.match(r"(<span.*?</span>) \*\*(.*?)\.?\*\*", card["brief"])
+        grade, said = found.groups() if found else ("", "")
+        first, _, rest = said.partition(". ")
         place = card["subject"].rstrip(".")
         if card["about"] == "date":  # the sentence has named the family
             place = re.sub(r".*\((.*)\)$", r"\1", place)

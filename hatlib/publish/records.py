@@ -13,7 +13,7 @@ from hatlib.show.conclusion import read_verdicts
 
 COLUMNS = (
     *("page", "evidence", "about", "name", "question", "subject", "estimate", "low", "high"),
-    *("margin", "unit", "grade", "answer", "text", "says", "brief"),
+    *("margin", "unit", "grade", "answer", "text", "brief"),
 )
 
 
@@ -33,8 +33,8 @@ def read_records(pages: Sequence[str], folder: str | Path = "") -> pd.DataFrame:
         One row a verdict, page by page and in the order of the page: ``page``; ``evidence``,
         "line" (published accuracies) or "hat" (item-level responses), and ``about``, such as
         "size", where the name of the verdict says so; and the fields of
-        `hatlib.claims.verdict.Verdict`, with its ``text``, the sentence that it opens with
-        (``says``) and a ``brief`` form. Pages that have not run are left out.
+        `hatlib.claims.verdict.Verdict`, with its ``text`` and a ``brief`` form of it. Pages that
+        have not run are left out.
 
     Examples
     --------

@@ -105,8 +105,6 @@ class Conclusion:
     verdicts : tuple of Verdict
     texts : tuple of str
         What is said of each, as Markdown.
-    heads : tuple of str
-        The sentence that each text opens with, as Markdown; empty if it has none.
     briefs : tuple of str
         The texts as other pages quote them: the sentence, its interval and what that rules out.
     headline : str
@@ -115,7 +113,6 @@ class Conclusion:
 
     verdicts: tuple[Verdict, ...]
     texts: tuple[str, ...]
-    heads: tuple[str, ...]
     briefs: tuple[str, ...]
     headline: str = ""
 
@@ -129,10 +126,8 @@ class Conclusion:
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         records = [
-            verdict.as_record() | {"text": text, "says": head, "brief": brief}
-            for verdict, text, head, brief in zip(
-                self.verdicts, self.texts, self.heads, self.briefs, strict=True
-            )
+            verdict.as_record() | {"text": text, "brief": brief}
+            for verdict, text, brief in zip(self.verdicts, self.texts, self.briefs, strict=True)
         ]
         return {"text/markdown": repr(self), "text/plain": repr(self)}, {"hat_verdicts": records}
 
@@ -167,25 +162,22 @@ def conclude(
     several = (verdict,) if isinstance(verdict, Verdict) else tuple(verdict)
     together = says if isinstance(says, str) else ""
     said = [says or v.question if len(several) == 1 else "" for v in several]
-    heads = [markdown_text(head) for head in (said if isinstance(says, str) else says)]
     texts, briefs = [], []
-    for each, head in zip(several, heads, strict=True):
-        grade = f'<span class="hat-grade hat-{each.grade}">{each.grade}</span>'
-        opens = f"{grade} **{head}** " if head else f"{grade} "
-        opens += _place(each.subject, head)
-        brief = f"{opens}{_brief(each, **words)}" if head else ""
-        full = f"{opens}{say(each, **words)}"
-        listed = brief and len(several) > 1 and each.answer != "open"
-        texts.append(brief if listed else full)
-        briefs.append(brief or full)
+    for each, head in zip(several, said if isinstance(says, str) else says, strict=True):
+        opens = f'<span class="hat-grade hat-{each.grade}">{each.grade}</span> '
+        opens += (f"**{markdown_text(head)}** " if head else "") + _place(each.subject, head)
+        texts.append(f"{opens}{say(each, **words)}")
+        briefs.append(f"{opens}{_brief(each, **words)}" if head else texts[-1])
+        if len(several) > 1 and each.answer != "open":
+            texts[-1] = briefs[-1]
     headline = f"**{markdown_text(together)}**" if together and len(several) > 1 else ""
-    return Conclusion(several, tuple(texts), tuple(heads), tuple(briefs), headline)
+    return Conclusion(several, tuple(texts), tuple(briefs), headline)
 
 
 def _place(subject: str, head: str) -> str:
     """What a verdict is about, before its numbers; of a family that its sentence names, where."""
     name, _, inside = subject.partition(" (")
-    if inside and head.startswith(markdown_text(name)):
+    if inside and head.startswith(name):
         subject = inside.removesuffix(")")
     mark = "" if subject.endswith("?") else ":"
     return f"{markdown_text(subject)}{mark} " if subject else ""
