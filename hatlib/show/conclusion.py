@@ -162,8 +162,9 @@ def conclude(
     several = (verdict,) if isinstance(verdict, Verdict) else tuple(verdict)
     together = says if isinstance(says, str) else ""
     said = [says or v.question if len(several) == 1 else "" for v in several]
+    heads = said if isinstance(says, str) else list(says)
     texts, briefs = [], []
-    for each, head in zip(several, said if isinstance(says, str) else says, strict=True):
+    for each, head in zip(several, heads, strict=True):
         opens = f'<span class="hat-grade hat-{each.grade}">{each.grade}</span> '
         opens += (f"**{markdown_text(head)}** " if head else "") + _place(each.subject, head)
         texts.append(f"{opens}{say(each, **words)}")
