@@ -161,7 +161,7 @@ def conclude(
     """
     several = (verdict,) if isinstance(verdict, Verdict) else tuple(verdict)
     together = says if isinstance(says, str) else ""
-    said = [says or v.question if len(several) == 1 else "" for v in several]
+    said = [together or v.question if len(several) == 1 else "" for v in several]
     heads = said if isinstance(says, str) else list(says)
     texts, briefs = [], []
     for each, head in zip(several, heads, strict=True):
