@@ -15,7 +15,7 @@ from hatlib.data.responses import Counts
 from hatlib.errors import InputError
 from hatlib.metric.answers import repeats_once
 from hatlib.metric.pooled import fit_item_response, one_thread
-from hatlib.metric.sufficient import Floats, Ints
+from hatlib.metric.sufficient import Floats
 
 OPTIONS = (2, 3, 4, 5)
 """Numbers of options that accuracies are compared with."""
@@ -119,7 +119,7 @@ def seen_chance(counts: Counts) -> Chance:
     options = None if told else guessed_options(counts)
     if len(asked) < FEWEST:
         return Chance(1 / options if options else None)
-    mean, _ = _accuracies(k, n)
+    mean = k.sum(axis=1) / np.maximum(n.sum(axis=1), 1)
     weakest = asked[np.argsort(mean[asked])][:SOME_MODELS]
     items = np.linspace(0, k.shape[1], min(SOME_ITEMS, k.shape[1]), endpoint=False).astype(int)
     here = np.ix_(weakest, items)
@@ -134,25 +134,19 @@ def seen_chance(counts: Counts) -> Chance:
         return Chance(best if options or (weak and gain > MUCH_LIKELIER) else None)
     guessed = max(each for each, c in zip(likelihood, levels, strict=True) if c >= 1 / OPTIONS[-1])
     free = best == 0 and bool(likelihood.max() - guessed > MUCH_LIKELIER)
-    accuracy, error = _every_accuracy(counts)
+    accuracy, error = _accuracies(counts)
     seen = best == 0 or bool((accuracy + 3 * error < told).any())
     return Chance(best if seen and gain > MUCH_LIKELIER else None, free)
 
 
-def _accuracies(k: Ints, n: Ints) -> tuple[Floats, Floats]:
-    """Mean rate over items, with its standard error, of each row."""
-    items = np.maximum((n > 0).sum(axis=1), 1)
-    rate = k / np.maximum(n, 1)
-    mean = rate.sum(axis=1) / items
-    return mean, np.sqrt(np.maximum((rate**2).sum(axis=1) / items - mean**2, 1e-4) / items)
-
-
-def _every_accuracy(counts: Counts) -> tuple[Floats, Floats]:
-    """Accuracies of models in languages with thirty items or more, with their standard errors."""
+def _accuracies(counts: Counts) -> tuple[Floats, Floats]:
+    """Of models in languages with thirty items or more, with their standard errors."""
     k = np.concatenate([counts.source_correct, *counts.target_correct.swapaxes(0, 1)])
     n = np.concatenate([counts.source_trials, *counts.target_trials.swapaxes(0, 1)])
-    enough = (n > 0).sum(axis=1) >= 30
-    return _accuracies(k[enough], n[enough])
+    items = (n > 0).sum(axis=1)
+    rate, items = (k / np.maximum(n, 1))[items >= 30], items[items >= 30]
+    mean = rate.sum(axis=1) / items
+    return mean, np.sqrt(np.maximum((rate**2).sum(axis=1) / items - mean**2, 1e-4) / items)
 
 
 def guessed_options(counts: Counts) -> int | None:
@@ -168,7 +162,7 @@ def guessed_options(counts: Counts) -> int | None:
     >>> guessed_options(free) is None, guessed_options(two)
     (True, 2)
     """
-    mean, error = _every_accuracy(counts)
+    mean, error = _accuracies(counts)
     sure = error < 0.75 * WITHIN
     for options in OPTIONS:
         chance = 1 / options

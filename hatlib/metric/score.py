@@ -265,9 +265,8 @@ def _score(
         if settings.judge:
             notes.append(Note(Remark.JUDGE, {"judge": settings.judge}))
         if counts.strata is not None and len(found.parts) > 1:
-            named, n = np.unique(counts.strata, return_counts=True)
-            numbers = {"strata": len(found.parts), "named": len(named), "fewest": MIN_STRATUM}
-            numbers["unnamed"] = int(n[named == ""].sum())
+            numbers = {"strata": len(found.parts), "named": len(np.unique(counts.strata))}
+            numbers["fewest"] = MIN_STRATUM
             notes.append(Note(Remark.STRATA, numbers))
         redrawn = redraw(counts, found, settings.draws, rng) if settings.draws else None
         if redrawn and settings.judge:

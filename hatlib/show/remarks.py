@@ -47,11 +47,6 @@ def note_text(note: Note) -> str:
         name += "_TO_OTHERS"
     elif note.remark is Remark.UNNAMED_PROMPTS and data:
         name += "_MOVED"
-    elif note.remark is Remark.STRATA:
-        few = f" ({data['named']} are named; those under {data['fewest']} items are put together)"
-        none = f"; items without one ({data['unnamed']}) count as a stratum"
-        more = {"few": few if data["named"] > data["strata"] else ""}
-        more |= {"none": none if data["unnamed"] else ""}
     elif note.remark is Remark.CHANCE:
         name += "_LOW" if data["likelier"] > data["told"] else "_HIGH"
     elif note.remark in (Remark.REPEATED, Remark.UNLIKE):
