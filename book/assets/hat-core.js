@@ -1488,6 +1488,6 @@ function hatCore() {
     return lines.join("\n") + "\n";
   }
 
-  return { example: example, doubtChance: doubtChance, optionsByName: optionsByName, choices: CHOICES, readTable: readTable, scoreAll: scoreAll, languageOf: languageOf, words: { none: NO_LANGUAGE, columns: NOT_HEADS, countries: COUNTRIES, own: OWN, usual: USUAL }, bookChance: BOOK_CHANCE, usualMetrics: usualMetrics };
+  return { example: example, optionsByName: optionsByName, choices: CHOICES, readTable: readTable, scoreAll: scoreAll, languageOf: languageOf, words: { none: NO_LANGUAGE, columns: NOT_HEADS, countries: COUNTRIES, own: OWN, usual: USUAL }, bookChance: BOOK_CHANCE, usualMetrics: usualMetrics };
 }
 if (typeof module !== "undefined") module.exports = hatCore;

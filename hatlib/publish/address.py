@@ -15,6 +15,10 @@ from typing import Any
 
 from hatlib.publish.places import rendered, write
 
+_LAUNCHERS = {
+    "binderhub_url": "https://mybinder.org",
+    "colab_url": "https://colab.research.google.com",
+}
 _PLAIN = re.compile(r"https://[\w.-]+(?:/[\w.~-]+)*/?")
 
 
@@ -35,12 +39,15 @@ def configured(config: dict[str, Any]) -> dict[str, Any]:
     sphinx, release = config["sphinx"]["config"], version("hat-score")
     sphinx |= {"release": release, "html_last_updated_fmt": f"%d %B %Y, version {release}"}
     if repository := named("HAT_BOOK_REPOSITORY"):
-        on = {f"use_{each}_button": True for each in ("repository", "issues", "edit_page")}
-        config["repository"] |= {"url": repository, "path_to_book": "book"}
-        config["html"] |= on
-        sphinx["html_theme_options"] |= {"repository_url": repository, **on}
-        config["launch_buttons"]["binderhub_url"] = "https://mybinder.org"
-        config["launch_buttons"]["colab_url"] = "https://colab.research.google.com"
+        sphinx["html_theme_options"] |= {
+            "repository_url": repository,
+            "repository_provider": "gitlab" if "gitlab" in repository else "github",
+            "repository_branch": "main",
+            "path_to_docs": "book",
+            **dict.fromkeys([f"use_{b}_button" for b in ("repository", "issues", "edit_page")], True),
+            "launch_buttons": {"notebook_interface": "jupyterlab", **_LAUNCHERS},
+            "article_header_end": ["article-header-buttons.html"],
+        }
     if address := named("HAT_BOOK_ADDRESS"):
         config["html"]["baseurl"] = sphinx["html_baseurl"] = f"{address}/"
     return config

@@ -144,12 +144,16 @@ def test_a_book_on_ones_own_data_says_so_and_all_else_the_same_every_time(page, 
 def test_a_publisher_names_the_addresses(tmp_path, monkeypatch):
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     plain = address.configured(copy.deepcopy(config))
-    assert "colab_url" not in plain["launch_buttons"] and plain["html"]["baseurl"] == ""
+    # The options of the theme stand for those of Jupyter Book, which it does not read beside them.
+    options = plain["sphinx"]["config"]["html_theme_options"]
+    assert "launch_buttons" not in options and plain["html"]["baseurl"] == ""
     monkeypatch.setenv("HAT_BOOK_REPOSITORY", "https://example.org/a/b")
     monkeypatch.setenv("HAT_BOOK_ADDRESS", "https://example.org/book/")
     named = address.configured(config)
-    assert named["repository"]["url"] == "https://example.org/a/b"
-    assert named["html"]["use_edit_page_button"] and named["launch_buttons"]["colab_url"]
+    options = named["sphinx"]["config"]["html_theme_options"]
+    assert options["repository_url"] == "https://example.org/a/b"
+    assert options["path_to_docs"] == "book" and options["launch_buttons"]["colab_url"]
+    assert options["article_header_end"] == ["article-header-buttons.html"]  # which has them
     for page in ("rerun.html", "search.html", "downloads/x.html", "analyses/fit.html"):
         (tmp_path / page).parent.mkdir(exist_ok=True)
         (tmp_path / page).write_text('<a href="/book/analyses/fit.ipynb">')
