@@ -15,10 +15,6 @@ from typing import Any
 
 from hatlib.publish.places import rendered, write
 
-_LAUNCHERS = {
-    "binderhub_url": "https://mybinder.org",
-    "colab_url": "https://colab.research.google.com",
-}
 _PLAIN = re.compile(r"https://[\w.-]+(?:/[\w.~-]+)*/?")
 
 
@@ -39,15 +35,14 @@ def configured(config: dict[str, Any]) -> dict[str, Any]:
     sphinx, release = config["sphinx"]["config"], version("hat-score")
     sphinx |= {"release": release, "html_last_updated_fmt": f"%d %B %Y, version {release}"}
     if repository := named("HAT_BOOK_REPOSITORY"):
-        sphinx["html_theme_options"] |= {
+        theme = sphinx["html_theme_options"]
+        theme |= {f"use_{each}_button": True for each in ("repository", "issues", "edit_page")}
+        theme |= {
             "repository_url": repository,
-            "repository_provider": "gitlab" if "gitlab" in repository else "github",
-            "repository_branch": "main",
-            "path_to_docs": "book",
-            **dict.fromkeys([f"use_{b}_button" for b in ("repository", "issues", "edit_page")], True),
-            "launch_buttons": {"notebook_interface": "jupyterlab", **_LAUNCHERS},
             "article_header_end": ["article-header-buttons.html"],
         }
+        theme["launch_buttons"]["binderhub_url"] = "https://mybinder.org"
+        theme["launch_buttons"]["colab_url"] = "https://colab.research.google.com"
     if address := named("HAT_BOOK_ADDRESS"):
         config["html"]["baseurl"] = sphinx["html_baseurl"] = f"{address}/"
     return config

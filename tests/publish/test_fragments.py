@@ -146,7 +146,8 @@ def test_a_publisher_names_the_addresses(tmp_path, monkeypatch):
     plain = address.configured(copy.deepcopy(config))
     # The options of the theme stand for those of Jupyter Book, which it does not read beside them.
     options = plain["sphinx"]["config"]["html_theme_options"]
-    assert "launch_buttons" not in options and plain["html"]["baseurl"] == ""
+    assert not options["repository_url"] and plain["html"]["baseurl"] == ""
+    assert "colab_url" not in options["launch_buttons"]
     monkeypatch.setenv("HAT_BOOK_REPOSITORY", "https://example.org/a/b")
     monkeypatch.setenv("HAT_BOOK_ADDRESS", "https://example.org/book/")
     named = address.configured(config)
