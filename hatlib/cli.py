@@ -32,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Measure cross-lingual transfer: run the analyses of the book, on its data or on yours.",
+    epilog="hat COMMAND -h has examples. hat book builds the book and says where it is.",
 )
 
 _PLAIN = ("csv", "json")  # have no place for the meaning of the flags, which are then messages

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
@@ -39,7 +41,8 @@ def command(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command of a function: its parameters are the options, `options.toml` has their words.
 
-    A parameter that is a dataclass stands for the options that are its fields.
+    A parameter that is a dataclass stands for the options that are its fields. Every command can be
+    `--quiet`.
     """
     words = _WORDS["shared"] | _WORDS.get(name, {})
     epilog = _WORDS["epilogs"].get(name)
@@ -64,10 +67,15 @@ def command(
             else:
                 options.append(option(each.name, hints[each.name], each.default))
 
+        own = "quiet" in {each.name for each in options}
+        options += [] if own else [option("quiet", bool, False)]
+
         def call(**values: Any) -> None:
+            silent = not own and values.pop("quiet")
             for each, kind in several.items():
                 values[each] = kind(**{f.name: values.pop(f.name) for f in fields(kind)})
-            function(**values)
+            with contextlib.redirect_stderr(io.StringIO()) if silent else contextlib.nullcontext():
+                function(**values)  # what it raises is said all the same
 
         call.__doc__ = function.__doc__
         call.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
