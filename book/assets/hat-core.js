@@ -7,7 +7,7 @@ function hatCore() {
   var GRID_POINTS = 41, EM_STEPS = [40, 1500], MIN_ITEMS = 10, CLEAR_OF_CHANCE = 2, SURELY_WRONG = 0.2, SUPPORTED = 0.7;
   var SLICES = 5, ENOUGH_ITEMS = 10, GAP = 2, KNOTS = 12, SMOOTHNESS = 0.3;
   var TERMS = 5, SOFT = 0.02, TINY = 1e-3, SHIFT_SD = 2, SLOPE_SD = 0.5, BEND_SD = 0.35;
-  var COMMON_SD = [3, 1, 0.7], DECAY = 0.6, PRIOR_MODELS = 3, STEPS = 25, EVIDENCE = 4;
+  var COMMON_SD = [3, 1, 0.7], DECAY = 0.6, PRIOR_MODELS = 3, STEPS = 25, EVIDENCE = 4, MANY_SHAPES = 10, FAR = 2;
   var NEARBY = 0.85, REPEATED = 0.03, ENOUGH_TO_SEE = 5, DISAGREE = 2, UNLIKELY = 3, CHECKS = 40, UNREAD = 0.1, MIN_MODELS = 5;
   var SOME_ITEMS = 400, SOME_MODELS = 20, FIT_STEPS = 30, WORTH = 3, MUCH_LIKELIER = 8, LOW = 0.35, LEVELS = [0, 0.1, 0.2, 0.25, 1 / 3, 0.5];
   var NOT_HERE = "not scored here";
@@ -745,7 +745,7 @@ function hatCore() {
         factor[t] = (within + 0.01) / (possible + 0.02);
       }
       return { parameters: zeros(nT * P), means: means, factor: factor, weight: zeros(nT * nC), jacobian: zeros(nT * nC * P),
-        information: [], covariance: [], f: zeros(nT * nG), expected: zeros(nT * nC) };
+        information: [], covariance: [], precision: [], close: zeros(nT).fill(1), f: zeros(nT * nG), expected: zeros(nT * nC) };
     });
     function values(parameters, t, out) {
       for (g = 0; g < nG; g++) {
@@ -761,10 +761,10 @@ function hatCore() {
     for (var step = 0; step < STEPS; step++) {
       var largest = 0;
       for (t = 0; t < nT; t++) {
-        var precision = spread[t].map(function (x) { return 1 / (x * x); });
         var known = zeros(P * P), pull = zeros(P), wants = [];
         for (m = 0; m < nM; m++) {
           var fit = fits[m], model = data.models[m], post = posteriors[m];
+          var precision = fit.precision[t] = spread[t].map(function (x, j) { return (j ? fit.close[t] : 1) / (x * x); });
           var information = zeros(P * P), want = zeros(P);
           values(fit.parameters, t, s);
           for (c = 0; c < nC; c++) {
@@ -812,7 +812,7 @@ function hatCore() {
           var most = 0;
           for (p = 0; p < P; p++) {
             var next = 0;
-            for (q = 0; q < P; q++) next += fits[m].covariance[t][p * P + q] * (wants[m][q] + precision[q] * common[t][q]);
+            for (q = 0; q < P; q++) next += fits[m].covariance[t][p * P + q] * (wants[m][q] + fits[m].precision[t][q] * common[t][q]);
             change[m * P + p] = next - fits[m].parameters[t * P + p];
             most = Math.max(most, Math.abs(change[m * P + p]));
           }
@@ -823,9 +823,15 @@ function hatCore() {
         if (nM > 1 && step >= EVIDENCE) {
           var slopes = PRIOR_MODELS * SLOPE_SD * SLOPE_SD, bend = PRIOR_MODELS * BEND_SD * BEND_SD;
           for (m = 0; m < nM; m++) {
+            var seconds = zeros(P), far = 0;
             for (p = 1; p < P; p++) {
               var own = fits[m].parameters[t * P + p] - common[t][p];
-              var second = own * own + fits[m].covariance[t][p * P + p];
+              seconds[p] = own * own + fits[m].covariance[t][p * P + p];
+              far += seconds[p] / (spread[t][p] * spread[t][p]) / (P - 1);
+            }
+            if (nM >= MANY_SHAPES) fits[m].close[t] = Math.min(1, FAR / far);
+            for (p = 1; p < P; p++) {
+              var second = seconds[p] * fits[m].close[t];
               if (p === 1) slopes += second; else bend += second / (bends[p - 2] * bends[p - 2]) / (P - 2);
             }
           }
@@ -836,12 +842,13 @@ function hatCore() {
       if (largest < 1e-7) break;
     }
     fits.forEach(function (fit) {
+      fit.spread = spread.map(function (own, t) { return own.map(function (x, j) { return j ? x / Math.sqrt(fit.close[t]) : x; }); });
       for (t = 0; t < nT; t++) {
         values(fit.parameters, t, s);
         for (g = 0; g < nG; g++) fit.f[t * nG + g] = chance + (1 - chance) * s[g] + below[t * nG + g];
       }
     });
-    return { fits: fits, spread: spread, commonCovariance: commonCovariance, commonSd: commonSd, values: values, below: below };
+    return { fits: fits, commonCovariance: commonCovariance, commonSd: commonSd, values: values, below: below };
   }
 
   function directBasis(grid) {
@@ -1165,7 +1172,7 @@ function hatCore() {
             var pushed = (redrawn[t * nC + c] - expected) * items[t * nC + c] * one.weight[t * nC + c];
             for (p = 0; p < P; p++) evidence[t * P + p] += pushed * one.jacobian[(t * nC + c) * P + p];
           }
-          for (p = 0; p < P; p++) truth[t * P + p] = commonDraw[t * P + p] + own[p] * fit.spread[t][p];
+          for (p = 0; p < P; p++) truth[t * P + p] = commonDraw[t * P + p] + own[p] * one.spread[t][p];
         }
         // What shrinkage leaves unknown: a draw from the prior minus its own shrunken fit.
         var shrunk = zeros(nT * P);
@@ -1177,7 +1184,7 @@ function hatCore() {
           }
           for (p = 0; p < P; p++) {
             for (q = 0; q < P; q++) shrunk[t * P + p] += one.covariance[t][p * P + q] * left[q];
-            pulls[t * P + p] += shrunk[t * P + p] / (fit.spread[t][p] * fit.spread[t][p]);
+            pulls[t * P + p] += shrunk[t * P + p] / (one.spread[t][p] * one.spread[t][p]);
           }
         }
         scores.push(shrunk);
@@ -1190,7 +1197,7 @@ function hatCore() {
           for (t = 0; t < nT; t++) {
             for (p = 0; p < P; p++) {
               var back = 0;
-              for (var k = 0; k < P; k++) back += fit.fits[m].covariance[t][p * P + k] * centre[t * P + k] / (fit.spread[t][k] * fit.spread[t][k]);
+              for (var k = 0; k < P; k++) back += fit.fits[m].covariance[t][p * P + k] * centre[t * P + k] / (fit.fits[m].spread[t][k] * fit.fits[m].spread[t][k]);
               parameters[t * P + p] = fit.fits[m].parameters[t * P + p] + truths[m][t * P + p] + scores[m][t * P + p] + back;
             }
             fit.values(parameters, t, s);

@@ -125,9 +125,6 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
             note(Remark.PROMPTING_LEFT_OUT, promptings=len(names), models=models)
         elif len(names) > 1:
             note(Remark.PROMPTINGS_ADDED, method="self")
-        usual = int(np.median(trials[trials >= 2]))
-        if 2 < usual < FEW_ANSWERS:  # two are flagged
-            note(Remark.FEW_ANSWERS, answers=usual, needed=FEW_ANSWERS)
         correlation = settings.correlation
         if correlation:
             note(Remark.CORRELATION_GIVEN, correlation=correlation)
@@ -135,6 +132,10 @@ def choose(counts: Counts, settings: Settings) -> tuple[Counts, Settings, list[N
             within, correlation, _ = _correlation(_pairs(counts), one_out is not None)
             if np.isfinite(within):
                 note(Remark.CORRELATION_FOUND, within=within, correlation=correlation)
+        usual = int(np.median(trials[trials >= 2]))
+        worth = usual / (1 + (usual - 1) * (correlation or 0))
+        if usual > 2 and worth < FEW_ANSWERS:  # two are flagged
+            note(Remark.FEW_ANSWERS, answers=usual, worth=worth, needed=FEW_ANSWERS)
         settings = replace(settings, one_out=one_out, correlation=correlation or 0.0)
     if isinstance(settings.reference, Standard):
         note(Remark.STANDARD, origin=settings.reference.origin)

@@ -220,6 +220,13 @@ DECAY = 0.6
 PRIOR_MODELS = 3.0
 """How many models the assumed differences count as, against those that the data show."""
 
+MANY_SHAPES = 10
+"""So many models show what shapes are usual."""
+
+FAR = 2.0
+"""A model whose shape departs from the common one by more, in usual variances, is held to it less
+(Huber 1981, *Robust Statistics*): what no other model shows is not drawn to what they show."""
+
 _STEPS = 25
 _EVIDENCE = 4  # steps before the differences between models are estimated
 
@@ -284,6 +291,12 @@ class Mixed:
     information: Floats  # (n_models, n_targets + 1, n_terms, n_terms)
     common_covariance: Floats  # (n_targets + 1, n_terms, n_terms)
     common_sd: Floats  # (n_terms,); 0 where the common shape is frozen
+    spread: Floats  # (n_models, n_targets + 1, n_terms): that of the shape, larger if far from it
+
+    @property
+    def unlike(self) -> Bools:
+        """Models whose macro profile is held less to the common shape, as it is far from it."""
+        return np.asarray((self.spread > self.shape.spread)[:, 0].any(axis=1))
 
     def values(self, parameters: Floats) -> Floats:
         """*f* on the grid."""
@@ -315,15 +328,15 @@ class Mixed:
         """
         n_models, n_draws, _, n_terms = evidence.shape
         common = rng.standard_normal((n_draws, 1, n_terms)) * self.common_sd
-        found = rng.standard_normal((n_models, n_draws, 1, n_terms)) * self.shape.spread
+        found = rng.standard_normal((n_models, n_draws, 1, n_terms)) * self.spread[:, None]
         found += common  # a draw from the prior
         # Models × targets × draws × terms, so that the small matrices multiply all draws at once.
         truth = found.swapaxes(1, 2)
-        precision = (1 / self.shape.spread**2)[:, None]
+        precision = (1 / self.spread**2)[..., None]
         shrunk = (evidence.swapaxes(1, 2) - truth @ self.information) @ self.covariance
-        centre = shrunk.sum(axis=0) * precision @ self.common_covariance
+        centre = (shrunk * precision.swapaxes(2, 3)).sum(axis=0) @ self.common_covariance
         truth += shrunk
-        truth += (centre * precision) @ self.covariance
+        truth += centre @ (precision * self.covariance)
         truth += self.parameters[:, :, None]
         return found
 
@@ -367,9 +380,9 @@ def _fit_mixed(
     factor = _overdispersion(table)[..., None]
     parameters = np.tile(prior, (n_models, 1, 1))
     posterior, eye = hardness.posterior[:, None], np.eye(n_terms)
-    held = 1 / common_sd**2
+    held, close = 1 / common_sd**2, np.ones((n_models, n_targets, n_terms))
     for step in range(_STEPS):
-        precision = 1 / spread**2
+        precision = close / spread**2
         g = 1 / (1 + np.exp(-(parameters @ basis.T + line)))
         slope = (1 - c) * g * (1 - g)
         expected = ((1 - c) * g + (c + below)) @ hardness.posterior.swapaxes(1, 2)
@@ -379,10 +392,10 @@ def _fit_mixed(
         weighted = (jacobian * (weight * items)[..., None]).swapaxes(2, 3)
         information = weighted @ jacobian
         target = weighted @ (rates - expected)[..., None] + information @ parameters[..., None]
-        covariance = np.linalg.inv(information + precision[:, None, :] * eye)
+        covariance = np.linalg.inv(information + precision[..., None, :] * eye)
         # What the data say of the common part: each model counts as far as it is known.
-        held_back = precision[:, :, None] * covariance * precision[:, None, :]
-        known = eye * precision[:, None, :] - held_back
+        held_back = precision[..., None] * covariance * precision[..., None, :]
+        known = eye * precision[..., None, :] - held_back
         common_covariance = np.linalg.inv(known.sum(axis=0) + np.diag(held))
         pull = (precision[..., None] * (covariance @ target)).sum(axis=0)
         common = (common_covariance @ (pull + (held * prior)[..., None]))[..., 0]
@@ -393,6 +406,10 @@ def _fit_mixed(
         if profile == "adaptive" and start is None and n_models > 1 and step >= _EVIDENCE:
             # One step of EM, with the assumed differences as a few models more.
             second = (parameters - common) ** 2 + np.diagonal(covariance, axis1=2, axis2=3)
+            if n_models >= MANY_SHAPES:
+                far = (second / spread**2)[..., 1:].mean(axis=2)  # shifts differ freely
+                close[..., 1:] = np.minimum(1, FAR / far)[..., None]
+                second *= close
             scaled = (second[..., 2:] / bends**2).mean(axis=2).sum(axis=0)
             models = PRIOR_MODELS + n_models
             slopes = PRIOR_MODELS * SLOPE_SD**2 + second[..., 1].sum(axis=0)
@@ -405,7 +422,7 @@ def _fit_mixed(
     shape = Shape(table.targets, level, common, spread)
     return Mixed(
         profile, c, basis, line, below, parameters, shape, covariance,
-        weight, jacobian, information, common_covariance, common_sd,
+        weight, jacobian, information, common_covariance, common_sd, spread / np.sqrt(close),
     )  # fmt: skip
 
 

@@ -55,9 +55,6 @@ DISAGREE = 2.0
 UNLIKELY = 3.0
 """Standard errors of a difference that make it more than luck."""
 
-MANY_SHAPES = 10
-"""So many models show what shapes are usual."""
-
 CHECKS = 40
 """Redraws of the direct score where the two differ."""
 
@@ -260,7 +257,8 @@ def _score(
             marks[Flag.CHANCE] = every
             numbers = {"told": counts.chance, "likelier": chance.likelier}
             notes.append(Note(Remark.CHANCE, numbers))
-        if (odd := np.any([_unlike(part) for part in found.parts], axis=0)).any():
+        fits = [part.fit for part in found.parts if isinstance(part.fit, Mixed)]
+        if (odd := np.any([fit.unlike for fit in fits], axis=0)).any():
             notes.append(Note(Remark.UNLIKE, {"models": np.array(counts.models)[odd].tolist()}))
         if settings.judge:
             notes.append(Note(Remark.JUDGE, {"judge": settings.judge}))
@@ -544,17 +542,6 @@ def _with_unsure_judge(
         low, high = moved
         values = {name: each + noise * (high[name] - low[name]) for name, each in values.items()}
     return replace(redrawn, values=values)
-
-
-def _unlike(part: Part) -> Bools:
-    """Models whose shape departs from the common one far more than those of the others do."""
-    fit = part.fit
-    if not isinstance(fit, Mixed) or fit.name != "adaptive" or len(fit.parameters) < MANY_SHAPES:
-        return np.zeros(len(part.table.models), dtype=bool)
-    own = (fit.parameters - fit.shape.common)[:, 0, 1:] ** 2  # shifts differ freely
-    known = np.diagonal(fit.covariance[:, 0], axis1=1, axis2=2)[:, 1:]
-    usual = np.maximum(fit.shape.spread[0, 1:] ** 2 - known, (own.sum(axis=0) - own) / len(own))
-    return np.asarray((own > UNLIKELY**2 * usual).any(axis=1))
 
 
 def _disagree(counts: Counts, found: Fitted, scores: BenchmarkScores) -> Bools:

@@ -84,16 +84,20 @@ def _saved(page: Any, form: str) -> Path:
 
 
 def _dataset(case: int) -> tuple[pd.DataFrame, float]:
-    """A set of one to seven models; in the second dozen, each was asked another number of times."""
+    """A set of one to twelve models; in the second dozen, each was asked another number of times."""
     rng = np.random.default_rng(case)
-    n_models, mixed = (1, 2, 4, 7)[case % 4], case >= 12
+    n_models, mixed = (1, 2, 4, 7, 12)[case % 5], case >= 12
     chance = float(rng.choice([0.0, 0.25]))
     n_items, n_trials = int(rng.integers(30, 200)), int(rng.choice([2, 3, 5, 10]))
+    if n_models == 12:  # one is unlike the others
+        n_items, n_trials = 300, 10
     targets = ["de", "sw", "fr"][: 1 + case % 3]
     like: dict[str, Any] = {"n_items": n_items, "targets": targets, "rng": case, "item_spread": 0.1}
     abilities = np.sort(rng.uniform(-2, 3, n_models))
     profiles = list(rng.choice(["shift", "linear", "square", "steep", "flat"], n_models))
-    asked = [(1, 10, 3, 5, 2, 10, 1)[m] if mixed else n_trials for m in range(n_models)]
+    if n_models == 12:
+        profiles[:] = 11 * ["linear"] + ["strong shift"]
+    asked = [(1, 10, 3, 5, 2, 10, 1)[m % 7] if mixed else n_trials for m in range(n_models)]
     sets = [
         hatlib.simulate_answers(
             [abilities[m]], profiles=[profiles[m]], n_trials=asked[m], chance=chance, **like

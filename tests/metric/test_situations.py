@@ -167,6 +167,7 @@ def test_several_samples_of_few_promptings(promptings, samples, same):
     x, y = (rng.binomial(samples, rate) for rate in rates)
     found = score_counts(prompted(x, y, samples), draws=0)
     assert said(found)[Remark.CORRELATION_FOUND]["within"] == pytest.approx(rho, abs=0.05)
+    assert (Remark.FEW_ANSWERS in said(found)) == (promptings == 2)
     assert spread(found, SHIFTED) < 0.1
     # What is told counts more than what is estimated.
     told = score_counts(prompted(x, y, samples), correlation=0.0, draws=0)
