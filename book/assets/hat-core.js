@@ -1107,7 +1107,7 @@ function hatCore() {
     var nClusters = 0, draws = beyond ? 0 : options.draws === undefined ? Math.floor(clip(5e8 / effort, 300, 2000)) : options.draws;
     for (var i = 0; i < table.nItems; i++) nClusters = Math.max(nClusters, table.cluster[i] + 1);
     var hats = data.models.map(function () { return zeros(draws * nT); }), tops = data.models.map(function () { return zeros(draws * nT); });
-    var random = generator(options.seed || 1), picked = zeros(nClusters), P = TERMS;
+    var random = generator(options.seed || 1), picked = zeros(nClusters), kept = [], P = TERMS;
     var items = zeros(nT * nC), sums = zeros(nT * nC), source = zeros(nC), distribution = zeros(nG), posterior = zeros(nC * nG);
     var s = zeros(nG), parameters = zeros(nT * P);
     var plans = data.models.map(function (model) {
@@ -1143,6 +1143,7 @@ function hatCore() {
     function directRedrawn(rates, t) { return directCurve(items.subarray(t * nC, (t + 1) * nC), rates.subarray(t * nC, (t + 1) * nC), posterior); }
     for (b = 0; b < draws; b++) {
       pick();
+      if (b < CHECKS) kept.push(picked.slice());
       var scores = [], truths = [], commonDraw = null, pulls = null;
       if (!lone) {
         commonDraw = zeros(nT * P);
@@ -1210,28 +1211,28 @@ function hatCore() {
       if (b % 50 === 0) tell(b / draws);
     }
 
-    /* Where what is borrowed from other models moves a score by more than it can vary (Hausman 1978). */
+    /* Where what is borrowed from other models moves a score by more than it can vary. */
     function disagreements() {
       var suspects = [], gap, se, own = [];
       if (lone || !draws || nM > 200) return new Set();
       for (m = 0; m < nM; m++) {
         for (t = 0; t < nT; t++) {
           gap = Math.abs(directHat(m, t) - hatOf(curves[m], t * nG)); se = deviation(hats[m], t);
-          if (gap > DISAGREE * se) suspects.push({ m: m, t: t, gap: gap, se: se, draws: [] });
+          if (gap > DISAGREE * se) suspects.push({ m: m, t: t, gap: gap, draws: [] });
         }
       }
-      for (b = 0; suspects.length && b < CHECKS; b++) {
-        pick();
+      for (b = 0; suspects.length && b < kept.length; b++) {
+        picked.set(kept[b]);
         var before = -1, rates;
         suspects.forEach(function (each) {
           if (each.m !== before) { before = each.m; rates = tally(each.m); }
-          each.draws.push(hatOf(directRedrawn(rates, each.t), 0));
+          each.draws.push(hatOf(directRedrawn(rates, each.t), 0) - hats[each.m][b * nT + each.t]);
         });
       }
       suspects.forEach(function (each) {
-        var mean = each.draws.reduce(function (x, y) { return x + y; }, 0) / CHECKS;
-        var variance = each.draws.reduce(function (x, y) { return x + (y - mean) * (y - mean); }, 0) / (CHECKS - 1);
-        if (each.gap > UNLIKELY * Math.sqrt(Math.max(variance - each.se * each.se, 0))) own.push(each.m * nT + each.t);
+        var mean = each.draws.reduce(function (x, y) { return x + y; }, 0) / kept.length;
+        var variance = each.draws.reduce(function (x, y) { return x + (y - mean) * (y - mean); }, 0) / (kept.length - 1);
+        if (each.gap > UNLIKELY * Math.sqrt(variance)) own.push(each.m * nT + each.t);
       });
       return new Set(own);
     }

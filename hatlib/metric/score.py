@@ -56,7 +56,7 @@ UNLIKELY = 3.0
 """Standard errors of a difference that make it more than luck."""
 
 CHECKS = 40
-"""Redraws of the direct score where the two differ."""
+"""Redraws of both where they do."""
 
 MIN_STRATUM = 20
 """Smaller strata are put together."""
@@ -555,13 +555,13 @@ def _disagree(counts: Counts, found: Fitted, scores: BenchmarkScores) -> Bools:
         suspect = np.asarray(gap > DISAGREE * scores.se)
         if not suspect.any():
             return suspect
-        # What the direct score varies by beyond the adaptive one (Hausman 1978).
+        # What the difference itself varies by, as both are redrawn with the same items.
         fits = (replace(p.fit, wanted=suspect) for p in alone if isinstance(p.fit, Alone))
         parts = tuple(replace(p, fit=fit) for p, fit in zip(alone, fits, strict=True))
         direct = replace(found, parts=parts)
-        again = redraw(counts, direct, CHECKS, np.random.default_rng(0)).values["hat"]
-        more = np.sqrt(np.maximum(again.std(axis=0, ddof=1) ** 2 - scores.se**2, 0))
-        return suspect & (gap > UNLIKELY * more)
+        each = (redraw(counts, fit, CHECKS, np.random.default_rng(0)) for fit in (found, direct))
+        borrowed, own = (redrawn.values["hat"] for redrawn in each)
+        return suspect & (gap > UNLIKELY * (own - borrowed).std(axis=0, ddof=1))
 
 
 def _with_other_hardness(
