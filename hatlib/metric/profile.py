@@ -293,11 +293,6 @@ class Mixed:
     common_sd: Floats  # (n_terms,); 0 where the common shape is frozen
     spread: Floats  # (n_models, n_targets + 1, n_terms): that of the shape, larger if far from it
 
-    @property
-    def unlike(self) -> Bools:
-        """Models whose macro profile is held less to the common shape, as it is far from it."""
-        return np.asarray((self.spread > self.shape.spread)[:, 0].any(axis=1))
-
     def values(self, parameters: Floats) -> Floats:
         """*f* on the grid."""
         f = parameters @ self.basis.T

@@ -258,7 +258,7 @@ def _score(
             numbers = {"told": counts.chance, "likelier": chance.likelier}
             notes.append(Note(Remark.CHANCE, numbers))
         fits = [part.fit for part in found.parts if isinstance(part.fit, Mixed)]
-        if (odd := np.any([fit.unlike for fit in fits], axis=0)).any():
+        if (odd := np.any([(x.spread > x.shape.spread)[:, 0, 1] for x in fits], axis=0)).any():
             notes.append(Note(Remark.UNLIKE, {"models": np.array(counts.models)[odd].tolist()}))
         if settings.judge:
             notes.append(Note(Remark.JUDGE, {"judge": settings.judge}))

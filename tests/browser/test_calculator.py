@@ -84,7 +84,7 @@ def _saved(page: Any, form: str) -> Path:
 
 
 def _dataset(case: int) -> tuple[pd.DataFrame, float]:
-    """A set of one to twelve models; in the second dozen, each was asked another number of times."""
+    """A set of one to twelve models; in the second dozen, asked another number of times each."""
     rng = np.random.default_rng(case)
     n_models, mixed = (1, 2, 4, 7, 12)[case % 5], case >= 12
     chance = float(rng.choice([0.0, 0.25]))
