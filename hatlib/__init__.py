@@ -34,7 +34,7 @@ _PUBLIC = {
     "lines.metrics": ("Metrics", "summarise"),
     "lines.shapes": ("Shapes", "compare_shapes"),
     "logs": ("Imported", "import_logs"),
-    "logs.aggregate": ("Aggregated", "aggregate_trials"),
+    "logs.aggregate": ("aggregate_trials",),
     "metric.answers": ("answer_correlation",),
     "metric.compare": ("Comparisons", "Difference", "compare_all", "compare_models"),
     "metric.judge": ("Judge",),

@@ -432,7 +432,7 @@ def aggregate(
         paths, out=out, columns=columns, benchmark=benchmark, drop=drop, force=force, **limits
     )
     _say(str(found.report))
-    typer.echo(found.path)
+    typer.echo(out)
 
 
 # Scores -----------------------------------------------------------------------------------------

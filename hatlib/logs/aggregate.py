@@ -12,54 +12,22 @@ from __future__ import annotations
 import glob
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from hatlib.data.door import stem
 from hatlib.data.responses import COLUMNS
-from hatlib.data.tables import LoadReport
 from hatlib.data.writing import check_free
 from hatlib.logs.answers import place, unlike
-from hatlib.logs.common import Options, check_output, write_frame
+from hatlib.logs.common import Imported, Options, check_output, write_frame
 from hatlib.logs.languages import Places
 from hatlib.logs.long import Long
 from hatlib.logs.reading import Notes, find_files, refusal
+from hatlib.words import counted
 
 _KEYS = [c for c in COLUMNS if c not in ("n_correct", "n_trials")]
 _COUNTS = ["n_correct", "n_trials"]
-
-
-@dataclass(frozen=True)
-class Aggregated:
-    """Trials added up to item-level responses.
-
-    Attributes
-    ----------
-    n_read : int
-        Trials in the files.
-    n_used : int
-        Trials that count; the others are in `left_out`.
-    n_rows : int
-        Rows of responses that they make.
-    frame : DataFrame
-        `hatlib.data.responses.COLUMNS`, and ``chance_level`` if the trials have it.
-    left_out : mapping of str to int
-        Trials that do not count, by the reason.
-    report : LoadReport
-        What was read, assumed and left out.
-    path : Path or None
-        The file that the responses were written to.
-    """
-
-    n_read: int
-    n_used: int
-    n_rows: int
-    frame: pd.DataFrame
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    report: LoadReport = field(default_factory=LoadReport)
-    path: Path | None = None
 
 
 class _Trials(Long):
@@ -81,7 +49,7 @@ def aggregate_trials(
     memory_limit: str = "700MB",
     threads: int = 1,
     force: bool = False,
-) -> Aggregated:
+) -> Imported:
     r"""Add up raw trials to item-level responses, out of core.
 
     The files have one row a trial with ``model``, ``language``, ``item`` and ``correct`` (1 or 0,
@@ -116,7 +84,8 @@ def aggregate_trials(
 
     Returns
     -------
-    Aggregated
+    Imported
+        Its frame has `hatlib.data.responses.COLUMNS`, and ``chance_level`` if the trials have it.
 
     Raises
     ------
@@ -166,13 +135,11 @@ def aggregate_trials(
         sums["chance_level"] = pd.to_numeric(sums["chance_level"])
     if (sums["benchmark"] == benchmark).all():
         notes.note("assumed", "benchmark", benchmark=benchmark)
-    n_used = int(sums["n_trials"].sum())
-    read = (*notes.read, f"{n_used:,} trials added up to {len(sums):,} rows.")
-    assumed = (*dict.fromkeys(notes.chosen), *notes.assumed)
-    report = LoadReport(read, assumed, tuple(notes.dropped))
+    used = counted(int(sums["n_trials"].sum()), "trial")
+    notes.read.append(f"{used} added up to {counted(len(sums), 'row')}.")
     if target is not None:
         write_frame(sums, target, force)
-    return Aggregated(reader.n_read, n_used, len(sums), sums, reader.left_out, report, target)
+    return Imported(sums, notes, tuple(file.path for file in found.files))
 
 
 def _fitting(path: str | Path) -> Sequence[str | Path]:

@@ -62,7 +62,6 @@ class Long(Format, name="long"):
     threads = 1
 
     def runs(self, found: Found) -> list[Run]:
-        self.n_read, self.left_out = 0, dict[str, int]()
         unknown = [name for name in self.options.columns if name not in SYNONYMS]
         if unknown:
             raise refusal("columns", value=listing(unknown), ours=listing(SYNONYMS, 20))
@@ -129,7 +128,6 @@ class Long(Format, name="long"):
             f"SELECT * EXCLUDE row, count(*) AS count, min(row) AS row FROM ({query}) "
             "GROUP BY ALL ORDER BY min(row)"
         ).df()
-        self.n_read += int(frame["count"].sum())
         frame = frame.drop(columns=[c for c in late if frame[c].isna().all()])
         bad = frame[list(names)].isna().all(axis=1) & (table.kind == "lines")
         one_a_line = "Write one object a line, or all as one array."
@@ -150,7 +148,6 @@ class Long(Format, name="long"):
         value = about.get("value", "")
         told = f"{counted(n, 'row')}: {what}."
         if n and (self.drop or value.lower() in NO_LANGUAGE):
-            self.left_out[what] = self.left_out.get(what, 0) + n
             named = f" (found: {value})" if value else ""
             self.notes.dropped.append(f"{table.name}: {told}{named}")
         elif n:

@@ -72,7 +72,7 @@ def test_every_form_gives_what_pandas_and_load_responses_give(tmp_path, end):
     path, out = table(tmp_path / f"log{end}", frame), tmp_path / "answers.parquet"
     found = aggregate_trials(path, out=out, benchmark="ignored")
     same(found.frame, summed(frame))
-    assert found.n_read == found.n_used == len(frame) and not found.left_out
+    assert found.frame["n_trials"].sum() == len(frame) and not found.report.dropped
     whole, added = hatlib.load_responses(path), hatlib.load_responses(out)
     same(added.frame, whole.frame)
     pd.testing.assert_frame_equal(added.benchmarks, whole.benchmarks)
@@ -148,7 +148,7 @@ def test_rows_that_cannot_be_used(tmp_path):
     found = aggregate_trials(path, drop=True)  # they can be left out, and are counted
     counts = found.frame[["language", "n_correct", "n_trials"]].to_numpy().tolist()
     assert counts == [["de", 1, 1], ["en", 1, 1]]
-    assert (found.n_read, found.n_used, sum(found.left_out.values())) == (16, 2, 14)
+    assert "2 trials added up to 2 rows." in str(found.report)
     assert "neither 1 nor 0" in str(found.report)
     for row, told in (("", "no row"), ("m,en,1,x\n", "neither")):  # nothing is left
         (tmp_path / "log.csv").write_text(f"model,language,item,correct\n{row}")
@@ -185,7 +185,7 @@ def test_hostile_names_are_names(tmp_path, end):
     found = aggregate_trials(path, out=out)
     names = {" ".join(name.split()) for name in HOSTILE}
     assert set(found.frame["model"]) == names == set(found.frame["item"])
-    assert found.n_used == len(frame)
+    assert found.frame["n_trials"].sum() == len(frame)
     assert len(aggregate_trials(folder).frame) == len(frame)
 
 
@@ -225,8 +225,7 @@ def test_any_text_ends_in_a_table_or_an_input_error(tmp_path, lines):
             found = aggregate_trials(path, drop=True, threads=1)
         except InputError:
             continue
-        assert found.n_read == found.n_used + sum(found.left_out.values())
-        assert found.n_used >= 1
+        assert found.frame["n_trials"].min() >= 1
 
 
 def test_options_are_checked(tmp_path):
@@ -248,7 +247,7 @@ def test_more_than_memory_goes_to_the_disk_or_is_said(tmp_path):
     frame = pd.DataFrame({"model": "m", "language": "en", "correct": 1}, index=range(n))
     frame["item"] = [f"a rather long name of an item, as some have: {k}" for k in range(n)]
     path = table(tmp_path / "log.parquet", frame)
-    assert aggregate_trials(path, memory_limit="60MB").n_rows == n
+    assert len(aggregate_trials(path, memory_limit="60MB").frame) == n
     assert "do not fit" in refused(path, memory_limit="2MB")
 
 
@@ -274,7 +273,7 @@ def test_the_lines_of_the_page_give_the_same_on_each_engine(tmp_path, is_dirty):
         exec(lines, names)
         found = names["responses"].to_pandas()
         same(found, expected.frame[found.columns], check_dtype=False)
-        assert names["lost"] == len(frame) - expected.n_used
+        assert names["lost"] == len(frame) - expected.frame["n_trials"].sum()
 
 
 def test_shards_add_up_to_the_scores_of_the_whole(tmp_path):
