@@ -305,7 +305,10 @@
   function takeFile(chosen) {
     if (!chosen) return;
     if (chosen.size > MOST_TEXT) { problems([chosen.name + ": the file is too large for this page. Use `hat score` or, for raw trials, `hat aggregate`."]); return; }
-    chosen.text().then(function (words) { take(words, chosen.name); });
+    chosen.text().then(function (words) {
+      take(words, chosen.name);
+      if (!words.trim()) problems([chosen.name + ": the file is empty: there are no rows. It needs rows."]);
+    });
   }
 
   // Small tables can be edited cell by cell.
@@ -347,12 +350,13 @@
   source.addEventListener("change", run);
   chance.addEventListener("change", run);
   file.addEventListener("change", function () { takeFile(file.files[0]); });
-  find("example").addEventListener("click", function () { take(core.example(), "example.csv"); });
-  find("fewer").addEventListener("click", function () { take(core.example(30), "example.csv"); });
+  function tryOut(items) { chance.value = "0"; take(core.example(items), "example.csv"); } // they do not guess
+  find("example").addEventListener("click", function () { tryOut(); });
+  find("fewer").addEventListener("click", function () { tryOut(30); });
   find("small").addEventListener("click", function () {
     take("model,language,accuracy\nAsh,en,0.62\nAsh,de,0.51\nAsh,sw,0.34\nBirch,en,0.84\nBirch,de,0.77\nBirch,sw,0.60\n", "accuracies.csv");
   });
-  find("clear").addEventListener("click", function () { history.replaceState(null, "", location.pathname + location.search); take("", ""); area.focus(); });
+  find("clear").addEventListener("click", function () { history.replaceState(null, "", location.pathname + location.search); chance.value = ""; take("", ""); area.focus(); });
   ["dragover", "drop"].forEach(function (kind) {
     root.addEventListener(kind, function (event) {
       event.preventDefault();
@@ -365,7 +369,7 @@
   var asked = new URLSearchParams(location.hash.slice(1));
   if (asked.get("data")) {
     chance.value = asked.get("chance") || "";
-    unpack(asked.get("data")).then(function (words) {
+    Promise.resolve(asked.get("data")).then(unpack).then(function (words) {
       if (asked.get("source")) { made("option", source, asked.get("source")).value = asked.get("source"); source.value = asked.get("source"); }
       take(words, "linked.csv");
     }).catch(function () { problems(["the data in the address of this page cannot be read."]); });

@@ -298,6 +298,12 @@ def test_a_link_brings_the_data_and_the_same_scores_back(page: Any, place: Path)
     page.goto(address)
     page.wait_for_function(f"() => /below/.test(({STATE})())")
     assert page.locator("[data-part=results] table").first.inner_text() == before
+    page.goto("about:blank")
+    page.goto(f"{address}!")
+    page.locator("[data-part=problems] li", has_text="cannot be read").wait_for()
+    empty = {"name": "a.csv", "mimeType": "text/csv", "buffer": b" "}
+    page.locator("[data-part=file]").set_input_files(empty)
+    page.locator("[data-part=problems] li", has_text="the file is empty").wait_for()
 
 
 def test_results_can_be_saved_and_used_by_everybody(page: Any) -> None:
