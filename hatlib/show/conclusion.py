@@ -107,20 +107,15 @@ class Conclusion:
         What is said of each, as Markdown.
     briefs : tuple of str
         The texts as other pages quote them: the sentence, its interval and what that rules out.
-    headline : str
-        What stands above several, as Markdown.
     """
 
     verdicts: tuple[Verdict, ...]
     texts: tuple[str, ...]
     briefs: tuple[str, ...]
-    headline: str = ""
 
     def __repr__(self) -> str:
-        if len(self.texts) == 1:
-            return self.texts[0]
-        listed = "\n".join(f"- {text}" for text in self.texts)
-        return f"{self.headline}\n\n{listed}" if self.headline else listed
+        bullet = "- " if len(self.texts) > 1 else ""
+        return "\n".join(f"{bullet}{text}" for text in self.texts)
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
@@ -142,8 +137,7 @@ def conclude(
     verdict : Verdict or sequence of Verdict
         From `hatlib.claims.verdict.decide`; several become a list.
     says : str or sequence of str
-        What it means, in a sentence of plain text; by default the question. Above several, what
-        they mean together, or a list with a sentence for each.
+        What each means, in a sentence of plain text; by default its question.
     **words
         Of `say`.
 
@@ -160,9 +154,7 @@ def conclude(
 (95% interval +0.010 to +0.050). There is a gain; whether it exceeds 0.02 stays open.
     """
     several = (verdict,) if isinstance(verdict, Verdict) else tuple(verdict)
-    together = says if isinstance(says, str) else ""
-    said = [together or v.question if len(several) == 1 else "" for v in several]
-    heads = said if isinstance(says, str) else list(says)
+    heads = [says or v.question for v in several] if isinstance(says, str) else list(says)
     texts, briefs = [], []
     for each, head in zip(several, heads, strict=True):
         opens = f'<span class="hat-grade hat-{each.grade}">{each.grade}</span> '
@@ -171,8 +163,7 @@ def conclude(
         briefs.append(f"{opens}{_brief(each, **words)}" if head else texts[-1])
         if len(several) > 1 and each.answer != "open":
             texts[-1] = briefs[-1]
-    headline = f"**{markdown_text(together)}**" if together and len(several) > 1 else ""
-    return Conclusion(several, tuple(texts), tuple(briefs), headline)
+    return Conclusion(several, tuple(texts), tuple(briefs))
 
 
 def _place(subject: str, head: str) -> str:
