@@ -83,14 +83,14 @@ def doubts(counts: Counts, seen: Chance) -> bool:
 name of a test with 2 options. Add --chance 0.5, or --chance 0 if answers are free (in Python: \
 chance=…).
     """
-    why = "it has the name of a test with"
-    options = options_by_name(counts.benchmark)
+    options, why = options_by_name(counts.benchmark), "it has the name of a test with"
+    level = f"{1 / (options or 1):.3g}"
     if options is None and seen.likelier:
-        why, options = "its answers look like guesses among", round(1 / seen.likelier)
+        options, why = round(1 / seen.likelier), "its answers look like guesses among"
+        level = f"1 / number of options ({1 / options:.3g} fits best)"
     if options:
         unsaid = f"nobody has said the chance level of {counts.benchmark}"
-        free = "or --chance 0 if answers are free (in Python: chance=…)."
-        remedy = f"Add --chance {1 / options:.3g}, {free}"
+        remedy = f"Add --chance {level}, or --chance 0 if answers are free (in Python: chance=…)."
         raise InputError(f"{unsaid}, and {why} {options} options.", remedy)
     return options is None and not seen.free
 
