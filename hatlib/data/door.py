@@ -429,9 +429,9 @@ class Door:
         """Lines of a CSV file that are no rows."""
         found = []
         with contextlib.suppress(duckdb.Error):
-            found = self.connection.execute(
-                "SELECT DISTINCT line, error_type, error_message FROM reject_errors "
-                "WHERE trim(csv_line, ' \t\r\n') <> '' ORDER BY ALL"  # a blank line is no row
+            found = self.connection.execute(  # a blank line is no row
+                "SELECT DISTINCT ON (line) line, error_type, error_message FROM reject_errors "
+                "WHERE trim(csv_line, ' \t\r\n') <> '' ORDER BY line, error_message DESC"
             ).fetchall()
         problems = [
             read_problem(self.table, f"{kind}: {message}", line)

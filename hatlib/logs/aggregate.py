@@ -20,7 +20,7 @@ from hatlib.data.door import stem
 from hatlib.data.responses import COLUMNS
 from hatlib.data.writing import check_free
 from hatlib.logs.answers import place, unlike
-from hatlib.logs.common import Imported, Options, check_output, write_frame
+from hatlib.logs.common import Imported, Options, check_output
 from hatlib.logs.languages import Places
 from hatlib.logs.long import Long
 from hatlib.logs.reading import Notes, find_files, refusal
@@ -137,9 +137,10 @@ def aggregate_trials(
         notes.note("assumed", "benchmark", benchmark=benchmark)
     used = counted(int(sums["n_trials"].sum()), "trial")
     notes.read.append(f"{used} added up to {counted(len(sums), 'row')}.")
+    added = Imported(sums, notes, tuple(file.path for file in found.files))
     if target is not None:
-        write_frame(sums, target, force)
-    return Imported(sums, notes, tuple(file.path for file in found.files))
+        added.write(target, force=force)
+    return added
 
 
 def _fitting(path: str | Path) -> Sequence[str | Path]:

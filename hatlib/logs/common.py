@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -119,22 +119,19 @@ class Imported:
         InputError
             If the file is there and is not to be overwritten, or its name ends otherwise.
         """
+        path = Path(path)
+        check_output(path, force)
         # A column that says nothing would only be read as one more assumption.
-        idle = ["chance_level"] if self.frame["chance_level"].isna().all() else []
-        return write_frame(self.frame.drop(columns=idle), Path(path), force, self.inputs)
-
-
-def write_frame(frame: pd.DataFrame, path: Path, force: bool, inputs: Iterable[Path] = ()) -> Path:
-    """Write a table beside its place and rename it, so that it is whole or not there."""
-    check_output(path, force)
-    with replacing(path, force=force, inputs=inputs) as beside:
-        if path.name.lower().endswith(".parquet"):
-            frame.to_parquet(beside, index=False)
-        else:
-            text = f"{csv_text(frame)}\n".encode()
-            packed = path.name.lower().endswith(".gz")
-            beside.write_bytes(gzip.compress(text, mtime=0) if packed else text)
-    return path
+        idle = [c for c in ("chance_level",) if c in self.frame and self.frame[c].isna().all()]
+        frame = self.frame.drop(columns=idle)
+        with replacing(path, force=force, inputs=self.inputs) as beside:
+            if path.name.lower().endswith(".parquet"):
+                frame.to_parquet(beside, index=False)
+            else:
+                text = f"{csv_text(frame)}\n".encode()
+                packed = path.name.lower().endswith(".gz")
+                beside.write_bytes(gzip.compress(text, mtime=0) if packed else text)
+        return path
 
 
 def check_output(path: Path, force: bool) -> None:

@@ -49,6 +49,8 @@ Wanted = Callable[[str], object]
 #: Called with what is read, how many bytes of it are done, and how many there are.
 Progress = Callable[[str, int, int], None]
 
+#: What macOS, JupyterLab and Excel put beside files.
+_HIDDEN = re.compile(r"(^|/)(\.(?!\.?/)|~\$|__MACOSX/)")
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst")
 _DAMAGED = (
     *(EOFError, OSError, ValueError, RuntimeError, zlib.error, struct.error),
@@ -214,8 +216,8 @@ def find_files(
     others: list[File] = []
     for file in listed:
         is_wanted = file.named or bool(wanted(file.base))
-        about = file.path.stat()
-        if not (is_wanted or beside(file.base)):
+        about, hidden = file.path.stat(), not file.named and _HIDDEN.search(file.relative)
+        if hidden or not (is_wanted or beside(file.base)):
             others.append(file)
         else:
             first = found[is_wanted].setdefault((about.st_dev, about.st_ino), file)
@@ -226,11 +228,11 @@ def find_files(
     if others:
         n, files = counted(len(others), "file"), what.partition(" (")[0]
         program = next(filter(None, map(_program, others[:3])), "")
-        told = {"n": n, "files": files, "program": program}
-        notes.note("dropped", "other-logs" if program else "others", **told)
+        key = "other-logs" if program else "others"
+        notes.note("dropped", key, n=n, files=files, program=program)
     if not found[True] and not notes.problems:
         where = listing(map(clean, paths), 3)
-        remedy = " ".join(notes.dropped) or "The folder or archive is empty."
+        remedy = " ".join(notes.dropped) or "The folder or archive holds none."
         remedy = remedy if where else "Name a file or a folder."
         notes.refuse("nothing", where, files=what, remedy=remedy)
     every = [file for files in found.values() for file in files.values()]
@@ -291,7 +293,8 @@ def _is_pointer(path: Path) -> bool:
 
 def _archived(path: Path, scratch: Path, wanted: Wanted, notes: Notes) -> Iterator[File]:
     """The files wanted in an archive, copied into the scratch folder."""
-    for name, content in members(path, lambda n: wanted(n.rsplit("/", 1)[-1]), notes):
+    shown = lambda n: wanted(n.rsplit("/", 1)[-1]) and not _HIDDEN.search(n)  # noqa: E731
+    for name, content in members(path, shown, notes):
         parts = [part for part in name.split("/") if part not in ("", ".", "..")]
         copied = scratch / f"{len(list(scratch.iterdir()))}{Path(parts[-1]).suffix[:9]}"
         copied.write_bytes(content)

@@ -1,6 +1,7 @@
 """Long tables of any program, in all forms, and their traps."""
 
 import json
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -210,6 +211,16 @@ def test_a_folder_a_language_and_a_file_a_model(tmp_path, named):
     assert len(frame) == 16 and set(frame["n_trials"]) == {1}
     said = refused(tmp_path / "in", **(options | {"language_from": r"x(?P<language>..)x"}))
     assert "--language-from finds nothing in de/alpha" in said
+
+
+def test_what_systems_put_beside_files_is_not_read(tmp_path):
+    rows = [{"item": i, "correct": 1} for i in range(4)]
+    for name in ("de.jsonl", ".ipynb_checkpoints/de-checkpoint.jsonl", "__MACOSX/._de.jsonl"):
+        write_lines(tmp_path / "logs" / name, rows)
+    (tmp_path / "logs" / "~$a.xlsx").write_bytes(b"\0")
+    shutil.make_archive(str(tmp_path / "logs"), "zip", tmp_path / "logs")
+    for path in (tmp_path / "logs", tmp_path / "logs.zip"):
+        assert counts(read(path, **DE)) == [["de", str(i), 1, 1] for i in range(4)]
 
 
 def test_a_column_of_tasks(tmp_path):
