@@ -111,14 +111,14 @@
     return Boolean(y && y.type === "nominal") || (part.layer || []).some(named);
   }
 
-  // Widths and columns for a page this wide. `less` is what the last try was too wide, `columns` are of the legend.
-  function fit(spec, width, less, columns) {
+  // Widths and columns for a page this wide. `less` is what the last try was too wide, `keys` stand side by side in the legend.
+  function fit(spec, width, less, keys) {
     var wish = (spec.usermeta && spec.usermeta.hat) || {};
     var narrow = width < 480;
     var config = spec.config;
     config.font = getComputedStyle(document.body).fontFamily || config.font;
     if (config.legend) {
-      config.legend.columns = columns;
+      config.legend.columns = keys;
       if (narrow) config.legend.labelLimit = 120;
     }
     if (narrow) slant(spec);
@@ -128,7 +128,6 @@
     if (wish.layout === "facet") {
       var columns = Math.max(1, Math.min(wish.columns, Math.floor((width + 20) / 300)));
       if (wish.columns === 3) columns = width >= 720 ? 3 : 1;
-      if (wish.rows && narrow) columns = 1;
       spec.columns = columns;
       spec.spec.width = Math.floor((width - 60) / columns - (columns > 1 ? 30 : 0) - less / columns);
       if (config.header) config.header.labelLimit = spec.spec.width;
@@ -139,15 +138,6 @@
         });
       }
       wrapTitles(spec, "x", spec.spec.width);
-    } else if (wish.layout === "stack") {
-      (spec.vconcat || spec.hconcat || []).forEach(function (view) {
-        view.width = Math.floor(Math.min(width, 820) - 70 - less);
-        wrapTitles(view, "x", view.width);
-      });
-      if (spec.hconcat) { spec.vconcat = spec.hconcat; delete spec.hconcat; }
-    } else if (wish.layout === "rows") {
-      spec.width = Math.floor(Math.min(width, 820) - (narrow ? 175 : 200) - less);
-      wrapTitles(spec, "x", spec.width);
     } else {
       spec.width = Math.min(width, 820);
       wrapTitles(spec, "x", spec.width - (narrow && named(spec) ? 190 : 60));

@@ -98,7 +98,7 @@ def figure(
     Parameters
     ----------
     chart : altair chart
-        A plain or layered chart, a facet or a concatenation. Field names must be fixed; text from
+        A plain or layered chart, or a facet. Field names must be fixed; text from
         data may only be a value.
     name : str
         Slug, unique on its page; the id of the figure and its permalink.
@@ -131,16 +131,14 @@ def figure(
         return Notice("There is nothing to draw: no row has the values that it takes.")
     if columns:
         rows = rows[list(columns)]
-    kind = type(chart).__name__
-    layout = {"FacetChart": "facet", "VConcatChart": "stack", "HConcatChart": "stack"}
-    wish: dict[str, Any] = {"layout": layout.get(kind, "single"), "columns": 2, "rows": False}
-    if wish["layout"] == "single":
-        chart = chart.properties(autosize={"type": "fit-x", "contains": "padding"})
-        if not isinstance(chart.to_dict().get("width"), int | float):
-            chart = chart.properties(width=WIDTH)
-    if wish["layout"] == "facet":
-        wish["columns"] = chart.to_dict().get("columns", 2)
-    chart = chart.configure(**_LOOK).properties(usermeta={"hat": wish | {"margin": 0}})
+    spec = chart.to_dict()
+    wish: dict[str, Any] = {"layout": "facet" if "facet" in spec else "single"}
+    if "facet" in spec:
+        wish["columns"] = spec.get("columns", 2)
+    else:
+        fit = {"type": "fit-x", "contains": "padding"}
+        chart = chart.properties(autosize=fit, width=spec.get("width", WIDTH))
+    chart = chart.configure(**_LOOK).properties(usermeta={"hat": wish})
     return Figure(slug(name), chart, caption, alt, rows.reset_index(drop=True))
 
 
