@@ -65,4 +65,5 @@
   reach();
   window.addEventListener("load", reach);
   window.addEventListener("resize", reach);
+  document.addEventListener("toggle", reach, true);  // a fold that opens has its width only then
 })();

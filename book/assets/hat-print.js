@@ -4,6 +4,7 @@
   document.documentElement.dataset.theme = 'light';
   document.querySelectorAll('.tag_exercise details, details.sd-dropdown').forEach(answer => { answer.open = true; });
   document.querySelectorAll('img[loading]').forEach(image => { image.loading = 'eager'; });
+  document.querySelectorAll('.hat-slide').forEach(slide => { slide.style.breakAfter = 'auto'; });
   const list = document.createElement('ol');
   document.querySelectorAll('.bd-article span[id^="document-"]').forEach(place => {
     const chapter = place.nextElementSibling, link = document.createElement('a');
