@@ -448,6 +448,21 @@ def test_a_profile_unlike_the_others_is_said():
     assert named[1::2].count([]) >= 7
 
 
+def test_little_is_borrowed_for_a_profile_unlike_the_others(monkeypatch):
+    truth, errors = 2 * special.expit(special.logit(H) - 3).mean(), []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        at = logits(rng, 400, np.linspace(-1.5, 2, 20))
+        p, odd = special.expit(at), np.arange(20)[:, None] == 19
+        given = answered(rng, p, np.where(odd, special.expit(at - 3), 0.7 * p))
+        for far in (2.0, np.inf):
+            monkeypatch.setattr("hatlib.metric.profile.FAR", far)
+            errors.append(score_counts(given, draws=0).hat[[0, 19], 0] - (0.7, truth))
+    less, usual = np.array(errors[::2]), np.array(errors[1::2])
+    assert abs(less[:, 1].mean()) < 0.75 * abs(usual[:, 1].mean())
+    assert np.abs(less[:, 0] - usual[:, 0]).max() < 0.02
+
+
 def test_two_domains_are_compared_within_each():
     rng = np.random.default_rng(15)
     domain = np.arange(600) % 2
