@@ -1337,7 +1337,7 @@ function hatCore() {
     return chance > 0 && wrong > Math.max((mean - chance) / (1 - chance), SURELY_WRONG);
   }
 
-  /* Targets that hardly go together with the source, item by item; the mean if more than a few do not. */
+  /* Targets that hardly go together with the source, item by item; the mean if one does not. */
   function unrelated(table, data, distributions, grid, chance, s0) {
     var nI = table.nItems, nL = table.languages.length, apart = [];
     for (var t = 0; t < data.nT; t++) {
@@ -1375,7 +1375,7 @@ function hatCore() {
       var covariance = sum / items, error = Math.sqrt((squares / items - covariance * covariance) / items), least = expected / several / 2 - 2 * error;
       apart.push(most > ENOUGH_TO_SEE && least > 0 && covariance < Math.min(2 * error, least));
     }
-    apart[0] = apart[0] || apart.slice(1).filter(Boolean).length / (data.nT - 1) > 0.1;
+    apart[0] = apart.some(Boolean);
     return apart;
   }
 

@@ -35,9 +35,6 @@ UNREAD = 0.10
 UNRELATED = 0.5
 """Source and target must go together by clearly less than this share of what is expected."""
 
-FEW_LANGUAGES = 0.1
-"""Up to this share of the target languages may be flawed without a flag on the mean."""
-
 
 def support(found: Fitted) -> tuple[Floats, Floats, Bools]:
     """Share of the reference with items, the items that count, and where a score is extrapolated.
@@ -153,7 +150,7 @@ def _unrelated(found: Fitted, counts: Counts, rates: Floats, mean: Floats) -> Bo
 
     If transfer fell in proportion to hardness, their covariance would be the variance of hardness,
     times the ratio of the accuracies above chance. All models have the same items. The mean over
-    targets is among them if more than a few targets are.
+    targets is among them if one of these is.
     """
     known = np.isfinite(rates) & ~found.withheld[..., None]
     source = np.where(known, sufficient.source_rates(counts)[:, None], np.nan)
@@ -168,5 +165,5 @@ def _unrelated(found: Fitted, counts: Counts, rates: Floats, mean: Floats) -> Bo
     slope = np.where(known.any(axis=2), (mean - counts.chance) * spread[:, None], np.nan)
     least = UNRELATED * mean_over(slope, axis=0) - 2 * error
     apart = (vary > ENOUGH_TO_SEE) & (least > 0) & (covariance < np.minimum(2 * error, least))
-    apart[0] |= apart[1:].mean() > FEW_LANGUAGES
+    apart[0] |= apart[1:].any()
     return np.asarray(apart)

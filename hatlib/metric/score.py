@@ -585,7 +585,7 @@ def _with_other_hardness(
     if settings.draws:
         share = [np.interp(seen, INTERACTIONS, row) for row in np.eye(len(INTERACTIONS))]
         there = np.tensordot(share, list(sensitivity.values()), 1)
-        differ = (np.abs(there - scores.hat) > scores.se) | (seen >= max(INTERACTIONS))
+        differ = (np.abs(there - scores.hat) > scores.se) | (seen >= INTERACTIONS[1])
         differ &= np.isfinite(scores.hat)
         scores = replace(scores, marks={**scores.marks, Flag.OTHER_HARDNESS: differ})
     return replace(scores, sensitivity=sensitivity)
