@@ -34,15 +34,9 @@ class Problem:
     value: str = ""
 
     def __str__(self) -> str:
-        place = ", ".join(
-            part
-            for part in (
-                self.file,
-                f"line {self.row}" if self.row is not None else "",
-                f"column {self.column}" if self.column else "",
-            )
-            if part
-        )
+        line = f"line {self.row}" if self.row is not None else ""
+        column = f"column {self.column}" if self.column else ""
+        place = ", ".join(filter(None, (self.file, line, column)))
         text = f"{place}: {self.what}" if place else self.what
         if self.value:
             text += f" (found: {_shorten(self.value)})"

@@ -123,13 +123,10 @@ def _answer(groups: pd.DataFrame, mean: Estimate, importance: Floats) -> dict[st
     """The mean over groups, and the mean changes of the accuracies over the same groups."""
     told = groups["estimate"].notna().to_numpy()
     told = told if told.any() else ~told
-    gains = {
-        gain: float(np.average(groups.loc[told, gain], weights=importance[told]))
-        if told.any()
-        else np.nan
-        for gain in _GAINS.values()
-    }
-    return {**vars(mean), "n_groups": len(groups), **gains, "reason": ""}
+    gains = groups.loc[told, list(_GAINS.values())].to_numpy(dtype=float)
+    means = np.average(gains, axis=0, weights=importance[told]) if len(gains) else [np.nan] * 4
+    gains_of = dict(zip(_GAINS.values(), map(float, means), strict=True))
+    return {**vars(mean), "n_groups": len(groups), **gains_of, "reason": ""}
 
 
 def _why_not(rows: pd.DataFrame, nothing: str) -> str:
@@ -199,19 +196,13 @@ def on_line(
         thinks = (part["reasoning"] != "none").astype(float)
         held = {"size": part[size].astype(float).map(np.log2), "date": placing.years(part),
                 "thinking": thinks.mask(part["reasoning"] == placing.UNKNOWN)}  # fmt: skip
+        defines = (part[size] >= threshold).to_numpy() if question == "small" else None
+        rng = resample.seed_of(seed, name)
         line = distance.off_line(
-            part,
-            defines=(part[size] >= threshold).to_numpy() if question == "small" else None,
-            control=held.get(question),
-            scale=scale,
-            draws=draws,
-            rng=resample.seed_of(seed, name),
+            part, defines=defines, control=held.get(question), scale=scale, draws=draws, rng=rng
         )
-        runs = line.runs.assign(
-            at=np.arange(len(part)),
-            y=line.runs["effective_transfer"],
-            left_out=line.runs["unfit"],
-        )
+        y, unfit = line.runs["effective_transfer"], line.runs["unfit"]
+        runs = line.runs.assign(at=np.arange(len(part)), y=y, left_out=unfit)
         if question == "date":
             dated = runs["release_date"].notna()
             rows = runs.assign(x=placing.years(runs), group=runs["lineage"].where(dated, ""))
@@ -245,13 +236,8 @@ def _answer_on_line(rows: pd.DataFrame, line: distance.OffLine, question: Questi
     groups["n_left_out"] = groups["group"].map(unfit).fillna(0).astype(int)
     importance = slopes.spread if question == "date" else np.ones(len(groups))
     first = used.drop_duplicates("group").set_index("group")["at"][list(slopes.groups)]
-    mean = over_lineages(
-        groups["estimate"].to_numpy(),
-        draws,
-        line.weights[:, first],
-        groups["lineage"].tolist(),
-        importance,
-    )
+    estimates, lineages = groups["estimate"].to_numpy(), groups["lineage"].tolist()
+    mean = over_lineages(estimates, draws, line.weights[:, first], lineages, importance)
     about = {"set": line.runs["set"].iloc[0], "set_name": line.runs["set_name"].iloc[0]}
     answer = about | _answer(groups, mean, importance) | {"n": int(used["y"].notna().sum())}
     if np.isnan(answer["estimate"]):

@@ -27,8 +27,6 @@ class ItemSets:
 
     Attributes
     ----------
-    responses : Responses
-        The item-level responses.
     scores : HatScores
         Scores of all datasets that the chosen method fits.
     reasons : mapping of str to str

@@ -71,14 +71,7 @@ def _printed_twice(tables: Tables) -> pd.DataFrame:
         n=("source", "nunique"),
         spread=("accuracy", lambda printed: printed.max() - printed.min()),
     )
-    runs = (
-        found.query("n > 1")
-        .reset_index()
-        .groupby(run, as_index=False)
-        .agg(
-            sources=("sources", "first"),
-            languages=("language", "nunique"),
-            largest=("spread", "max"),
-        )
-    )
+    twice = found.query("n > 1").reset_index().groupby(run, as_index=False)
+    told = {"sources": ("sources", "first"), "languages": ("language", "nunique")}
+    runs = twice.agg(**told, largest=("spread", "max"))
     return runs.merge(tables.models[["model", "display_name"]], on="model")

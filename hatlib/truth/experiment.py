@@ -104,15 +104,11 @@ class Design:
         # Without strata there is one part: all items.
         parts = self.strata or ({"profile": self.profiles, "ability": 0.0},)
         options["n_items"] //= len(parts)
-        made = [
-            simulate_answers(
-                np.add(self.abilities, part["ability"]),
-                profiles=_profiles(part["profile"], self.abilities),
-                rng=rng,
-                **options,
-            )
-            for part in parts
-        ]
+        made = []
+        for part in parts:
+            profiles = _profiles(part["profile"], self.abilities)
+            able = np.add(self.abilities, part["ability"])
+            made.append(simulate_answers(able, profiles=profiles, rng=rng, **options))
         names = [f"domain {k + 1}" for k in range(len(parts))]
         frame = pd.concat(dict(zip(names, (each.responses.frame for each in made), strict=True)))
         frame = frame.reset_index(0, names="stratum").reset_index(drop=True)
@@ -279,9 +275,8 @@ def _scored(
     except InputError as error:
         found = found.assign(flag="refused", refused=error.problems[0].what)
         return found.reindex(columns=[*found, "score", "low", "high", "source_accuracy"])
-    found["remarks"] = "; ".join(
-        sorted({str(n.remark) for b in scores.benchmarks for n in b.notes})
-    )
+    remarks = {str(n.remark) for b in scores.benchmarks for n in b.notes}
+    found["remarks"] = "; ".join(sorted(remarks))
     columns = ["model", "hat", "low", "high", "flag", "source_accuracy", *TRADITIONAL]
     found = found.merge(scores.macro()[columns], on="model", how="left")
     return found.rename(columns={"hat": "score"})
@@ -308,12 +303,8 @@ def judge(frame: pd.DataFrame) -> pd.DataFrame:
         ``flagged``, ``scored`` and ``refused``, shares; ``remarks`` of at least half of the
         replications; ``replications``.
     """
-    return pd.DataFrame(
-        [
-            {"estimator": name, **_judged(part)}
-            for name, part in frame.groupby("estimator", sort=False)
-        ]
-    )
+    each = frame.groupby("estimator", sort=False)
+    return pd.DataFrame([{"estimator": name, **_judged(part)} for name, part in each])
 
 
 def _judged(part: pd.DataFrame) -> dict[str, Any]:
@@ -362,9 +353,8 @@ def _held_out_range(part: pd.DataFrame) -> tuple[float, float]:
     found = [(np.nan, np.nan)]
     for _, shape in part.groupby("shape"):
         half = shape["replication"] % 2
-        first, second = (
-            shape[half == k].pivot_table("error", "replication", "model") for k in (0, 1)
-        )
+        halves = (shape[half == k] for k in (0, 1))
+        first, second = (each.pivot_table("error", "replication", "model") for each in halves)
         both = first.columns.intersection(second.columns)
         if len(both):
             gaps: list[Any] = [
