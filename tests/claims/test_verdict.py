@@ -101,7 +101,8 @@ def test_a_page_hands_its_verdicts_on():
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=[output])])
     nb = nbformat.reads(nbformat.writes(nb), as_version=4)
     (record,) = show.read_verdicts(nb)
-    assert record == json.loads(json.dumps(found.as_record())) | {"text": shown.texts[0]}
+    said = {"text": shown.texts[0], "brief": shown.briefs[0]}
+    assert record == json.loads(json.dumps(found.as_record())) | said
     assert (record["grade"], record["p_value"]) == ("firm", None)
 
 
