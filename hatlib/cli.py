@@ -47,18 +47,7 @@ def _list_tasks(wanted: bool) -> None:
         raise typer.Exit()
 
 
-def _known_format(name: str) -> str:
-    from hatlib.logs import FORMATS
-
-    if name not in FORMATS and name.lower() not in ("euroeval", "scandeval"):
-        raise typer.BadParameter(f"'{name}' is not one of {', '.join(FORMATS)}.")
-    return name
-
-
-_CALLBACKS: dict[tuple[str, str], Any] = {
-    ("import", "format_"): _known_format,
-    ("import", "list_tasks"): _list_tasks,
-}
+_CALLBACKS: dict[tuple[str, str], Any] = {("import", "list_tasks"): _list_tasks}
 
 
 _command = partial(command, app, callbacks=_CALLBACKS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -170,13 +170,11 @@ def _aggregated(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     return sums.sort_values(order, kind="stable", ignore_index=True)[columns]
 
 
-def _missing(frame: pd.DataFrame) -> list[str]:
+def _missing(frame: pd.DataFrame) -> Iterator[str]:
     """Lines on items without an answer, for each benchmark and model, by language."""
-    lines = []
     for benchmark, mine in frame.groupby("benchmark", sort=False):
         items = mine["item"].nunique()
         missing = items - mine.pivot_table("item", "model", "language", "nunique", fill_value=0)
         for model, row in missing[(missing > 0).any(axis=1)].iterrows():
             gaps = listing((f"{code} {n}" for code, n in row.items() if n), 20)
-            lines.append(f"{benchmark}, {model}, of {items} items: {gaps}.")
-    return lines
+            yield f"{benchmark}, {model}, of {items} items: {gaps}."

@@ -170,9 +170,8 @@ def _without(code: str, name: str) -> str:
     >>> _without("de", "quiz_de"), _without("de", "quiz-deu_Latn"), _without("de", "de")
     ('quiz', 'quiz', 'de')
     """
-    ends = re.finditer(r"[_\-.:/ ]", name)
-    cuts = [(name[: end.start()], name[end.end() :]) for end in ends]
-    tries = [*cuts, *((rest, start) for start, rest in reversed(cuts))]
+    cuts = [(name[: m.start()], name[m.end() :]) for m in re.finditer(r"[_\-.:/ ]", name)]
+    tries = (*cuts, *(cut[::-1] for cut in reversed(cuts)))
     return next((rest for rest, part in tries if rest and language_in(part) == code), name)
 
 

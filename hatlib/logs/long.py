@@ -75,8 +75,7 @@ class Long(Format, name="long"):
         end = stem(file.base)
         whole = "/".join([*file.relative.split("/")[:-1], end])
         parts = [*Path(file.folder).parts, end]
-        depth = whole.count("/") + 1
-        lengths = range(1, len(parts) + 1) if file.named else (depth, depth + 1)
+        lengths = range(1, len(parts) + 1) if file.named else [whole.count("/") + 2]
         tries = [whole, *("/".join(parts[-k:]) for k in lengths)]
         match = next(filter(None, map(pattern.search, tries)), None)
         if match is None:

@@ -50,7 +50,7 @@ def test_mistakes(hat, tmp_path):
     assert code == 1 and ".parquet" in err
     lines = ["lm-eval nowhere -o a.csv", "lm-eval . -o a.csv", "lm-eval .", "lm-eval -o a.csv"]
     lines += ["other . -o a.csv", "lm-eval . -o a.csv --pair-by luck"]
-    assert [hat("import", *line.split())[0] for line in lines] == [1, 1, 2, 2, 2, 2]
+    assert [hat("import", *line.split())[0] for line in lines] == [1, 1, 2, 2, 1, 2]
     code, _, err = hat("import", "lm-eval", ".", "-o", "a.csv", "--column", "item")
     assert code == 1 and "--column item=question_id" in err
 
