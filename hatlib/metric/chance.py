@@ -33,8 +33,8 @@ LEVELS = (0.0, 0.1, *(1 / k for k in reversed(OPTIONS)))
 """Chance levels that the one that was told is compared with."""
 
 MUCH_LIKELIER = 8.0
-"""Gain in log likelihood from which on another chance level is believed. In 1,200 simulated sets
-without wrong keys a right level lost to another one by less than 5, in real ones by 6 at most."""
+"""Gain in log likelihood from which on another chance level is believed. A right level hardly ever
+loses by 5 (`benchmarks/doubts.py`), on the real sets of the book by 6 at most."""
 
 WORTH = 3
 """Several answers to an item count as so many: models do not find quite the same items hard."""
