@@ -1016,9 +1016,10 @@ function hatCore() {
   function doubtChance(table, seen) {
     var named = optionsByName(table.label), options = named === null ? Math.round(1 / seen.likelier) : named;
     if (!options || !isFinite(options)) return "";
+    var level = Number((1 / options).toPrecision(3));
     return "nobody has said the chance level of " + table.label + ", and " +
       (named ? "it has the name of a test with " + options + " options" : "its answers look like guesses among " + options + " options") +
-      ". Set the chance level to " + Number((1 / options).toPrecision(3)) + ", or to 0 if answers are free.";
+      ". Set the chance level to " + (named ? level : "1 / number of options (" + level + " fits best)") + ", or to 0 if answers are free.";
   }
 
   /* Source answers of models that give one answer again and again count once; a copy if there are any. */
