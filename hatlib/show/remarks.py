@@ -45,6 +45,9 @@ def note_text(note: Note) -> str:
         more = {"listed": f"; {_some(data['models'])}" if len(data["models"]) < 4 else ""}
     elif note.remark is Remark.PROMPTINGS_ADDED and data["method"] != "self":
         name += "_TO_OTHERS"
+    elif note.remark is Remark.FEW_ANSWERS:
+        fewer = data["worth"] < data["answers"]
+        more = {"alike": f", worth {data['worth']:.2g} independent ones," if fewer else ""}
     elif note.remark is Remark.UNNAMED_PROMPTS and data:
         name += "_MOVED"
     elif note.remark is Remark.CHANCE:
