@@ -58,7 +58,7 @@ def test_help_is_quick():
 
 def test_help_names_every_command(hat):
     assert hat("--version") == (0, f"hat {__version__}\n", "")
-    listed = hat("--help")[1].split("Commands:\n")[1].splitlines()
+    listed = hat("--help")[1].split("Commands:\n")[1].split("\n\n")[0].splitlines()
     assert not [line for line in listed if line.endswith("...")]
     every = "book notebooks run check import aggregate score compare simulate plan report serve"
     assert {line.split()[0] for line in listed} == set(every.split())
