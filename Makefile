@@ -73,8 +73,10 @@ endif
 	@$(call install,.[book])
 	@$(strip_outputs)
 
-.venv/dev: pyproject.toml constraints.txt .venv/base
+.venv/dev: pyproject.toml constraints.txt .venv/made
 	@$(call install,.[book$(comma)dev])
+	@$(strip_outputs)
+	@touch .venv/base
 
 comma := ,
 
@@ -89,7 +91,8 @@ endef
 
 define install
 	echo "Installing $(1) into .venv" >&2; \
-	if $(uv); then uv pip install -q --compile-bytecode --python $(bin)/python -c constraints.txt -e '$(1)'; \
-	else $(bin)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '$(1)'; \
+	if $(uv); then uv pip install -q --python $(bin)/python -c constraints.txt -e '$(1)'; \
+	else $(bin)/python -m pip install -q --disable-pip-version-check --no-compile \
+		-c constraints.txt -e '$(1)'; \
 	fi && touch $@
 endef
